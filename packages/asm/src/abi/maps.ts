@@ -1,0 +1,36 @@
+// Map types by id (uapi linux/bpf.h) and what a map is declared with.
+
+export const MAP_TYPES = {
+  hash: { id: 1 },
+  array: { id: 2 },
+  prog_array: { id: 3 },
+  perf_event_array: { id: 4 },
+  percpu_hash: { id: 5 },
+  percpu_array: { id: 6 },
+  lru_hash: { id: 9 },
+  lpm_trie: { id: 11 },
+  array_of_maps: { id: 12 },
+  hash_of_maps: { id: 13 },
+  devmap: { id: 14 },
+  cpumap: { id: 16 },
+  xskmap: { id: 17 },
+  queue: { id: 22 },
+  stack: { id: 23 },
+  ringbuf: { id: 27 },
+  bloom_filter: { id: 30 },
+} as const satisfies Record<string, { readonly id: number }>
+
+export type MapTypeName = keyof typeof MAP_TYPES
+
+/** A map as declared: sizes in bytes. Programs name it by its index in the list given beside them. */
+export interface MapDef {
+  readonly name: string
+  readonly type: MapTypeName
+  readonly keySize: number
+  readonly valueSize: number
+  readonly maxEntries: number
+  /** BPF_F_* creation flags. */
+  readonly flags?: number
+  /** For maps of maps: what the inner maps look like. */
+  readonly inner?: MapDef
+}

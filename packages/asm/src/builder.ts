@@ -1,0 +1,113 @@
+// Code with labels, for generators: emit instructions and jumps by label, then `layout()` turns labels into offsets.
+
+import Long from 'long'
+import { type Insn, insn, type InsnFields, type Origin } from './insn.ts'
+import type { AluOp, Bytes, JumpOp } from './isa.ts'
+
+/** A place that jumps may name before it is known. Made by `Code.label()`, bound once by `Code.bind()`. */
+export interface Label {
+  readonly name: string
+}
+
+type Item = { readonly insn: Insn; readonly target?: Label } | { readonly bind: Label }
+
+const LETTER = { 1: 'b', 2: 'h', 4: 'w', 8: 'dw' } as const satisfies Record<Bytes, string>
+
+/** A growing program. The `origin` set last is put on each instruction that follows. */
+export class Code {
+  private readonly items: Item[] = []
+  private labels = 0
+  origin: Origin | undefined
+
+  label(name = 'L'): Label {
+    return { name: `${name}${this.labels++}` }
+  }
+
+  bind(label: Label): void {
+    this.items.push({ bind: label })
+  }
+
+  emit(form: string, fields: InsnFields = {}, target?: Label): void {
+    this.items.push({ insn: insn(form, { origin: this.origin, ...fields }), ...(target && { target }) })
+  }
+
+  /** dst = dst op source, where source is a register (`{ reg }`) or a signed 32-bit number. */
+  alu(op: AluOp, dst: number, source: number | { readonly reg: number }, width: 32 | 64 = 64): void {
+    const name = width === 64 ? op : `${op}32`
+    if (op === 'neg') this.emit(name, { dst })
+    else if (typeof source === 'number') this.emit(`${name}_imm`, { dst, imm: source | 0 })
+    else this.emit(`${name}_reg`, { dst, src: source.reg })
+  }
+
+  mov(dst: number, source: number | { readonly reg: number }, width: 32 | 64 = 64): void {
+    this.alu('mov', dst, source, width)
+  }
+
+  lddw(dst: number, value: bigint): void {
+    this.emit('lddw', { dst, imm64: Long.fromString(BigInt.asUintN(64, value).toString(16), true, 16) })
+  }
+
+  load(size: Bytes, dst: number, src: number, off: number): void {
+    this.emit(`ldx${LETTER[size]}`, { dst, src, off })
+  }
+
+  store(size: Bytes, dst: number, off: number, source: number | { readonly reg: number }): void {
+    if (typeof source === 'number') this.emit(`st${LETTER[size]}`, { dst, off, imm: source | 0 })
+    else this.emit(`stx${LETTER[size]}`, { dst, off, src: source.reg })
+  }
+
+  /** dst = its low bits read as big endian, zero-extended. */
+  be(dst: number, bits: 16 | 32 | 64): void {
+    this.emit(`be${bits}`, { dst })
+  }
+
+  jump(op: JumpOp, dst: number, source: number | { readonly reg: number }, target: Label, width: 32 | 64 = 64): void {
+    const name = width === 64 ? op : `${op}32`
+    if (typeof source === 'number') this.emit(`${name}_imm`, { dst, imm: source | 0 }, target)
+    else this.emit(`${name}_reg`, { dst, src: source.reg }, target)
+  }
+
+  goto(target: Label): void {
+    this.emit('ja', {}, target)
+  }
+
+  call(helper: number): void {
+    this.emit('call', { imm: helper })
+  }
+
+  exit(): void {
+    this.emit('exit')
+  }
+
+  /**
+   * Labels become offsets. A `ja` whose offset does not fit 16 bits becomes `ja32`.
+   * @throws Error for a label that is not bound, bound twice, or a conditional jump over more than 32,767 slots.
+   */
+  layout(): Insn[] {
+    const places = new Map<Label, number>()
+    let slot = 0
+    for (const item of this.items) {
+      if ('insn' in item) slot += item.insn.spec.slots
+      else if (places.has(item.bind)) throw new Error(`label ${item.bind.name} is bound twice`)
+      else places.set(item.bind, slot)
+    }
+    const program: Insn[] = []
+    slot = 0
+    for (const item of this.items) {
+      if (!('insn' in item)) continue
+      slot += item.insn.spec.slots
+      program.push(item.target ? withOffset(item.insn, item.target, places, slot) : item.insn)
+    }
+    return program
+  }
+}
+
+function withOffset(jump: Insn, target: Label, places: ReadonlyMap<Label, number>, next: number): Insn {
+  const place = places.get(target)
+  if (place === undefined) throw new Error(`label ${target.name} is not bound`)
+  const distance = place - next
+  if (jump.spec.kind === 'call') return { ...jump, imm: distance }
+  if (distance === (distance << 16) >> 16) return { ...jump, off: distance }
+  if (jump.spec.name !== 'ja') throw new Error(`${jump.spec.name} to ${target.name} spans ${distance} slots`)
+  return insn('ja32', { imm: distance, origin: jump.origin })
+}

@@ -1,0 +1,32 @@
+export { Code, type Label } from './builder.ts'
+export { type BadSlot, type Decoded, decode, encode } from './codec.ts'
+export { type Insn, type InsnFields, insn, type Origin, slotTable } from './insn.ts'
+export {
+  type AluOp,
+  type AtomicOp,
+  type Bytes,
+  type CallTarget,
+  CLASS,
+  type Cpu,
+  type EndOp,
+  type FieldUse,
+  type Group,
+  type Imm64Kind,
+  type InsnSpec,
+  ISA,
+  type JumpOp,
+  type Kind,
+  specByName,
+  specsByOpcode,
+} from './isa.ts'
+export {
+  CONTEXTS,
+  type ContextField,
+  type ContextFieldKind,
+  type ContextLayout,
+  type ContextName,
+} from './abi/contexts.ts'
+export { type ArgKind, type Helper, type HelperName, HELPERS, type RetKind } from './abi/helpers.ts'
+export { LIMITS } from './abi/limits.ts'
+export { MAP_TYPES, type MapDef, type MapTypeName } from './abi/maps.ts'
+export { type Decision, decisionOf, KEEP_ALL, PROG_TYPES, type ProgType, type ProgTypeName } from './abi/prog-types.ts'

@@ -1,0 +1,75 @@
+// What is told to a user about their input. A user's fault is a Diagnostic value; our own fault throws.
+
+import type { Span } from './source.ts'
+
+export type Severity = 'error' | 'warning' | 'note'
+
+/** A further remark on a diagnostic, with its own place where it has one. */
+export interface Note {
+  readonly message: string
+  readonly span?: Span
+}
+
+/**
+ * One message: what is wrong, where, and what would have been right.
+ * `code` is `area/what` in kebab case and stable: tests and scripts may rely on it.
+ */
+export interface Diagnostic {
+  readonly severity: Severity
+  readonly code: string
+  readonly message: string
+  readonly span?: Span
+  /** What could have stood at the span. */
+  readonly expected?: readonly string[]
+  readonly notes?: readonly Note[]
+  /** One line that says what to do. */
+  readonly hint?: string
+}
+
+/** A value, where one could be made, with everything there was to say about it. */
+export interface Outcome<T> {
+  readonly value?: T
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+type Extra = Pick<Diagnostic, 'expected' | 'notes' | 'hint'>
+
+/** Collects diagnostics on the way through a stage. Stops growing at `limit` (hostile input must not eat memory). */
+export class Diagnostics {
+  readonly list: Diagnostic[] = []
+  private readonly limit: number
+
+  constructor(limit = 1000) {
+    this.limit = limit
+  }
+
+  add(diagnostic: Diagnostic): void {
+    if (this.list.length < this.limit) this.list.push(diagnostic)
+  }
+
+  addAll(diagnostics: readonly Diagnostic[]): void {
+    for (const diagnostic of diagnostics) this.add(diagnostic)
+  }
+
+  error(what: string, message: string, span?: Span, extra: Extra = {}): void {
+    this.add({ severity: 'error', code: what, message, ...(span && { span }), ...extra })
+  }
+
+  warning(what: string, message: string, span?: Span, extra: Extra = {}): void {
+    this.add({ severity: 'warning', code: what, message, ...(span && { span }), ...extra })
+  }
+
+  get hasErrors(): boolean {
+    return this.list.some((diagnostic) => diagnostic.severity === 'error')
+  }
+
+  /** The outcome: the value only if nothing was wrong. */
+  outcome<T>(value: T | undefined): Outcome<T> {
+    return this.hasErrors || value === undefined ? { diagnostics: this.list } : { value, diagnostics: this.list }
+  }
+}
+
+/** The codes of some diagnostics, in order: handy in tests and JSON. */
+export function code(diagnostics: readonly Diagnostic[]): string[] {
+  return diagnostics.map((diagnostic) => diagnostic.code)
+}

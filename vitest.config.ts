@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+// Tests run on the sources: the '@netsieve/source' condition of each package.json points at src/index.ts.
+export default defineConfig({
+  ssr: { resolve: { conditions: ['@netsieve/source'] } },
+  test: {
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'], testTimeout: 30_000 } },
+      { extends: true, test: { name: 'system', include: ['test/**/*.test.ts'], testTimeout: 120_000 } },
+    ],
+  },
+})
