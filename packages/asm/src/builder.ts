@@ -1,7 +1,7 @@
 // Code with labels, for generators: emit instructions and jumps by label, then `layout()` turns labels into offsets.
 
 import Long from 'long'
-import { type Insn, insn, type InsnFields, type Origin } from './insn.ts'
+import { type Insn, type InsnFields, insn, type Origin } from './insn.ts'
 import type { AluOp, Bytes, JumpOp } from './isa.ts'
 
 /** A place that jumps may name before it is known. Made by `Code.label()`, bound once by `Code.bind()`. */

@@ -3,9 +3,9 @@
 //   byte 0   1            2 3   4 5 6 7
 //   opcode   src4 | dst4  off   imm          dst is the low nibble
 
+import Long from 'long'
 import type { Insn } from './insn.ts'
 import { type InsnSpec, specsByOpcode } from './isa.ts'
-import Long from 'long'
 
 /** The bytes of a program: 8 for each slot. */
 export function encode(program: readonly Insn[]): Uint8Array {

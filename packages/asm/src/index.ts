@@ -1,3 +1,14 @@
+export {
+  CONTEXTS,
+  type ContextField,
+  type ContextFieldKind,
+  type ContextLayout,
+  type ContextName,
+} from './abi/contexts.ts'
+export { type ArgKind, HELPERS, type Helper, type HelperName, type RetKind } from './abi/helpers.ts'
+export { LIMITS } from './abi/limits.ts'
+export { MAP_TYPES, type MapDef, type MapTypeName } from './abi/maps.ts'
+export { type Decision, decisionOf, KEEP_ALL, PROG_TYPES, type ProgType, type ProgTypeName } from './abi/prog-types.ts'
 export { Code, type Label } from './builder.ts'
 export { type BadSlot, type Decoded, decode, encode } from './codec.ts'
 export { type Insn, type InsnFields, insn, type Origin, slotTable } from './insn.ts'
@@ -19,14 +30,3 @@ export {
   specByName,
   specsByOpcode,
 } from './isa.ts'
-export {
-  CONTEXTS,
-  type ContextField,
-  type ContextFieldKind,
-  type ContextLayout,
-  type ContextName,
-} from './abi/contexts.ts'
-export { type ArgKind, type Helper, type HelperName, HELPERS, type RetKind } from './abi/helpers.ts'
-export { LIMITS } from './abi/limits.ts'
-export { MAP_TYPES, type MapDef, type MapTypeName } from './abi/maps.ts'
-export { type Decision, decisionOf, KEEP_ALL, PROG_TYPES, type ProgType, type ProgTypeName } from './abi/prog-types.ts'

@@ -1,3 +1,3 @@
 export { code, type Diagnostic, Diagnostics, type Note, type Outcome, type Severity } from './diagnostic.ts'
 export { render, renderAll } from './render.ts'
-export { at, cover, lineText, type Position, position, type Source, source, type Span, spanText } from './source.ts'
+export { at, cover, lineText, type Position, position, type Source, type Span, source, spanText } from './source.ts'
