@@ -1,1 +1,41 @@
-export {}
+export {
+  and,
+  between,
+  cmp,
+  FALSE,
+  field,
+  inPrefix,
+  inRanges,
+  joinRanges,
+  load,
+  masked,
+  maskedEqual,
+  match,
+  not,
+  or,
+  TRUE,
+  verdict,
+} from './build.ts'
+export type {
+  BaseChain,
+  BinOp,
+  Chain,
+  Family,
+  Filter,
+  Pred,
+  Range,
+  Rule,
+  Step,
+  Term,
+  Test,
+  Verdict,
+} from './types.ts'
+export {
+  type ExtensionHeader,
+  PROFILES,
+  type Profile,
+  type ProfileName,
+  VIEWS,
+  type View,
+  type ViewName,
+} from './views.ts'

@@ -1,1 +1,13 @@
-export {}
+export { FIELDS, type Field, type FieldId, maxValue, type ValueKind } from './fields.ts'
+export { type Base, ETHERTYPE, IPPROTO, NFPROTO, PROTOCOLS, type Protocol, type ProtocolName } from './protocols.ts'
+export { read, readBits, writeBits } from './read.ts'
+export {
+  formatIpv4,
+  formatIpv6,
+  formatMac,
+  maskPrefix,
+  parseIpv4,
+  parseIpv6,
+  parseMac,
+  prefixMask,
+} from './values.ts'

@@ -1,0 +1,99 @@
+// The one filter language that every rule syntax lowers into. Values only: what they mean is in evaluate.ts.
+//
+//   Filter ─ base chains (where packets enter, in order) ─ chains ─ rules ─ steps ─ predicates ─ terms
+//
+// A predicate is true, false, or not decidable because a field is not there to be loaded. What that does (this rule does not match,
+// the packet is dropped, the whole program rejects) is data of the view (views.ts): never a silent false, and `not` does not flip it.
+
+import type { Span } from '@netsieve/diag'
+import type { FieldId } from '@netsieve/packet'
+import type { ProfileName, ViewName } from './views.ts'
+
+/** A number computed from the packet. Unsigned, exact; arithmetic (`bin`) wraps at 32 bits. */
+export type Term =
+  | { readonly kind: 'field'; readonly field: FieldId }
+  /** `bytes` bytes, big endian, at `offset` (+ `index`) from a base of the view. */
+  | {
+      readonly kind: 'load'
+      readonly base: 'link' | 'net' | 'transport'
+      readonly offset: number
+      readonly bytes: number
+      readonly index?: Term
+    }
+  /** The packet's length on the wire, link header included. */
+  | { readonly kind: 'length' }
+  | { readonly kind: 'const'; readonly value: bigint }
+  | { readonly kind: 'mask'; readonly term: Term; readonly mask: bigint }
+  | { readonly kind: 'bin'; readonly op: BinOp; readonly left: Term; readonly right: Term }
+
+export type BinOp = 'add' | 'sub' | 'mul' | 'div' | 'mod' | 'and' | 'or' | 'xor' | 'lsh' | 'rsh'
+export type Test = '==' | '!=' | '<' | '<=' | '>' | '>='
+
+/** Inclusive at both ends. */
+export interface Range {
+  readonly lo: bigint
+  readonly hi: bigint
+}
+
+export type Pred =
+  | { readonly kind: 'const'; readonly value: boolean }
+  | { readonly kind: 'cmp'; readonly term: Term; readonly test: Test; readonly value: bigint }
+  /** In any of the ranges; they are sorted, disjoint and not adjacent. */
+  | { readonly kind: 'in'; readonly term: Term; readonly ranges: readonly Range[] }
+  /** Both sides computed. */
+  | { readonly kind: 'relation'; readonly left: Term; readonly test: Test; readonly right: Term }
+  | { readonly kind: 'and'; readonly args: readonly Pred[] }
+  | { readonly kind: 'or'; readonly args: readonly Pred[] }
+  | { readonly kind: 'not'; readonly arg: Pred }
+
+export type Verdict =
+  | { readonly kind: 'accept' }
+  | { readonly kind: 'drop' }
+  /** Back to the calling chain; in a base chain its policy. */
+  | { readonly kind: 'return' }
+  /** On to the next rule, as if there were no verdict. */
+  | { readonly kind: 'continue' }
+  | { readonly kind: 'jump'; readonly chain: string }
+  | { readonly kind: 'goto'; readonly chain: string }
+
+/** What a rule does, in order: a step after a failed match is not reached. */
+export type Step =
+  | { readonly kind: 'match'; readonly pred: Pred; readonly span?: Span }
+  | { readonly kind: 'count' }
+  | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly span?: Span }
+
+export interface Rule {
+  /** Unique in the filter, from 0, in the order of the text. Reports and `origin` name a rule by it. */
+  readonly id: number
+  /** The user's words. */
+  readonly text: string
+  readonly span?: Span
+  readonly steps: readonly Step[]
+}
+
+export interface Chain {
+  readonly name: string
+  readonly rules: readonly Rule[]
+  readonly span?: Span
+}
+
+/** Which packets a base chain is asked about, by network protocol. */
+export type Family = 'any' | 'ipv4' | 'ipv6' | 'ip'
+
+/** Where packets enter: a chain, the view of the packet it is given, and what happens at its end. */
+export interface BaseChain {
+  readonly chain: string
+  readonly hook: string
+  readonly view: ViewName
+  readonly family: Family
+  readonly policy: 'accept' | 'drop'
+  readonly span?: Span
+}
+
+/** A whole filter. A packet passes if every base chain, in order, accepts it or is not asked; a drop is final. */
+export interface Filter {
+  readonly syntax: string
+  readonly profile: ProfileName
+  readonly base: readonly BaseChain[]
+  readonly chains: readonly Chain[]
+}

@@ -1,0 +1,146 @@
+// How each tool sees a packet: the semantic profiles, as data. A view says what is in reach of rules, where headers start, and what a
+// field that cannot be loaded does to a rule. The recorded verdicts of the real tools under test/golden back these rows.
+
+import type { ProtocolName } from '@netsieve/packet'
+
+/** IPv6 extension headers that are walked to find the transport header, by IPv6 next-header number. */
+export type ExtensionHeader = 'hopopt' | 'routing' | 'dstopts' | 'fragment' | 'ah'
+
+export interface View {
+  readonly title: string
+  /**
+   * 802.1Q / 802.1ad tags between Ethernet and network header. `opaque`: the tag's type is the network protocol.
+   * `priority`: tags with VLAN id 0 are taken off, a frame with another tag is not seen. `first`: the outermost tag is taken off, whatever
+   * its id (as the kernel's receive path does before ingress hooks). `fixed`: the network header is at byte 14 whatever the type says.
+   */
+  readonly tags: 'opaque' | 'priority' | 'first' | 'fixed'
+  /** `frames`: every frame is asked about. `ip`: only IPv4 and IPv6 packets that the IP layer accepts (version, lengths). */
+  readonly reach: 'frames' | 'ip'
+  /** Loads at the network and transport headers end where the IP packet ends, not where the frame does. */
+  readonly trim: boolean
+  /** What must hold of an IPv4 header for its transport header to be located: nothing (`trust`), ihl ≥ 5 (`ihl`), version and lengths too (`checked`). */
+  readonly ipv4: 'trust' | 'ihl' | 'checked'
+  /** Walked headers; empty: the transport header follows the fixed IPv6 header. */
+  readonly ipv6Walk: readonly ExtensionHeader[]
+  /** Transport fields of packets with a fragment offset: not there (`none`), or read as if they were (`read`). */
+  readonly laterFragments: 'none' | 'read'
+  /** Transport fields of first fragments (offset 0, more to come). */
+  readonly firstFragments: 'none' | 'read'
+  /** What must be present for a transport field to be loaded: its own bytes, or its protocol's whole fixed header. */
+  readonly transportNeeds: 'field' | 'header'
+  /** What a field that is not there does: its rule does not match, the program rejects the packet, or the field reads as 0. */
+  readonly missing: 'rule' | 'reject' | 'zero'
+  /** Protocols whose cut header drops the packet, matching or not (xt's hotdrop); needs `transportNeeds: header`. */
+  readonly cutDrops: readonly ProtocolName[]
+  /** Protocols that a fragment offset of 1 (8 bytes) drops. */
+  readonly tinyDrops: readonly ProtocolName[]
+}
+
+const WALK: readonly ExtensionHeader[] = ['hopopt', 'routing', 'dstopts', 'fragment']
+
+export const VIEWS = {
+  'nft-ip': {
+    title: 'nft at the IP hooks of Linux 6.18',
+    tags: 'priority',
+    reach: 'ip',
+    trim: true,
+    ipv4: 'checked',
+    ipv6Walk: WALK,
+    laterFragments: 'read',
+    firstFragments: 'read',
+    transportNeeds: 'field',
+    missing: 'rule',
+    cutDrops: [],
+    tinyDrops: [],
+  },
+  'nft-netdev': {
+    title: 'nft at netdev ingress of Linux 6.18',
+    tags: 'first',
+    reach: 'frames',
+    trim: false,
+    ipv4: 'checked',
+    ipv6Walk: WALK,
+    laterFragments: 'read',
+    firstFragments: 'read',
+    transportNeeds: 'field',
+    missing: 'rule',
+    cutDrops: [],
+    tinyDrops: [],
+  },
+  'xt-ip': {
+    title: 'iptables-legacy at the IP hooks of Linux 6.18',
+    tags: 'priority',
+    reach: 'ip',
+    trim: true,
+    ipv4: 'checked',
+    ipv6Walk: [...WALK, 'ah'],
+    laterFragments: 'none',
+    firstFragments: 'read',
+    transportNeeds: 'header',
+    missing: 'rule',
+    cutDrops: ['tcp', 'udp', 'udplite', 'sctp', 'dccp', 'icmp', 'icmp6'],
+    tinyDrops: ['tcp'],
+  },
+  pcap: {
+    title: 'libpcap 1.10 on a capture file',
+    tags: 'fixed',
+    reach: 'frames',
+    trim: false,
+    ipv4: 'trust',
+    ipv6Walk: [],
+    laterFragments: 'read',
+    firstFragments: 'read',
+    transportNeeds: 'field',
+    missing: 'reject',
+    cutDrops: [],
+    tinyDrops: [],
+  },
+  flower: {
+    title: "tc flower by Linux 6.18's flow dissector",
+    tags: 'opaque',
+    reach: 'frames',
+    trim: false,
+    ipv4: 'ihl',
+    ipv6Walk: WALK,
+    laterFragments: 'none',
+    firstFragments: 'none',
+    transportNeeds: 'field',
+    missing: 'zero',
+    cutDrops: [],
+    tinyDrops: [],
+  },
+  ethtool: {
+    title: 'an ideal receive-filter hardware',
+    tags: 'first',
+    reach: 'frames',
+    trim: false,
+    ipv4: 'checked',
+    ipv6Walk: [],
+    laterFragments: 'none',
+    firstFragments: 'none',
+    transportNeeds: 'field',
+    missing: 'rule',
+    cutDrops: [],
+    tinyDrops: [],
+  },
+} as const satisfies Record<string, View>
+
+export type ViewName = keyof typeof VIEWS
+
+/** The profiles a filter can be read under: which view each kind of hook has. */
+export interface Profile {
+  readonly title: string
+  /** The view of a base chain at an IP hook, at the netdev ingress hook, or of a filter that has no hooks. */
+  readonly views: { readonly ip?: ViewName; readonly netdev?: ViewName; readonly frame?: ViewName }
+}
+
+export const PROFILES = {
+  'nft-6.18': { title: 'nftables on Linux 6.18', views: { ip: 'nft-ip', netdev: 'nft-netdev' } },
+  'xt-nft': { title: 'iptables-nft 1.8.9 on Linux 6.18', views: { ip: 'nft-ip' } },
+  'xt-legacy': { title: 'iptables-legacy 1.8.9 on Linux 6.18', views: { ip: 'xt-ip' } },
+  'pcap-file': { title: 'libpcap 1.10.3 on a capture file', views: { frame: 'pcap' } },
+  flower: { title: 'tc flower on Linux 6.18', views: { frame: 'flower' } },
+  ethtool: { title: 'ethtool ntuple rules in an ideal device', views: { frame: 'ethtool' } },
+} as const satisfies Record<string, Profile>
+
+export type ProfileName = keyof typeof PROFILES
