@@ -5,9 +5,17 @@ export {
   type ContextLayout,
   type ContextName,
 } from './abi/contexts.ts'
-export { type ArgKind, HELPERS, type Helper, type HelperName, type RetKind } from './abi/helpers.ts'
+export {
+  type ArgKind,
+  HELPERS,
+  type Helper,
+  type HelperName,
+  helperById,
+  helperName,
+  type RetKind,
+} from './abi/helpers.ts'
 export { LIMITS } from './abi/limits.ts'
-export { MAP_TYPES, type MapDef, type MapTypeName } from './abi/maps.ts'
+export { MAP_FLAGS, MAP_TYPES, type MapDef, type MapTypeName } from './abi/maps.ts'
 export { type Decision, decisionOf, KEEP_ALL, PROG_TYPES, type ProgType, type ProgTypeName } from './abi/prog-types.ts'
 export { Code, type Label } from './builder.ts'
 export { type BadSlot, type Decoded, decode, encode } from './codec.ts'

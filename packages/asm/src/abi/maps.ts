@@ -7,20 +7,33 @@ export const MAP_TYPES = {
   perf_event_array: { id: 4 },
   percpu_hash: { id: 5 },
   percpu_array: { id: 6 },
+  stack_trace: { id: 7 },
+  cgroup_array: { id: 8 },
   lru_hash: { id: 9 },
+  lru_percpu_hash: { id: 10 },
   lpm_trie: { id: 11 },
   array_of_maps: { id: 12 },
   hash_of_maps: { id: 13 },
   devmap: { id: 14 },
+  sockmap: { id: 15 },
   cpumap: { id: 16 },
   xskmap: { id: 17 },
+  sockhash: { id: 18 },
   queue: { id: 22 },
   stack: { id: 23 },
+  devmap_hash: { id: 25 },
   ringbuf: { id: 27 },
   bloom_filter: { id: 30 },
 } as const satisfies Record<string, { readonly id: number }>
 
 export type MapTypeName = keyof typeof MAP_TYPES
+
+/** BPF_F_*: flags of map creation that change what programs may do. */
+export const MAP_FLAGS = {
+  no_prealloc: 1,
+  rdonly_prog: 0x80,
+  wronly_prog: 0x100,
+} as const
 
 /** A map as declared: sizes in bytes. Programs name it by its index in the list given beside them. */
 export interface MapDef {
@@ -31,6 +44,8 @@ export interface MapDef {
   readonly maxEntries: number
   /** BPF_F_* creation flags. */
   readonly flags?: number
+  /** Byte offset of the `struct bpf_spin_lock` in the value, for maps that hold one. */
+  readonly spinLockAt?: number
   /** For maps of maps: what the inner maps look like. */
   readonly inner?: MapDef
 }
