@@ -1,1 +1,1 @@
-export {}
+export type { FrontEnd, LowerOptions } from './front.ts'

@@ -1,0 +1,22 @@
+// A grammar as data: what `ebnf` reads from a .ebnf file, reduced to what the matcher needs. Made by scripts/grammars.mjs.
+
+/** One element of a sequence: a literal, a class of characters, or a rule, repeated `min`..`max` times, or only looked at. */
+export interface Part {
+  readonly lit?: string
+  /** A regular expression's character class, `[a-z0-9]`. */
+  readonly chars?: string
+  readonly rule?: string
+  /** Repetition; 1 and 1 where absent. */
+  readonly min?: 0
+  readonly max?: 'many'
+  /** Look-ahead: must (`&`) or must not (`!`) match here; takes nothing. */
+  readonly look?: '&' | '!'
+}
+
+/** A rule: ordered alternatives, each a sequence. Names that start with `%` are made by `ebnf` for brackets and leave no node. */
+export interface GrammarRule {
+  readonly name: string
+  readonly alternatives: readonly (readonly Part[])[]
+}
+
+export type GrammarData = readonly GrammarRule[]

@@ -1,0 +1,82 @@
+// Turns each packages/rules/src/<syntax>/*.ebnf into *.gen.ts beside it: `ebnf` reads the grammar, the matcher runs what is written here.
+// `node scripts/grammars.mjs` writes the files; `--check` only says whether they are up to date (exit 1 if not).
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const rules = fileURLToPath(new URL('../packages/rules/', import.meta.url))
+const { Grammars } = createRequire(join(rules, 'package.json'))('ebnf')
+
+/** `ebnf` gives a sequence as strings (`name`, `"literal"`, with `!`/`&` before and `?`/`*`/`+` after) and regular expressions. */
+function parts(sequence) {
+  const out = []
+  for (const item of sequence) {
+    if (item instanceof RegExp) {
+      const literal = /^\\?[^[\\]$|^\\[^a-z0-9]$/i.test(item.source) ? item.source.replace(/^\\/, '') : undefined
+      const before = out.at(-1)
+      if (literal === undefined) out.push({ chars: item.source })
+      else if (before && before.lit !== undefined && Object.keys(before).length === 1) before.lit += literal
+      else out.push({ lit: literal })
+      continue
+    }
+    const [, look, body, repeat] = /^([!&]?)(.*?)([?*+]?)$/s.exec(item)
+    const part = /^(["']).*\1$/s.test(body) ? { lit: body.slice(1, -1) } : { rule: body }
+    if (repeat === '?' || repeat === '*') part.min = 0
+    if (repeat === '*' || repeat === '+') part.max = 'many'
+    if (look) part.look = look
+    out.push(part)
+  }
+  return out
+}
+
+/** The grammar file's rules as data. */
+export function compile(text) {
+  return Grammars.Custom.getRules(`${text.trim()}\n`).map(({ name, bnf }) => ({ name, alternatives: bnf.map(parts) }))
+}
+
+export function render(file, text) {
+  const data = compile(text).map((rule) => `  ${JSON.stringify(rule)},`)
+  return [
+    `// Made from ${file} by scripts/grammars.mjs: change the grammar there.`,
+    '',
+    "import type { GrammarData } from '../grammar/types.ts'",
+    '',
+    'export const GRAMMAR: GrammarData = [',
+    ...data,
+    ']',
+    '',
+  ].join('\n')
+}
+
+/** Every grammar file with what its generated file should hold. */
+export function grammars() {
+  const src = join(rules, 'src')
+  return readdirSync(src, { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith('.ebnf'))
+    .sort()
+    .map((name) => {
+      const file = join(src, name)
+      return {
+        file,
+        output: file.replace(/\.ebnf$/, '.gen.ts'),
+        text: render(name.split('/').at(-1), readFileSync(file, 'utf8')),
+      }
+    })
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  let stale = 0
+  for (const { output, text } of grammars()) {
+    let now = ''
+    try {
+      now = readFileSync(output, 'utf8')
+    } catch {}
+    if (now === text) continue
+    stale++
+    if (process.argv.includes('--check')) console.error(`${output} is out of date: run node scripts/grammars.mjs`)
+    else writeFileSync(output, text)
+  }
+  if (process.argv.includes('--check') && stale > 0) process.exit(1)
+}
