@@ -2,7 +2,9 @@
 // and who may read and write which field. Access was asked of Linux 6.18, every offset and size, as a privileged loader.
 
 import type { Bytes } from '../isa.ts'
-import type { ProgTypeName } from './prog-types.ts'
+
+/** ProgTypeName, spelled out: that type is derived from a table that names this one. */
+type Accessor = 'socket_filter' | 'sched_cls' | 'cgroup_skb' | 'xdp'
 
 /** What a context field holds: a number, or a pointer of some kind that the verifier tracks. */
 export type ContextFieldKind = 'scalar' | 'data' | 'data_end' | 'data_meta' | 'flow_keys' | 'sock'
@@ -14,9 +16,9 @@ export interface ContextField {
   /** Number of elements of `size` bytes each; 1 where absent. */
   readonly count?: number
   /** Program types that may load it. */
-  readonly read: readonly ProgTypeName[]
+  readonly read: readonly Accessor[]
   /** Program types that may store to it, at full size unless `bytes`; none where absent. */
-  readonly write?: readonly ProgTypeName[]
+  readonly write?: readonly Accessor[]
   /** Loads of 1 and 2 aligned bytes inside it are allowed too. */
   readonly narrow?: true
   /** A byte array of the kernel's: loads and stores of 1, 2, 4 and 8 aligned bytes anywhere in it. */
