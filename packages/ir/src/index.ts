@@ -16,6 +16,8 @@ export {
   TRUE,
   verdict,
 } from './build.ts'
+export { type Decision, type EvaluateOptions, evaluate } from './evaluate.ts'
+export { type Located, locate, MAX_EXTENSION_HEADERS } from './locate.ts'
 export type {
   BaseChain,
   BinOp,

@@ -20,10 +20,17 @@ export interface View {
   readonly trim: boolean
   /** What must hold of an IPv4 header for its transport header to be located: nothing (`trust`), ihl ≥ 5 (`ihl`), version and lengths too (`checked`). */
   readonly ipv4: 'trust' | 'ihl' | 'checked'
+  /** Network fields: what bytes there are (`bytes`), or nothing unless the whole fixed header is there and passes `ipv4` (`header`). */
+  readonly netNeeds: 'bytes' | 'header'
   /** Walked headers; empty: the transport header follows the fixed IPv6 header. */
   readonly ipv6Walk: readonly ExtensionHeader[]
-  /** Transport fields of packets with a fragment offset: not there (`none`), or read as if they were (`read`). */
-  readonly laterFragments: 'none' | 'read'
+  /** An IPv6 header chain that cannot be followed drops the packet when its transport protocol is asked for (xt's hotdrop). */
+  readonly chainDrops: boolean
+  /**
+   * Transport fields of packets with a fragment offset: not there (`none`), read from the payload (`read`), or read if they are short: 1, 2 or 4
+   * aligned bytes (`short`, the quick path of nft's payload expression; of IPv6 it reads the IPv6 header itself).
+   */
+  readonly laterFragments: 'none' | 'read' | 'short'
   /** Transport fields of first fragments (offset 0, more to come). */
   readonly firstFragments: 'none' | 'read'
   /** What must be present for a transport field to be loaded: its own bytes, or its protocol's whole fixed header. */
@@ -45,8 +52,10 @@ export const VIEWS = {
     reach: 'ip',
     trim: true,
     ipv4: 'checked',
+    netNeeds: 'bytes',
     ipv6Walk: WALK,
-    laterFragments: 'read',
+    chainDrops: false,
+    laterFragments: 'short',
     firstFragments: 'read',
     transportNeeds: 'field',
     missing: 'rule',
@@ -59,8 +68,10 @@ export const VIEWS = {
     reach: 'frames',
     trim: false,
     ipv4: 'checked',
+    netNeeds: 'bytes',
     ipv6Walk: WALK,
-    laterFragments: 'read',
+    chainDrops: false,
+    laterFragments: 'short',
     firstFragments: 'read',
     transportNeeds: 'field',
     missing: 'rule',
@@ -73,7 +84,9 @@ export const VIEWS = {
     reach: 'ip',
     trim: true,
     ipv4: 'checked',
+    netNeeds: 'bytes',
     ipv6Walk: [...WALK, 'ah'],
+    chainDrops: true,
     laterFragments: 'none',
     firstFragments: 'read',
     transportNeeds: 'header',
@@ -87,7 +100,9 @@ export const VIEWS = {
     reach: 'frames',
     trim: false,
     ipv4: 'trust',
+    netNeeds: 'bytes',
     ipv6Walk: [],
+    chainDrops: false,
     laterFragments: 'read',
     firstFragments: 'read',
     transportNeeds: 'field',
@@ -101,7 +116,9 @@ export const VIEWS = {
     reach: 'frames',
     trim: false,
     ipv4: 'ihl',
+    netNeeds: 'header',
     ipv6Walk: WALK,
+    chainDrops: false,
     laterFragments: 'none',
     firstFragments: 'none',
     transportNeeds: 'field',
@@ -115,7 +132,9 @@ export const VIEWS = {
     reach: 'frames',
     trim: false,
     ipv4: 'checked',
+    netNeeds: 'header',
     ipv6Walk: [],
+    chainDrops: false,
     laterFragments: 'none',
     firstFragments: 'none',
     transportNeeds: 'field',

@@ -1,0 +1,286 @@
+// What a filter means, on the bytes of a frame: slow, exact, and independent of every pass and of code generation, which are held against it.
+
+import { FIELDS, NFPROTO, PROTOCOLS, type ProtocolName, readBits } from '@netsieve/packet'
+import { type Located, locate } from './locate.ts'
+import type { BaseChain, BinOp, Chain, Filter, Pred, Rule, Term, Test, Verdict } from './types.ts'
+import { VIEWS, type View } from './views.ts'
+
+/** What became of a frame, and why. */
+export interface Decision {
+  readonly decision: 'pass' | 'drop'
+  /** The rule that decided; absent where a policy did or no rule was asked. */
+  readonly rule?: number
+  /** `missing`: a field that is not there rejects the program; `cut`: a cut header dropped the packet; `unseen`: no chain is given such frames. */
+  readonly by: 'rule' | 'policy' | 'missing' | 'cut' | 'unseen'
+}
+
+export interface EvaluateOptions {
+  /** Length of the frame on the wire, if the capture cut it. */
+  readonly wireLength?: number
+}
+
+/** Decides one Ethernet frame. @throws Error for a filter that `check` refuses (an unknown chain, a cycle of chains). */
+export function evaluate(filter: Filter, frame: Uint8Array, options: EvaluateOptions = {}): Decision {
+  let last: Decision = { decision: 'pass', by: 'unseen' }
+  for (const base of filter.base) {
+    const view: View = VIEWS[base.view]
+    const located = locate(view, frame)
+    if (!located.seen || !inFamily(base, located)) continue
+    const run = new Evaluation(filter, view, frame, located, options.wireLength ?? frame.length)
+    last = run.baseChain(base)
+    if (last.decision === 'drop') return last
+  }
+  return last
+}
+
+function inFamily({ family }: BaseChain, { nfproto }: Located): boolean {
+  switch (family) {
+    case 'any':
+      return true
+    case 'ip':
+      return nfproto !== undefined
+    default:
+      return nfproto === NFPROTO[family]
+  }
+}
+
+/** A term that cannot be computed: the field is not there, or the packet is dropped for asking. */
+type Failure = 'missing' | 'cut'
+type Outcome =
+  | { readonly verdict: 'accept' | 'drop'; readonly rule: Rule; readonly failure?: Failure }
+  | 'end'
+  | 'return'
+
+class Evaluation {
+  private readonly chains: ReadonlyMap<string, Chain>
+  private readonly view: View
+  private readonly frame: Uint8Array
+  private readonly located: Located
+  private readonly wireLength: number
+
+  constructor(filter: Filter, view: View, frame: Uint8Array, located: Located, wireLength: number) {
+    this.chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
+    this.view = view
+    this.frame = frame
+    this.located = located
+    this.wireLength = wireLength
+  }
+
+  baseChain(base: BaseChain): Decision {
+    const outcome = this.chain(base.chain, 0)
+    if (typeof outcome === 'string') return { decision: base.policy === 'accept' ? 'pass' : 'drop', by: 'policy' }
+    return {
+      decision: outcome.verdict === 'accept' ? 'pass' : 'drop',
+      rule: outcome.rule.id,
+      by: outcome.failure ?? 'rule',
+    }
+  }
+
+  private chain(name: string, depth: number): Outcome {
+    const chain = this.chains.get(name)
+    if (!chain || depth > this.chains.size) throw new Error(`chain ${name} is ${chain ? 'in a cycle' : 'not defined'}`)
+    for (const rule of chain.rules) {
+      const outcome = this.rule(rule, depth)
+      if (outcome !== 'end') return outcome
+    }
+    return 'end'
+  }
+
+  /** `end`: on with the next rule. A `goto` that comes back ends its own chain too. */
+  private rule(rule: Rule, depth: number): Outcome {
+    for (const step of rule.steps) {
+      if (step.kind === 'match') {
+        const holds = this.pred(step.pred)
+        if (holds === 'cut') return { verdict: 'drop', rule, failure: 'cut' }
+        if (holds === 'missing' && this.view.missing === 'reject') return { verdict: 'drop', rule, failure: 'missing' }
+        if (holds !== true) return 'end'
+      } else if (step.kind === 'verdict') return this.verdict(step.verdict, rule, depth)
+    }
+    return 'end'
+  }
+
+  private verdict(verdict: Verdict, rule: Rule, depth: number): Outcome {
+    switch (verdict.kind) {
+      case 'accept':
+      case 'drop':
+        return { verdict: verdict.kind, rule }
+      case 'return':
+        return 'return'
+      case 'continue':
+        return 'end'
+      case 'jump': {
+        const outcome = this.chain(verdict.chain, depth + 1)
+        return outcome === 'return' ? 'end' : outcome
+      }
+      case 'goto': {
+        const outcome = this.chain(verdict.chain, depth + 1)
+        return outcome === 'end' ? 'return' : outcome
+      }
+    }
+  }
+
+  private pred(pred: Pred): boolean | Failure {
+    switch (pred.kind) {
+      case 'const':
+        return pred.value
+      case 'cmp': {
+        const value = this.term(pred.term)
+        return typeof value === 'string' ? value : compare(value, pred.test, pred.value)
+      }
+      case 'in': {
+        const value = this.term(pred.term)
+        return typeof value === 'string' ? value : pred.ranges.some(({ lo, hi }) => lo <= value && value <= hi)
+      }
+      case 'relation': {
+        const left = this.term(pred.left)
+        if (typeof left === 'string') return left
+        const right = this.term(pred.right)
+        return typeof right === 'string' ? right : compare(left, pred.test, right)
+      }
+      case 'and':
+      case 'or': {
+        const decides = pred.kind === 'or'
+        for (const arg of pred.args) {
+          const holds = this.pred(arg)
+          if (holds !== !decides) return holds
+        }
+        return !decides
+      }
+      case 'not': {
+        const holds = this.pred(pred.arg)
+        return typeof holds === 'string' ? holds : !holds
+      }
+    }
+  }
+
+  private term(term: Term): bigint | Failure {
+    switch (term.kind) {
+      case 'const':
+        return term.value
+      case 'length':
+        return BigInt(this.wireLength)
+      case 'field': {
+        const { proto, bit, bits } = FIELDS[term.field]
+        const { base } = PROTOCOLS[proto]
+        return base === 'meta' ? this.meta(term.field) : this.bits(base, bit, bits, proto)
+      }
+      case 'load': {
+        const index = term.index ? this.term(term.index) : 0n
+        if (typeof index === 'string') return index
+        return this.bits(term.base, (term.offset + Number(index)) * 8, term.bytes * 8)
+      }
+      case 'mask': {
+        const value = this.term(term.term)
+        return typeof value === 'string' ? value : value & term.mask
+      }
+      case 'bin': {
+        const left = this.term(term.left)
+        if (typeof left === 'string') return left
+        const right = this.term(term.right)
+        return typeof right === 'string' ? right : arithmetic(term.op, left, right)
+      }
+    }
+  }
+
+  private absent(): bigint | Failure {
+    return this.view.missing === 'zero' ? 0n : 'missing'
+  }
+
+  private meta(field: string): bigint | Failure {
+    const { protocol, nfproto, l4proto, vlan } = this.located
+    if (l4proto === 'broken' && field === 'meta.l4proto') return this.view.chainDrops ? 'cut' : this.absent()
+    const values: Readonly<Record<string, number | 'broken' | undefined>> = {
+      'meta.protocol': protocol,
+      'meta.nfproto': nfproto,
+      'meta.l4proto': l4proto,
+      'vlan.tpid': vlan?.tpid,
+      'vlan.tci': vlan?.tci,
+    }
+    const value = values[field]
+    return typeof value === 'number' ? BigInt(value) : this.absent()
+  }
+
+  private bits(base: 'link' | 'net' | 'transport', bit: number, bits: number, proto?: ProtocolName): bigint | Failure {
+    if (base === 'link') return readBits(this.frame, bit, bits) ?? this.absent()
+    const { net, transport, netEnd } = this.located
+    const start = base === 'net' ? net : transport
+    if (start === undefined) return this.absent()
+    if (base === 'transport') {
+      const failure = this.transportFailure(start, bit, bits, proto)
+      if (failure) return failure === 'cut' ? 'cut' : this.absent()
+    }
+    return readBits(this.frame.subarray(0, netEnd), start * 8 + bit, bits) ?? this.absent()
+  }
+
+  /** Why a transport field may not be read although its bytes may be there: fragments and cut headers, as the view has it. */
+  private transportFailure(
+    start: number,
+    bit: number,
+    bits: number,
+    proto: ProtocolName | undefined,
+  ): Failure | undefined {
+    const { view } = this
+    const { fragment, netEnd, nfproto } = this.located
+    const named = proto !== undefined
+    if (fragment.offset !== 0) {
+      const tiny = fragment.offset === 1 && nfproto === NFPROTO.ipv4
+      if (named && tiny && view.tinyDrops.includes(proto)) return 'cut'
+      if (view.laterFragments === 'none') return 'missing'
+      if (view.laterFragments === 'short' && !isShort(bit, bits)) return 'missing'
+    } else if (fragment.more && view.firstFragments === 'none') return 'missing'
+    if (view.transportNeeds === 'header' && named && start + PROTOCOLS[proto].minBytes > netEnd) {
+      return view.cutDrops.includes(proto) ? 'cut' : 'missing'
+    }
+    return undefined
+  }
+}
+
+/** The bytes that hold the bits are 1, 2 or 4, aligned to their number. */
+function isShort(bit: number, bits: number): boolean {
+  const first = Math.floor(bit / 8)
+  const bytes = Math.ceil((bit + bits) / 8) - first
+  return (bytes === 1 || bytes === 2 || bytes === 4) && first % bytes === 0
+}
+
+function compare(left: bigint, test: Test, right: bigint): boolean {
+  switch (test) {
+    case '==':
+      return left === right
+    case '!=':
+      return left !== right
+    case '<':
+      return left < right
+    case '<=':
+      return left <= right
+    case '>':
+      return left > right
+    case '>=':
+      return left >= right
+  }
+}
+
+/** 32-bit unsigned arithmetic; division by zero makes the term missing, shifts of 32 or more give 0. */
+function arithmetic(op: BinOp, left: bigint, right: bigint): bigint | Failure {
+  switch (op) {
+    case 'add':
+      return BigInt.asUintN(32, left + right)
+    case 'sub':
+      return BigInt.asUintN(32, left - right)
+    case 'mul':
+      return BigInt.asUintN(32, left * right)
+    case 'div':
+      return right === 0n ? 'missing' : left / right
+    case 'mod':
+      return right === 0n ? 'missing' : left % right
+    case 'and':
+      return left & right
+    case 'or':
+      return left | right
+    case 'xor':
+      return left ^ right
+    case 'lsh':
+      return right > 31n ? 0n : BigInt.asUintN(32, left << right)
+    case 'rsh':
+      return right > 31n ? 0n : left >> right
+  }
+}
