@@ -1,0 +1,23 @@
+export { etherType, nearest, protocolName, protocolNumber, serviceName, servicePort } from './names.ts'
+export {
+  type Address,
+  addressBits,
+  type IpFamily,
+  type MaskForm,
+  type Network,
+  type NumberRules,
+  networkPrefix,
+  parseNumber,
+  part,
+  readAddress,
+  readEtherType,
+  readIpProtocol,
+  readMac,
+  readNetwork,
+  readNumber,
+  readPort,
+  readPortRange,
+  split,
+  splitAll,
+  type Word,
+} from './read.ts'
