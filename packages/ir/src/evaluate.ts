@@ -10,7 +10,7 @@ export interface Decision {
   readonly decision: 'pass' | 'drop'
   /** The rule that decided; absent where a policy did or no rule was asked. */
   readonly rule?: number
-  /** `missing`: a field that is not there rejects the program; `cut`: a cut header dropped the packet; `unseen`: no chain is given such frames. */
+  /** `missing`: a field that is not there ended the program, as if nothing had matched; `cut`: a cut header dropped the packet; `unseen`: no chain is given such frames. */
   readonly by: 'rule' | 'policy' | 'missing' | 'cut' | 'unseen'
 }
 
@@ -47,7 +47,7 @@ function inFamily({ family }: BaseChain, { nfproto }: Located): boolean {
 /** A term that cannot be computed: the field is not there, or the packet is dropped for asking. */
 type Failure = 'missing' | 'cut'
 type Outcome =
-  | { readonly verdict: 'accept' | 'drop'; readonly rule: Rule; readonly failure?: Failure }
+  | { readonly verdict: 'accept' | 'drop' | 'policy'; readonly rule: Rule; readonly failure?: Failure }
   | 'end'
   | 'return'
 
@@ -92,7 +92,8 @@ class Evaluation {
       if (step.kind === 'match') {
         const holds = this.pred(step.pred)
         if (holds === 'cut') return { verdict: 'drop', rule, failure: 'cut' }
-        if (holds === 'missing' && this.view.missing === 'reject') return { verdict: 'drop', rule, failure: 'missing' }
+        if (holds === 'missing' && this.view.missing === 'reject')
+          return { verdict: 'policy', rule, failure: 'missing' }
         if (holds !== true) return 'end'
       } else if (step.kind === 'verdict') return this.verdict(step.verdict, rule, depth)
     }

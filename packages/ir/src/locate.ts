@@ -33,7 +33,7 @@ const EXTENSION: Readonly<Record<number, ExtensionHeader>> = {
 }
 
 /** Extension headers followed at most: a generated program unrolls its walk, so the meaning is bounded too. */
-export const MAX_EXTENSION_HEADERS = 8
+export const MAX_EXTENSION_HEADERS = 16
 
 /** Locates the headers of an Ethernet frame. */
 export function locate(view: View, frame: Uint8Array): Located {
@@ -95,7 +95,7 @@ function locateIpv4(view: View, frame: Uint8Array, base: Found): Located {
   const whole = available >= 20 && headerLength >= 20
   const checked = whole && frame[net]! >> 4 === 4 && totalLength >= headerLength && totalLength <= available
   if (view.reach === 'ip' && !checked) return UNSEEN
-  if (view.ipv4 === 'checked' ? !checked : view.ipv4 === 'ihl' ? !whole : available < 1) {
+  if (view.header === 'checked' ? !checked : view.header === 'ihl' ? !whole : available < 1) {
     return view.netNeeds === 'header' ? without(base) : base
   }
   const fragment = { offset: (u16(frame, net + 6) ?? 0) & 0x1fff, more: ((frame[net + 6] ?? 0) & 0x20) !== 0 }
@@ -111,8 +111,9 @@ function locateIpv6(view: View, frame: Uint8Array, base: Found): Located {
   const payload = u16(frame, net + 4) ?? 0
   // A payload length of 0 before hop-by-hop options may be a jumbogram: the frame's own length counts (RFC 2675).
   const jumbo = payload === 0 && frame[net + 6] === IPPROTO.hopopt
-  if (view.reach === 'ip' && (!whole || frame[net]! >> 4 !== 6 || (!jumbo && payload + 40 > available))) return UNSEEN
-  if (!whole) return view.netNeeds === 'header' ? without(base) : base
+  const checked = whole && frame[net]! >> 4 === 6 && (jumbo || payload + 40 <= available)
+  if (view.reach === 'ip' && !checked) return UNSEEN
+  if (view.header === 'checked' ? !checked : !whole) return view.netNeeds === 'header' ? without(base) : base
   const netEnd = view.trim && !jumbo ? net + 40 + payload : frame.length
   return walk(view, frame.subarray(0, netEnd), { ...base, netEnd })
 }
@@ -126,10 +127,14 @@ function walk(view: View, packet: Uint8Array, base: Found): Located {
   let fragment: Located['fragment'] = WHOLE
   for (let headers = 0; ; headers++) {
     const header = EXTENSION[protocol]
-    if (!header || !view.ipv6Walk.includes(header)) return { ...base, l4proto: protocol, transport: at, fragment }
-    if (headers === MAX_EXTENSION_HEADERS) return broken(protocol)
     const [next, length] = [packet[at], packet[at + 1]]
-    if (next === undefined || length === undefined) return broken(protocol)
+    const walked = header !== undefined && view.ipv6Walk.includes(header)
+    // A walk that stops at AH (nft's) has looked at its first bytes all the same.
+    const looked = walked || (header === 'ah' && view.ipv6Walk.length > 0)
+    if (looked && (headers === MAX_EXTENSION_HEADERS || next === undefined || length === undefined))
+      return broken(protocol)
+    if (!walked || next === undefined || length === undefined)
+      return { ...base, l4proto: protocol, transport: at, fragment }
     if (header === 'fragment') {
       const word = u16(packet, at + 2)
       if (word === undefined || (view.missing === 'zero' && at + 8 > packet.length)) return broken(protocol)

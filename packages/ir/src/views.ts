@@ -18,9 +18,9 @@ export interface View {
   readonly reach: 'frames' | 'ip'
   /** Loads at the network and transport headers end where the IP packet ends, not where the frame does. */
   readonly trim: boolean
-  /** What must hold of an IPv4 header for its transport header to be located: nothing (`trust`), ihl ≥ 5 (`ihl`), version and lengths too (`checked`). */
-  readonly ipv4: 'trust' | 'ihl' | 'checked'
-  /** Network fields: what bytes there are (`bytes`), or nothing unless the whole fixed header is there and passes `ipv4` (`header`). */
+  /** What must hold of an IP header for its transport header to be located: nothing (`trust`), ihl ≥ 5 (`ihl`), version and lengths too (`checked`). */
+  readonly header: 'trust' | 'ihl' | 'checked'
+  /** Network fields: what bytes there are (`bytes`), or nothing unless the whole fixed header is there and passes `header` (`header`). */
   readonly netNeeds: 'bytes' | 'header'
   /** Walked headers; empty: the transport header follows the fixed IPv6 header. */
   readonly ipv6Walk: readonly ExtensionHeader[]
@@ -35,7 +35,7 @@ export interface View {
   readonly firstFragments: 'none' | 'read'
   /** What must be present for a transport field to be loaded: its own bytes, or its protocol's whole fixed header. */
   readonly transportNeeds: 'field' | 'header'
-  /** What a field that is not there does: its rule does not match, the program rejects the packet, or the field reads as 0. */
+  /** What a field that is not there does: its rule does not match, the whole program does not match (`reject`), or the field reads as 0. */
   readonly missing: 'rule' | 'reject' | 'zero'
   /** Protocols whose cut header drops the packet, matching or not (xt's hotdrop); needs `transportNeeds: header`. */
   readonly cutDrops: readonly ProtocolName[]
@@ -51,7 +51,7 @@ export const VIEWS = {
     tags: 'priority',
     reach: 'ip',
     trim: true,
-    ipv4: 'checked',
+    header: 'checked',
     netNeeds: 'bytes',
     ipv6Walk: WALK,
     chainDrops: false,
@@ -67,7 +67,7 @@ export const VIEWS = {
     tags: 'first',
     reach: 'frames',
     trim: false,
-    ipv4: 'checked',
+    header: 'checked',
     netNeeds: 'bytes',
     ipv6Walk: WALK,
     chainDrops: false,
@@ -83,7 +83,7 @@ export const VIEWS = {
     tags: 'priority',
     reach: 'ip',
     trim: true,
-    ipv4: 'checked',
+    header: 'checked',
     netNeeds: 'bytes',
     ipv6Walk: [...WALK, 'ah'],
     chainDrops: true,
@@ -99,7 +99,7 @@ export const VIEWS = {
     tags: 'fixed',
     reach: 'frames',
     trim: false,
-    ipv4: 'trust',
+    header: 'trust',
     netNeeds: 'bytes',
     ipv6Walk: [],
     chainDrops: false,
@@ -115,7 +115,7 @@ export const VIEWS = {
     tags: 'opaque',
     reach: 'frames',
     trim: false,
-    ipv4: 'ihl',
+    header: 'ihl',
     netNeeds: 'header',
     ipv6Walk: WALK,
     chainDrops: false,
@@ -131,7 +131,7 @@ export const VIEWS = {
     tags: 'first',
     reach: 'frames',
     trim: false,
-    ipv4: 'checked',
+    header: 'checked',
     netNeeds: 'header',
     ipv6Walk: [],
     chainDrops: false,
