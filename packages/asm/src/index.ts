@@ -1,3 +1,6 @@
+// The eBPF machine: instruction table, ABI tables, bytes, text, objects. 64-bit immediates are `Long`s.
+
+export { default as Long } from 'long'
 export {
   CONTEXTS,
   type ContextField,
@@ -38,3 +41,5 @@ export {
   specByName,
   specsByOpcode,
 } from './isa.ts'
+export { disassemble, distanceOf, type FormatOptions, formatInsn, type ListingOptions } from './text/print.ts'
+export { DIALECTS, type Dialect } from './text/templates.ts'

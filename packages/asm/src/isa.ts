@@ -53,6 +53,8 @@ export interface InsnSpec {
   readonly size: Bytes | 0
   /** The second operand. */
   readonly source: 'imm' | 'reg' | 'none'
+  /** The operator as C-like text writes it: `s>>` of `r1 s>>= 5`, `>=` of `if r1 >= 5`; empty for mov. */
+  readonly symbol?: string
   readonly alu?: AluOp
   readonly jump?: JumpOp
   readonly end?: EndOp
@@ -73,36 +75,36 @@ const X = 0x08
 
 const ALU_ROWS = {
   //      code, off: fixed offset field, group of the 64-bit form, cpu
-  add: { code: 0x00, off: 0, group: 'base', cpu: 'v1' },
-  sub: { code: 0x10, off: 0, group: 'base', cpu: 'v1' },
-  mul: { code: 0x20, off: 0, group: 'divmul', cpu: 'v1' },
-  div: { code: 0x30, off: 0, group: 'divmul', cpu: 'v1' },
-  sdiv: { code: 0x30, off: 1, group: 'divmul', cpu: 'v4' },
-  or: { code: 0x40, off: 0, group: 'base', cpu: 'v1' },
-  and: { code: 0x50, off: 0, group: 'base', cpu: 'v1' },
-  lsh: { code: 0x60, off: 0, group: 'base', cpu: 'v1' },
-  rsh: { code: 0x70, off: 0, group: 'base', cpu: 'v1' },
-  neg: { code: 0x80, off: 0, group: 'base', cpu: 'v1' },
-  mod: { code: 0x90, off: 0, group: 'divmul', cpu: 'v1' },
-  smod: { code: 0x90, off: 1, group: 'divmul', cpu: 'v4' },
-  xor: { code: 0xa0, off: 0, group: 'base', cpu: 'v1' },
-  mov: { code: 0xb0, off: 0, group: 'base', cpu: 'v1' },
-  arsh: { code: 0xc0, off: 0, group: 'base', cpu: 'v1' },
-} as const satisfies Record<AluOp, { code: number; off: number; group: 'base' | 'divmul'; cpu: Cpu }>
+  add: { code: 0x00, symbol: '+', off: 0, group: 'base', cpu: 'v1' },
+  sub: { code: 0x10, symbol: '-', off: 0, group: 'base', cpu: 'v1' },
+  mul: { code: 0x20, symbol: '*', off: 0, group: 'divmul', cpu: 'v1' },
+  div: { code: 0x30, symbol: '/', off: 0, group: 'divmul', cpu: 'v1' },
+  sdiv: { code: 0x30, symbol: 's/', off: 1, group: 'divmul', cpu: 'v4' },
+  or: { code: 0x40, symbol: '|', off: 0, group: 'base', cpu: 'v1' },
+  and: { code: 0x50, symbol: '&', off: 0, group: 'base', cpu: 'v1' },
+  lsh: { code: 0x60, symbol: '<<', off: 0, group: 'base', cpu: 'v1' },
+  rsh: { code: 0x70, symbol: '>>', off: 0, group: 'base', cpu: 'v1' },
+  neg: { code: 0x80, symbol: '-', off: 0, group: 'base', cpu: 'v1' },
+  mod: { code: 0x90, symbol: '%', off: 0, group: 'divmul', cpu: 'v1' },
+  smod: { code: 0x90, symbol: 's%', off: 1, group: 'divmul', cpu: 'v4' },
+  xor: { code: 0xa0, symbol: '^', off: 0, group: 'base', cpu: 'v1' },
+  mov: { code: 0xb0, symbol: '', off: 0, group: 'base', cpu: 'v1' },
+  arsh: { code: 0xc0, symbol: 's>>', off: 0, group: 'base', cpu: 'v1' },
+} as const satisfies Record<AluOp, { code: number; symbol: string; off: number; group: 'base' | 'divmul'; cpu: Cpu }>
 
 const JUMP_ROWS = {
-  jeq: { code: 0x10, cpu: 'v1' },
-  jgt: { code: 0x20, cpu: 'v1' },
-  jge: { code: 0x30, cpu: 'v1' },
-  jset: { code: 0x40, cpu: 'v1' },
-  jne: { code: 0x50, cpu: 'v1' },
-  jsgt: { code: 0x60, cpu: 'v1' },
-  jsge: { code: 0x70, cpu: 'v1' },
-  jlt: { code: 0xa0, cpu: 'v2' },
-  jle: { code: 0xb0, cpu: 'v2' },
-  jslt: { code: 0xc0, cpu: 'v2' },
-  jsle: { code: 0xd0, cpu: 'v2' },
-} as const satisfies Record<JumpOp, { code: number; cpu: Cpu }>
+  jeq: { code: 0x10, symbol: '==', cpu: 'v1' },
+  jgt: { code: 0x20, symbol: '>', cpu: 'v1' },
+  jge: { code: 0x30, symbol: '>=', cpu: 'v1' },
+  jset: { code: 0x40, symbol: '&', cpu: 'v1' },
+  jne: { code: 0x50, symbol: '!=', cpu: 'v1' },
+  jsgt: { code: 0x60, symbol: 's>', cpu: 'v1' },
+  jsge: { code: 0x70, symbol: 's>=', cpu: 'v1' },
+  jlt: { code: 0xa0, symbol: '<', cpu: 'v2' },
+  jle: { code: 0xb0, symbol: '<=', cpu: 'v2' },
+  jslt: { code: 0xc0, symbol: 's<', cpu: 'v2' },
+  jsle: { code: 0xd0, symbol: 's<=', cpu: 'v2' },
+} as const satisfies Record<JumpOp, { code: number; symbol: string; cpu: Cpu }>
 
 const SIZE_ROWS = [
   { letter: 'w', code: 0x00, size: 4 },
@@ -151,6 +153,7 @@ function* aluForms(): Generator<InsnSpec> {
       const base = {
         kind: 'alu',
         alu,
+        symbol: row.symbol,
         width,
         group: `${row.group}${width}`,
         cpu: row.cpu,
@@ -227,7 +230,14 @@ function* jumpForms(): Generator<InsnSpec> {
     const cls = width === 64 ? CLASS.JMP : CLASS.JMP32
     const suffix = width === 64 ? '' : '32'
     for (const [jump, row] of Object.entries(JUMP_ROWS) as [JumpOp, (typeof JUMP_ROWS)[JumpOp]][]) {
-      const base = { kind: 'jump', jump, width, group: `base${width}`, cpu: width === 64 ? row.cpu : 'v3' } as const
+      const base = {
+        kind: 'jump',
+        jump,
+        symbol: row.symbol,
+        width,
+        group: `base${width}`,
+        cpu: width === 64 ? row.cpu : 'v3',
+      } as const
       yield form({
         ...base,
         name: `${jump}${suffix}_imm`,
