@@ -1,3 +1,25 @@
+export {
+  type Capture,
+  type CaptureBlock,
+  type CaptureFormat,
+  type CaptureInterface,
+  type CapturePart,
+  CaptureReader,
+  type CaptureRecord,
+  CaptureWriter,
+  filterCapture,
+  isGzip,
+  LINK_TYPE_NAMES,
+  LINK_TYPES,
+  type LinkType,
+  type Network,
+  type NewPacket,
+  networkOf,
+  readCapture,
+  timestampNs,
+  type WriterOptions,
+  writeCapture,
+} from './capture/index.ts'
 export { FIELDS, type Field, type FieldId, maxValue, type ValueKind } from './fields.ts'
 export { type Base, ETHERTYPE, IPPROTO, NFPROTO, PROTOCOLS, type Protocol, type ProtocolName } from './protocols.ts'
 export { read, readBits, writeBits } from './read.ts'

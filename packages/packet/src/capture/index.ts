@@ -1,0 +1,14 @@
+// Captures: reading, copying and writing pcap and pcapng files.
+
+export { LINK_TYPE_NAMES, LINK_TYPES, type LinkType, type Network, networkOf } from './link-types.ts'
+export { isGzip } from './magic.ts'
+export { type Capture, CaptureReader, filterCapture, readCapture } from './reader.ts'
+export {
+  type CaptureBlock,
+  type CaptureFormat,
+  type CaptureInterface,
+  type CapturePart,
+  type CaptureRecord,
+  timestampNs,
+} from './record.ts'
+export { CaptureWriter, type NewPacket, type WriterOptions, writeCapture } from './write.ts'
