@@ -41,5 +41,7 @@ export {
   specByName,
   specsByOpcode,
 } from './isa.ts'
-export { disassemble, distanceOf, type FormatOptions, formatInsn, type ListingOptions } from './text/print.ts'
+export { type BpfObject, type DataSection, type FunctionDef, type Program, typeOfSection } from './object.ts'
+export { type AssembleOptions, assemble } from './text/assemble.ts'
+export { disassemble, type FormatOptions, formatInsn, type ListingOptions, targetSlot } from './text/print.ts'
 export { DIALECTS, type Dialect } from './text/templates.ts'

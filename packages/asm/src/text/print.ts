@@ -27,8 +27,8 @@ const signed = (value: number): string => (value < 0 ? `${value}` : `+${value}`)
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`
 const high = (insn: Insn): number => (insn.imm64 ? insn.imm64.getHighBitsUnsigned() : 0)
 
-function target(distance: number, insn: Insn, { slot, labels }: Place): string {
-  return labels?.get(slot + insn.spec.slots + distance) ?? signed(distance)
+function target(distance: number, { slot, labels }: Place): string {
+  return labels?.get(slot + 1 + distance) ?? signed(distance)
 }
 
 const spaced = (value: number): string => (value < 0 ? ` - ${-value}` : ` + ${value}`)
@@ -48,10 +48,10 @@ const PRINTERS = {
   kdisp: ({ off }) => ` ${signed(off)}`,
   cdisp: ({ off }) => signed(off),
   optimm: ({ imm }) => (imm === 0 ? '' : spaced(imm)),
-  rel: (insn, place) => target(insn.off, insn, place),
-  rel32: (insn, place) => target(insn.imm, insn, place),
-  func: (insn, place) => target(insn.imm, insn, place),
-  helper: ({ imm }, { helperNames }) => (helperNames && kernelName(imm)) || `${imm}`,
+  rel: (insn, place) => target(insn.off, place),
+  rel32: (insn, place) => target(insn.imm, place),
+  func: (insn, place) => target(insn.imm, place),
+  helper: ({ imm }, { helperNames }) => (helperNames && kernelName(imm)) || `${imm >>> 0}`,
   khelper: ({ imm }) => `${kernelName(imm) ?? 'unknown'}#${imm}`,
   module: ({ off }) => (off === 0 ? '' : ` module ${off}`),
   lo: ({ imm }) => `${imm}`,
@@ -142,11 +142,11 @@ function comment({ rule, text }: Origin): string {
   return `    ; ${rule === undefined ? '' : `rule ${rule}: `}${shown}\n`
 }
 
-/** How many slots after its own end an instruction goes to: a jump's, a local call's or function pointer's target. */
-export function distanceOf({ spec, off, imm }: Insn): number | undefined {
-  if (spec.kind === 'jump' || spec.kind === 'may_goto' || spec.name === 'ja') return off
-  if (spec.name === 'ja32' || spec.call === 'local') return imm
-  // The kernel counts a function pointer from the first half of LD_IMM64, so one less from its end.
+/** The slot that an instruction at `slot` names: a jump's target, the start of a local function; nothing for other instructions. */
+export function targetSlot({ spec, off, imm }: Insn, slot: number): number | undefined {
+  if (spec.kind === 'jump' || spec.kind === 'may_goto' || spec.name === 'ja') return slot + 1 + off
+  // The kernel counts a function pointer from the first half of LD_IMM64 plus one, like a call.
+  if (spec.name === 'ja32' || spec.call === 'local' || spec.imm64 === 'func') return slot + 1 + imm
   return undefined
 }
 
@@ -155,11 +155,9 @@ function label(program: readonly Insn[], slots: Uint32Array, given: ReadonlyMap<
   const starts = new Set(slots)
   const names = new Map<number, string>()
   for (let i = 0; i < program.length; i++) {
-    const distance = distanceOf(program[i]!)
-    if (distance === undefined) continue
-    const slot = slots[i + 1]! + distance
-    if (!starts.has(slot)) continue
-    if (program[i]!.spec.kind === 'call') names.set(slot, `F${slot}`)
+    const slot = targetSlot(program[i]!, slots[i]!)
+    if (slot === undefined || !starts.has(slot)) continue
+    if (program[i]!.spec.kind === 'call' || program[i]!.spec.kind === 'ldimm64') names.set(slot, `F${slot}`)
     else if (!names.has(slot)) names.set(slot, `L${slot}`)
   }
   for (const [slot, name] of given) names.set(slot, name)
