@@ -1,1 +1,9 @@
-export {}
+export type { PacketMeta } from './context.ts'
+export type { Engine, MapChange, Output } from './engine.ts'
+export type { Fault, FaultKind } from './fault.ts'
+export { arg, type HelperFunction, return64, uarg } from './helpers/helper.ts'
+export { IMPLEMENTED } from './helpers/table.ts'
+export { type LoadOptions, load, type Machine, type RunResult } from './machine.ts'
+export { checkMaps } from './maps/make.ts'
+export { type BpfMap, type MapJson, UPDATE } from './maps/map.ts'
+export type { MemoryTouch, RegisterChange, TraceStep } from './step.ts'

@@ -1,0 +1,525 @@
+// The state of a machine between and during runs: memory, registers, frames, the packet, maps and what helpers left behind.
+// Interpreter, JIT and helpers all work on this one object.
+
+import { CONTEXTS, helperName, type Insn, LIMITS, type MapDef, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import Long from 'long'
+import { ACCESS, type ContextAccess, contextAccess, fillSkb, fillXdp, type PacketMeta } from './context.ts'
+import { Constants, type DecodedProgram, decodeProgram, FIRST_CONSTANT } from './decode.ts'
+import { type Fault, type FaultDraft, hex64 } from './fault.ts'
+import type { HelperFunction } from './helpers/helper.ts'
+import { makeMap } from './maps/make.ts'
+import type { BpfMap } from './maps/map.ts'
+import { AT, Memory, REGION, ROW } from './memory.ts'
+
+/** Bytes before and after a packet that helpers may grow it into. */
+export const ROOM = { head: 256, tail: 512 } as const
+
+/** BPF_MAX_LOOPS. */
+const LIMITS_MAY_GOTO = 8 * 1024 * 1024
+
+export interface EngineOptions {
+  readonly type: ProgTypeName
+  readonly mode: 'linux' | 'rfc9669'
+  readonly insnBudget: number
+  readonly callDepth: number
+  readonly memoryBytes: number
+  /** Longest packet taken, in bytes. */
+  readonly packetBytes: number
+  readonly seed: number
+  readonly cpu: number
+  readonly cpus: number
+}
+
+/** What programs send out of themselves in a run. */
+export type Output =
+  | { readonly kind: 'trace'; readonly text: string }
+  | { readonly kind: 'event'; readonly map: string; readonly cpu?: number; readonly data: Uint8Array }
+  | { readonly kind: 'redirect'; readonly to: string; readonly target: number; readonly flags: number }
+  | { readonly kind: 'clone'; readonly target: number; readonly data: Uint8Array }
+
+/** One change of a map, as a trace shows it. */
+export interface MapChange {
+  readonly map: string
+  readonly key: string
+  readonly before?: string
+  readonly after?: string
+}
+
+export class Engine {
+  readonly options: EngineOptions
+  readonly mem: Memory
+  readonly access: ContextAccess
+  readonly helpers: ReadonlyMap<number, HelperFunction>
+  readonly maps: readonly BpfMap[]
+  readonly programs: readonly DecodedProgram[]
+  /** r0..r10 and the constants, low word first: a view of `mem`. */
+  regs: Int32Array
+  readonly regsAt: number
+  readonly ctxAt: number
+  readonly stackAt: number
+  readonly packetFrom: number
+  readonly packetTo: number
+
+  // The packet, as linear addresses.
+  meta = 0
+  data = 0
+  end = 0
+  /** Lowest address the packet may grow to. */
+  roomFrom = 0
+  /** Where the frame begins, and its network header: LD_ABS and relative loads start there. */
+  linkAt = 0
+  netAt = 0
+  /** Bytes of the frame before the program's first one. */
+  private skipped = 0
+  info: PacketMeta = {}
+  timeLo = 0
+  timeHi = 0
+
+  // The run.
+  programIndex = 0
+  pc = 0
+  used = 0
+  depth = 0
+  /** Jumps of `may_goto` still not taken. */
+  mayGoto = 0
+  tailCalls = 0
+  fault: Fault | undefined
+  /** The program to go on with after a tail call. */
+  next: number | undefined
+  outputs: Output[] = []
+  /** Changes of maps, while a trace is made. */
+  journal: MapChange[] | undefined
+  readonly framePc: Int32Array
+  readonly frameRegs: Int32Array
+  private random: number
+  /** Runs a function of the program from inside a helper, arguments in r1..r5. False after a fault. Set by who runs. */
+  callback: (insn: number) => boolean = () => false
+
+  constructor(
+    options: EngineOptions,
+    programs: readonly (readonly Insn[])[],
+    maps: readonly MapDef[],
+    helpers: ReadonlyMap<number, HelperFunction>,
+  ) {
+    this.options = options
+    this.helpers = helpers
+    this.access = contextAccess(options.type)
+    const stackBytes = options.callDepth * LIMITS.stackBytes
+    const packetBytes = ROOM.head + options.packetBytes + ROOM.tail
+    this.mem = new Memory(4096 + stackBytes + packetBytes, options.memoryBytes)
+    this.ctxAt = this.mem.alloc(256)
+    this.stackAt = this.mem.alloc(stackBytes)
+    this.packetFrom = this.mem.alloc(packetBytes, 64)
+    this.packetTo = this.packetFrom + packetBytes
+    this.maps = maps.map((def, index) => makeMap(this, def, index))
+    const constants = new Constants()
+    this.programs = programs.map((insns) => decodeProgram(insns, constants, (insn) => this.resolve(insn)))
+    const registerBytes = FIRST_CONSTANT * 8 + constants.words.length * 4
+    this.regsAt = this.mem.alloc(registerBytes)
+    this.regs = new Int32Array(this.mem.bytes.buffer as ArrayBuffer, this.regsAt, registerBytes / 4)
+    this.regs.set(constants.words, FIRST_CONSTANT * 2)
+    const ctxTo = this.ctxAt + this.access.size
+    this.mem.setRegion(REGION.ctx, { name: 'ctx', from: this.ctxAt, to: ctxTo, write: true, slow: true })
+    this.framePc = new Int32Array(options.callDepth)
+    this.frameRegs = new Int32Array(options.callDepth * 8)
+    this.random = options.seed | 0 || 1
+  }
+
+  /** After memory moved: the register file's view again. */
+  refreshRegs(): void {
+    const buffer = this.mem.bytes.buffer as ArrayBuffer
+    if (this.regs.buffer !== buffer) this.regs = new Int32Array(buffer, this.regsAt, this.regs.length)
+  }
+
+  /** The number that an LD_IMM64 loads, where it stands for something of this machine. */
+  private resolve(insn: Insn): { lo: number; hi: number } | undefined {
+    const high = insn.imm64?.high ?? 0
+    const map = this.maps[insn.imm]
+    switch (insn.spec.imm64) {
+      case 'value':
+        return { lo: insn.imm, hi: high }
+      case 'map_fd':
+      case 'map_index':
+        return map && { lo: insn.imm, hi: REGION.map }
+      case 'map_value':
+      case 'map_index_value':
+        return map?.directValue(high)
+      default:
+        return undefined
+    }
+  }
+
+  // ---- the packet ----
+
+  /** Puts a packet in place and fills the context. False (and a fault) if it is too long. */
+  setPacket(packet: Uint8Array, meta: PacketMeta): boolean {
+    const { type, mode } = this.options
+    const metaLength = meta.metaLength ?? 0
+    if (packet.length > this.options.packetBytes) {
+      const reason = `a packet of ${packet.length} bytes is longer than ${this.options.packetBytes}`
+      this.fault = { kind: 'packet', insn: 0, slot: 0, reason }
+      return false
+    }
+    const at = this.packetFrom + ROOM.head
+    this.mem.bytes.set(packet, at)
+    this.info = meta
+    this.linkAt = at
+    this.netAt = at + Math.min(meta.linkHeader ?? 14, packet.length)
+    // A cgroup program starts at the network header, all others at the frame's first byte.
+    const first = mode === 'linux' && PROG_TYPES[type].firstHeader === 'net' ? this.netAt : at
+    this.skipped = first - at
+    this.roomFrom = this.packetFrom
+    this.meta = first - metaLength
+    if (metaLength > 0) this.mem.bytes.fill(0, this.meta, first)
+    this.data = first
+    this.end = at + packet.length
+    this.setTime(meta.timestampNs)
+    this.fillContext(packet.length)
+    this.packetMoved()
+    return true
+  }
+
+  private setTime(time: PacketMeta['timestampNs']): void {
+    if (time === undefined) {
+      this.timeLo = 0
+      this.timeHi = 0
+    } else if (typeof time === 'bigint') {
+      this.timeLo = Number(BigInt.asIntN(32, time))
+      this.timeHi = Number(BigInt.asIntN(32, time >> 32n))
+    } else {
+      const long = typeof time === 'number' ? Long.fromNumber(time) : time
+      this.timeLo = long.low
+      this.timeHi = long.high
+    }
+  }
+
+  private fillContext(frameLength: number): void {
+    const { view, bytes } = this.mem
+    if (PROG_TYPES[this.options.type].context === 'xdp_md') {
+      fillXdp(view, this.ctxAt, this, this.info)
+    } else {
+      const frame = { bytes, at: this.linkAt, length: frameLength }
+      fillSkb(view, this.ctxAt, this, frame, this.info, { lo: this.timeLo, hi: this.timeHi })
+    }
+  }
+
+  /** Tells the region table and the context where the packet is now. */
+  packetMoved(): void {
+    const { type, mode } = this.options
+    const xdp = PROG_TYPES[type].context === 'xdp_md'
+    const fields = xdp ? CONTEXTS.xdp_md.fields : CONTEXTS.__sk_buff.fields
+    this.mem.setRegion(REGION.packet, {
+      name: 'packet',
+      from: this.meta,
+      to: this.end,
+      write: mode === 'rfc9669' || xdp || type === 'sched_cls',
+    })
+    this.mem.view.setInt32(this.ctxAt + fields.data.offset, this.data, true)
+    this.mem.view.setInt32(this.ctxAt + fields.data_end.offset, this.end, true)
+    this.mem.view.setInt32(this.ctxAt + fields.data_meta.offset, this.meta, true)
+  }
+
+  /** Whether the packet is another than the one given to `setPacket`. */
+  packetDiffers(packet: Uint8Array): boolean {
+    const { bytes } = this.mem
+    const { data } = this
+    const { skipped } = this
+    if (packet.length - skipped !== this.end - data) return true
+    for (let i = skipped; i < packet.length; i++) if (bytes[data + i - skipped] !== packet[i]) return true
+    return false
+  }
+
+  /** The packet as it is now: a copy. */
+  packetBytes(): Uint8Array {
+    return this.mem.bytes.slice(this.data, this.end)
+  }
+
+  // ---- a run ----
+
+  /** Everything a run starts with: registers, one stack frame, budgets. */
+  reset(): void {
+    const { regs, mem, options } = this
+    regs.fill(0, 0, FIRST_CONSTANT * 2)
+    this.fault = undefined
+    this.programIndex = 0
+    this.pc = 0
+    this.used = 0
+    this.depth = 0
+    this.mayGoto = LIMITS_MAY_GOTO
+    this.tailCalls = 0
+    this.next = undefined
+    for (let i = 1; i < options.callDepth; i++) mem.clearRegion(REGION.stack + i)
+    this.openFrame(0)
+  }
+
+  /** The arguments of the program, once the packet is in place. */
+  enterProgram(): void {
+    const { regs, options } = this
+    if (options.mode === 'rfc9669') {
+      regs[2] = this.data
+      regs[3] = REGION.packet
+      regs[4] = this.end - this.data
+    } else {
+      regs[2] = this.ctxAt
+      regs[3] = REGION.ctx
+    }
+  }
+
+  /** A zeroed stack frame, and r10 at its top. */
+  openFrame(depth: number): void {
+    const from = this.stackAt + depth * LIMITS.stackBytes
+    const to = from + LIMITS.stackBytes
+    this.mem.bytes.fill(0, from, to)
+    this.mem.setRegion(REGION.stack + depth, {
+      name: depth === 0 ? 'stack' : `stack of frame ${depth}`,
+      from,
+      to,
+      write: true,
+    })
+    this.regs[20] = to
+    this.regs[21] = REGION.stack + depth
+  }
+
+  /** Enters a function: its frame opens, r6..r9 are kept. False (and a fault) if calls are too deep. */
+  enter(returnTo: number): boolean {
+    if (this.depth + 1 >= this.options.callDepth) {
+      this.fail({ kind: 'call-depth', reason: `calls deeper than ${this.options.callDepth} frames` })
+      return false
+    }
+    this.framePc[this.depth] = returnTo
+    this.frameRegs.set(this.regs.subarray(12, 20), this.depth * 8)
+    this.depth++
+    this.openFrame(this.depth)
+    return true
+  }
+
+  /** Leaves a function: where to go on. */
+  leave(): number {
+    this.mem.clearRegion(REGION.stack + this.depth)
+    this.depth--
+    const kept = this.depth * 8
+    for (let i = 0; i < 8; i++) this.regs[12 + i] = this.frameRegs[kept + i]!
+    this.regs[20] = this.stackAt + (this.depth + 1) * LIMITS.stackBytes
+    this.regs[21] = REGION.stack + this.depth
+    return this.framePc[this.depth]!
+  }
+
+  /** A seeded number, the same in every run of the machine (xorshift32). */
+  nextRandom(): number {
+    let x = this.random
+    x ^= x << 13
+    x ^= x >>> 17
+    x ^= x << 5
+    this.random = x
+    return x
+  }
+
+  get randomState(): number {
+    return this.random
+  }
+
+  seed(seed: number): void {
+    this.random = seed | 0 || 1
+  }
+
+  // ---- memory, the careful way ----
+
+  /** Stops the run at `pc`. Always false. */
+  fail(draft: FaultDraft): boolean {
+    if (this.fault) return false
+    const program = this.programs[this.programIndex]!
+    const at = this.pc >> 2
+    // Places after the program stand for the jump that led there.
+    const insn = at < program.insns.length ? at : (program.code[this.pc + 1] ?? 0)
+    const reason = `${draft.reason} at insn ${insn}`
+    const where = this.programIndex > 0 ? { program: this.programIndex } : {}
+    this.fault = { ...draft, insn, slot: program.slots[insn] ?? 0, ...where, reason }
+    return false
+  }
+
+  /** The fault of an access that is not inside any region. Always false. */
+  failAccess(region: number, lo: number, off: number, size: number, write: boolean): boolean {
+    const sum = (lo >>> 0) + off
+    const at = sum | 0
+    const hi = region + (sum < 0 ? -1 : sum >= 4294967296 ? 1 : 0)
+    const address = hex64(hi, at)
+    const bounds = hi === region ? this.mem.regionBounds(region) : undefined
+    const name = bounds && this.mem.regionName(region)
+    if (!bounds || !name) {
+      const what = region === 0 && lo === 0 ? 'NULL' : `address ${address}`
+      return this.fail({ kind: 'no-region', address, reason: `${what} is in no region` })
+    }
+    if (at >= bounds.from && at + size <= bounds.to && write && this.mem.inside(region, at, size, false)) {
+      return this.fail({ kind: 'read-only', address, region: name, reason: `${name} is read-only` })
+    }
+    const words = this.mem.words
+    const row = (AT.regions >> 2) + region * ROW.words
+    const stride = words[row + ROW.stride]!
+    let past = at + size - bounds.to
+    let what = name
+    if (at >= bounds.from && past <= 0 && stride > 0) {
+      const sized = words[row + ROW.size]!
+      past = ((at - bounds.from) % stride) + size - (sized < 0 ? -sized - 1 : sized)
+      what = `a value of ${name}`
+    }
+    const before = bounds.from - at
+    const reason = before > 0 ? `${before} bytes before ${what}` : `out of ${what} by ${past} bytes`
+    return this.fail({ kind: 'out-of-bounds', address, region: name, reason: reason.replace(/\b1 bytes/, '1 byte') })
+  }
+
+  /** A load that the fast path refused: `size` bytes into register d (as an index), zero-extended. */
+  loadSlow(d: number, region: number, lo: number, off: number, size: number): boolean {
+    const { mem, regs } = this
+    const at = lo + off
+    if (region === REGION.ctx && lo >= 0) return this.loadContext(d, at - this.ctxAt, size)
+    if (!(lo >= 0 && mem.inside(region, at, size, false))) return this.failAccess(region, lo, off, size, false)
+    const { view } = mem
+    regs[d + 1] = size === 8 ? view.getInt32(at + 4, true) : 0
+    regs[d] = size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at, true) : view.getInt32(at, true)
+    return true
+  }
+
+  loadContext(d: number, offset: number, size: number): boolean {
+    const log = size === 1 ? 0 : size === 2 ? 1 : size === 4 ? 2 : 3
+    const how = offset >= 0 && offset + size <= this.access.size ? this.access.load[offset * 4 + log]! : ACCESS.none
+    const { view } = this.mem
+    const at = this.ctxAt + offset
+    switch (how) {
+      case ACCESS.none:
+        return this.failContext('load', offset, size)
+      case ACCESS.packet:
+        this.regs[d] = view.getInt32(at, true)
+        this.regs[d + 1] = REGION.packet
+        return true
+      case ACCESS.sock:
+        this.regs[d] = 0
+        this.regs[d + 1] = 0
+        return true
+      default: {
+        const from = how === ACCESS.lowHalf ? this.ctxAt + (offset & ~3) : at
+        this.regs[d + 1] = size === 8 ? view.getInt32(from + 4, true) : 0
+        this.regs[d] =
+          size === 1 ? view.getUint8(from) : size === 2 ? view.getUint16(from, true) : view.getInt32(from, true)
+        return true
+      }
+    }
+  }
+
+  /** A store that the fast path refused. */
+  storeSlow(s: number, region: number, lo: number, off: number, size: number): boolean {
+    const at = lo + off
+    if (region === REGION.ctx && lo >= 0) {
+      const offset = at - this.ctxAt
+      const log = size === 1 ? 0 : size === 2 ? 1 : size === 4 ? 2 : 3
+      const allowed =
+        offset >= 0 && offset + size <= this.access.size && this.access.store[offset * 4 + log] === ACCESS.plain
+      if (!allowed) return this.failContext('store', offset, size)
+    } else if (!(lo >= 0 && this.mem.inside(region, at, size, true))) {
+      return this.failAccess(region, lo, off, size, true)
+    }
+    const { view } = this.mem
+    const value = this.regs[s]!
+    if (size === 1) view.setInt8(at, value)
+    else if (size === 2) view.setInt16(at, value, true)
+    else view.setInt32(at, value, true)
+    if (size === 8) view.setInt32(at + 4, this.regs[s + 1]!, true)
+    return true
+  }
+
+  private failContext(what: 'load' | 'store', offset: number, size: number): boolean {
+    const reason = `no ${what} of ${size} bytes at offset ${offset} of the context in a program of type ${this.options.type}`
+    return this.fail({ kind: 'context', region: 'ctx', address: hex64(REGION.ctx, this.ctxAt + offset), reason })
+  }
+
+  // ---- what helpers use ----
+
+  private valueRoom = { at: 0, length: 0 }
+  private keyRoom: { lo: number; hi: number } | undefined
+
+  /** Copies a value from JavaScript to where maps can read it. */
+  valueBuffer(value: Uint8Array): number {
+    if (this.valueRoom.length < value.length) {
+      this.valueRoom = { at: this.mem.alloc(value.length), length: value.length }
+      this.refreshRegs()
+    }
+    this.mem.bytes.set(value, this.valueRoom.at)
+    return this.valueRoom.at
+  }
+
+  /** A region for the key that a callback is given. */
+  keyRegion(length: number): { lo: number; hi: number } {
+    if (!this.keyRoom) {
+      const lo = this.mem.alloc(512)
+      this.refreshRegs()
+      const spec = { name: 'key', from: lo, to: lo + length, write: false }
+      this.keyRoom = { lo, hi: this.mem.addRegion(spec) ?? 0 }
+    }
+    const { lo, hi } = this.keyRoom
+    this.mem.setRegion(hi, { name: 'key', from: lo, to: lo + length, write: false })
+    return this.keyRoom
+  }
+
+  /** The byte at an offset from a pointer in a register; undefined after a fault. */
+  byteOf(register: number, offset: number): number | undefined {
+    const lo = this.regs[register * 2]! + offset
+    const hi = this.regs[register * 2 + 1]!
+    if (lo >= 0 && hi !== REGION.ctx && this.mem.inside(hi, lo, 1, false)) return this.mem.bytes[lo]
+    this.failAccess(hi, lo, 0, 1, false)
+    return undefined
+  }
+
+  /** Runs a function of the program for a helper: `run` executes from `pc` until that frame returns. False after a fault. */
+  enterCallback(insn: number, run: () => boolean): boolean {
+    if (this.used > this.options.insnBudget) {
+      return this.fail({ kind: 'budget', reason: `more than ${this.options.insnBudget} instructions` })
+    }
+    const { pc } = this
+    if (!this.enter(pc)) return false
+    this.pc = insn * 4
+    if (!run()) return false
+    this.leave()
+    this.pc = pc
+    return true
+  }
+
+  /** The linear address of `length` readable (or writable) bytes that a register points to; undefined after a fault. */
+  memArg(register: number, length: number, write: boolean): number | undefined {
+    const lo = this.regs[register * 2]!
+    const hi = this.regs[register * 2 + 1]!
+    if (length === 0) return lo
+    if (length > 0 && lo >= 0 && hi !== REGION.ctx && this.mem.inside(hi, lo, length, write)) return lo
+    this.failAccess(hi, lo, 0, length, write)
+    return undefined
+  }
+
+  /** The map that a register points to; undefined after a fault. */
+  mapArg(register: number): BpfMap | undefined {
+    const map = this.regs[register * 2 + 1] === REGION.map ? this.maps[this.regs[register * 2]!] : undefined
+    if (!map) this.fail({ kind: 'helper-argument', reason: `r${register} is no map` })
+    return map
+  }
+
+  /** Whether a register points to the context; a fault if not. */
+  ctxArg(register: number): boolean {
+    if (this.regs[register * 2 + 1] === REGION.ctx && this.regs[register * 2] === this.ctxAt) return true
+    return this.fail({ kind: 'helper-argument', reason: `r${register} is not the context` })
+  }
+
+  /** Calls helper `id`. False after a fault. */
+  callHelper(id: number): boolean {
+    const helper = this.helpers.get(id)
+    if (!helper) return this.fail({ kind: 'unknown-helper', reason: unknownHelper(id) })
+    const result = helper(this)
+    this.refreshRegs()
+    if (typeof result === 'number') {
+      this.regs[0] = result
+      this.regs[1] = result >> 31
+    }
+    return this.fault === undefined
+  }
+}
+
+function unknownHelper(id: number): string {
+  const name = helperName(id)
+  return name ? `helper bpf_${name} (${id}) is not implemented` : `there is no helper ${id}`
+}

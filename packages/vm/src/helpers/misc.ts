@@ -1,0 +1,121 @@
+// Helpers that need neither packet nor map: time, chance, text, loops, tail calls, checksums.
+
+import { type HelperName, LIMITS } from '@netsieve/asm'
+import type { Engine } from '../engine.ts'
+import { SlotArray } from '../maps/array.ts'
+import { ERRNO } from '../maps/map.ts'
+import { REGION } from '../memory.ts'
+import { addSum, fold16, sumBytes } from './checksum.ts'
+import { arg, flagsArg, type HelperFunction, return64, uarg } from './helper.ts'
+import { format, readString } from './text.ts'
+
+const BPF_MAX_LOOPS = 8 * 1024 * 1024
+
+function time(engine: Engine): undefined {
+  return return64(engine, engine.timeLo, engine.timeHi)
+}
+
+function tracePrintk(engine: Engine): number | undefined {
+  const length = uarg(engine, 2)
+  const at = engine.memArg(1, length, false)
+  if (at === undefined) return undefined
+  const { regs } = engine
+  const values = [3, 4, 5].map((n) => ({ lo: regs[n * 2]!, hi: regs[n * 2 + 1]! }))
+  const text = format(readString(engine.mem.bytes, at, length), values)
+  if (text === undefined) return ERRNO.EINVAL
+  engine.outputs.push({ kind: 'trace', text })
+  return text.length
+}
+
+/** Goes on in another program, if its place in the array is taken; otherwise the program itself goes on. */
+function tailCall(engine: Engine): number | undefined {
+  if (!engine.ctxArg(1)) return undefined
+  const map = engine.mapArg(2)
+  if (!map) return undefined
+  const program = map instanceof SlotArray && map.def.type === 'prog_array' ? map.slot(uarg(engine, 3)) : undefined
+  if (program === undefined || !engine.programs[program] || engine.tailCalls >= LIMITS.tailCalls) return ERRNO.ENOENT
+  if (engine.used > engine.options.insnBudget) {
+    engine.fail({ kind: 'budget', reason: `more than ${engine.options.insnBudget} instructions` })
+    return undefined
+  }
+  engine.tailCalls++
+  engine.next = program
+  return undefined
+}
+
+function loop(engine: Engine): number | undefined {
+  const count = uarg(engine, 1)
+  if (engine.regs[5] !== REGION.func) {
+    engine.fail({ kind: 'helper-argument', reason: 'r2 is no function' })
+    return undefined
+  }
+  if (flagsArg(engine, 4) !== 0) return ERRNO.EINVAL
+  if (engine.regs[3] !== 0 || count > BPF_MAX_LOOPS) return ERRNO.E2BIG
+  const target = arg(engine, 2)
+  const [ctxLo, ctxHi] = [engine.regs[6]!, engine.regs[7]!]
+  const kept = engine.regs.slice(2, 12)
+  let calls = 0
+  while (calls < count) {
+    engine.regs.set([calls, 0, ctxLo, ctxHi], 2)
+    calls++
+    if (!engine.callback(target)) return undefined
+    if (engine.regs[0] !== 0 || engine.regs[1] !== 0) break
+  }
+  engine.regs.set(kept, 2)
+  return calls
+}
+
+function csumDiff(engine: Engine): number | undefined {
+  const fromLength = uarg(engine, 2)
+  const toLength = uarg(engine, 4)
+  if ((fromLength | toLength) & 3) return ERRNO.EINVAL
+  const from = engine.memArg(1, fromLength, false)
+  const to = from === undefined ? undefined : engine.memArg(3, toLength, false)
+  if (from === undefined || to === undefined) return undefined
+  const seed = uarg(engine, 5)
+  const { bytes } = engine.mem
+  if (fromLength && toLength) {
+    const minus = ~sumBytes(bytes, from, fromLength, 0) >>> 0
+    return fold16(addSum(sumBytes(bytes, to, toLength, seed), minus))
+  }
+  if (toLength) return fold16(sumBytes(bytes, to, toLength, seed))
+  if (fromLength) return fold16(~sumBytes(bytes, from, fromLength, ~seed >>> 0) >>> 0)
+  return fold16(seed)
+}
+
+function strncmp(engine: Engine): number | undefined {
+  const length = uarg(engine, 2)
+  const a = engine.memArg(1, length, false)
+  if (a === undefined) return undefined
+  for (let i = 0; i < length; i++) {
+    const x = engine.mem.bytes[a + i]!
+    const b = engine.byteOf(3, i)
+    if (b === undefined) return undefined
+    if (x !== b) return x < b ? -1 : 1
+    if (x === 0) break
+  }
+  return 0
+}
+
+export const MISC_HELPERS: Partial<Record<HelperName, HelperFunction>> = {
+  ktime_get_ns: time,
+  ktime_get_boot_ns: time,
+  ktime_get_coarse_ns: time,
+  ktime_get_tai_ns: time,
+  // 250 ticks a second.
+  jiffies64: (engine) => {
+    const ticks = Math.floor(((engine.timeHi >>> 0) * 4294967296 + (engine.timeLo >>> 0)) / 4e6)
+    return return64(engine, ticks | 0, Math.floor(ticks / 4294967296))
+  },
+  get_prandom_u32: (engine) => return64(engine, engine.nextRandom(), 0),
+  get_smp_processor_id: (engine) => engine.options.cpu,
+  get_numa_node_id: () => 0,
+  trace_printk: tracePrintk,
+  tail_call: tailCall,
+  loop,
+  csum_diff: csumDiff,
+  strncmp,
+  // Nothing runs beside a program, so a lock is always free.
+  spin_lock: () => 0,
+  spin_unlock: () => 0,
+}

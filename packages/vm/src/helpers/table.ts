@@ -1,0 +1,23 @@
+// All helpers there are here, by id. A helper without a function is a named fault when it is called.
+
+import { HELPERS, type HelperName } from '@netsieve/asm'
+import type { HelperFunction } from './helper.ts'
+import { MAP_HELPERS } from './maps.ts'
+import { MISC_HELPERS } from './misc.ts'
+import { SKB_HELPERS } from './skb.ts'
+import { XDP_HELPERS } from './xdp.ts'
+
+const ALL: Partial<Record<HelperName, HelperFunction>> = {
+  ...MAP_HELPERS,
+  ...MISC_HELPERS,
+  ...SKB_HELPERS,
+  ...XDP_HELPERS,
+}
+
+/** Helpers by id. */
+export const HELPER_FUNCTIONS: ReadonlyMap<number, HelperFunction> = new Map(
+  (Object.entries(ALL) as [HelperName, HelperFunction][]).map(([name, run]) => [HELPERS[name].id, run]),
+)
+
+/** Names of the helpers that this machine has. */
+export const IMPLEMENTED: readonly HelperName[] = Object.keys(ALL) as HelperName[]

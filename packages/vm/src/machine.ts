@@ -1,0 +1,226 @@
+// A loaded program: runs over packets, one call a packet, or one instruction at a time with a way back.
+
+import type { Insn, MapDef, ProgTypeName } from '@netsieve/asm'
+import Long from 'long'
+import type { PacketMeta } from './context.ts'
+import { Engine, type Output } from './engine.ts'
+import { type Fault, hex64 } from './fault.ts'
+import type { HelperFunction } from './helpers/helper.ts'
+import { HELPER_FUNCTIONS } from './helpers/table.ts'
+import { type Ended, execute } from './interpret.ts'
+import { Jit } from './jit/jit.ts'
+import { SlotArray } from './maps/array.ts'
+import { type BpfMap, bytesOf } from './maps/map.ts'
+import { RingBuffer } from './maps/ringbuf.ts'
+import { Stepper, type TraceStep } from './step.ts'
+
+export interface LoadOptions {
+  readonly type: ProgTypeName
+  /** Programs name maps by their index here. */
+  readonly maps?: readonly MapDef[]
+  /** Programs that prog arrays can lead to: number 1, 2, … (0 is the program itself). */
+  readonly programs?: readonly (readonly Insn[])[]
+  /**
+   * `linux` (the default): r1 is the context. `rfc9669`: r1 is the packet as plain memory, r2 its length, and `callx` runs.
+   */
+  readonly mode?: 'linux' | 'rfc9669'
+  /** `interpreter` (the default), or `jit`: compiled to WebAssembly at the first run. The results are the same. */
+  readonly engine?: 'interpreter' | 'jit'
+  readonly budget?: {
+    /** Instructions a run; looked at when a jump goes backwards and at calls. Default 10,000,000. */
+    readonly insns?: number
+    /** Frames, the main program's included. Default 8, at most 64. */
+    readonly callDepth?: number
+    /** Bytes of memory, maps included. Default 512 MiB. */
+    readonly memory?: number
+  }
+  /** Longest packet. Default 65,536 bytes. */
+  readonly packetBytes?: number
+  /** Of get_prandom_u32. Default 1. */
+  readonly seed?: number
+  /** Which CPU runs, of how many. Default 0 of 1. */
+  readonly cpu?: number
+  readonly cpus?: number
+  /** Helpers of one's own, by id; they go before the built-in ones. */
+  readonly helpers?: Readonly<Record<number, HelperFunction>>
+}
+
+/** What a run gave. `r0` is the low 32 bits as a signed number, as the kernel takes it. */
+export class RunResult {
+  readonly r0: number
+  private readonly r0High: number
+  /** Index of the instruction that ended the run, in its program; absent after a fault. */
+  readonly exit?: number
+  /** The program that ended it, where a tail call led to another than the first. */
+  readonly program?: number
+  /** Instructions executed. */
+  readonly insns: number
+  readonly fault?: Fault
+  /** The packet as the program left it, only if it changed it. */
+  readonly packet?: Uint8Array
+  /** What was printed, sent and redirected, in order; absent if nothing was. */
+  readonly outputs?: readonly Output[]
+
+  constructor(engine: Engine, packet: Uint8Array | undefined) {
+    const { fault, regs } = engine
+    this.r0 = fault ? 0 : regs[0]!
+    this.r0High = fault ? 0 : regs[1]!
+    this.insns = engine.used
+    if (fault) this.fault = fault
+    else {
+      this.exit = engine.pc >> 2
+      if (engine.programIndex > 0) this.program = engine.programIndex
+    }
+    if (packet) this.packet = packet
+    if (engine.outputs.length > 0) this.outputs = engine.outputs
+  }
+
+  /** All 64 bits of r0. */
+  get r0Long(): Long {
+    return Long.fromBits(this.r0, this.r0High)
+  }
+
+  toJSON(): object {
+    const { r0, exit, program, insns, fault, outputs } = this
+    return { r0, r0Long: hex64(this.r0High, r0), exit, program, insns, fault, outputs }
+  }
+}
+
+export class Machine {
+  readonly engine: Engine
+  private readonly codes: readonly Int32Array[]
+  private readonly writes: boolean
+  private readonly jit: Jit | undefined
+  private stepper: Stepper | undefined
+
+  constructor(program: readonly Insn[], options: LoadOptions) {
+    const { budget = {} } = options
+    const own = Object.entries(options.helpers ?? {}).map(([id, run]) => [Number(id), run] as const)
+    const programs = [program, ...(options.programs ?? [])]
+    this.engine = new Engine(
+      {
+        type: options.type,
+        mode: options.mode ?? 'linux',
+        insnBudget: budget.insns ?? 10_000_000,
+        callDepth: Math.min(Math.max(budget.callDepth ?? 8, 1), 64),
+        memoryBytes: budget.memory ?? 512 * 1024 * 1024,
+        packetBytes: options.packetBytes ?? 65536,
+        seed: options.seed ?? 1,
+        cpu: options.cpu ?? 0,
+        cpus: options.cpus ?? 1,
+      },
+      programs,
+      options.maps ?? [],
+      own.length > 0 ? new Map([...HELPER_FUNCTIONS, ...own]) : HELPER_FUNCTIONS,
+    )
+    this.codes = this.engine.programs.map(({ code }) => code)
+    this.writes = programs.some((insns) => insns.some(mayWritePacket))
+    this.jit = options.engine === 'jit' ? new Jit(this.engine) : undefined
+    this.engine.callback = (insn) => this.callback(insn)
+  }
+
+  /** Runs the program over one packet. Never throws for what the program does: that is `fault`. */
+  run(packet: Uint8Array, meta: PacketMeta = {}): RunResult {
+    const { engine } = this
+    this.stepper = undefined
+    if (this.begin(packet, meta)) {
+      if (this.jit) this.jit.run()
+      else execute(engine, this.codes, 0)
+    }
+    return this.finish(packet)
+  }
+
+  /** Executes one instruction of the run that `start` began, and tells what it did. Undefined at the end. */
+  step(): TraceStep | undefined {
+    return this.stepper?.step()
+  }
+
+  /** Takes the last step back; undefined at the start. */
+  back(): TraceStep | undefined {
+    return this.stepper?.back()
+  }
+
+  /** Begins a run of single steps over a packet. */
+  start(packet: Uint8Array, meta: PacketMeta = {}): void {
+    this.stepper = new Stepper(
+      this.engine,
+      () => this.begin(packet, meta),
+      (codes) => this.execute(codes),
+    )
+  }
+
+  /** Steps on until an instruction of `breakpoints` (indexes) comes, or the end. The steps made. */
+  continue(breakpoints: ReadonlySet<number>): TraceStep[] {
+    return this.stepper?.continue(breakpoints) ?? []
+  }
+
+  /** The result of the run that is being stepped through, so far. */
+  result(): RunResult {
+    return new RunResult(this.engine, undefined)
+  }
+
+  /** Every instruction executed on a packet and what it changed; at most `limit` of them. */
+  trace(packet: Uint8Array, meta: PacketMeta = {}, limit = 100_000): TraceStep[] {
+    this.start(packet, meta)
+    return this.stepper!.continue(new Set(), limit)
+  }
+
+  /** A map by name or index. @throws RangeError if there is none. */
+  map(which: string | number): BpfMap {
+    const map = this.engine.maps.find(({ def, index }) => def.name === which || index === which)
+    if (!map) throw new RangeError(`no map ${which}`)
+    return map
+  }
+
+  /** Puts a program (by number, see `programs`) in a place of a prog array. */
+  setProgram(map: string | number, index: number, program: number): void {
+    const key = new Uint8Array(4)
+    new DataView(key.buffer).setUint32(0, index, true)
+    const value = new Uint8Array(4)
+    new DataView(value.buffer).setUint32(0, program, true)
+    const slots = this.map(map)
+    if (!(slots instanceof SlotArray) || slots.set(key, value) !== 0)
+      throw new RangeError(`no place ${index} in map ${map}`)
+  }
+
+  private begin(packet: Uint8Array, meta: PacketMeta): boolean {
+    const { engine } = this
+    engine.outputs = []
+    engine.reset()
+    if (!engine.setPacket(packet, meta)) return false
+    engine.enterProgram()
+    return true
+  }
+
+  private execute(codes: readonly Int32Array[]): Ended {
+    return execute(this.engine, codes, 0)
+  }
+
+  private callback(insn: number): boolean {
+    const { engine } = this
+    return engine.enterCallback(insn, () =>
+      this.jit ? this.jit.callback(insn) : execute(engine, this.codes, engine.depth) === 'exit',
+    )
+  }
+
+  private finish(packet: Uint8Array): RunResult {
+    const { engine } = this
+    for (const map of engine.maps) if (map instanceof RingBuffer) map.clear()
+    return new RunResult(engine, this.writes && engine.packetDiffers(packet) ? engine.packetBytes() : undefined)
+  }
+}
+
+/** Whether an instruction could change the packet: all stores but those to the stack, and calls. */
+function mayWritePacket({ spec, dst }: Insn): boolean {
+  return spec.kind === 'call' || ((spec.kind === 'store' || spec.kind === 'atomic') && dst !== 10)
+}
+
+/**
+ * Makes a program ready to run. Its maps start empty. Nothing is verified: what is wrong shows as a fault when it runs.
+ * @throws RangeError for maps that cannot be made (see `checkMaps`) or that are above the memory budget.
+ */
+export function load(program: readonly Insn[], options: LoadOptions): Machine {
+  return new Machine(program, options)
+}
+
+export { bytesOf }

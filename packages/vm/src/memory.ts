@@ -1,0 +1,165 @@
+// The one memory of a machine: context, stack, maps and packets, shared by interpreter and JIT, and the table of its regions.
+//
+//   pointer   63 .. 32 | 31 .. 0
+//             region   | linear address        a number below 2^32 points nowhere (region 0)
+//
+// No region starts below 64 KiB, so that a 16-bit offset cannot carry an address from one region number into another.
+
+import { type WasmMemory, wasm } from './wasm-api.ts'
+
+const PAGE = 65536
+
+/** Linear addresses of what lies below the first region. */
+export const AT = {
+  /** Words that the JIT leaves on a fault or exit: see jit/abi. */
+  status: 0x400,
+  /** 512 bytes for keys and values on their way between JavaScript and maps' own code. */
+  scratch: 0x600,
+  /** Rows of 8 words, one a region. */
+  regions: 0x1000,
+} as const
+
+/** Region numbers. Map values, ring buffer records and the like follow from `first`. */
+export const REGION = { ctx: 1, packet: 2, map: 3, func: 4, sock: 5, stack: 16, first: 80, count: 1024 } as const
+
+/** Words of a region's row. The first four are zero where an access needs a closer look (context, maps with gaps). */
+export const ROW = {
+  words: 8,
+  readFrom: 0,
+  readTo: 1,
+  writeFrom: 2,
+  writeTo: 3,
+  from: 4,
+  to: 5,
+  stride: 6,
+  size: 7,
+} as const
+
+export interface RegionSpec {
+  readonly name: string
+  readonly from: number
+  readonly to: number
+  readonly write: boolean
+  /** Elements of `size` bytes every `stride` bytes: an access must lie within one. */
+  readonly stride?: number
+  readonly size?: number
+  /** Every access is looked at by name: the context. */
+  readonly slow?: boolean
+}
+
+export class Memory {
+  bytes: Uint8Array
+  words: Int32Array
+  view: DataView
+  /** Changes whenever the three views above do. */
+  version = 0
+  /** The same memory as the JIT's modules import it; absent until `shareWithWasm`. */
+  wasm: WasmMemory | undefined
+  private top = PAGE
+  private readonly limit: number
+  private readonly names: string[] = []
+  private nextRegion: number = REGION.first
+
+  constructor(initialBytes: number, limitBytes: number) {
+    this.limit = limitBytes
+    const buffer = new ArrayBuffer(Math.ceil((PAGE + initialBytes) / PAGE) * PAGE)
+    this.bytes = new Uint8Array(buffer)
+    this.words = new Int32Array(buffer)
+    this.view = new DataView(buffer)
+  }
+
+  private refresh(buffer: ArrayBuffer): void {
+    this.bytes = new Uint8Array(buffer)
+    this.words = new Int32Array(buffer)
+    this.view = new DataView(buffer)
+    this.version++
+  }
+
+  /** Zeroed bytes, never given back. @throws RangeError above the memory budget. */
+  alloc(length: number, align = 8): number {
+    const at = Math.ceil(this.top / align) * align
+    const top = at + length
+    if (!(top <= this.limit)) throw new RangeError(`${top} bytes of memory are above the budget of ${this.limit}`)
+    this.top = top
+    this.reach(top)
+    return at
+  }
+
+  private reach(top: number): void {
+    const have = this.bytes.length
+    if (top <= have) return
+    // Grown by half at least, so that many small maps do not copy the memory many times.
+    const pages = Math.ceil(Math.min(Math.max(top, have * 1.5), Math.max(top, this.limit)) / PAGE)
+    if (this.wasm) {
+      this.wasm.grow(pages - have / PAGE)
+      this.refresh(this.wasm.buffer)
+    } else {
+      const buffer = new ArrayBuffer(pages * PAGE)
+      new Uint8Array(buffer).set(this.bytes)
+      this.refresh(buffer)
+    }
+  }
+
+  /** Makes the memory one that WebAssembly modules can import. */
+  shareWithWasm(): WasmMemory {
+    if (this.wasm) return this.wasm
+    const memory = new wasm.Memory({ initial: this.bytes.length / PAGE })
+    new Uint8Array(memory.buffer).set(this.bytes.subarray(0, this.top))
+    this.wasm = memory
+    this.refresh(memory.buffer)
+    return memory
+  }
+
+  /** Gives a number to a region; undefined if all are taken. */
+  addRegion(spec: RegionSpec): number | undefined {
+    if (this.nextRegion >= REGION.count) return undefined
+    const number = this.nextRegion++
+    this.setRegion(number, spec)
+    return number
+  }
+
+  setRegion(number: number, spec: RegionSpec): void {
+    this.names[number] = spec.name
+    const row = (AT.regions >> 2) + number * ROW.words
+    const fast = !spec.slow && spec.stride === undefined
+    const words = this.words
+    words[row] = fast ? spec.from : 0
+    words[row + 1] = fast ? spec.to : 0
+    words[row + 2] = fast && spec.write ? spec.from : 0
+    words[row + 3] = fast && spec.write ? spec.to : 0
+    words[row + 4] = spec.from
+    words[row + 5] = spec.to
+    words[row + 6] = spec.stride ?? 0
+    words[row + 7] = spec.write ? (spec.size ?? 0) : -(spec.size ?? 0) - 1
+  }
+
+  clearRegion(number: number): void {
+    const row = (AT.regions >> 2) + number * ROW.words
+    this.words.fill(0, row, row + ROW.words)
+  }
+
+  regionName(number: number): string | undefined {
+    return number > 0 && number < REGION.count ? this.names[number] : undefined
+  }
+
+  /** The region's bounds, if it has any now. */
+  regionBounds(number: number): { from: number; to: number } | undefined {
+    if (!(number > 0 && number < REGION.count)) return undefined
+    const row = (AT.regions >> 2) + number * ROW.words
+    const from = this.words[row + ROW.from]!
+    const to = this.words[row + ROW.to]!
+    return to > from ? { from, to } : undefined
+  }
+
+  /** Whether `length` bytes at an address lie in a region, for the access. The context is not for this. */
+  inside(number: number, at: number, length: number, write: boolean): boolean {
+    if (!(number > 0 && number < REGION.count)) return false
+    const row = (AT.regions >> 2) + number * ROW.words
+    const words = this.words
+    const from = words[row + ROW.from]!
+    const sized = words[row + ROW.size]!
+    if (at < from || at + length > words[row + ROW.to]! || (write && sized < 0)) return false
+    const stride = words[row + ROW.stride]!
+    return stride === 0 || ((at - from) % stride) + length <= (sized < 0 ? -sized - 1 : sized)
+  }
+}
