@@ -1,1 +1,2 @@
+export { flower } from './flower/index.ts'
 export type { FrontEnd, LowerOptions } from './front.ts'

@@ -1,3 +1,5 @@
+export { chooseHook, chooseProfile, HOOKS, type Hook, type HookUse, hookPath, isHook } from './hooks.ts'
+export { commandLines, type Line, matchLine, nodeWord } from './lines.ts'
 export { etherType, nearest, protocolName, protocolNumber, serviceName, servicePort } from './names.ts'
 export {
   type Address,

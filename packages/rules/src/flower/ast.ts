@@ -1,0 +1,38 @@
+// The tree of a tc flower text: filters in the order of the text, values read, nothing said yet about what they mean.
+
+import type { Span } from '@netsieve/diag'
+import type { IpFlag, KeyName } from './words.ts'
+
+export type Constraint =
+  | { readonly kind: 'masked'; readonly value: bigint; readonly mask: bigint }
+  | { readonly kind: 'range'; readonly lo: bigint; readonly hi: bigint }
+  | { readonly kind: 'flags'; readonly flags: readonly IpFlag[] }
+
+export interface Key {
+  readonly name: KeyName
+  readonly constraint: Constraint
+  readonly span: Span
+}
+
+export interface FlowerFilter {
+  /** The command as written, from its first word to its last. */
+  readonly text: string
+  readonly span: Span
+  readonly verb: 'add' | 'replace'
+  readonly hook: 'ingress' | 'egress'
+  readonly dev?: string
+  /** The Ethernet type, or `all`. */
+  readonly protocol: number | 'all'
+  readonly protocolSpan: Span
+  /** 1 to 65535, or 0: to be chosen when the filter is added. */
+  readonly prio: number
+  readonly prioSpan: Span
+  readonly handle: number
+  readonly keys: readonly Key[]
+  readonly action: 'drop' | 'accept' | 'continue'
+  readonly actionSpan: Span
+}
+
+export interface FlowerAst {
+  readonly filters: readonly FlowerFilter[]
+}

@@ -1,0 +1,181 @@
+// tc flower filters to IR: what Linux's flow dissector finds in a frame, compared under a mask. A field that was not dissected is 0, so a
+// comparison with 0 holds where the field is not there (the view `flower` reads absent fields as 0). Source: net/core/flow_dissector.c.
+
+import { Diagnostics, type Outcome, type Span } from '@netsieve/diag'
+import {
+  and,
+  cmp,
+  FALSE,
+  type Filter,
+  field,
+  inRanges,
+  load,
+  masked,
+  match,
+  not,
+  or,
+  type Pred,
+  type Rule,
+  type Step,
+  TRUE,
+  verdict,
+} from '@netsieve/ir'
+import { FIELDS, type FieldId, maxValue } from '@netsieve/packet'
+import type { LowerOptions } from '../front.ts'
+import type { FlowerAst, FlowerFilter, Key } from './ast.ts'
+import { inOrder } from './order.ts'
+import { type IpFlag, KEYS, type KeyName, type KeyRow } from './words.ts'
+
+const HOOKS = ['ingress', 'egress'] as const
+const MPLS_IN_IP = 137n
+
+export function lower(ast: FlowerAst, { hook = 'ingress' }: LowerOptions): Outcome<Filter> {
+  const diagnostics = new Diagnostics()
+  const here = ast.filters.filter((filter) => filter.hook === hook)
+  if (!HOOKS.some((each) => each === hook))
+    diagnostics.error('rules/hook', `tc has no hook ${hook}`, undefined, { expected: HOOKS.map((each) => `'${each}'`) })
+  else if (here.length === 0)
+    diagnostics.error('rules/empty', ast.filters.length === 0 ? 'there is no filter' : `there is no filter at ${hook}`)
+  for (const filter of ast.filters) {
+    if (filter.hook !== hook)
+      diagnostics.warning('flower/other-hook', `this filter is at ${filter.hook}: left out`, filter.span)
+    if (filter.dev !== here[0]?.dev && filter.dev !== undefined && here[0]?.dev !== undefined)
+      diagnostics.error(
+        'rules/unsupported',
+        `unsupported: filters of several devices (${here[0].dev} and ${filter.dev})`,
+        filter.span,
+      )
+  }
+  const ids = new Map(ast.filters.map((filter, id) => [filter, id]))
+  const rules = inOrder(here, diagnostics).map((filter): Rule => {
+    return { id: ids.get(filter)!, text: filter.text, span: filter.span, steps: steps(filter, diagnostics) }
+  })
+  return diagnostics.outcome<Filter>({
+    syntax: 'flower',
+    profile: 'flower',
+    base: [{ chain: hook, hook, view: 'flower', family: 'any', policy: 'accept' }],
+    chains: [{ name: hook, rules }],
+  })
+}
+
+function steps(filter: FlowerFilter, diagnostics: Diagnostics): Step[] {
+  const { protocol, protocolSpan, keys, action, actionSpan } = filter
+  const out: Step[] = []
+  if (protocol !== 'all') out.push(spanned(cmp('eth.type', '==', protocol), protocolSpan))
+  const behind = behindMpls(filter)
+  if (behind) out.push(spanned(behind, protocolSpan))
+  for (const key of keys) out.push(spanned(keyPred(key, filter, diagnostics), key.span))
+  const last = verdict(action)
+  out.push(last.kind === 'verdict' ? { ...last, span: actionSpan } : last)
+  return out
+}
+
+function spanned(pred: Pred, span: Span): Step {
+  const step = match(pred)
+  return step.kind === 'match' ? { ...step, span } : step
+}
+
+/**
+ * The dissector looks behind MPLS in IP (RFC 4023): for it such a packet is no longer of protocol ip, unless it is a fragment, where it
+ * stops. Other tunnels are left closed.
+ */
+function behindMpls({ protocol, keys }: FlowerFilter): Pred | undefined {
+  if (protocol !== 0x0800 && protocol !== 0x86dd) return undefined
+  const proto = keys.find(({ name }) => name === 'ip_proto')?.constraint
+  if (proto?.kind === 'masked' && proto.value !== MPLS_IN_IP) return undefined
+  const whole = protocol === 0x0800 ? ipv4Fragment('==', 0) : cmp('ipv6.nexthdr', '!=', 44)
+  return not(and(cmp('meta.l4proto', '==', MPLS_IN_IP), whole))
+}
+
+const ipv4Fragment = (test: '==' | '!=', value: number) => cmp(masked(field('ipv4.frag'), 0x3fffn), test, value)
+
+function keyPred(key: Key, filter: FlowerFilter, diagnostics: Diagnostics): Pred {
+  const { name, constraint } = key
+  const v6 = filter.protocol === 0x86dd
+  switch (constraint.kind) {
+    case 'flags':
+      return and(...constraint.flags.map((flag) => FLAG[flag]))
+    case 'range':
+      return inRanges(fieldOf(name, v6), [constraint])
+    case 'masked': {
+      const { value, mask } = constraint
+      if (name === 'src_ip' || name === 'dst_ip') return address(key, filter, diagnostics)
+      if (name.startsWith('arp_')) return arp(under(fieldOf(name, v6), value, mask), value)
+      switch (name) {
+        case 'vlan_id':
+          return cmp(masked(field('vlan.tci'), mask), '==', value)
+        case 'vlan_prio':
+          return cmp(masked(field('vlan.tci'), mask << 13n), '==', value << 13n)
+        case 'tcp_flags':
+          return tcpFlags(value, mask)
+        default:
+          return under(fieldOf(name, v6), value, mask)
+      }
+    }
+  }
+}
+
+/** `field & mask == value`, where an empty mask asks nothing. */
+function under(id: FieldId, value: bigint, mask: bigint): Pred {
+  if (mask === 0n) return TRUE
+  return mask >= maxValue(id) ? cmp(id, '==', value) : cmp(masked(field(id), mask), '==', value)
+}
+
+function fieldOf(name: KeyName, v6: boolean): FieldId {
+  const row: KeyRow = KEYS[name]
+  if (row.field === undefined) throw new Error(`the key ${name} has no single field`)
+  return typeof row.field === 'string' ? row.field : v6 ? row.field.ipv6 : row.field.ipv4
+}
+
+/**
+ * An address is compared together with "addresses of this kind were found", which is so only if the header is whole. Linux looks for
+ * addresses only if some mask has a bit: with none, nothing is found and the filter never matches.
+ */
+function address(key: Key, filter: FlowerFilter, diagnostics: Diagnostics): Pred {
+  const v6 = filter.protocol === 0x86dd
+  if (key.constraint.kind !== 'masked') throw new Error('an address is compared under a mask')
+  const { value, mask } = key.constraint
+  const id = fieldOf(key.name, v6)
+  if (mask === 0n) {
+    const asks = ({ name, constraint }: Key) =>
+      /^(src|dst)_ip$/.test(name) && constraint.kind === 'masked' && constraint.mask !== 0n
+    if (filter.keys.some(asks)) return TRUE
+    diagnostics.warning('flower/never', 'Linux never matches an address of which no bit is compared', key.span, {
+      hint: `leave ${key.name} out to match every address`,
+    })
+    return FALSE
+  }
+  // Only a comparison with 0 could hold where there is no header.
+  if (value !== 0n) return under(id, value, mask)
+  const whole = v6 ? cmp({ kind: 'length' }, '>=', 14 + 40) : cmp('ipv4.ihl', '>=', 5)
+  return and(whole, under(id, value, mask))
+}
+
+/** ARP is dissected only if it is a request or reply of IPv4 over Ethernet, and whole. */
+function arp(compared: Pred, value: bigint): Pred {
+  const dissected = and(
+    cmp({ kind: 'length' }, '>=', 14 + 28),
+    cmp('arp.htype', '==', 1),
+    cmp('arp.ptype', '==', 0x0800),
+    cmp('arp.hlen', '==', 6),
+    cmp('arp.plen', '==', 4),
+    inRanges('arp.op', [{ lo: 1n, hi: 2n }]),
+  )
+  return value === 0n ? or(not(dissected), compared) : and(dissected, compared)
+}
+
+/** Twelve bits: reserved ones, NS and the eight flags; found only if the header's length is sound. */
+function tcpFlags(value: bigint, mask: bigint): Pred {
+  if (mask === 0n) return TRUE
+  const sound = cmp('tcp.doff', '>=', 5)
+  const compared = cmp(masked(load('transport', FIELDS['tcp.doff'].bit / 8, 2), mask), '==', value)
+  return value === 0n ? or(not(sound), compared) : and(sound, compared)
+}
+
+/** A packet without an IPv4 header has no flags. A first fragment has offset 0 and more to come. */
+const FLAG: Readonly<Record<IpFlag, Pred>> = {
+  frag: ipv4Fragment('!=', 0),
+  nofrag: ipv4Fragment('==', 0),
+  firstfrag: ipv4Fragment('==', 0x2000),
+  nofirstfrag: ipv4Fragment('!=', 0x2000),
+}

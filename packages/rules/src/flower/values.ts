@@ -1,0 +1,194 @@
+// The values of flower keys, as tc 6.1 reads each of them: its bases differ from key to key (`ip_proto 17` is 0x17).
+
+import type { Diagnostics } from '@netsieve/diag'
+import { maxValue, parseMac, prefixMask } from '@netsieve/packet'
+import { readNetwork, split, splitAll, type Word } from '../shared/index.ts'
+import type { Constraint } from './ast.ts'
+import { ARP_OPS, IP_FLAGS, IP_PROTO_NAMES, type IpFlag, type KeyRow } from './words.ts'
+
+const MAC_BITS = 48
+
+/** The constraint that a key's value is, or undefined after a diagnostic. `family` is that of the filter's protocol. */
+export function readValue(
+  row: KeyRow,
+  word: Word,
+  family: 'ipv4' | 'ipv6',
+  diagnostics: Diagnostics,
+): Constraint | undefined {
+  switch (row.form) {
+    case 'mac':
+      return readMaskedMac(word, diagnostics)
+    case 'network':
+      return readPrefix(word, family, diagnostics)
+    case 'port':
+      return readPorts(word, diagnostics)
+    case 'ip-flags':
+      return readFlags(word, diagnostics)
+    case 'ip-proto': {
+      const value = IP_PROTO_NAMES[word.text] ?? number(word.text, 'hex')
+      if (value !== undefined && value <= 255) return exactly(value, 255)
+      diagnostics.error('rules/protocol', `\`${word.text}\` is no IP protocol of tc's`, word.span, {
+        expected: [...Object.keys(IP_PROTO_NAMES), 'a number from 0 to ff, read as hexadecimal'],
+      })
+      return undefined
+    }
+    case 'byte':
+      return readMasked(word, row.max!, 'decimal or hex', 'hex', diagnostics)
+    case 'hex':
+      return readMasked(word, row.max!, 'hex', 'hex', diagnostics)
+    case 'decimal':
+      return readMasked(word, row.max!, 'decimal', row.max === 255 ? 'decimal' : undefined, diagnostics)
+    case 'arp-op': {
+      const named = ARP_OPS[word.text]
+      if (named !== undefined) return exactly(named, 255)
+      return readMasked(word, row.max!, 'decimal', 'decimal', diagnostics, 255)
+    }
+  }
+}
+
+type Base = 'decimal' | 'hex' | 'decimal or hex' | 'any'
+
+/** A number in a base; `any` is strtoul's base 0. */
+function number(text: string, base: Base): number | undefined {
+  if (text.length > 12) return undefined
+  if (base !== 'hex' && /^[0-9]+$/.test(text)) {
+    if (base !== 'any' || text === '0' || !text.startsWith('0')) return Number.parseInt(text, 10)
+    return /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : undefined
+  }
+  if (base === 'decimal') return undefined
+  if (base === 'any') return /^0x[0-9a-f]+$/i.test(text) ? Number.parseInt(text, 16) : undefined
+  return /^(0x)?[0-9a-f]+$/i.test(text) ? Number.parseInt(text, 16) : undefined
+}
+
+const exactly = (value: number, mask: number): Constraint => ({
+  kind: 'masked',
+  value: BigInt(value),
+  mask: BigInt(mask),
+})
+
+/** `value` or `value/mask`; `full` is the mask of a plain value. */
+function readMasked(
+  word: Word,
+  max: number,
+  base: Base,
+  maskBase: Base | undefined,
+  diagnostics: Diagnostics,
+  full: number = max,
+): Constraint | undefined {
+  const [first, second] = maskBase === undefined ? [word, undefined] : split(word, '/')
+  const value = number(first.text, base)
+  if (value === undefined || value > max) {
+    wrong(first, base, max, diagnostics)
+    return undefined
+  }
+  if (second === undefined || maskBase === undefined) return exactly(value, full)
+  const mask = number(second.text, maskBase)
+  if (mask !== undefined && mask <= full) return exactly(value & mask, mask)
+  wrong(second, maskBase, full, diagnostics)
+  return undefined
+}
+
+function wrong(word: Word, base: Base, max: number, diagnostics: Diagnostics): void {
+  const limit = base === 'hex' ? `from 0 to ${max.toString(16)}, read as hexadecimal` : `from 0 to ${max}`
+  diagnostics.error('rules/number', `\`${word.text}\` is no such number`, word.span, {
+    expected: [`a number ${limit}`],
+  })
+}
+
+/** A port (not 0), `lo-hi`, or `port/mask`; no names, values decimal. */
+function readPorts(word: Word, diagnostics: Diagnostics): Constraint | undefined {
+  const [low, high] = split(word, '-')
+  if (high !== undefined) {
+    const [lo, hi] = [readPort(low, diagnostics), readPort(high, diagnostics)]
+    if (lo === undefined || hi === undefined) return undefined
+    if (lo < hi) return { kind: 'range', lo: BigInt(lo), hi: BigInt(hi) }
+    diagnostics.error('rules/range', `the range ${word.text} must end above where it starts`, word.span)
+    return undefined
+  }
+  const [port, second] = split(word, '/')
+  const value = readPort(port, diagnostics)
+  if (value === undefined) return undefined
+  if (second === undefined) return exactly(value, 0xffff)
+  const mask = number(second.text, 'any')
+  if (mask !== undefined && mask <= 0xffff) return exactly(value & mask, mask)
+  diagnostics.error('rules/number', `\`${second.text}\` is no mask of 16 bits`, second.span, {
+    expected: ['a number from 0 to 0xffff'],
+  })
+  return undefined
+}
+
+function readPort(word: Word, diagnostics: Diagnostics): number | undefined {
+  const value = number(word.text, 'decimal')
+  if (value !== undefined && value >= 1 && value <= 0xffff) return value
+  const message =
+    value === undefined
+      ? `\`${word.text}\` is not a port number`
+      : `port ${word.text} is ${value === 0 ? 'refused by tc' : 'above 65535'}`
+  diagnostics.error('rules/port', message, word.span, { expected: ['a decimal number from 1 to 65535'] })
+  return undefined
+}
+
+function readPrefix(word: Word, family: 'ipv4' | 'ipv6', diagnostics: Diagnostics): Constraint | undefined {
+  const network = readNetwork(word, diagnostics, { family, form: 'prefix' })
+  return network && { kind: 'masked', value: network.value & network.mask, mask: network.mask }
+}
+
+/** A MAC address, with `/mask` or `/bits`. */
+function readMaskedMac(word: Word, diagnostics: Diagnostics): Constraint | undefined {
+  const [first, second] = split(word, '/')
+  const full = maxValue('eth.src')
+  const value = parseMac(first.text)
+  if (value === undefined) {
+    notMac(first, diagnostics)
+    return undefined
+  }
+  if (second === undefined) return { kind: 'masked', value, mask: full }
+  const bits = number(second.text, 'decimal')
+  // tc makes another mask of 0 bits and of more than 48 than one would think: they are refused.
+  const mask =
+    bits === undefined ? parseMac(second.text) : bits >= 1 && bits <= MAC_BITS ? prefixMask(bits, MAC_BITS) : undefined
+  if (mask !== undefined) return { kind: 'masked', value: value & mask, mask }
+  if (bits === undefined) notMac(second, diagnostics)
+  else
+    diagnostics.error('rules/prefix', `${second.text} bits are no part of ${MAC_BITS}`, second.span, {
+      expected: ['1 to 48 bits', 'a mask'],
+    })
+  return undefined
+}
+
+function notMac(word: Word, diagnostics: Diagnostics): void {
+  diagnostics.error('rules/mac', `\`${word.text}\` is not a MAC address`, word.span, {
+    expected: ['six bytes in hexadecimal: 00:1b:21:3c:9d:f8'],
+  })
+}
+
+function readFlags(word: Word, diagnostics: Diagnostics): Constraint | undefined {
+  const flags: IpFlag[] = []
+  for (const each of splitAll(word, '/')) {
+    const flag = IP_FLAGS.find((known) => known === each.text)
+    const bare = (name: string) => name.replace(/^no/, '')
+    const twice = flag !== undefined && flags.some((other) => bare(other) === bare(flag))
+    if (flag === undefined || twice) {
+      const message = twice ? `${bare(each.text)} is given twice` : `\`${each.text}\` is no IP flag`
+      diagnostics.error('rules/flags', message, each.span, { expected: [...IP_FLAGS] })
+      return undefined
+    }
+    flags.push(flag)
+  }
+  return { kind: 'flags', flags }
+}
+
+/** The Ethernet type of a number in tc's way: base 0. */
+export function etherTypeNumber(text: string): number | undefined {
+  const value = number(text, 'any')
+  return value !== undefined && value <= 0xffff ? value : undefined
+}
+
+/** `prio`: base 0, at most 16 bits. */
+export const prioNumber = etherTypeNumber
+
+/** `handle`: base 0, 32 bits. */
+export function handleNumber(text: string): number | undefined {
+  const value = number(text, 'any')
+  return value !== undefined && value <= 0xffffffff ? value : undefined
+}

@@ -1,0 +1,293 @@
+// What tc 6.1 says to each line is recorded in test/rules/flower (its parser runs without the kernel's classifier). What filters mean has
+// no oracle on the machine it was recorded on: the cases below are the documented facts of Linux's flow dissector.
+
+import { readFileSync } from 'node:fs'
+import { code, renderAll, source } from '@netsieve/diag'
+import { evaluate, type Filter } from '@netsieve/ir'
+import { describe, expect, test } from 'vitest'
+import type { FlowerFilter, Key } from '../src/flower/index.ts'
+import { flower } from '../src/index.ts'
+
+interface Row {
+  readonly line: string
+  readonly accepted: boolean
+  readonly prio?: number
+  readonly protocol?: string
+  readonly attrs?: Readonly<Record<string, string>>
+}
+const golden: { readonly rows: readonly Row[] } = JSON.parse(
+  readFileSync(new URL('../../../test/rules/flower/tc-6.1.golden.json', import.meta.url), 'utf8'),
+)
+const parse = (text: string) => flower.parse(source('t.tc', text))
+
+/** TCA_FLOWER_* numbers (uapi linux/pkt_cls.h) of each key: value and mask, or the ends of a range. */
+const ATTRS: Readonly<Record<string, readonly [number, number?]>> = {
+  dst_mac: [4, 5], src_mac: [6, 7], ip_proto: [9], 'src_ip/4': [10, 11], 'dst_ip/4': [12, 13], 'src_ip/6': [14, 15], 'dst_ip/6': [16, 17],
+  'src_port/tcp': [18, 35], 'dst_port/tcp': [19, 36], 'src_port/udp': [20, 37], 'dst_port/udp': [21, 38], 'src_port/sctp': [41, 43], 'dst_port/sctp': [42, 44],
+  vlan_id: [23], vlan_prio: [24], ip_flags: [47, 48], 'code/4': [49, 50], 'type/4': [51, 52], 'code/6': [53, 54], 'type/6': [55, 56],
+  arp_sip: [57, 58], arp_tip: [59, 60], arp_op: [61, 62], arp_sha: [63, 64], arp_tha: [65, 66], tcp_flags: [71, 72], ip_tos: [73, 74], ip_ttl: [75, 76],
+  src_port_range: [87, 88], dst_port_range: [89, 90],
+} // biome-ignore format: numbers in pairs
+
+/** What tc would send for our tree: number → value, as tc-6.1.golden.json has it. Full masks that tc leaves out are left out by the caller. */
+function attributes({ keys, protocol }: FlowerFilter): Map<number, bigint> {
+  const out = new Map<number, bigint>()
+  const proto = keys.find(({ name }) => name === 'ip_proto')?.constraint
+  const transport =
+    proto?.kind === 'masked' ? ({ 6: 'tcp', 17: 'udp', 132: 'sctp' } as Record<string, string>)[`${proto.value}`] : ''
+  const pair = ({ name, constraint }: Key) =>
+    ATTRS[constraint.kind === 'range' ? `${name}_range` : name] ??
+    ATTRS[`${name}/${transport}`] ??
+    ATTRS[`${name}/${protocol === 0x86dd ? 6 : 4}`]!
+  for (const key of keys) {
+    const [first, second] = pair(key)
+    const { constraint } = key
+    if (constraint.kind === 'flags') {
+      const bit = (flag: string) => (flag.endsWith('firstfrag') ? 2n : 1n)
+      out.set(
+        first,
+        constraint.flags.filter((flag) => !flag.startsWith('no')).reduce((sum, flag) => sum | bit(flag), 0n),
+      )
+      out.set(
+        second!,
+        constraint.flags.reduce((sum, flag) => sum | bit(flag), 0n),
+      )
+    } else if (constraint.kind === 'range') {
+      out.set(first, constraint.lo)
+      out.set(second!, constraint.hi)
+    } else {
+      out.set(first, constraint.value)
+      if (second !== undefined) out.set(second, constraint.mask)
+    }
+  }
+  return out
+}
+
+/** An attribute's bytes as a number; the VLAN id (23) alone is little endian. */
+const sent = (number: string, hex: string) => BigInt(`0x${number === '23' ? hex.slice(2) + hex.slice(0, 2) : hex}`)
+
+/** Lines that tc takes and we refuse on purpose, by the code of the refusal. */
+const STRICTER: Readonly<Record<string, RegExp>> = {
+  'rules/unsupported': /./,
+  'rules/twice': /./,
+  'flower/needs-protocol': /ip_tos|ip_ttl|ip_flags|rarp/,
+  'flower/needs-proto': /tcp_flags/,
+  'rules/protocol': /802_3|802_2|loop|ppp_ses/,
+  'rules/address': /src_ip (10|010|0x0a|any|default|all)/,
+  'rules/mac': /src_mac/,
+  'rules/prefix': /src_mac .*\/(0|49) /,
+  'rules/flags': /ip_flags (no)?frag\/frag/,
+  'rules/unknown-key': / (act drop|actio drop|src_i 10)/,
+  'rules/syntax': /matchall|estimator/,
+}
+
+test.each(golden.rows)('tc 6.1: $line', (row) => {
+  const { value, diagnostics } = parse(row.line)
+  const codes = code(diagnostics)
+  if (!row.accepted) return expect(codes).not.toEqual([])
+  if (codes.length > 0) return expect(STRICTER[codes[0]!]?.test(row.line), codes[0]).toBe(true)
+  const [filter] = value!.filters
+  expect(filter!.prio).toBe(row.prio)
+  expect(filter!.protocol === 'all' ? 3 : filter!.protocol).toBe(Number.parseInt(row.protocol!, 16))
+  const ours = attributes(filter!)
+  const theirs = new Map(Object.entries(row.attrs!).map(([number, hex]) => [Number(number), sent(number, hex)]))
+  for (const [number, theirValue] of theirs) {
+    // tc sends value bits outside the mask; they are never compared.
+    const mask = theirs.get([...Object.values(ATTRS)].find(([first]) => first === number)?.[1] ?? -1)
+    const range = number >= 87
+    expect([number, ours.get(number)]).toEqual([number, mask === undefined || range ? theirValue : theirValue & mask])
+  }
+  const full = (number: number) => /^1+$/.test(ours.get(number)!.toString(2))
+  for (const number of ours.keys()) if (!theirs.has(number)) expect(full(number), `attribute ${number}`).toBe(true)
+})
+
+function filterOf(text: string): Filter {
+  const ast = parse(text)
+  expect(renderAll(ast.diagnostics)).toBe('')
+  const { value, diagnostics } = flower.lower(ast.value!, {})
+  expect(renderAll(diagnostics.filter(({ severity }) => severity === 'error'))).toBe('')
+  return value!
+}
+
+const bytes = (hex: string) => Uint8Array.from(hex.replace(/\s/g, '').match(/../g)!, (two) => Number.parseInt(two, 16))
+const ETH = '02 00 00 00 00 02  02 00 00 00 00 01 '
+const V4 = (middle: string, rest = '', start = '45') =>
+  `${ETH} 0800 ${start} 00 0028 0000 ${middle} 0000 0a000001 0a000002 ${rest}`
+const TCP80 = '3039 0050 00000001 00000000 5002 ffff 0000 0000'
+const V6 = (next: string, rest: string) =>
+  `${ETH} 86dd 60000000 0020 ${next} 40 20010db8 00000000 00000000 00000001 20010db8 00000000 00000000 00000002 ${rest}`
+const ARP = (op: string, sip = '0a000001', htype = '0001') =>
+  `${ETH} 0806 ${htype} 0800 06 04 ${op} 020000000001 ${sip} 000000000000 0a000002`
+
+const FRAMES = {
+  'tcp 80': V4('0000 40 06', TCP80),
+  'tcp 80, IPv4 options': `${ETH} 0800 46 00 002c 0000 0000 40 06 0000 0a000001 0a000002 01010101 ${TCP80}`,
+  'tcp 80, ihl 4': V4('0000 40 06', TCP80, '44'),
+  'tcp 80, version 6 in an IPv4 frame': V4('0000 40 06', TCP80, '65'),
+  'tcp 80, cut IPv4 header': `${ETH} 0800 4500 0028 0000 0000 40 06 0000 0a00`,
+  'tcp 80, cut after the ports': V4('0000 40 06', '3039 0050'),
+  'tcp 80, data offset 4': V4('0000 40 06', '3039 0050 00000001 00000000 4002 ffff 0000 0000'),
+  'tcp 80, first fragment': V4('2000 40 06', TCP80),
+  'tcp 80, later fragment': V4('0001 40 06', TCP80),
+  'udp 80': V4('0000 40 11', '3039 0050 0008 0000'),
+  'tcp 80, IPv6': V6('06', TCP80),
+  'tcp 80, IPv6 destination options': V6('3c', `0600 0104 00000000 ${TCP80}`),
+  'tcp 80, IPv6 first fragment': V6('2c', `0600 0001 00000001 ${TCP80}`),
+  'tcp 80, VLAN 5': `${ETH} 8100 2005 0800 4500 0028 0000 0000 4006 0000 0a000001 0a000002 ${TCP80}`,
+  'echo request': V4('0000 40 01', '0800 0000 0001 0001'),
+  'MPLS in IP': V4('0000 40 89', '00001140 45000000'),
+  'MPLS in IP, first fragment': V4('2000 40 89', '00001140 45000000'),
+  'ARP request': ARP('0001'),
+  'ARP probe': ARP('0001', '00000000'),
+  'ARP of another hardware': ARP('0001', '0a000001', '0006'),
+} as const
+type FrameName = keyof typeof FRAMES
+
+/** The frames that a text drops. */
+function dropped(text: string): FrameName[] {
+  const filter = filterOf(text)
+  return (Object.keys(FRAMES) as FrameName[]).filter(
+    (name) => evaluate(filter, bytes(FRAMES[name])).decision === 'drop',
+  )
+}
+
+const IPV4_TCP80: FrameName[] = [
+  'tcp 80',
+  'tcp 80, IPv4 options',
+  'tcp 80, version 6 in an IPv4 frame',
+  'tcp 80, cut after the ports',
+]
+const IPV4_SOUND: FrameName[] = [
+  ...IPV4_TCP80,
+  'tcp 80, data offset 4',
+  'tcp 80, first fragment',
+  'tcp 80, later fragment',
+]
+
+describe('what is dropped', () => {
+  test.each<[string, readonly FrameName[]]>([
+    ['protocol ip flower ip_proto tcp dst_port 80 action drop', [...IPV4_TCP80, 'tcp 80, data offset 4']],
+    [
+      'tc filter add dev eth0 ingress protocol ip prio 1 flower ip_proto tcp dst_port 79-81 action drop',
+      [...IPV4_TCP80, 'tcp 80, data offset 4'],
+    ],
+    ['protocol ip flower ip_proto tcp action drop', IPV4_SOUND],
+    // Ports of fragments read as 0: with the port 0 not to be had, a mask that leaves 0 shows it.
+    ['protocol ip flower ip_proto tcp dst_port 1/0x8 action drop', IPV4_SOUND],
+    ['protocol ip flower ip_proto tcp dst_port 80/0 action drop', IPV4_SOUND],
+    ['protocol ipv6 flower ip_proto tcp dst_port 80 action drop', ['tcp 80, IPv6', 'tcp 80, IPv6 destination options']],
+    [
+      'protocol ipv6 flower ip_proto tcp action drop',
+      ['tcp 80, IPv6', 'tcp 80, IPv6 destination options', 'tcp 80, IPv6 first fragment'],
+    ],
+    // A whole IPv4 header is wanted, its version is not looked at; MPLS in IP is looked into unless it is a fragment.
+    [
+      'protocol ip flower src_ip 10.0.0.0/8 action drop',
+      [...IPV4_SOUND, 'udp 80', 'echo request', 'MPLS in IP, first fragment'],
+    ],
+    ['protocol ip flower dst_ip 10.0.0.1 action drop', []],
+    ['protocol ip flower src_ip 0.0.0.0/0 dst_ip 10.0.0.2 ip_proto udp action drop', ['udp 80']],
+    ['protocol 802.1q flower vlan_id 5 vlan_prio 1 action drop', ['tcp 80, VLAN 5']],
+    ['protocol 802.1q flower vlan_id 6 action drop', []],
+    [
+      'protocol ip flower ip_proto tcp tcp_flags 0x2 action drop',
+      ['tcp 80', 'tcp 80, IPv4 options', 'tcp 80, version 6 in an IPv4 frame'],
+    ],
+    ['protocol ip flower ip_proto tcp tcp_flags 0x0/0x10 action drop', IPV4_SOUND],
+    ['protocol ip flower ip_proto icmp type 8 code 0 action drop', ['echo request']],
+    ['protocol ip flower ip_flags frag ip_proto tcp action drop', ['tcp 80, first fragment', 'tcp 80, later fragment']],
+    ['protocol ip flower ip_flags firstfrag ip_proto tcp action drop', ['tcp 80, first fragment']],
+    ['protocol ip flower ip_flags frag/nofirstfrag ip_proto tcp action drop', ['tcp 80, later fragment']],
+    ['protocol arp flower action drop', ['ARP request', 'ARP probe', 'ARP of another hardware']],
+    ['protocol arp flower arp_op request arp_sip 10.0.0.1 action drop', ['ARP request']],
+    // An ARP packet that is not dissected has the sender 0.0.0.0.
+    ['protocol arp flower arp_sip 0.0.0.0 action drop', ['ARP probe', 'ARP of another hardware']],
+    ['protocol all flower src_mac 02:00:00:00:00:01 action drop', Object.keys(FRAMES) as FrameName[]],
+    ['flower src_mac 06:00:00:00:00:01/fb:ff:ff:ff:ff:ff action pass', []],
+    ['protocol ip flower ip_proto udp ip_ttl 64/0xf0 ip_tos 0 action drop', ['udp 80']],
+  ])('%s', (text, frames) => {
+    expect(dropped(text)).toEqual((Object.keys(FRAMES) as FrameName[]).filter((name) => frames.includes(name)))
+  })
+})
+
+describe('order', () => {
+  const udp = 'protocol ip flower ip_proto udp'
+  test.each<[string, string, 'drop' | 'pass']>([
+    ['low priorities first', `prio 2 ${udp} action pass\nprio 1 ${udp} action drop`, 'drop'],
+    ['the newest first without priorities', `${udp} action pass\n${udp} action drop`, 'drop'],
+    [
+      'a chosen priority is below the lowest of the upper half',
+      `prio 40000 ${udp} action pass\n${udp} action drop`,
+      'drop',
+    ],
+    ['a priority of the lower half before a chosen one', `prio 5 ${udp} action pass\n${udp} action drop`, 'pass'],
+    [
+      'masks of one priority in the order they came',
+      `prio 1 ${udp} src_ip 10.0.0.9 action pass\nprio 1 ${udp} action drop\nprio 1 ${udp} src_ip 10.0.0.1 action pass`,
+      'pass',
+    ],
+    [
+      'a filter is replaced by its handle',
+      `prio 1 handle 1 ${udp} action pass\nfilter replace prio 1 handle 1 ${udp} action drop`,
+      'drop',
+    ],
+    ['continue goes on', `prio 1 ${udp} action continue\nprio 2 ${udp} action drop`, 'drop'],
+    ['no action lets pass', `prio 1 ${udp}\nprio 2 ${udp} action drop`, 'pass'],
+    ['nothing matches', 'protocol arp flower action drop', 'pass'],
+  ])('%s', (_, text, decision) => {
+    expect(evaluate(filterOf(text), bytes(FRAMES['udp 80'])).decision).toBe(decision)
+  })
+
+  test('rules keep their number in the text and their words', () => {
+    const filter = filterOf(
+      '# two filters\nprotocol ip flower action drop\n\ntc filter add dev e0 ingress \\\n  protocol arp flower action pass # last\n',
+    )
+    expect(filter.chains[0]!.rules.map(({ id }) => id)).toEqual([1, 0])
+    expect(filter.chains[0]!.rules[0]!.text).toMatch(/^tc filter add .* action pass$/)
+    expect(filter.base).toEqual([
+      { chain: 'ingress', hook: 'ingress', view: 'flower', family: 'any', policy: 'accept' },
+    ])
+  })
+})
+
+describe('faults', () => {
+  const codes = (text: string) => {
+    const ast = parse(text)
+    return code(ast.value ? flower.lower(ast.value, {}).diagnostics : ast.diagnostics)
+  }
+  test.each<[string, string]>([
+    ['', 'rules/empty'],
+    ['# nothing\n\n', 'rules/empty'],
+    ['protocol ip flower frobnicate 1', 'rules/unknown-key'],
+    ['protocol ip flower src_ip 300.0.0.1', 'rules/address'],
+    ['protocol ip flower ip_proto tcp dst_port 70000', 'rules/port'],
+    ['protocol ip flower src_ip', 'rules/syntax'],
+    ['protocol ip', 'rules/syntax'],
+    ['tc filter del dev eth0 ingress prio 1 flower', 'rules/unsupported'],
+    ['tc filter add dev eth0 parent 1: protocol ip flower', 'rules/unsupported'],
+    ['prio 1 protocol ip flower\nprio 1 protocol arp flower', 'flower/prio-protocol'],
+    ['prio 1 protocol ip flower ip_proto tcp\nprio 1 protocol ip flower ip_proto tcp action drop', 'flower/exists'],
+    ['prio 1 protocol ip flower src_ip 10.0.0.1/8\nprio 1 protocol ip flower src_ip 10.0.0.2/8', 'flower/exists'],
+    ['protocol ip flower src_ip 0.0.0.0/0 action drop', 'flower/never'],
+    ['dev a flower\ndev b flower', 'rules/unsupported'],
+    ['egress protocol ip flower', 'rules/empty'],
+  ])('%j is %s', (text, expected) => {
+    expect(codes(text)).toContain(expected)
+  })
+
+  test('a message shows where', () => {
+    const text = 'protocol ip flower ip_proto tcp \\\n  dst_prt 80 action drop'
+    expect(renderAll(parse(text).diagnostics)).toBe(
+      `t.tc:2:3: error: tc flower has no key \`dst_prt\` [rules/unknown-key]
+      dst_prt 80 action drop
+      ^^^^^^^
+  hint: did you mean dst_port?
+`,
+    )
+  })
+
+  test('hostile text ends in a message', () => {
+    expect(code(parse(`flower ${'x'.repeat(300_000)}`).diagnostics)).toHaveLength(1)
+    expect(code(parse('flower \u0000 \ud800').diagnostics)).toEqual(['rules/syntax'])
+  })
+})
