@@ -1,1 +1,1 @@
-export {}
+export { type Generated, type GenerateOptions, generate } from './generate.ts'

@@ -113,6 +113,10 @@ function locateIpv6(view: View, frame: Uint8Array, base: Found): Located {
   const jumbo = payload === 0 && frame[net + 6] === IPPROTO.hopopt
   const checked = whole && frame[net]! >> 4 === 6 && (jumbo || payload + 40 <= available)
   if (view.reach === 'ip' && !checked) return UNSEEN
+  if (view.header === 'trust') {
+    const l4proto = frame[net + 6]
+    return { ...base, ...(l4proto !== undefined && { l4proto }), ...(whole && { transport: net + 40 }) }
+  }
   if (view.header === 'checked' ? !checked : !whole) return view.netNeeds === 'header' ? without(base) : base
   const netEnd = view.trim && !jumbo ? net + 40 + payload : frame.length
   return walk(view, frame.subarray(0, netEnd), { ...base, netEnd })

@@ -1,0 +1,160 @@
+// Getting at packet bytes, by program type: through checked pointers (XDP, tc), or by copying them to the stack (socket filters).
+// Everything above asks for "these bytes of that base, or go to `missing`" and is told a register and displacement to load from.
+
+import { CONTEXTS, HELPERS, type Label, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import { type Emitter, R } from './emitter.ts'
+import { SLOT } from './path.ts'
+
+export interface Place {
+  readonly reg: number
+  readonly disp: number
+}
+
+/** Where a base starts: a register (none: the start of the packet), plus a fixed number of bytes. */
+export interface BaseRef {
+  /** What the emitter's flow counts checked bytes from: bytes from the register on. */
+  readonly base: 'link' | 'net' | 'transport'
+  readonly reg: number | undefined
+  readonly disp: number
+}
+
+export interface Access {
+  /** Sets up R.CTX and, where pointers are used, R.DATA and R.END. */
+  prologue(e: Emitter): void
+  /** Makes `bytes` bytes at `offset` from a base readable, or goes to `missing`. */
+  reach(e: Emitter, ref: BaseRef, offset: number, bytes: number, missing: Label): Place
+  /** The same with a run-time number of bytes, in R.A, added to the offset. */
+  reachIndexed(e: Emitter, ref: BaseRef, offset: number, bytes: number, missing: Label): Place
+  /** R[dst] = where a base starts: a pointer or an offset, as registers of bases hold it. */
+  baseInto(e: Emitter, dst: number, ref: BaseRef): void
+  /** Goes to `target` if fewer than R[length] bytes follow the base; clobbers R.A. */
+  tooShort(e: Emitter, ref: BaseRef, length: number, target: Label): void
+  /** R[dst] = the packet's length. */
+  length(e: Emitter, dst: number): void
+}
+
+/** Variable offsets above this are taken for outside: the kernel follows packet pointers up to 0xffff, fixed parts included. */
+export const MAX_OFFSET = 0xfe00
+
+/** XDP and tc: loads through data pointers after a comparison with data_end. */
+function direct(type: ProgTypeName): Access {
+  const { fields } = CONTEXTS[PROG_TYPES[type].context]
+  const wire = 'len' in fields ? fields.len.offset : undefined
+  const check = (e: Emitter, { base, reg }: BaseRef, end: number, missing: Label): void => {
+    if (e.flow[base] >= end) return
+    e.put((c) => {
+      c.mov(R.B, { reg: reg ?? R.DATA })
+      c.alu('add', R.B, end)
+    })
+    e.jump('jgt', R.B, { reg: R.END }, missing)
+    e.know({ [base]: end })
+  }
+  return {
+    prologue(e) {
+      e.put((c) => {
+        c.mov(R.CTX, { reg: 1 })
+        c.load(4, R.DATA, R.CTX, fields.data.offset)
+        c.load(4, R.END, R.CTX, fields.data_end.offset)
+      })
+    },
+    reach(e, ref, offset, bytes, missing) {
+      check(e, ref, ref.disp + offset + bytes, missing)
+      return { reg: ref.reg ?? R.DATA, disp: ref.disp + offset }
+    },
+    reachIndexed(e, { reg, disp }, offset, bytes, missing) {
+      e.jump('jgt', R.A, MAX_OFFSET, missing)
+      e.put((c) => {
+        c.alu('add', R.A, { reg: reg ?? R.DATA })
+        c.mov(R.B, { reg: R.A })
+        c.alu('add', R.B, disp + offset + bytes)
+      })
+      e.jump('jgt', R.B, { reg: R.END }, missing)
+      return { reg: R.A, disp: disp + offset }
+    },
+    baseInto(e, dst, { reg, disp }) {
+      e.put((c) => {
+        c.mov(dst, { reg: reg ?? R.DATA })
+        if (disp !== 0) c.alu('add', dst, disp)
+      })
+    },
+    tooShort(e, { reg, disp }, length, target) {
+      e.put((c) => {
+        c.mov(R.A, { reg: reg ?? R.DATA })
+        if (disp !== 0) c.alu('add', R.A, disp)
+        c.alu('add', R.A, { reg: length })
+      })
+      e.jump('jgt', R.A, { reg: R.END }, target)
+    },
+    length(e, dst) {
+      e.put((c) => {
+        if (wire !== undefined) return c.load(4, dst, R.CTX, wire)
+        c.mov(dst, { reg: R.END })
+        c.alu('sub', dst, { reg: R.DATA })
+      })
+    },
+  }
+}
+
+/** Socket filters: registers of bases hold offsets, bytes are copied to the stack by a helper that fails outside the packet. */
+function copied(): Access {
+  const { len } = CONTEXTS.__sk_buff.fields
+  /** R2 holds the offset. */
+  const copy = (e: Emitter, bytes: number, missing: Label): Place => {
+    e.put((c) => {
+      c.mov(1, { reg: R.CTX })
+      c.mov(3, { reg: R.FP })
+      c.alu('add', 3, SLOT.bytes)
+      c.mov(4, bytes)
+      c.call(HELPERS.skb_load_bytes.id)
+    })
+    e.jump('jne', R.RET, 0, missing)
+    return { reg: R.FP, disp: SLOT.bytes }
+  }
+  return {
+    prologue(e) {
+      e.put((c) => c.mov(R.CTX, { reg: 1 }))
+    },
+    reach(e, { base, reg, disp }, offset, bytes, missing) {
+      e.put((c) => {
+        if (reg === undefined) return c.mov(2, disp + offset)
+        c.mov(2, { reg })
+        if (disp + offset !== 0) c.alu('add', 2, disp + offset)
+      })
+      const place = copy(e, bytes, missing)
+      e.know({ [base]: Math.max(e.flow[base], disp + offset + bytes) })
+      return place
+    },
+    reachIndexed(e, { reg, disp }, offset, bytes, missing) {
+      e.jump('jgt', R.A, MAX_OFFSET, missing)
+      e.put((c) => {
+        c.mov(2, { reg: R.A })
+        if (reg !== undefined) c.alu('add', 2, { reg })
+        if (disp + offset !== 0) c.alu('add', 2, disp + offset)
+      })
+      return copy(e, bytes, missing)
+    },
+    baseInto(e, dst, { reg, disp }) {
+      e.put((c) => {
+        if (reg === undefined) return c.mov(dst, disp)
+        c.mov(dst, { reg })
+        if (disp !== 0) c.alu('add', dst, disp)
+      })
+    },
+    tooShort(e, { reg, disp }, length, target) {
+      e.put((c) => {
+        c.load(4, R.A, R.CTX, len.offset)
+        c.mov(R.B, { reg: length })
+        if (reg !== undefined) c.alu('add', R.B, { reg })
+        if (disp !== 0) c.alu('add', R.B, disp)
+      })
+      e.jump('jgt', R.B, { reg: R.A }, target)
+    },
+    length(e, dst) {
+      e.put((c) => c.load(4, dst, R.CTX, len.offset))
+    },
+  }
+}
+
+export function accessFor(type: ProgTypeName): Access {
+  return PROG_TYPES[type].directAccess ? direct(type) : copied()
+}

@@ -1,0 +1,47 @@
+// A way through the program for one kind of frame. Rules are compiled once for each, so what the kind tells (the network protocol, that
+// there is no transport header) needs no instruction.
+
+import type { View } from '@netsieve/ir'
+import { ETHERTYPE, FIELDS, type FieldId, NFPROTO } from '@netsieve/packet'
+
+export interface Path {
+  readonly kind: 'ipv4' | 'ipv6' | 'other' | 'short'
+  readonly view: View
+  /** Network fields can be read where their bytes are. */
+  readonly net: boolean
+  /** `absent`: never; `ready`: R.TRANSPORT (and R.AVAIL where `bounded`) are set; `lazy`: found when first needed. */
+  readonly transport: 'absent' | 'ready' | 'lazy'
+  /** R.AVAIL holds the bytes left from the transport header, or one of AVAIL_*. */
+  readonly bounded: boolean
+  /** Where the transport protocol is: a byte of the network header, the stack slot, or nowhere. */
+  readonly l4proto: 'absent' | 'slot' | { readonly netByte: number }
+}
+
+/** Values of R.AVAIL that are no lengths: no transport header to read; a fragment that xt drops. */
+export const AVAIL_NONE = -1
+export const AVAIL_TINY = -2
+
+/** Stack slots, from the frame pointer. `bytes` is where helpers put packet bytes, up to 40; operands are spilled from `spill` down. */
+export const SLOT = { l4proto: -8, fragment: -16, count: -24, forget: -32, bytes: -72, index: -80, spill: -88 } as const
+
+/** Value of the l4proto slot when an extension header chain could not be followed. */
+export const L4_BROKEN = 256
+
+/** A field's value where the path alone tells it: a number, or that it is missing; undefined if the packet must be asked. */
+export function known(path: Path, field: FieldId): bigint | 'missing' | undefined {
+  const { kind, view } = path
+  const ip = kind === 'ipv4' || kind === 'ipv6'
+  switch (field) {
+    case 'meta.protocol':
+      return ip ? BigInt(ETHERTYPE[kind]) : kind === 'short' ? 'missing' : undefined
+    case 'meta.nfproto':
+      return ip ? BigInt(NFPROTO[kind]) : 'missing'
+    case 'meta.l4proto':
+      return path.l4proto === 'absent' ? 'missing' : undefined
+    case 'eth.type':
+      // Where tags are not taken off, the type that chose this path is the frame's own.
+      return ip && (view.tags === 'opaque' || view.tags === 'fixed') ? BigInt(ETHERTYPE[kind]) : undefined
+    default:
+      return FIELDS[field].proto === 'vlan' && kind === 'short' ? 'missing' : undefined
+  }
+}

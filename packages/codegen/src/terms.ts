@@ -1,0 +1,297 @@
+// Terms and the bytes they stand for: loads, and numbers in registers.
+
+import type { Label } from '@netsieve/asm'
+import type { Term } from '@netsieve/ir'
+import { FIELDS, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
+import type { Access, BaseRef, Place } from './access.ts'
+import { type Emitter, R } from './emitter.ts'
+import { AVAIL_NONE, AVAIL_TINY, known, L4_BROKEN, type Path, SLOT } from './path.ts'
+
+/** Where evaluation goes when a term cannot be computed. */
+export interface Failures {
+  readonly missing: Label
+  readonly cut: Label
+}
+
+/** Everything a term is compiled in. */
+export interface Scope {
+  readonly e: Emitter
+  readonly access: Access
+  readonly path: Path
+  readonly netRef: BaseRef
+}
+
+/** Whole bytes that hold a term's bits: the value is `(bytes & mask) >> shift`. */
+export interface Bits {
+  readonly base: 'link' | 'net' | 'transport'
+  readonly offset: number
+  readonly bytes: number
+  readonly mask: bigint
+  readonly shift: number
+  readonly proto?: ProtocolName
+  readonly index?: Term
+}
+
+const ones = (bits: number) => (1n << BigInt(bits)) - 1n
+
+/** A term as masked bytes of the packet, if it is that simple; metadata that lies in the packet counts. */
+export function asBits(path: Path, term: Term): Bits | undefined {
+  switch (term.kind) {
+    case 'load': {
+      const { base, offset, bytes, index } = term
+      return { base, offset, bytes, mask: ones(bytes * 8), shift: 0, ...(index && { index }) }
+    }
+    case 'mask': {
+      const inner = asBits(path, term.term)
+      return inner && { ...inner, mask: inner.mask & (term.mask << BigInt(inner.shift)) }
+    }
+    case 'field': {
+      const { proto, bit, bits } = FIELDS[term.field]
+      const { base } = PROTOCOLS[proto]
+      if (term.field === 'meta.protocol') return { base: 'net', offset: -2, bytes: 2, mask: 0xffffn, shift: 0 }
+      if (term.field === 'meta.l4proto' && typeof path.l4proto === 'object') {
+        return { base: 'net', offset: path.l4proto.netByte, bytes: 1, mask: 0xffn, shift: 0 }
+      }
+      if (base === 'meta') return undefined
+      const offset = bit >> 3
+      const bytes = ((bit + bits + 7) >> 3) - offset
+      const shift = (offset + bytes) * 8 - (bit + bits)
+      return { base, offset, bytes, mask: ones(bits) << BigInt(shift), shift, proto }
+    }
+    default:
+      return undefined
+  }
+}
+
+/** Makes the bytes of a term readable, or goes where the view says. Leaves the code unreachable if they never are. */
+export function reach(scope: Scope, bits: Bits, failures: Failures, depth = 0): Place {
+  const { e, access, path } = scope
+  const nowhere = { reg: R.FP, disp: SLOT.bytes }
+  if (bits.index) {
+    number(scope, bits.index, failures, depth)
+    if (bits.base === 'transport') e.put((c) => c.store(8, R.FP, SLOT.index, { reg: R.A }))
+  }
+  const ref = baseOf(scope, bits, failures)
+  if (!ref || !e.reachable) {
+    e.goto(failures.missing)
+    return nowhere
+  }
+  if (path.view.trim && bits.base === 'net') netEnd(scope, bits.offset + bits.bytes, failures)
+  if (!bits.index) return access.reach(e, ref, bits.offset, bits.bytes, failures.missing)
+  if (bits.base === 'transport') e.put((c) => c.load(8, R.A, R.FP, SLOT.index))
+  return access.reachIndexed(e, ref, bits.offset, bits.bytes, failures.missing)
+}
+
+function baseOf(scope: Scope, bits: Bits, failures: Failures): BaseRef | undefined {
+  const { path, netRef } = scope
+  switch (bits.base) {
+    case 'link':
+      return { base: 'link', reg: undefined, disp: 0 }
+    case 'net':
+      // The type before the network header is there even where the header is not.
+      return path.net || bits.offset < 0 ? netRef : undefined
+    case 'transport':
+      return path.transport === 'absent' ? undefined : transport(scope, bits, failures)
+  }
+}
+
+/** The transport header's place; checks what the view wants to be there of it. */
+function transport(scope: Scope, { offset, bytes, proto }: Bits, failures: Failures): BaseRef {
+  const { e, access, path, netRef } = scope
+  const { view } = path
+  if (path.transport === 'lazy' && path.kind === 'ipv6') {
+    access.reach(e, netRef, 0, 40, failures.missing)
+    return { ...netRef, disp: netRef.disp + 40 }
+  }
+  if (path.transport === 'lazy') {
+    if (!e.flow.located) {
+      const { reg, disp } = access.reach(e, netRef, 0, 1, failures.missing)
+      e.put((c) => {
+        c.load(1, R.TRANSPORT, reg, disp)
+        c.alu('and', R.TRANSPORT, 0xf)
+        c.alu('lsh', R.TRANSPORT, 2)
+        const from = netRef.reg ?? (reg === R.FP ? undefined : R.DATA)
+        if (from !== undefined) c.alu('add', R.TRANSPORT, { reg: from })
+      })
+      e.know({ located: true, transport: 0 })
+    }
+    return { base: 'transport', reg: R.TRANSPORT, disp: netRef.disp }
+  }
+  if (path.bounded) enough(scope, proto, offset + bytes, failures)
+  const first = offset % bytes === 0 && (bytes === 1 || bytes === 2 || bytes === 4)
+  if (view.laterFragments === 'short' && !first) {
+    e.put((c) => c.load(8, R.B, R.FP, SLOT.fragment))
+    e.jump('jne', R.B, 0, failures.missing)
+  }
+  return { base: 'transport', reg: R.TRANSPORT, disp: 0 }
+}
+
+/** Goes on only if R.AVAIL is at least what the field, or its header, needs. */
+function enough({ e, path }: Scope, proto: ProtocolName | undefined, end: number, failures: Failures): void {
+  const { view } = path
+  const header = view.transportNeeds === 'header' && proto !== undefined
+  const need = header ? Math.max(PROTOCOLS[proto].minBytes, end) : end
+  if (e.flow.avail >= need) return
+  if (header && view.cutDrops.includes(proto)) {
+    const ok = e.label('whole')
+    e.jump('jsge', R.AVAIL, need, ok)
+    e.jump('jeq', R.AVAIL, AVAIL_NONE, failures.missing)
+    if (!view.tinyDrops.includes(proto)) e.jump('jeq', R.AVAIL, AVAIL_TINY, failures.missing)
+    e.goto(failures.cut)
+    e.bind(ok)
+  } else e.jump('jslt', R.AVAIL, need, failures.missing)
+  e.know({ avail: need })
+}
+
+/** Network loads past the fixed header, where the packet may end before the frame does. */
+function netEnd(scope: Scope, end: number, failures: Failures): void {
+  const { e, access, path, netRef } = scope
+  const fixed = path.kind === 'ipv4' ? 20 : 40
+  if (end <= fixed) return
+  const { reg, disp } = access.reach(e, netRef, path.kind === 'ipv4' ? 2 : 4, 2, failures.missing)
+  const least = path.kind === 'ipv4' ? end : end - fixed
+  e.put((c) => {
+    c.load(2, R.RET, reg, disp)
+    c.be(R.RET, 16)
+  })
+  const ok = e.label('inside')
+  e.jump('jge', R.RET, least, ok)
+  if (path.kind === 'ipv4') e.goto(failures.missing)
+  else {
+    // A payload length of 0 before hop-by-hop options: the frame's own end counts.
+    e.jump('jne', R.RET, 0, failures.missing)
+    const next = access.reach(e, netRef, 6, 1, failures.missing)
+    e.put((c) => c.load(1, R.RET, next.reg, next.disp))
+    e.jump('jne', R.RET, 0, failures.missing)
+  }
+  e.bind(ok)
+}
+
+/** The pieces a number of bytes is loaded in, widest first; on the stack each stays aligned. */
+export function pieces(bytes: number): { readonly at: number; readonly size: 1 | 2 | 4 | 8 }[] {
+  const out: { at: number; size: 1 | 2 | 4 | 8 }[] = []
+  for (let at = 0; at < bytes; ) {
+    const size = ([8, 4, 2, 1] as const).find((width) => at + width <= bytes)!
+    out.push({ at, size })
+    at += size
+  }
+  return out
+}
+
+/** R[dst] = `bytes` bytes at a place as a big-endian number; at most 8 bytes, `dst` may not be the place's register. */
+export function bigEndian({ e }: Scope, dst: number, { reg, disp }: Place, bytes: number): void {
+  e.put((c) => {
+    for (const [i, { at, size }] of pieces(bytes).entries()) {
+      const part = i === 0 ? dst : R.RET
+      c.load(size, part, reg, disp + at)
+      if (size > 1) c.be(part, (size * 8) as 16 | 32 | 64)
+      if (i === 0) continue
+      c.alu('lsh', dst, size * 8)
+      c.alu('or', dst, { reg: R.RET })
+    }
+  })
+}
+
+/** R.A = the value of a term of at most 64 bits. Clobbers the scratch registers; `depth` counts spilled operands. */
+export function number(scope: Scope, term: Term, failures: Failures, depth = 0): void {
+  const { e, access, path } = scope
+  switch (term.kind) {
+    case 'const':
+      return constant(e, R.A, term.value)
+    case 'length':
+      return access.length(e, R.A)
+    case 'field': {
+      const value = known(path, term.field)
+      if (value === 'missing') return e.goto(failures.missing)
+      if (value !== undefined) return constant(e, R.A, value)
+      if (term.field === 'meta.l4proto' && path.l4proto === 'slot') return l4FromSlot(scope, failures)
+      if (term.field === 'vlan.tpid' || term.field === 'vlan.tci') return tagField(scope, term.field, failures)
+      return fromBits(scope, asBits(path, term)!, failures, depth)
+    }
+    case 'load':
+      return fromBits(scope, asBits(path, term)!, failures, depth)
+    case 'mask': {
+      const bits = asBits(path, term)
+      if (bits) return fromBits(scope, bits, failures, depth)
+      number(scope, term.term, failures, depth)
+      return and(e, R.A, term.mask)
+    }
+    case 'bin':
+      return binary(scope, term, failures, depth)
+  }
+}
+
+function fromBits(scope: Scope, bits: Bits, failures: Failures, depth: number): void {
+  const { e } = scope
+  const place = reach(scope, bits, failures, depth)
+  // R.A may be the place's own register: load through R.C then.
+  const dst = place.reg === R.A ? R.C : R.A
+  bigEndian(scope, dst, place, bits.bytes)
+  if (dst !== R.A) e.put((c) => c.mov(R.A, { reg: dst }))
+  if (bits.shift > 0) e.put((c) => c.alu('rsh', R.A, bits.shift))
+  if (bits.mask !== ones(bits.bytes * 8)) and(e, R.A, bits.mask >> BigInt(bits.shift))
+}
+
+function l4FromSlot({ e, path }: Scope, failures: Failures): void {
+  e.put((c) => c.load(8, R.A, R.FP, SLOT.l4proto))
+  if (path.kind === 'ipv6') e.jump('jeq', R.A, L4_BROKEN, path.view.chainDrops ? failures.cut : failures.missing)
+}
+
+/** The outermost tag, which is there if the frame's type says so and the tag's own word is captured. */
+function tagField(scope: Scope, field: 'vlan.tpid' | 'vlan.tci', failures: Failures): void {
+  const { e, access } = scope
+  const link: BaseRef = { base: 'link', reg: undefined, disp: 0 }
+  const tagged = e.label('tagged')
+  const { reg, disp } = access.reach(e, link, 12, 4, failures.missing)
+  e.put((c) => c.load(2, R.A, reg, disp))
+  e.jump('jeq', R.A, 0x0081, tagged)
+  e.jump('jne', R.A, 0xa888, failures.missing)
+  e.bind(tagged)
+  e.put((c) => {
+    if (field === 'vlan.tci') c.load(2, R.A, reg, disp + 2)
+    c.be(R.A, 16)
+  })
+}
+
+function binary(scope: Scope, term: Term & { kind: 'bin' }, failures: Failures, depth: number): void {
+  const { e } = scope
+  const { op, left, right } = term
+  const slot = SLOT.spill - 8 * depth
+  number(scope, left, failures, depth)
+  if (right.kind === 'const') constant(e, R.B, right.value)
+  else {
+    e.put((c) => c.store(8, R.FP, slot, { reg: R.A }))
+    number(scope, right, failures, depth + 1)
+    e.put((c) => {
+      c.mov(R.B, { reg: R.A })
+      c.load(8, R.A, R.FP, slot)
+    })
+  }
+  if (op === 'div' || op === 'mod') e.jump('jeq', R.B, 0, failures.missing, 32)
+  if (op === 'lsh' || op === 'rsh') {
+    const [far, done] = [e.label('far'), e.label('shifted')]
+    e.jump('jgt', R.B, 31, far)
+    e.put((c) => c.alu(op, R.A, { reg: R.B }, 32))
+    e.goto(done)
+    e.bind(far)
+    e.put((c) => c.mov(R.A, 0))
+    e.bind(done)
+  } else e.put((c) => c.alu(op, R.A, { reg: R.B }, 32))
+}
+
+/** R[dst] = a constant, in one slot where it fits. */
+export function constant(e: Emitter, dst: number, value: bigint): void {
+  e.put((c) => {
+    if (value <= 0x7fffffffn) c.mov(dst, Number(value))
+    else if (value <= 0xffffffffn) c.mov(dst, Number(BigInt.asIntN(32, value)), 32)
+    else c.lddw(dst, value)
+  })
+}
+
+function and(e: Emitter, dst: number, mask: bigint): void {
+  if (mask <= 0x7fffffffn) e.put((c) => c.alu('and', dst, Number(mask)))
+  else {
+    constant(e, R.RET, mask)
+    e.put((c) => c.alu('and', dst, { reg: R.RET }))
+  }
+}
