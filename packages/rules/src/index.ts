@@ -1,2 +1,3 @@
 export { flower } from './flower/index.ts'
 export type { FrontEnd, LowerOptions } from './front.ts'
+export { iptables } from './iptables/index.ts'

@@ -1,7 +1,8 @@
 // Runs a grammar on a text: ordered choice, no left recursion, positions instead of copied strings, the furthest failure and what was
-// expected there. Time is bounded by a budget of steps and depth, so hostile text ends in a message.
+// expected there. A repeated character class is one regular expression, so long texts cost a step a word, not a step a character.
+// Time is bounded by a budget of steps and depth, so hostile text ends in a message.
 
-import type { GrammarData, Part } from './types.ts'
+import type { GrammarData, GrammarRule, Part } from './types.ts'
 
 /** A matched rule: its name, the range of text, and the named rules inside. */
 export interface Node {
@@ -40,19 +41,28 @@ export class Grammar {
   private readonly rules: ReadonlyMap<string, Compiled>
 
   /**
-   * @param labels what to say is expected where a rule does not match at all: `{ port: 'a port' }`; other rules name their first characters.
+   * @param labels what to say is expected where a rule does not match at all: `{ port: 'a port' }`, or '' to say nothing of
+   *   the rule and its parts (blanks). Other rules name their first literals and characters; what is missing after a rule's start is said.
    * @throws Error for a rule that is named but not defined.
    */
   constructor(data: GrammarData, labels: Readonly<Record<string, string>> = {}) {
     const rules = new Map<string, Compiled>()
     for (const { name } of data)
-      rules.set(name, { name, hidden: name.startsWith('%'), label: labels[name], alternatives: [] })
+      rules.set(name, { name, hidden: /^(%|[A-Z0-9_]+$)/.test(name), label: labels[name], alternatives: [] })
+    const classes = new Map(data.flatMap((rule) => onlyClass(rule)))
     const compile = (part: Part): Element => {
+      const { lit, look } = part
+      const min = part.min ?? 1
+      const many = part.max === 'many'
+      const chars = part.chars ?? (part.rule === undefined ? undefined : classes.get(part.rule))
+      if (chars !== undefined) {
+        const repeat = many ? (min === 0 ? '*' : '+') : min === 0 ? '?' : ''
+        const regex = new RegExp(chars + repeat, 'uy')
+        return { lit, chars: regex, rule: undefined, min: 1, many: false, look, shown: chars }
+      }
       const rule = part.rule === undefined ? undefined : rules.get(part.rule)
       if (part.rule !== undefined && !rule) throw new Error(`grammar names ${part.rule}, which it does not define`)
-      const shown = part.lit === undefined ? (part.chars ?? '') : `'${part.lit}'`
-      const chars = part.chars === undefined ? undefined : new RegExp(part.chars, 'uy')
-      return { lit: part.lit, chars, rule, min: part.min ?? 1, many: part.max === 'many', look: part.look, shown }
+      return { lit, chars, rule, min, many, look, shown: `'${lit}'` }
     }
     for (const { name, alternatives } of data)
       rules.get(name)!.alternatives = alternatives.map((parts) => parts.map(compile))
@@ -77,6 +87,13 @@ export class Grammar {
   }
 }
 
+/** Rules that `ebnf` made for a repeated class of characters: nothing but the class. */
+function onlyClass({ name, alternatives }: GrammarRule): [string, string][] {
+  const [only, ...others] = alternatives.flat()
+  const plain = only?.chars !== undefined && only.min === undefined && only.max === undefined && only.look === undefined
+  return name.startsWith('%') && plain && others.length === 0 ? [[name, only.chars!]] : []
+}
+
 interface Progress {
   readonly at: number
   readonly nodes: readonly Node[]
@@ -89,6 +106,8 @@ class Run {
   exhausted = false
   private steps: number
   private quiet = 0
+  /** Where a labelled rule starts that is being tried: what is missing right there, the label says. */
+  private labelled = -1
   private readonly text: string
 
   constructor(text: string, from: number) {
@@ -98,7 +117,7 @@ class Run {
   }
 
   expect(at: number, what: string): void {
-    if (this.quiet > 0 || at < this.furthest) return
+    if (this.quiet > 0 || at < this.furthest || at === this.labelled) return
     if (at > this.furthest) {
       this.furthest = at
       this.expected.clear()
@@ -111,17 +130,17 @@ class Run {
       this.exhausted = true
       return undefined
     }
-    // A labelled rule speaks for its parts where it fails at its very start.
-    if (rule.label !== undefined) this.quiet++
+    const outer = this.labelled
+    if (rule.label !== undefined) this.labelled = at
+    if (rule.label === '') this.quiet++
     let found: Progress | undefined
     for (const alternative of rule.alternatives) {
       found = this.sequence(alternative, at, depth)
       if (found) break
     }
-    if (rule.label !== undefined) {
-      this.quiet--
-      if (!found) this.expect(at, rule.label)
-    }
+    this.labelled = outer
+    if (rule.label === '') this.quiet--
+    if (!found && rule.label) this.expect(at, rule.label)
     if (!found) return undefined
     return rule.hidden
       ? found
@@ -164,7 +183,7 @@ class Run {
       if (this.text.startsWith(element.lit, at)) return { at: at + element.lit.length, nodes: [] }
     } else if (element.chars) {
       element.chars.lastIndex = at
-      if (at < this.text.length && element.chars.test(this.text)) return { at: element.chars.lastIndex, nodes: [] }
+      if (element.chars.test(this.text)) return { at: element.chars.lastIndex, nodes: [] }
     }
     this.expect(at, element.shown)
     return undefined

@@ -13,7 +13,8 @@ export interface Part {
   readonly look?: '&' | '!'
 }
 
-/** A rule: ordered alternatives, each a sequence. Names that start with `%` are made by `ebnf` for brackets and leave no node. */
+/** A rule: ordered alternatives, each a sequence. Names that start with `%` (made by `ebnf`
+ * for brackets) or are all CAPITALS (blanks, digits) leave no node. */
 export interface GrammarRule {
   readonly name: string
   readonly alternatives: readonly (readonly Part[])[]

@@ -1,0 +1,91 @@
+// What iptables, ip6tables and iptables-save text says, as a tree with spans: commands in the order of the text.
+
+import type { Source, Span } from '@netsieve/diag'
+import type { IpFamily, Network, Word } from '../shared/index.ts'
+
+export interface Ruleset {
+  readonly source: Source
+  readonly commands: readonly Command[]
+}
+
+export type Command = Line & Action
+
+interface Line {
+  readonly family: IpFamily
+  readonly table: string
+  readonly span: Span
+}
+
+export type Action =
+  /** `*filter` of iptables-save: the table starts empty. */
+  | { readonly kind: 'table' }
+  | { readonly kind: 'commit' }
+  /** `-P` and `:CHAIN POLICY`. */
+  | { readonly kind: 'policy'; readonly chain: Word; readonly policy: 'accept' | 'drop' }
+  | { readonly kind: 'new'; readonly chain: Word }
+  | { readonly kind: 'remove'; readonly chain?: Word }
+  | { readonly kind: 'flush'; readonly chain?: Word }
+  | { readonly kind: 'rename'; readonly chain: Word; readonly to: Word }
+  | { readonly kind: 'append'; readonly chain: Word; readonly rule: RuleSpec }
+  | { readonly kind: 'insert' | 'replace'; readonly chain: Word; readonly position: number; readonly rule: RuleSpec }
+  | { readonly kind: 'delete'; readonly chain: Word; readonly rule: RuleSpec }
+  | { readonly kind: 'deleteAt'; readonly chain: Word; readonly position: number }
+
+export interface RuleSpec {
+  /** The line as the user wrote it. */
+  readonly text: string
+  readonly span: Span
+  /** Addresses, protocol and fragment first, as the kernel looks at them; then the matches in the order of the line. */
+  readonly matches: readonly Match[]
+  /** Absent: the rule only counts. */
+  readonly target?: Target
+}
+
+export interface PortTest {
+  readonly negated: boolean
+  readonly lo: bigint
+  readonly hi: bigint
+  readonly span: Span
+}
+
+export interface FlagTest {
+  readonly negated: boolean
+  readonly mask: bigint
+  readonly value: bigint
+  readonly span: Span
+}
+
+export type PortModule = 'tcp' | 'udp' | 'sctp' | 'dccp'
+
+export type Match =
+  | {
+      readonly kind: 'address'
+      readonly side: 'src' | 'dst'
+      readonly negated: boolean
+      readonly networks: readonly Network[]
+      readonly span: Span
+    }
+  | { readonly kind: 'protocol'; readonly negated: boolean; readonly protocol: bigint; readonly span: Span }
+  | { readonly kind: 'fragment'; readonly negated: boolean; readonly span: Span }
+  | {
+      readonly kind: 'transport'
+      readonly module: PortModule
+      readonly sport?: PortTest
+      readonly dport?: PortTest
+      readonly flags?: FlagTest
+      readonly span: Span
+    }
+  | {
+      readonly kind: 'multiport'
+      readonly side: 'sport' | 'dport' | 'either'
+      readonly negated: boolean
+      readonly ranges: readonly { readonly lo: bigint; readonly hi: bigint }[]
+      readonly span: Span
+    }
+  /** What iptables has and this front-end does not: an error only where packets can come to the rule. */
+  | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
+
+export type Target =
+  | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return'; readonly span: Span }
+  | { readonly kind: 'jump' | 'goto'; readonly chain: Word; readonly span: Span }
+  | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }

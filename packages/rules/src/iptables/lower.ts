@@ -1,0 +1,147 @@
+// Commands to the IR: the base chains of the hook's path, and every chain that packets can come to from there.
+
+import { at, Diagnostics, type Outcome } from '@netsieve/diag'
+import { type BaseChain, type Chain, type Filter, PROFILES, type ProfileName, type Rule, type Step } from '@netsieve/ir'
+import type { LowerOptions } from '../front.ts'
+import { chooseHook, chooseProfile, type Hook, type HookUse, hookPath, type IpFamily } from '../shared/index.ts'
+import { apply, type ChainState, type TableState } from './apply.ts'
+import type { RuleSpec, Ruleset, Target } from './ast.ts'
+import { lowerMatch, XT_PROFILES, type XtProfile } from './match.ts'
+import { TABLES, UNSUPPORTED_TARGETS } from './options.ts'
+
+export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> {
+  const diagnostics = new Diagnostics()
+  const profile = chooseProfile(XT_PROFILES, options.profile, diagnostics)
+  if (!profile) return diagnostics.outcome<Filter>(undefined)
+  const tables = apply(ruleset, diagnostics)
+  const start = at(ruleset.source, 0, 0)
+  const uses = tables.flatMap((table) => (table.name === 'nat' ? [] : hookUses(table)))
+  if (uses.length === 0) {
+    if (!diagnostics.hasErrors)
+      diagnostics.error('rules/empty', 'no rule and no policy is left to filter packets', start)
+    return diagnostics.outcome<Filter>(undefined)
+  }
+  const hook = diagnostics.hasErrors ? undefined : chooseHook(uses, options.hook, diagnostics, start)
+  if (!hook) return diagnostics.outcome<Filter>(undefined)
+  warnNat(tables, hook, diagnostics)
+  return diagnostics.outcome(new Lowering(tables, profile, diagnostics).filter(hook))
+}
+
+const chainOf = (hook: Hook) => hook.toUpperCase()
+
+function hookUses(table: TableState): HookUse[] {
+  return [...table.chains.values()].flatMap((chain) => {
+    const mentioned = chain.builtIn && (chain.rules.length > 0 || chain.span !== undefined)
+    const hook = chain.name.toLowerCase() as Hook
+    return mentioned ? [{ hook, busy: chain.rules.length > 0 || chain.policy === 'drop' }] : []
+  })
+}
+
+/** Address translation is not filtering: said once a table, at its first rule on the path. */
+function warnNat(tables: readonly TableState[], hook: Hook, diagnostics: Diagnostics): void {
+  for (const table of tables.filter(({ name }) => name === 'nat')) {
+    const [rule] = hookPath(hook).flatMap((each) => table.chains.get(chainOf(each))?.rules ?? [])
+    if (rule)
+      diagnostics.warning('iptables/nat', 'the nat table is left out: packets are taken as they arrive', rule.span)
+  }
+}
+
+/** Chains that packets can come to, by their names in the IR. */
+type Reached = Map<string, { readonly table: TableState; readonly chain: ChainState }>
+
+/** How deep chains may nest: far beyond what people write, and within what the stages behind can follow. */
+const DEEPEST = 64
+
+class Lowering {
+  private readonly tables: readonly TableState[]
+  private readonly profile: XtProfile
+  private readonly diagnostics: Diagnostics
+
+  constructor(tables: readonly TableState[], profile: XtProfile, diagnostics: Diagnostics) {
+    this.tables = tables
+    this.profile = profile
+    this.diagnostics = diagnostics
+  }
+
+  filter(hook: Hook): Filter {
+    const reached: Reached = new Map()
+    const base: BaseChain[] = []
+    for (const each of hookPath(hook)) {
+      const here = this.tables
+        .filter((table) => table.name !== 'nat' && table.chains.has(chainOf(each)))
+        .sort((a, b) => TABLES[a.name]!.priority - TABLES[b.name]!.priority)
+      for (const table of here) {
+        const chain = table.chains.get(chainOf(each))!
+        if (chain.rules.length === 0 && chain.span === undefined) continue
+        base.push(this.base(table, chain, each))
+        this.reach(table, chain, [], reached)
+      }
+    }
+    return { syntax: 'iptables', profile: this.profile, base, chains: this.chains([...reached.values()]) }
+  }
+
+  private base(table: TableState, chain: ChainState, hook: Hook): BaseChain {
+    const span = chain.span ?? chain.rules[0]?.span
+    const { family } = table
+    const view = PROFILES[this.profile satisfies ProfileName].views.ip
+    return { chain: nameOf(table, chain.name), hook, view, family, policy: chain.policy, ...(span && { span }) }
+  }
+
+  /** Walks the jumps from a chain. A chain is open while the walk is below it: a jump to an open chain closes a circle. */
+  private reach(table: TableState, chain: ChainState, open: readonly ChainState[], reached: Reached): void {
+    reached.set(nameOf(table, chain.name), { table, chain })
+    const path = [...open, chain]
+    for (const { target } of chain.rules) {
+      if (target?.kind !== 'jump' && target?.kind !== 'goto') continue
+      const { text: name, span } = target.chain
+      const next = table.chains.get(name)
+      if (!next) this.noTarget(table, target)
+      else if (next.builtIn)
+        this.diagnostics.error('iptables/chain', `${name} is built in: rules cannot jump to it`, span)
+      else if (path.includes(next)) {
+        const names = [...path.slice(path.indexOf(next)), next].map((each) => each.name)
+        this.diagnostics.error('iptables/loop', `the chains go in a circle: ${names.join(' → ')}`, span)
+      } else if (path.length > DEEPEST)
+        this.diagnostics.error('iptables/deep', `chains are nested more than ${DEEPEST} deep here`, span)
+      else if (!reached.has(nameOf(table, name))) this.reach(table, next, path, reached)
+    }
+  }
+
+  private noTarget({ name, chains }: TableState, { chain }: Extract<Target, { kind: 'jump' | 'goto' }>): void {
+    const users = [...chains.values()].filter(({ builtIn }) => !builtIn).map((each) => each.name)
+    this.diagnostics.error('iptables/chain', `the table ${name} has no chain ${chain.text}`, chain.span, {
+      expected: ['ACCEPT', 'DROP', 'RETURN', ...users],
+      ...(UNSUPPORTED_TARGETS.has(chain.text) && { hint: '-g goes to chains only' }),
+    })
+  }
+
+  private chains(reached: readonly { readonly table: TableState; readonly chain: ChainState }[]): Chain[] {
+    const specs = reached.flatMap(({ chain }) => chain.rules).sort((a, b) => a.span.start - b.span.start)
+    const ids = new Map(specs.map((spec, id) => [spec, id]))
+    return reached.map(({ table, chain }) => ({
+      name: nameOf(table, chain.name),
+      rules: chain.rules.map((spec) => this.rule(table, spec, ids.get(spec)!)),
+      ...(chain.span && { span: chain.span }),
+    }))
+  }
+
+  private rule(table: TableState, spec: RuleSpec, id: number): Rule {
+    const steps: Step[] = spec.matches.flatMap((match) =>
+      lowerMatch(match, table.family, this.profile, this.diagnostics),
+    )
+    const { target } = spec
+    if (target?.kind === 'unsupported')
+      this.diagnostics.error('iptables/unsupported', `unsupported: ${target.what}`, target.span)
+    else if (target?.kind === 'verdict')
+      steps.push({ kind: 'verdict', verdict: { kind: target.verdict }, span: target.span })
+    else if (target) {
+      const chain = nameOf(table, target.chain.text)
+      steps.push({ kind: 'verdict', verdict: { kind: target.kind, chain }, span: target.span })
+    }
+    return { id, text: spec.text, span: spec.span, steps }
+  }
+}
+
+function nameOf({ family, name }: { readonly family: IpFamily; readonly name: string }, chain: string): string {
+  return `${family === 'ipv4' ? 'ip' : 'ip6'}/${name}/${chain}`
+}

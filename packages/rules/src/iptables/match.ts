@@ -1,0 +1,132 @@
+// One match of a rule as steps of the IR. The two programs differ: iptables-legacy asks the kernel's xt modules, which look at whole headers
+// and drop cut packets; iptables-nft 1.8.9 writes addresses, protocols and ports as nft expressions and calls the xt modules for the rest.
+// What it writes was read off `nft --debug=netlink list ruleset`.
+
+import type { Diagnostics, Span } from '@netsieve/diag'
+import {
+  between,
+  cmp,
+  FALSE,
+  field,
+  inRanges,
+  masked,
+  maskedEqual,
+  match,
+  not,
+  or,
+  type Pred,
+  type Step,
+} from '@netsieve/ir'
+import { type FieldId, prefixMask } from '@netsieve/packet'
+import { addressBits, type IpFamily, type Network, networkPrefix } from '../shared/index.ts'
+import type { Match, PortTest } from './ast.ts'
+
+export const XT_PROFILES = ['xt-nft', 'xt-legacy'] as const
+export type XtProfile = (typeof XT_PROFILES)[number]
+
+export function lowerMatch(each: Match, family: IpFamily, profile: XtProfile, diagnostics: Diagnostics): Step[] {
+  const steps = (...preds: readonly Pred[]): Step[] => preds.map((pred) => ({ ...match(pred), span: each.span }))
+  const negate = (pred: Pred, negated: boolean) => (negated ? not(pred) : pred)
+  switch (each.kind) {
+    case 'address':
+      return steps(...address(each, family, profile, diagnostics))
+    case 'protocol':
+      return steps(cmp('meta.l4proto', each.negated ? '!=' : '==', each.protocol))
+    case 'fragment':
+      return steps(cmp('ipv4.fragoff', each.negated ? '==' : '!=', 0))
+    case 'transport':
+      return steps(...(profile === 'xt-legacy' ? legacyTransport(each) : nftTransport(each, diagnostics)))
+    case 'multiport': {
+      if (profile === 'xt-nft') return compatible('multiport', each.span, diagnostics)
+      const ports = { sport: ['th.sport'], dport: ['th.dport'], either: ['th.sport', 'th.dport'] } as const
+      return steps(negate(or(...ports[each.side].map((id) => inRanges(id, each.ranges))), each.negated))
+    }
+    case 'unsupported':
+      diagnostics.error('iptables/unsupported', `unsupported: ${each.what}`, each.span)
+      return []
+  }
+}
+
+type Of<Kind extends Match['kind']> = Extract<Match, { kind: Kind }>
+
+function address(
+  { side, negated, networks, span }: Of<'address'>,
+  family: IpFamily,
+  profile: XtProfile,
+  diagnostics: Diagnostics,
+): Pred[] {
+  const id: FieldId = `${family}.${side}`
+  const everything = networks.some(({ mask }) => mask === 0n)
+  if (everything && !negated) return []
+  if (everything && profile === 'xt-nft')
+    diagnostics.error('iptables/never', 'no address is outside of this network: iptables-nft refuses the rule', span)
+  const pred = inNetworks(id, networks)
+  return [negated ? not(pred) : pred]
+}
+
+/** Prefixes become one set of ranges; other masks stay comparisons. */
+function inNetworks(id: FieldId, networks: readonly Network[]): Pred {
+  if (networks.length === 1) return maskedEqual(id, networks[0]!.value, networks[0]!.mask)
+  const prefixes = networks.filter((network) => networkPrefix(network) !== undefined)
+  const others = networks.filter((network) => networkPrefix(network) === undefined)
+  const ranges = prefixes.map(({ family, value, mask }) => {
+    const bits = addressBits(family)
+    return { lo: value, hi: value | (prefixMask(bits, bits) ^ mask) }
+  })
+  const preds = others.map(({ value, mask }) => maskedEqual(id, value, mask))
+  return or(...(ranges.length > 0 ? [inRanges(id, ranges)] : []), ...preds)
+}
+
+function portPred(id: FieldId, { negated, lo, hi }: PortTest): Pred {
+  const pred = lo === hi ? cmp(id, '==', lo) : between(id, lo, hi)
+  return negated ? not(pred) : pred
+}
+
+const isFull = (test: PortTest | undefined) => test === undefined || (test.lo === 0n && test.hi === 65535n)
+
+/** The xt modules read the whole header first: a field over its full range asks for that where no test does. */
+function legacyTransport({ module, sport, dport, flags }: Of<'transport'>): Pred[] {
+  const preds: Pred[] = []
+  if (sport) preds.push(portPred(`${module}.sport`, sport))
+  if (dport) preds.push(portPred(`${module}.dport`, dport))
+  if (flags) {
+    const pred = cmp(masked(field('tcp.flags'), flags.mask), '==', flags.value)
+    preds.push(flags.negated ? not(pred) : pred)
+  }
+  return preds.length > 0 ? preds : [between(`${module}.dport`, 0, 65535)]
+}
+
+function nftTransport({ module, sport, dport, flags, span }: Of<'transport'>, diagnostics: Diagnostics): Pred[] {
+  const tests = [sport, dport].filter((test) => test !== undefined)
+  const nothing = tests.every((test) => isFull(test) && !test.negated) && !flags
+  if (nothing || module === 'sctp' || module === 'dccp') {
+    compatible(module, span, diagnostics)
+    return [FALSE]
+  }
+  const preds: Pred[] = []
+  for (const [id, test] of [
+    [`${module}.sport`, sport],
+    [`${module}.dport`, dport],
+  ] as const) {
+    if (!test) continue
+    if (!isFull(test)) preds.push(portPred(id, test))
+    else if (test.negated)
+      diagnostics.warning(
+        'iptables/lost',
+        'iptables-nft 1.8.9 loses `! 0:65535`: the rule matches as if it were not there',
+        test.span,
+      )
+  }
+  if (flags && flags.mask !== 0n) {
+    const pred = cmp(masked(field('tcp.flags'), flags.mask), flags.negated ? '!=' : '==', flags.value)
+    preds.push(pred)
+  }
+  return preds
+}
+
+/** A match that iptables-nft leaves to the kernel's xt module, with its own view of cut headers and fragments. */
+function compatible(module: string, span: Span, diagnostics: Diagnostics): [] {
+  const message = `unsupported: under the profile xt-nft the match ${module} is run by the kernel's xt_${module}, which drops cut packets itself`
+  diagnostics.error('iptables/unsupported', message, span, { hint: 'the profile xt-legacy has it' })
+  return []
+}

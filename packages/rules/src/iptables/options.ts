@@ -1,0 +1,122 @@
+// The words of iptables 1.8.9: options of the program, of the matches that are understood, and the names of those that are not.
+// Sources: iptables(8), iptables-extensions(8), and what the programs answer.
+
+import type { PortModule } from './ast.ts'
+
+/** What an option takes and is. */
+export interface OptionRow {
+  /** The long name; further ones of the same meaning follow. */
+  readonly names: readonly [string, ...string[]]
+  readonly letter?: string
+  readonly min: number
+  readonly max: number
+  readonly negatable?: true
+}
+
+const row = (names: string, min: number, max: number, letter?: string, negatable?: true): OptionRow => ({
+  names: names.split(' ') as [string, ...string[]],
+  min,
+  max,
+  ...(letter && { letter }),
+  ...(negatable && { negatable }),
+})
+
+/** Options of the program itself; the first name is the one the parser asks for. */
+export const BASE_OPTIONS: readonly OptionRow[] = [
+  row('append', 1, 1, 'A'),
+  row('insert', 1, 2, 'I'),
+  row('replace', 2, 2, 'R'),
+  row('delete', 1, 2, 'D'),
+  row('new-chain', 1, 1, 'N'),
+  row('delete-chain', 0, 1, 'X'),
+  row('flush', 0, 1, 'F'),
+  row('zero', 0, 2, 'Z'),
+  row('rename-chain', 2, 2, 'E'),
+  row('policy', 2, 2, 'P'),
+  row('check', 1, 1, 'C'),
+  row('list', 0, 2, 'L'),
+  row('list-rules', 0, 2, 'S'),
+  row('table', 1, 1, 't'),
+  row('protocol proto', 1, 1, 'p', true),
+  row('source src', 1, 1, 's', true),
+  row('destination dst', 1, 1, 'd', true),
+  row('in-interface', 1, 1, 'i', true),
+  row('out-interface', 1, 1, 'o', true),
+  row('fragments', 0, 0, 'f', true),
+  row('match', 1, 1, 'm'),
+  row('jump', 1, 1, 'j'),
+  row('goto', 1, 1, 'g'),
+  row('set-counters', 2, 2, 'c'),
+  row('ipv4', 0, 0, '4'),
+  row('ipv6', 0, 0, '6'),
+  row('wait', 0, 1, 'w'),
+  row('wait-interval', 0, 1, 'W'),
+  row('verbose', 0, 0, 'v'),
+  row('numeric', 0, 0, 'n'),
+  row('exact', 0, 0, 'x'),
+  row('line-numbers', 0, 0),
+  row('modprobe', 1, 1, 'M'),
+]
+
+const PORTS: readonly OptionRow[] = [
+  row('sport source-port', 1, 1, undefined, true),
+  row('dport destination-port', 1, 1, undefined, true),
+]
+
+/** Options of the matches that are understood. */
+export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
+  tcp: [...PORTS, row('tcp-flags', 2, 2, undefined, true), row('syn', 0, 0, undefined, true)],
+  udp: PORTS,
+  sctp: PORTS,
+  dccp: PORTS,
+  multiport: [
+    row('sports source-ports', 1, 1, undefined, true),
+    row('dports destination-ports', 1, 1, undefined, true),
+    row('ports', 1, 1, undefined, true),
+  ],
+  comment: [row('comment', 1, 1)],
+}
+
+/** Options of understood matches that are themselves not. */
+export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  tcp: ['tcp-option'],
+  sctp: ['chunk-types'],
+  dccp: ['dccp-types', 'dccp-option'],
+}
+
+/** The IP protocol that a match needs (`-p`), by its module's name. */
+export const MODULE_PROTOCOL: Readonly<Record<PortModule, bigint>> = { tcp: 6n, udp: 17n, sctp: 132n, dccp: 33n }
+
+const words = (text: string) => new Set(text.trim().split(/\s+/))
+
+/** Matches that iptables has and this front-end does not understand. */
+export const UNSUPPORTED_MATCHES = words(`
+  addrtype ah bpf cgroup cluster connbytes connlabel connlimit connmark conntrack cpu devgroup dscp dst ecn esp eui64 frag hashlimit hbh
+  helper hl icmp icmp6 icmpv6 iprange ipv6header ipvs length limit mac mark mh nfacct osf owner physdev pkttype policy quota rateest
+  realm recent rpfilter rt set socket srh state statistic string tcpmss time tos ttl u32 udplite unclean`)
+
+/** Targets that iptables has and this front-end does not understand. */
+export const UNSUPPORTED_TARGETS = words(`
+  AUDIT CHECKSUM CLASSIFY CLUSTERIP CONNMARK CONNSECMARK CT DNAT DNPT DSCP ECN HL HMARK IDLETIMER LED LOG MARK MASQUERADE MIRROR NETMAP
+  NFLOG NFQUEUE NOTRACK QUEUE RATEEST REDIRECT REJECT SECMARK SET SNAT SNPT SYNPROXY TCPMSS TCPOPTSTRIP TEE TOS TPROXY TRACE TTL ULOG`)
+
+/** Built-in chains of each table, and the priority at which the table's chains run at their hooks (uapi netfilter_ipv4.h). */
+export const TABLES: Readonly<Record<string, { readonly priority: number; readonly chains: readonly string[] }>> = {
+  raw: { priority: -300, chains: ['PREROUTING', 'OUTPUT'] },
+  mangle: { priority: -150, chains: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'] },
+  nat: { priority: -100, chains: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'] },
+  filter: { priority: 0, chains: ['INPUT', 'FORWARD', 'OUTPUT'] },
+  security: { priority: 50, chains: ['INPUT', 'FORWARD', 'OUTPUT'] },
+}
+
+/** TCP flags of `--tcp-flags`, by bit of the flags byte (RFC 9293). */
+export const TCP_FLAGS: Readonly<Record<string, bigint>> = {
+  FIN: 1n,
+  SYN: 2n,
+  RST: 4n,
+  PSH: 8n,
+  ACK: 16n,
+  URG: 32n,
+  ALL: 63n,
+  NONE: 0n,
+}

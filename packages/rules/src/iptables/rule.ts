@@ -1,0 +1,390 @@
+// One command line from its options: the command, the rule's matches and target.
+
+import { cover, type Diagnostics, type Span, spanText } from '@netsieve/diag'
+import { type IpFamily, nearest, readIpProtocol, readNumber, type Word } from '../shared/index.ts'
+import type { Action, Command, FlagTest, Match, PortModule, PortTest, Target } from './ast.ts'
+import {
+  BASE_OPTIONS,
+  MATCH_OPTIONS,
+  MODULE_PROTOCOL,
+  type OptionRow,
+  TABLES,
+  UNSUPPORTED_MATCHES,
+  UNSUPPORTED_OPTIONS,
+  UNSUPPORTED_TARGETS,
+} from './options.ts'
+import { readAddresses, readFlags, readPorts, readPortTest } from './values.ts'
+
+/** An option as the line has it. */
+export interface Option {
+  readonly name: string
+  readonly long: boolean
+  readonly negated: boolean
+  readonly values: readonly Word[]
+  readonly span: Span
+  readonly nameSpan: Span
+}
+
+export interface LineContext {
+  readonly family: IpFamily
+  readonly table: string
+  readonly span: Span
+  /** Inside `*table` … COMMIT. */
+  readonly inTable: boolean
+}
+
+/** The command of a line, or undefined after saying what is wrong with it (or that it changes nothing). */
+export function parseCommand(
+  options: readonly Option[],
+  context: LineContext,
+  diagnostics: Diagnostics,
+): Command | undefined {
+  return new LineParser(context, diagnostics).parse(options)
+}
+
+/** A transport match while its options come in. */
+interface Transport {
+  readonly module: PortModule
+  sport?: PortTest
+  dport?: PortTest
+  flags?: FlagTest
+  span: Span
+}
+
+type Building = Transport | Exclude<Match, { kind: 'transport' }>
+
+const COMMANDS = new Set(
+  'append insert replace delete new-chain delete-chain flush zero rename-chain policy check list list-rules'.split(' '),
+)
+
+class LineParser {
+  private family: IpFamily
+  private table: string
+  private command: Option | undefined
+  /** The command's long name. */
+  private key = ''
+  private protocol: { readonly value: bigint; readonly negated: boolean } | undefined
+  private readonly first: Match[] = []
+  private readonly later: Building[] = []
+  private readonly modules = new Set<string>()
+  private target: Target | undefined
+  /** A match or target that is not understood: it owns the options that nothing else knows. */
+  private foreign = false
+  private failed = false
+  private readonly seen = new Set<string>()
+  private readonly context: LineContext
+  private readonly diagnostics: Diagnostics
+
+  constructor(context: LineContext, diagnostics: Diagnostics) {
+    this.context = context
+    this.diagnostics = diagnostics
+    this.family = context.family
+    this.table = context.table
+  }
+
+  parse(options: readonly Option[]): Command | undefined {
+    for (const option of options) this.option(option)
+    const command = this.command
+    if (!command) {
+      if (!this.failed) this.fail('command', 'this line has no command', this.context.span, ['-A, -I, -D, -P, -N, …'])
+      return undefined
+    }
+    this.needProtocols()
+    const action = this.failed ? undefined : this.action(command)
+    return action && { family: this.family, table: this.table, span: this.context.span, ...action }
+  }
+
+  private fail(what: string, message: string, span: Span, expected?: readonly string[], hint?: string): undefined {
+    this.failed = true
+    this.diagnostics.error(`iptables/${what}`, message, span, { ...(expected && { expected }), ...(hint && { hint }) })
+    return undefined
+  }
+
+  /** Runs a reader; a value it cannot read fails the line. */
+  private read<T>(value: T | undefined): T | undefined {
+    if (value === undefined) this.failed = true
+    return value
+  }
+
+  private option(option: Option): void {
+    const row = this.find(option)
+    if (!row) return
+    const key = row.names[0]
+    if (option.values.length < row.min) {
+      const [what, missing] = [spanText(option.nameSpan), row.min - option.values.length]
+      this.fail('argument', `${what} needs ${missing === 1 ? 'a value' : `${missing} values`}${option.values.length ? ' more' : ''}`, option.span) // biome-ignore format: one message
+      return
+    }
+    const [extra] = option.values.slice(row.max)
+    if (extra) {
+      const hint = extra.text === '!' ? 'write `!` before the option' : undefined
+      this.fail('argument', `\`${extra.text}\` is one word too many for ${spanText(option.nameSpan)}`, extra.span, undefined, hint) // biome-ignore format: one message
+      return
+    }
+    if (option.negated && !row.negatable) {
+      this.fail('negation', `${spanText(option.nameSpan)} cannot be negated`, option.span)
+      return
+    }
+    this.apply(key, option)
+  }
+
+  /** The option's row: exact name or letter, else the start of exactly one name; loads the protocol's match if that knows it. */
+  private find(option: Option): OptionRow | undefined {
+    if (!option.long) {
+      const row = BASE_OPTIONS.find(({ letter }) => letter === option.name)
+      if (!row) this.unknown(option)
+      return row
+    }
+    const implicit = this.implicitModule()
+    const modules = [...this.modules, ...(implicit && !this.modules.has(implicit) ? [implicit] : [])]
+    const rows = modules.flatMap((module) => (MATCH_OPTIONS[module] ?? []).map((row) => ({ row, module })))
+    const all = [...BASE_OPTIONS.map((row) => ({ row, module: undefined })), ...rows]
+    const exact = all.filter(({ row }) => row.names.includes(option.name))
+    const close = exact.length > 0 ? exact : all.filter(({ row }) => row.names.some((n) => n.startsWith(option.name)))
+    const distinct = new Set(close.map(({ row }) => row))
+    if (distinct.size !== 1 && exact.length === 0) {
+      this.unknown(option, modules)
+      return undefined
+    }
+    const { row, module } = close[0]!
+    if (module !== undefined && !this.modules.has(module)) this.load(module, option.nameSpan)
+    return row
+  }
+
+  private implicitModule(): PortModule | undefined {
+    if (!this.protocol) return undefined
+    const { value } = this.protocol
+    return (Object.keys(MODULE_PROTOCOL) as PortModule[]).find((module) => MODULE_PROTOCOL[module] === value)
+  }
+
+  private unknown(option: Option, modules: readonly string[] = []): void {
+    const what = spanText(option.nameSpan)
+    const foreign = modules.some((module) => UNSUPPORTED_OPTIONS[module]?.includes(option.name))
+    if (this.foreign) return
+    if (foreign) {
+      this.later.push({ kind: 'unsupported', what, span: option.span })
+      return
+    }
+    if (this.protocol && option.long && UNSUPPORTED_PROTOCOL_OPTIONS[option.name] === this.protocol.value) {
+      this.later.push({ kind: 'unsupported', what, span: option.span })
+      return
+    }
+    const known = [...BASE_OPTIONS, ...Object.values(MATCH_OPTIONS).flat()].flatMap(({ names }) => names)
+    const needs = Object.entries(MATCH_OPTIONS).filter(([, rows]) =>
+      rows.some(({ names }) => names.includes(option.name)),
+    )
+    const meant = option.long ? nearest(option.name, known) : undefined
+    const hint =
+      needs.length > 0
+        ? `--${option.name} needs ${needs.map(([module]) => (isPortModule(module) ? `-p ${module}` : `-m ${module}`)).join(' or ')} before it`
+        : meant && `did you mean --${meant}?`
+    this.fail('option', `unknown option ${what}`, option.nameSpan, undefined, hint)
+  }
+
+  private apply(key: string, option: Option): void {
+    const [value] = option.values as readonly [Word]
+    const { negated, span } = option
+    if (COMMANDS.has(key)) {
+      if (this.command) this.fail('command', 'a line has one command', option.span)
+      else this.command = option
+      this.key = key
+      return
+    }
+    if (!['match', 'verbose'].includes(key) && this.once(key, option)) return
+    switch (key) {
+      case 'table':
+        this.setTable(value)
+        break
+      case 'ipv4':
+      case 'ipv6':
+        this.family = key
+        break
+      case 'protocol':
+        this.setProtocol(option, value)
+        break
+      case 'source':
+      case 'destination': {
+        const networks = this.read(readAddresses(value, this.family, negated, this.diagnostics))
+        const side = key === 'source' ? 'src' : 'dst'
+        if (networks) this.first.push({ kind: 'address', side, negated, networks, span })
+        break
+      }
+      case 'fragments':
+        if (this.family === 'ipv6') this.fail('option', 'ip6tables has no -f', span, undefined, 'use -m frag')
+        else this.first.push({ kind: 'fragment', negated, span })
+        break
+      case 'in-interface':
+      case 'out-interface':
+        this.first.push({ kind: 'unsupported', what: `matching the interface (${spanText(option.nameSpan)})`, span })
+        break
+      case 'match':
+        this.loadNamed(value, span)
+        break
+      case 'jump':
+      case 'goto':
+        this.setTarget(key, value, span)
+        break
+      case 'sport':
+      case 'dport':
+      case 'tcp-flags':
+      case 'syn':
+        this.transportOption(key, option)
+        break
+      case 'sports':
+      case 'dports':
+      case 'ports': {
+        const ranges = this.read(readPorts(value, this.implicitModule(), this.diagnostics))
+        const side = ({ sports: 'sport', dports: 'dport', ports: 'either' } as const)[key]
+        if (ranges) this.later.push({ kind: 'multiport', side, negated, ranges, span })
+      }
+    }
+  }
+
+  /** Says so if an option comes a second time. */
+  private once(key: string, option: Option): boolean {
+    const again = this.seen.has(key)
+    if (again) this.fail('twice', `${spanText(option.nameSpan)} stands twice in one rule`, option.span)
+    this.seen.add(key)
+    return again
+  }
+
+  private setTable(value: Word): void {
+    if (this.context.inTable) this.fail('table', 'no -t inside a table of iptables-save', value.span)
+    else if (TABLES[value.text]) this.table = value.text
+    else this.fail('table', `there is no table \`${value.text}\``, value.span, Object.keys(TABLES))
+  }
+
+  private setProtocol(option: Option, value: Word): void {
+    const number = value.text.toLowerCase() === 'all' ? 0n : this.read(readIpProtocol(value, this.diagnostics, true))
+    if (number === undefined) return
+    if (number === 0n && option.negated) {
+      this.fail('never', 'this rule would never match: no packet has no protocol', option.span)
+      return
+    }
+    this.protocol = { value: number, negated: option.negated }
+    if (number !== 0n)
+      this.first.push({ kind: 'protocol', negated: option.negated, protocol: number, span: option.span })
+  }
+
+  private loadNamed(value: Word, span: Span): void {
+    const name = value.text
+    if (MATCH_OPTIONS[name]) this.load(name, span)
+    else if (UNSUPPORTED_MATCHES.has(name)) {
+      this.foreign = true
+      this.later.push({ kind: 'unsupported', what: `the match \`${name}\``, span })
+    } else {
+      const meant = nearest(name, [...Object.keys(MATCH_OPTIONS), ...UNSUPPORTED_MATCHES])
+      this.fail('match', `unknown match \`${name}\``, value.span, undefined, meant && `did you mean ${meant}?`)
+    }
+  }
+
+  private load(module: string, span: Span): void {
+    this.modules.add(module)
+    if (!isPortModule(module)) return
+    this.later.push({ module, span })
+    for (const key of ['sport', 'dport', 'tcp-flags', 'syn']) this.seen.delete(key)
+  }
+
+  private transportOption(key: 'sport' | 'dport' | 'tcp-flags' | 'syn', option: Option): void {
+    const match = this.later.findLast((each): each is Transport => 'module' in each)!
+    const { negated, span, values } = option
+    match.span = cover(match.span, span)
+    if (key === 'syn') match.flags = { negated, mask: 0x17n, value: 2n, span }
+    else if (key === 'tcp-flags') {
+      const flags = this.read(readFlags(values[0]!, values[1]!, this.diagnostics))
+      if (flags) match.flags = { ...flags, negated, span }
+    } else {
+      const range = this.read(readPortTest(values[0]!, match.module, this.diagnostics))
+      if (range) match[key] = { ...range, negated, span }
+    }
+  }
+
+  private setTarget(key: 'jump' | 'goto', value: Word, span: Span): void {
+    if (this.target) {
+      this.fail('twice', 'a rule has one target', span)
+      return
+    }
+    const verdicts: Readonly<Record<string, 'accept' | 'drop' | 'return'>> = { ACCEPT: 'accept', DROP: 'drop', RETURN: 'return' } // biome-ignore format: one row
+    const verdict = key === 'jump' ? verdicts[value.text] : undefined
+    if (verdict) this.target = { kind: 'verdict', verdict, span }
+    else if (key === 'jump' && UNSUPPORTED_TARGETS.has(value.text)) {
+      this.foreign = true
+      this.target = { kind: 'unsupported', what: `the target ${value.text}`, span }
+    } else this.target = { kind: key, chain: value, span }
+  }
+
+  /** A transport match needs its protocol, not negated, and multiport one that has ports. */
+  private needProtocols(): void {
+    for (const match of this.later) {
+      const has = this.protocol && !this.protocol.negated ? this.protocol.value : undefined
+      if ('module' in match && has !== MODULE_PROTOCOL[match.module])
+        this.fail('protocol', `the match ${match.module} needs -p ${match.module}`, match.span)
+      else if (!('module' in match) && match.kind === 'multiport' && ![6n, 17n, 33n, 132n, 136n].includes(has ?? 0n))
+        this.fail('protocol', 'multiport needs -p tcp, udp, udplite, sctp or dccp', match.span)
+    }
+  }
+
+  private action(command: Option): Action | undefined {
+    const [chain, second] = command.values as readonly [Word, Word | undefined]
+    switch (this.key) {
+      case 'append':
+        return { kind: 'append', chain, rule: this.rule() }
+      case 'insert':
+      case 'replace': {
+        const position = second ? this.position(second) : 1
+        return position === undefined ? undefined : { kind: this.key, chain, position, rule: this.rule() }
+      }
+      case 'delete': {
+        if (!second) return { kind: 'delete', chain, rule: this.rule() }
+        const position = this.position(second)
+        return position === undefined ? undefined : { kind: 'deleteAt', chain, position }
+      }
+      case 'new-chain':
+        return { kind: 'new', chain }
+      case 'delete-chain':
+        return { kind: 'remove', ...(chain && { chain }) }
+      case 'flush':
+        return { kind: 'flush', ...(chain && { chain }) }
+      case 'rename-chain':
+        return { kind: 'rename', chain, to: second! }
+      case 'policy': {
+        const policy = second!.text
+        if (policy === 'ACCEPT' || policy === 'DROP') {
+          return { kind: 'policy', chain, policy: policy === 'DROP' ? 'drop' : 'accept' }
+        }
+        return this.fail('policy', `\`${policy}\` is no policy`, second!.span, ['ACCEPT', 'DROP'])
+      }
+      default:
+        // -L, -S, -C and -Z change no rule.
+        return undefined
+    }
+  }
+
+  private position(word: Word): number | undefined {
+    const value = this.read(readNumber(word, { what: 'a rule number', min: 1, max: 0x7fffffff }, this.diagnostics))
+    return value === undefined ? undefined : Number(value)
+  }
+
+  private rule() {
+    const { span } = this.context
+    const order = ['address', 'unsupported', 'protocol', 'fragment'] as const
+    const rank = (match: Match) => order.indexOf(match.kind as (typeof order)[number])
+    const matches: Match[] = [
+      ...this.first.sort((a, b) => rank(a) - rank(b)),
+      ...this.later.map((match) => ('module' in match ? { kind: 'transport' as const, ...match } : match)),
+    ]
+    return { text: spanText(span), span, matches, ...(this.target && { target: this.target }) }
+  }
+}
+
+/** Options of protocols' matches that load by `-p` alone and are not understood. */
+const UNSUPPORTED_PROTOCOL_OPTIONS: Readonly<Record<string, bigint>> = {
+  'icmp-type': 1n,
+  'icmpv6-type': 58n,
+  ahspi: 51n,
+  espspi: 50n,
+}
+
+function isPortModule(name: string): name is PortModule {
+  return name in MODULE_PROTOCOL
+}
