@@ -73,8 +73,8 @@ export class ByteQueue {
   private shift(): Uint8Array {
     const chunk = this.waiting[this.first++]!
     this.waitingBytes -= chunk.length
-    // Array.shift moves every element; one move after many takes is enough.
-    if (this.first === this.waiting.length || this.first >= 1024) {
+    // Array.shift moves every element; one move when half of them are gone is enough.
+    if (this.first * 2 >= this.waiting.length) {
       this.waiting = this.waiting.slice(this.first)
       this.first = 0
     }

@@ -59,9 +59,10 @@ export function isGzip(bytes: Uint8Array): boolean {
   return bytes.length >= 3 && bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8
 }
 
-/** The first line, if all the bytes are text (ASCII, or the higher bytes of UTF-8). */
+/** The first line, if the bytes are text: no control characters, and half of it at least ASCII. */
 function printable(start: Uint8Array): string | undefined {
   if (!start.every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d)) || start.includes(0x7f)) return undefined
   const line = Array.from(start, (byte) => (byte < 0x80 ? String.fromCharCode(byte) : '?')).join('')
+  if (start.filter((byte) => byte < 0x80).length * 2 < start.length) return undefined
   return line.replace(/[\r\n].*/s, '').replace(/\t/g, ' ')
 }
