@@ -1,0 +1,58 @@
+// tcpdump's filter expressions, pcap-filter(7), with libpcap 1.10's meaning on a capture file.
+
+import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
+import type { Filter } from '@netsieve/ir'
+import type { FrontEnd, LowerOptions } from '../front.ts'
+import type { Ast } from './ast.ts'
+import { Fault } from './fault.ts'
+import { LINK_TYPES, type LinkType } from './layers.ts'
+import { lowerExpression } from './lower.ts'
+import { NameFiles } from './names.ts'
+import { parseExpression } from './parse.ts'
+
+export type { Ast } from './ast.ts'
+export { LINK_TYPES, type LinkType } from './layers.ts'
+
+export interface PcapOptions extends LowerOptions {
+  /** The capture's link type; default `ethernet`. */
+  readonly link?: LinkType
+  /** The network's mask, for `ip broadcast`; unknown if absent. */
+  readonly netmask?: bigint
+  /** Texts of a hosts(5) and an ethers(5) file, for names. */
+  readonly hosts?: string
+  readonly ethers?: string
+}
+
+export const pcapFilter: FrontEnd<Ast> & { lower(ast: Ast, options: PcapOptions): Outcome<Filter> } = {
+  title: 'pcap-filter expression (tcpdump)',
+  profiles: ['pcap-file'],
+
+  parse(source: Source): Outcome<Ast> {
+    return guarded(() => parseExpression(source))
+  },
+
+  lower(ast: Ast, options: PcapOptions = {}): Outcome<Filter> {
+    const { profile = 'pcap-file', link = 'ethernet', netmask = 0n, hosts, ethers, onMatch = 'pass' } = options
+    if (profile !== 'pcap-file') {
+      const message = `a pcap-filter expression has no meaning under the profile ${profile}`
+      return { diagnostics: [{ severity: 'error', code: 'rules/profile', message, expected: ['pcap-file'] }] }
+    }
+    return guarded(() => lowerExpression(ast, { profile, link, netmask, names: new NameFiles(hosts, ethers), onMatch }))
+  },
+}
+
+/** The link type that a capture's number stands for (pcap's LINKTYPE or a DLT), if it is modelled. */
+export function linkTypeOf(number: number): LinkType | undefined {
+  if (number === 12 || number === 14) return 'raw'
+  return (Object.keys(LINK_TYPES) as LinkType[]).find((name) => LINK_TYPES[name].dlt === number)
+}
+
+function guarded<T>(work: () => T): Outcome<T> {
+  try {
+    return { value: work(), diagnostics: [] }
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault
+    const diagnostics: readonly Diagnostic[] = [fault.diagnostic]
+    return { diagnostics }
+  }
+}

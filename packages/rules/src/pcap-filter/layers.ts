@@ -1,0 +1,159 @@
+// Where headers are while an expression is lowered. `vlan`, `mpls`, `pppoes` and `geneve` move everything to their right, whatever
+// `or`, `not` and parentheses say: so this is state that the lowering changes on its way through the text, as libpcap's does.
+
+import { field, load, masked, type Term } from '@netsieve/ir'
+import { FIELDS, type FieldId } from '@netsieve/packet'
+
+/** The link types that are modelled, with the number capture files and `tcpdump -y` use for each. */
+export const LINK_TYPES = {
+  ethernet: { title: 'EN10MB', dlt: 1 },
+  raw: { title: 'RAW', dlt: 101 },
+  ipv4: { title: 'IPV4', dlt: 228 },
+  ipv6: { title: 'IPV6', dlt: 229 },
+  null: { title: 'NULL', dlt: 0 },
+  loop: { title: 'LOOP', dlt: 108 },
+  sll: { title: 'LINUX_SLL', dlt: 113 },
+  sll2: { title: 'LINUX_SLL2', dlt: 276 },
+  ppp: { title: 'PPP', dlt: 9 },
+} as const satisfies Record<string, { title: string; dlt: number }>
+
+export type LinkType = keyof typeof LINK_TYPES
+
+/** A place in the packet: a fixed number of bytes and, inside a tunnel with options, a computed rest. */
+export interface Place {
+  readonly bytes: number
+  readonly more?: Term
+}
+
+/** Start of the link header's type field and of its payload. `llc`: bytes of an 802.2 header before the payload, where there can be one. */
+const FIRST: Record<LinkType, { type: number; payload: number; llc: number }> = {
+  ethernet: { type: 12, payload: 14, llc: 3 },
+  raw: { type: 0, payload: 0, llc: 0 },
+  ipv4: { type: 0, payload: 0, llc: 0 },
+  ipv6: { type: 0, payload: 0, llc: 0 },
+  null: { type: 0, payload: 4, llc: 0 },
+  loop: { type: 0, payload: 4, llc: 0 },
+  sll: { type: 14, payload: 16, llc: 0 },
+  sll2: { type: 0, payload: 20, llc: 0 },
+  ppp: { type: 2, payload: 4, llc: 0 },
+}
+
+export class Layers {
+  /** The link type whose rules hold now: that of the capture, PPP inside PPPoE, Ethernet inside Geneve. */
+  link: LinkType
+  header: Place = { bytes: 0 }
+  type: Place
+  payload: Place
+  /** Bytes of an 802.2 header before the payload, where the link has one. */
+  llc: number
+  /** From the payload's start to the network header: MPLS labels. */
+  labels = 0
+  tunnel = false
+  slots = 0
+
+  constructor(link: LinkType) {
+    this.link = link
+    this.type = { bytes: FIRST[link].type }
+    this.payload = { bytes: FIRST[link].payload }
+    this.llc = FIRST[link].llc
+  }
+
+  /** True while the headers are where the view says: fields of the table may be used. */
+  get plain(): boolean {
+    return this.link === 'ethernet' && this.payload.bytes === 14 && this.labels === 0 && !this.payload.more
+  }
+
+  /** One tag of 4 bytes between type and payload. */
+  tag(): void {
+    this.type = { ...this.type, bytes: this.type.bytes + 4 }
+    this.payload = { ...this.payload, bytes: this.payload.bytes + 4 }
+  }
+
+  label(): void {
+    this.labels += 4
+  }
+
+  /** PPP's protocol field after the 6 bytes of a PPPoE header. */
+  session(): void {
+    const header = { ...this.payload, bytes: this.payload.bytes + this.labels + 6 }
+    this.link = 'ppp'
+    this.header = header
+    this.type = header
+    this.payload = { ...header, bytes: header.bytes + 2 }
+    this.llc = 0
+    this.labels = 0
+  }
+
+  /** Inside a tunnel, Ethernet's rules at computed places. */
+  enter(header: Term, type: Term, payload: Term): void {
+    this.link = 'ethernet'
+    this.header = { bytes: 0, more: header }
+    this.type = { bytes: 0, more: type }
+    this.payload = { bytes: 0, more: payload }
+    this.llc = 3
+    this.labels = 0
+    this.tunnel = true
+  }
+
+  linkBytes(offset: number, bytes: number): Term {
+    return at(this.header, offset, bytes)
+  }
+
+  /** The field that names the payload's protocol. */
+  typeField(): Term {
+    if (this.plain) return field('eth.type')
+    return at(this.type, 0, 2)
+  }
+
+  /** Bytes of the link payload: an 802.2 header, where there is one. */
+  llcBytes(offset: number, bytes: number): Term {
+    return this.link === 'ethernet' && !this.payload.more && this.payload.bytes === 14
+      ? load('net', offset, bytes)
+      : at(this.payload, offset, bytes)
+  }
+
+  /** Bytes from the network header's start; negative ones reach back to the label before it. */
+  netBytes(offset: number, bytes: number): Term {
+    if (this.plain && offset >= 0) return load('net', offset, bytes)
+    return at(this.payload, this.labels + offset, bytes)
+  }
+
+  /** A field of a network header, by name where the view finds the header itself. */
+  netField(id: FieldId): Term {
+    if (this.plain) return field(id)
+    const { bit, bits } = FIELDS[id]
+    return this.netBytes(bit / 8, bits / 8)
+  }
+
+  /** Bytes of what follows an IPv4 header, by the length the header gives. */
+  transportBytes(offset: number, bytes: number): Term {
+    if (this.plain) {
+      if (bytes === 2 && offset === 0) return field('th.sport')
+      if (bytes === 2 && offset === 2) return field('th.dport')
+      return load('transport', offset, bytes)
+    }
+    return at({ bytes: this.payload.bytes + this.labels, more: this.ipv4Length() }, offset, bytes)
+  }
+
+  /** Bytes of the IPv4 header, after what is variable before it. */
+  ipv4Length(): Term {
+    const ihl = masked(this.netBytes(0, 1), 0xfn)
+    return sum({ kind: 'bin', op: 'lsh', left: ihl, right: { kind: 'const', value: 2n } }, this.payload.more)
+  }
+
+  /** Where computed indices count from. */
+  place(base: 'header' | 'payload' | 'net' | 'transport'): Place {
+    if (base === 'header') return this.header
+    if (base === 'payload') return this.payload
+    const bytes = this.payload.bytes + this.labels
+    return base === 'net' ? { ...this.payload, bytes } : { bytes, more: this.ipv4Length() }
+  }
+}
+
+export function at({ bytes: start, more }: Place, offset: number, bytes: number): Term {
+  return load('link', start + offset, bytes, more)
+}
+
+export function sum(left: Term, right: Term | undefined): Term {
+  return right ? { kind: 'bin', op: 'add', left, right } : left
+}

@@ -1,0 +1,360 @@
+// Tree to IR, from left to right through the text as libpcap generates code: an encapsulation on the way moves all that follows it.
+
+import type { Span } from '@netsieve/diag'
+import {
+  and,
+  cmp,
+  type Filter,
+  match,
+  not,
+  or,
+  type Pred,
+  type ProfileName,
+  type Rule,
+  type Term,
+  verdict,
+} from '@netsieve/ir'
+import { prefixMask } from '@netsieve/packet'
+import { accessorTerm } from './accessors.ts'
+import type { Arith, Ast, Expr } from './ast.ts'
+import { encapsulated } from './encapsulation.ts'
+import { Fault } from './fault.ts'
+import { type About, cast, decnetHost, etherHost, ipv4Host, ipv6Host } from './hosts.ts'
+import { padded } from './identifier.ts'
+import { Layers, type LinkType } from './layers.ts'
+import { hasLlc } from './link.ts'
+import type { NameFiles } from './names.ts'
+import { portMatch, portNumber, service, serviceRange, transportOf } from './ports.ts'
+import { protocolAlone, protocolByNumber, protocolNamed } from './protocols.ts'
+import { combine, constant, type Refusal, relate } from './terms.ts'
+import { LLC_TYPES, type LlcType } from './words.ts'
+
+export interface Settings {
+  readonly profile: ProfileName
+  readonly link: LinkType
+  /** For `ip broadcast`; 0 where it is not known, as for a capture file. */
+  readonly netmask: bigint
+  readonly names: NameFiles
+  readonly onMatch: 'pass' | 'drop'
+}
+
+type IdExpr = Extract<Expr, { kind: 'id' }>
+type Joined = Extract<Expr, { kind: 'and' | 'or' }>
+
+function isJoined(expr: Expr): expr is Joined {
+  return expr.kind === 'and' || expr.kind === 'or'
+}
+
+/** The whole filter: one rule. @throws Fault */
+export function lowerExpression(ast: Ast, settings: Settings): Filter {
+  const lowering = new Lowering(settings)
+  const matched = settings.onMatch === 'pass' ? 'accept' : 'drop'
+  const rule: Rule = {
+    id: 0,
+    text: ast.span.source.text.trim(),
+    span: ast.span,
+    steps: [...(ast.expr ? [match(lowering.expr(ast.expr))] : []), verdict(matched)],
+  }
+  return {
+    syntax: 'pcap-filter',
+    profile: settings.profile,
+    base: [
+      {
+        chain: 'expression',
+        hook: 'capture',
+        view: 'pcap',
+        family: 'any',
+        policy: matched === 'accept' ? 'drop' : 'accept',
+      },
+    ],
+    chains: [{ name: 'expression', rules: [rule], span: ast.span }],
+  }
+}
+
+class Lowering {
+  private readonly layers: Layers
+  private readonly settings: Settings
+
+  constructor(settings: Settings) {
+    this.settings = settings
+    this.layers = new Layers(settings.link)
+  }
+
+  /** A fault without a place gets that of the primitive it is about. */
+  expr(expr: Expr): Pred {
+    if (isJoined(expr)) return this.joined(expr)
+    try {
+      return expr.kind === 'not' ? not(this.expr(expr.arg)) : this.primitive(expr)
+    } catch (fault) {
+      if (!(fault instanceof Fault) || fault.diagnostic.span) throw fault
+      const { code, message, ...extra } = fault.diagnostic
+      throw new Fault(code, message, expr.span, extra)
+    }
+  }
+
+  /** `a or b or c` leans left, as deep as it is long: flattened here, which also keeps the stack shallow. */
+  private joined(expr: Joined): Pred {
+    const operands: { readonly kind: 'and' | 'or'; readonly right: Expr }[] = []
+    let first: Expr = expr
+    while (isJoined(first)) {
+      operands.push({ kind: first.kind, right: first.right })
+      first = first.left
+    }
+    let kind: 'and' | 'or' | undefined
+    let args: Pred[] = [this.expr(first)]
+    for (const operand of operands.reverse()) {
+      if (kind && kind !== operand.kind) args = [kind === 'and' ? and(...args) : or(...args)]
+      kind = operand.kind
+      args.push(this.expr(operand.right))
+    }
+    return kind === 'and' ? and(...args) : or(...args)
+  }
+
+  private primitive(expr: Exclude<Expr, Joined | { kind: 'not' }>): Pred {
+    const { layers } = this
+    switch (expr.kind) {
+      case 'id':
+        return this.identifier(expr)
+      case 'protocol':
+        return protocolAlone(layers, expr.protocol)
+      case 'cast':
+        return cast(layers, expr.cast, expr.protocol, this.settings.netmask)
+      case 'size':
+        return cmp({ kind: 'length' }, expr.test, expr.value)
+      case 'byte':
+        return this.byte(expr)
+      case 'relation':
+        return this.relation(expr)
+      case 'encapsulation':
+        return encapsulated(layers, expr.name, expr.id)
+      case 'llc':
+        return this.llc(expr.type)
+      case 'direction':
+        return this.direction(expr.inbound)
+      case 'ifindex':
+        if (layers.link === 'sll2') return cmp(layers.linkBytes(4, 4), '==', expr.value)
+        throw new Fault('rules/unsupported', '`ifindex` is recorded in LINUX_SLL2 captures only')
+    }
+  }
+
+  private byte({ index, op, value }: Extract<Expr, { kind: 'byte' }>): Pred {
+    if (op === '&' || op === '|')
+      throw new Fault(
+        'rules/unsupported',
+        `\`byte N ${op} M\` has no meaning: libpcap forgets to load the byte`,
+        undefined,
+        {
+          hint: `write: ether[${index}] ${op} ${value} != 0`,
+        },
+      )
+    return cmp(this.layers.linkBytes(index, 1), op === '=' ? '==' : op, value)
+  }
+
+  private direction(inbound: boolean): Pred {
+    const { layers } = this
+    const outgoing = 4 // PACKET_OUTGOING of uapi linux/if_packet.h
+    if (layers.link !== 'sll' && layers.link !== 'sll2')
+      throw new Fault('rules/unsupported', 'the direction of packets is recorded in LINUX_SLL captures only')
+    const type = layers.link === 'sll' ? layers.linkBytes(0, 2) : layers.linkBytes(10, 1)
+    const out = cmp(type, '==', outgoing)
+    return inbound ? not(out) : out
+  }
+
+  private llc(type: LlcType | undefined): Pred {
+    const { layers } = this
+    if (layers.link !== 'ethernet') throw new Fault('rules/link-type', '`llc` is supported in Ethernet captures only')
+    const present = hasLlc(layers)
+    if (type === undefined) return present
+    const control = layers.llcBytes(2, 1)
+    const masked = (mask: number, value: number) =>
+      cmp({ kind: 'mask', term: control, mask: BigInt(mask) }, '==', value)
+    const kind = LLC_TYPES[type]
+    switch (kind) {
+      case 'information':
+        return and(present, masked(1, 0))
+      case 'supervisory':
+        return and(present, masked(3, 1))
+      case 'unnumbered':
+        return and(present, masked(3, 3))
+      default:
+        // Supervisory frames keep the sequence number apart, unnumbered ones the poll bit.
+        return and(present, (kind & 3) === 1 ? masked(0x0f, kind) : masked(0xef, kind))
+    }
+  }
+
+  private relation({ left, test, right }: Extract<Expr, { kind: 'relation' }>): Pred {
+    const checks: Pred[] = []
+    const [a, b] = [this.term(left, checks), this.term(right, checks)]
+    return and(...checks, relate(a, test, b))
+  }
+
+  /** The number an arithmetic tree computes; what must hold of the packet first is added to `checks`. */
+  private term(arith: Arith, checks: Pred[]): Term {
+    switch (arith.kind) {
+      case 'number':
+        return constant(arith.value)
+      case 'length':
+        return { kind: 'length' }
+      case 'negate':
+        return computed('sub', constant(0), this.term(arith.arg, checks), arith.span)
+      case 'binary': {
+        const left = this.term(arith.left, checks)
+        return computed(arith.op, left, this.term(arith.right, checks), arith.span)
+      }
+      case 'accessor': {
+        // What the index needs is checked before what the accessor itself does, except that IPv4 comes first for transports.
+        const own: Pred[] = []
+        const index = this.term(arith.index, own)
+        try {
+          const { first, after, term } = accessorTerm(this.layers, arith.protocol, index, arith.bytes)
+          checks.push(...first, ...own, ...after)
+          return term
+        } catch (fault) {
+          if (!(fault instanceof Fault) || fault.diagnostic.span) throw fault
+          throw new Fault(fault.diagnostic.code, fault.message, arith.span)
+        }
+      }
+    }
+  }
+
+  private identifier(expr: IdExpr): Pred {
+    const { qualifiers } = expr
+    switch (qualifiers.kind) {
+      case 'port':
+      case 'portrange':
+        return this.port(expr, qualifiers.kind)
+      case 'gateway':
+        return this.gateway(expr)
+      case 'proto':
+        return protocolByNumber(this.layers, qualifiers.proto, this.protocolId(expr))
+      case 'protochain':
+        throw new Fault('rules/unsupported', '`protochain` is not supported')
+      default:
+        return this.address(expr)
+    }
+  }
+
+  private protocolId({ id, qualifiers: { proto } }: IdExpr): number {
+    if (id.form === 'number') return id.value
+    if (id.form === 'name') return protocolNamed(proto, id.text)
+    throw new Fault('rules/protocol', 'an address is no protocol', undefined, { expected: ['a number', 'a name'] })
+  }
+
+  private port({ id, qualifiers: { proto, dir } }: IdExpr, kind: 'port' | 'portrange'): Pred {
+    const asked = transportOf(proto, kind)
+    if (id.form === 'number') {
+      const port = portNumber(id.value)
+      return portMatch(this.layers, { lo: port, hi: port, transport: asked }, dir)
+    }
+    if (id.form !== 'name')
+      throw new Fault('rules/port', 'an address is no port', undefined, { expected: ['a number', "a service's name"] })
+    if (kind === 'portrange') return portMatch(this.layers, serviceRange(id.text, asked), dir)
+    const { port, transport } = service(id.text, asked)
+    return portMatch(this.layers, { lo: port, hi: port, transport }, dir)
+  }
+
+  private address({ id, qualifiers }: IdExpr): Pred {
+    const { proto, dir, kind } = qualifiers
+    const { layers } = this
+    const net = kind === 'net'
+    const about: About = { proto, dir, what: net ? 'net' : 'host' }
+    const numeric = id.form === 'number' || id.form === 'ipv4'
+    if (proto === 'link' && numeric)
+      throw new Fault('rules/address', 'an IP address is no hardware address', undefined, {
+        expected: ['an address such as 02:00:00:00:00:01'],
+      })
+    switch (id.form) {
+      case 'number': {
+        const { value, mask } = net ? promoted(id.value) : { value: BigInt(id.value), mask: 0xffffffffn }
+        return ipv4Host(layers, value, mask, about)
+      }
+      case 'ipv4': {
+        const { value, mask } = padded(id.value, id.bits)
+        return ipv4Host(layers, value, mask, about)
+      }
+      case 'ipv4 prefix':
+      case 'ipv4 mask': {
+        const value = id.value << BigInt(32 - id.bits)
+        const mask = id.form === 'ipv4 mask' ? id.mask : prefixMask(id.length, 32)
+        networkOnly(net, (value & ~mask) !== 0n)
+        return ipv4Host(layers, value, mask, about)
+      }
+      case 'ipv6': {
+        const mask = prefixMask(id.length, 128)
+        if (id.slash) networkOnly(net || id.length === 128, (id.value & ~mask) !== 0n)
+        return ipv6Host(layers, id.value, mask, about)
+      }
+      case 'mac':
+        if (net || proto !== 'link') {
+          throw new Fault('rules/qualifier', 'a hardware address needs `ether` and `host`', undefined, {
+            hint: 'write: ether host …',
+          })
+        }
+        return etherHost(layers, id.value, dir)
+      case 'decnet':
+        return decnetHost(layers, id.value, dir)
+      case 'arcnet':
+        throw new Fault('rules/unsupported', 'ARCnet addresses are not supported')
+      case 'name':
+        return this.named(id.text, about)
+    }
+  }
+
+  /** A host by name: all its addresses, from the files that were given. */
+  private named(name: string, about: About): Pred {
+    const { names } = this.settings
+    if (about.what === 'net')
+      throw new Fault('rules/name', `\`${name}\` is no known network`, undefined, {
+        hint: 'write its address: 192.0.2.0/24',
+      })
+    if (about.proto === 'link') return etherHost(this.layers, names.ether(name), about.dir)
+    const preds = names
+      .host(name)
+      .filter(({ family }) => about.proto === undefined || (about.proto === 'ip6') === (family === 'ipv6'))
+      .map(({ family, value }) =>
+        family === 'ipv4'
+          ? ipv4Host(this.layers, value, 0xffffffffn, about)
+          : ipv6Host(this.layers, value, prefixMask(128, 128), about),
+      )
+    if (preds.length === 0) throw new Fault('rules/name', `\`${name}\` has no address of that family`)
+    return or(...preds)
+  }
+
+  /** Sent by or to the gateway's hardware address, but neither from nor to its own IPv4 address. */
+  private gateway({ id, qualifiers: { proto } }: IdExpr): Pred {
+    if (id.form !== 'name')
+      throw new Fault('rules/address', '`gateway` needs a name, known in the hosts and the ethers file', undefined, {
+        hint: 'or write: ether host ADDRESS and not host ADDRESS',
+      })
+    if (proto !== undefined && proto !== 'ip' && proto !== 'arp' && proto !== 'rarp')
+      throw new Fault('rules/qualifier', `\`${proto}\` cannot qualify \`gateway\``)
+    const { names } = this.settings
+    const hardware = etherHost(this.layers, names.ether(id.text), undefined)
+    const own = this.named(id.text, { proto, dir: undefined, what: 'host' })
+    return and(hardware, not(own))
+  }
+}
+
+function computed(op: Parameters<typeof combine>[0], left: Term, right: Term, span: Span): Term {
+  const term: Term | Refusal = combine(op, left, right)
+  if (typeof term === 'string') throw new Fault('rules/arithmetic', term, span)
+  return term
+}
+
+/** `net 10` is 10.0.0.0/8, `net 0x0a01` 10.1.0.0/16: leading zero bytes are taken off. */
+function promoted(number: number): { readonly value: bigint; readonly mask: bigint } {
+  let [value, mask] = [BigInt(number), 0xffffffffn]
+  while (value !== 0n && value >> 24n === 0n) {
+    value <<= 8n
+    mask = (mask << 8n) & 0xffffffffn
+  }
+  return { value, mask }
+}
+
+function networkOnly(net: boolean, hostBits: boolean): void {
+  if (hostBits)
+    throw new Fault('rules/prefix', 'the address has bits outside the network part', undefined, {
+      hint: 'write the first address of the network, or a longer prefix',
+    })
+  if (!net) throw new Fault('rules/prefix', 'a mask goes with `net`, not with `host`')
+}
