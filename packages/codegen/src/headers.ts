@@ -35,13 +35,13 @@ const MOVING_NET: BaseRef = { base: 'net', reg: R.NET, disp: 0 }
 
 /** A 16-bit number as it is loaded from network order. */
 const swapped = (value: number) => ((value & 0xff) << 8) | (value >> 8)
-const FILL = { net: false, transport: 'absent', bounded: false, l4proto: 'absent' } as const
+const FILL = { split: true, net: false, transport: 'absent', bounded: false, l4proto: 'absent' } as const
 
 /** Emits the way to the headers and, for each kind of frame, the rules. */
 export function dispatch(d: Dispatch): void {
   const { e, view, wants } = d
   if (!d.needs.network && view.reach === 'frames' && wants.ipv4 && wants.ipv6 && wants.other) {
-    return d.rules({ ...FILL, kind: 'other', view, net: true }, FIXED_NET)
+    return d.rules({ ...FILL, split: false, kind: 'other', view, net: true }, FIXED_NET)
   }
   e.origin = { text: 'Ethernet header' }
   const netRef = view.tags === 'first' || view.tags === 'priority' ? MOVING_NET : FIXED_NET
@@ -130,7 +130,7 @@ function failing(d: Dispatch, kind: 'ipv4' | 'ipv6', netRef: BaseRef): Label {
 function ipv4(d: Dispatch, netRef: BaseRef): void {
   const { e, access, view, needs } = d
   e.origin = { text: 'IPv4 header' }
-  const path = { kind: 'ipv4', view, net: true, l4proto: { netByte: 9 } } as const
+  const path = { kind: 'ipv4', split: true, view, net: true, l4proto: { netByte: 9 } } as const
   if (view.header === 'trust') return d.rules({ ...path, transport: 'lazy', bounded: false }, netRef)
   const bad = failing(d, 'ipv4', netRef)
   const bounded = view.trim || view.laterFragments === 'none' || view.firstFragments === 'none'
@@ -239,12 +239,15 @@ function ipv6(d: Dispatch, netRef: BaseRef): void {
     e.bind(counted)
   } else e.put((c) => c.mov(R.AVAIL, 0xffff))
   if (!needs.transport && !needs.l4proto) {
-    return d.rules({ kind: 'ipv6', view, net: true, transport: 'absent', bounded: false, l4proto: 'absent' }, netRef)
+    return d.rules(
+      { kind: 'ipv6', split: true, view, net: true, transport: 'absent', bounded: false, l4proto: 'absent' },
+      netRef,
+    )
   }
   if (view.ipv6Walk.length > 0) walk(d, netRef)
   else direct(d, netRef)
   e.know({ transport: 0, avail: -1 })
-  d.rules({ kind: 'ipv6', view, net: true, transport: 'ready', bounded: true, l4proto: 'slot' }, netRef)
+  d.rules({ kind: 'ipv6', split: true, view, net: true, transport: 'ready', bounded: true, l4proto: 'slot' }, netRef)
 }
 
 /** No extension headers: the transport header follows the fixed one. R.RET = next header. */

@@ -1,12 +1,14 @@
 // A way through the program for one kind of frame. Rules are compiled once for each, so what the kind tells (the network protocol, that
 // there is no transport header) needs no instruction.
 
-import type { View } from '@netsieve/ir'
+import type { Term, View } from '@netsieve/ir'
 import { ETHERTYPE, FIELDS, type FieldId, NFPROTO } from '@netsieve/packet'
 
 export interface Path {
   readonly kind: 'ipv4' | 'ipv6' | 'other' | 'short'
   readonly view: View
+  /** Frames were told apart by their type: `other` is neither IPv4 nor IPv6. */
+  readonly split: boolean
   /** Network fields can be read where their bytes are. */
   readonly net: boolean
   /** `absent`: never; `ready`: R.TRANSPORT (and R.AVAIL where `bounded`) are set; `lazy`: found when first needed. */
@@ -39,9 +41,20 @@ export function known(path: Path, field: FieldId): bigint | 'missing' | undefine
     case 'meta.l4proto':
       return path.l4proto === 'absent' ? 'missing' : undefined
     case 'eth.type':
-      // Where tags are not taken off, the type that chose this path is the frame's own.
-      return ip && (view.tags === 'opaque' || view.tags === 'fixed') ? BigInt(ETHERTYPE[kind]) : undefined
+      return kind === 'short' ? 'missing' : ip && untouched(view) ? BigInt(ETHERTYPE[kind]) : undefined
     default:
       return FIELDS[field].proto === 'vlan' && kind === 'short' ? 'missing' : undefined
   }
+}
+
+/** The path alone tells that a term is not this value: frames of other types than IP have neither of IP's. */
+export function excluded({ kind, view, split }: Path, term: Term, value: bigint): boolean {
+  if (kind !== 'other' || !split || term.kind !== 'field') return false
+  const type = term.field === 'meta.protocol' || (term.field === 'eth.type' && untouched(view))
+  return type && (value === BigInt(ETHERTYPE.ipv4) || value === BigInt(ETHERTYPE.ipv6))
+}
+
+/** Where tags are not taken off, the type that chose the path is the frame's own. */
+function untouched(view: View): boolean {
+  return view.tags === 'opaque' || view.tags === 'fixed'
 }

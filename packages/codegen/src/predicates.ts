@@ -3,7 +3,7 @@
 import type { Label } from '@netsieve/asm'
 import type { Pred, Range, Term, Test } from '@netsieve/ir'
 import { R } from './emitter.ts'
-import { known, SLOT } from './path.ts'
+import { excluded, known, SLOT } from './path.ts'
 import { asBits, type Bits, bigEndian, constant, type Failures, number, pieces, reach, type Scope } from './terms.ts'
 
 const JUMP = { '==': 'jeq', '!=': 'jne', '<': 'jlt', '<=': 'jle', '>': 'jgt', '>=': 'jge' } as const satisfies Record<
@@ -25,14 +25,17 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
     case 'not':
       return branch(scope, pred.arg, no, yes, failures)
     case 'and':
-    case 'or':
-      for (const arg of pred.args) {
-        const next = e.label('and')
+    case 'or': {
+      const last = pred.args.at(-1)
+      if (!last) return e.goto(pred.kind === 'and' ? yes : no)
+      for (const arg of pred.args.slice(0, -1)) {
+        const next = e.label('then')
         if (pred.kind === 'and') branch(scope, arg, next, no, failures)
         else branch(scope, arg, yes, next, failures)
         e.bind(next)
       }
-      return e.goto(pred.kind === 'and' ? yes : no)
+      return branch(scope, last, yes, no, failures)
+    }
     case 'cmp':
       return comparison(scope, pred, yes, no, zeroed(scope, failures, test(0n, pred.test, pred.value) ? yes : no))
     case 'in':
@@ -59,6 +62,8 @@ function comparison(scope: Scope, pred: Pred & { kind: 'cmp' }, yes: Label, no: 
   const fixed = constantOf(scope, term)
   if (fixed === 'missing') return e.goto(failures.missing)
   if (fixed !== undefined) return e.goto(test(fixed, pred.test, value) ? yes : no)
+  if (excluded(path, term, value) && (pred.test === '==' || pred.test === '!='))
+    return e.goto(pred.test === '!=' ? yes : no)
   const bits = asBits(path, term)
   if (bits && (pred.test === '==' || pred.test === '!=')) {
     const [same, differ] = pred.test === '==' ? [yes, no] : [no, yes]
