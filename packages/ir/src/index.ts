@@ -16,8 +16,11 @@ export {
   TRUE,
   verdict,
 } from './build.ts'
+export { check } from './check.ts'
 export { type Decision, type EvaluateOptions, evaluate } from './evaluate.ts'
+export { toJson } from './json.ts'
 export { type Located, locate, MAX_EXTENSION_HEADERS } from './locate.ts'
+export { print, printPred, printRule, printTerm, printValue } from './print.ts'
 export type {
   BaseChain,
   BinOp,

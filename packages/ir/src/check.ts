@@ -1,0 +1,131 @@
+// Whether a filter makes sense, before it is evaluated or compiled: chains that exist and end, values that fit, terms that can be computed.
+
+import { Diagnostics, type Outcome, type Span } from '@netsieve/diag'
+import { FIELDS } from '@netsieve/packet'
+import type { Chain, Filter, Pred, Rule, Term } from './types.ts'
+import { VIEWS, type View } from './views.ts'
+
+/** Chains called inside one another at most, as in the kernel (nft). */
+const MAX_DEPTH = 16
+
+/**
+ * The filter itself if `evaluate` and code generation can take it; else what is wrong, at the rule's place.
+ * Codes: `ir/chain`, `ir/cycle`, `ir/depth`, `ir/value`, `ir/term`.
+ */
+export function check(filter: Filter): Outcome<Filter> {
+  const diags = new Diagnostics()
+  const chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
+  for (const base of filter.base) {
+    if (chains.has(base.chain)) checkCalls(base.chain, chains, diags)
+    else diags.error('ir/chain', `there is no chain ${base.chain}`, base.span)
+  }
+  const views: View[] = [...new Set(filter.base.map((base) => base.view))].map((name) => VIEWS[name])
+  for (const chain of filter.chains) for (const rule of chain.rules) checkRule(rule, views, diags)
+  return diags.outcome(filter)
+}
+
+/** Every called chain exists, no chain calls itself, and calls are not too deep. Each chain is looked at once. */
+function checkCalls(start: string, chains: ReadonlyMap<string, Chain>, diags: Diagnostics): void {
+  const depths = new Map<string, number>()
+  const open = new Set<string>()
+  const depthOf = (name: string): number => {
+    const known = depths.get(name)
+    if (known !== undefined) return known
+    open.add(name)
+    let depth = 1
+    for (const rule of chains.get(name)?.rules ?? []) {
+      for (const step of rule.steps) {
+        if (step.kind !== 'verdict' || !('chain' in step.verdict)) continue
+        const { chain } = step.verdict
+        const span = step.span ?? rule.span
+        if (!chains.has(chain)) diags.error('ir/chain', `there is no chain ${chain}`, span)
+        else if (open.has(chain)) diags.error('ir/cycle', `chain ${chain} comes back to itself`, span)
+        else depth = Math.max(depth, depthOf(chain) + 1)
+      }
+    }
+    open.delete(name)
+    depths.set(name, depth)
+    if (depth === MAX_DEPTH + 1)
+      diags.error('ir/depth', `chains are called more than ${MAX_DEPTH} deep`, chains.get(name)?.span)
+    return depth
+  }
+  depthOf(start)
+}
+
+function checkRule(rule: Rule, views: readonly View[], diags: Diagnostics): void {
+  for (const step of rule.steps) if (step.kind === 'match') checkPred(step.pred, step.span ?? rule.span, views, diags)
+}
+
+function checkPred(pred: Pred, span: Span | undefined, views: readonly View[], diags: Diagnostics): void {
+  switch (pred.kind) {
+    case 'const':
+      return
+    case 'and':
+    case 'or':
+      for (const arg of pred.args) checkPred(arg, span, views, diags)
+      return
+    case 'not':
+      return checkPred(pred.arg, span, views, diags)
+    case 'cmp': {
+      const bits = widthOf(pred.term, span, diags)
+      fits(pred.value, bits, span, diags)
+      if (bits > 64 && pred.test !== '==' && pred.test !== '!=' && pred.term.kind === 'mask') {
+        diags.error('ir/term', 'a masked field of more than 64 bits can only be compared for equality', span)
+      }
+      return
+    }
+    case 'in': {
+      const bits = widthOf(pred.term, span, diags)
+      for (const { lo, hi } of pred.ranges) {
+        if (lo > hi) diags.error('ir/value', `the range ${lo}-${hi} is empty`, span)
+        fits(hi, bits, span, diags)
+        fits(lo, bits, span, diags)
+      }
+      if (bits > 64 && pred.term.kind === 'mask')
+        diags.error('ir/term', 'a masked field of more than 64 bits has no ranges', span)
+      return
+    }
+    case 'relation':
+      for (const side of [pred.left, pred.right]) {
+        if (widthOf(side, span, diags) > 64)
+          diags.error('ir/term', 'a term of more than 64 bits has no arithmetic', span)
+      }
+      if (views.some((view) => view.missing === 'zero'))
+        diags.error('ir/term', 'views that read missing fields as 0 have no relations', span)
+      return
+  }
+}
+
+function fits(value: bigint, bits: number, span: Span | undefined, diags: Diagnostics): void {
+  if (value < 0n || value >> BigInt(bits) !== 0n) diags.error('ir/value', `${value} does not fit ${bits} bits`, span)
+}
+
+/** Bits of a term's value; says what cannot be computed. */
+function widthOf(term: Term, span: Span | undefined, diags: Diagnostics): number {
+  switch (term.kind) {
+    case 'field':
+      return FIELDS[term.field].bits
+    case 'load': {
+      if (!Number.isInteger(term.bytes) || term.bytes < 1 || term.bytes > 16)
+        diags.error('ir/term', `a load takes 1 to 16 bytes, not ${term.bytes}`, span)
+      // Pointers into a packet reach 16 bits far.
+      if (!Number.isInteger(term.offset) || term.offset < -64 || term.offset > 0xf000)
+        diags.error('ir/term', `a load at ${term.offset} is out of reach`, span)
+      if (term.index && widthOf(term.index, span, diags) > 64)
+        diags.error('ir/term', 'a term of more than 64 bits has no arithmetic', span)
+      return term.bytes * 8
+    }
+    case 'length':
+      return 32
+    case 'const':
+      fits(term.value, 64, span, diags)
+      return term.value.toString(2).length
+    case 'mask':
+      return widthOf(term.term, span, diags)
+    case 'bin':
+      for (const side of [term.left, term.right]) {
+        if (widthOf(side, span, diags) > 32) diags.error('ir/term', 'arithmetic takes terms of at most 32 bits', span)
+      }
+      return 32
+  }
+}
