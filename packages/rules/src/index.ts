@@ -1,3 +1,5 @@
+export { ethtool } from './ethtool/index.ts'
 export { flower } from './flower/index.ts'
 export type { FrontEnd, LowerOptions } from './front.ts'
 export { iptables } from './iptables/index.ts'
+export { LINK_TYPES, type LinkType, linkTypeOf, type PcapOptions, pcapFilter } from './pcap-filter/index.ts'
