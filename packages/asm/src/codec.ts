@@ -5,7 +5,7 @@
 
 import Long from 'long'
 import type { Insn } from './insn.ts'
-import { type InsnSpec, specsByOpcode } from './isa.ts'
+import { type FieldUse, type InsnSpec, specsByOpcode } from './isa.ts'
 
 /** The bytes of a program: 8 for each slot. */
 export function encode(program: readonly Insn[]): Uint8Array {
@@ -24,67 +24,110 @@ export function encode(program: readonly Insn[]): Uint8Array {
   return bytes
 }
 
-/** A slot that is no valid instruction: where, and why. */
+/** A slot that is no valid instruction: where, why, and what it holds. */
 export interface BadSlot {
   readonly slot: number
   readonly reason: string
+  /** The field that should be 0, if the instruction is known and only that is wrong. */
+  readonly field?: FieldUse
+  /** The bytes of the slot as hex, up to 8. */
+  readonly hex: string
 }
 
 export interface Decoded {
   readonly program: readonly Insn[]
-  /** Empty if every slot is a valid instruction; slots named here are missing from `program`. */
+  /** Empty if every slot is a valid instruction. */
   readonly bad: readonly BadSlot[]
 }
 
+export interface DecodeOptions {
+  /**
+   * Keep instructions whose opcode is known though a reserved field is not 0: a verifier wants to refuse them itself.
+   * They are listed in `bad` all the same. Default false: slots that are bad are missing from the program.
+   */
+  readonly keepReserved?: boolean
+}
+
 /** Decodes bytes; never throws. A length that is no multiple of 8 is reported at the incomplete slot. */
-export function decode(bytes: Uint8Array): Decoded {
+export function decode(bytes: Uint8Array, { keepReserved = false }: DecodeOptions = {}): Decoded {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const program: Insn[] = []
   const bad: BadSlot[] = []
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const slots = Math.floor(bytes.length / 8)
   for (let slot = 0; slot < slots; slot++) {
-    const one = decodeSlot(view, slot, slots)
-    if (typeof one === 'string') bad.push({ slot, reason: one })
-    else {
-      program.push(one)
-      slot += one.spec.slots - 1
-    }
+    const { insn, ...wrong } = decodeSlot(view, slot, slots)
+    if (wrong.reason !== undefined)
+      bad.push({ slot, reason: wrong.reason, ...(wrong.field && { field: wrong.field }), hex: hex(bytes, slot) })
+    if (!insn) continue
+    if (wrong.reason === undefined || keepReserved) program.push(insn)
+    slot += insn.spec.slots - 1
   }
-  if (bytes.length % 8 !== 0) bad.push({ slot: slots, reason: `${bytes.length % 8} bytes are no whole instruction` })
+  if (bytes.length % 8 !== 0) {
+    bad.push({ slot: slots, reason: `${bytes.length % 8} bytes are no whole instruction`, hex: hex(bytes, slots) })
+  }
   return { program, bad }
 }
 
-function decodeSlot(view: DataView, slot: number, slots: number): Insn | string {
+function hex(bytes: Uint8Array, slot: number): string {
+  return Array.from(bytes.subarray(slot * 8, slot * 8 + 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+interface Slot {
+  readonly insn?: Insn
+  readonly reason?: string
+  readonly field?: FieldUse
+}
+
+function decodeSlot(view: DataView, slot: number, slots: number): Slot {
   const at = slot * 8
   const opcode = view.getUint8(at)
   const registers = view.getUint8(at + 1)
-  const raw = {
-    dst: registers & 0xf,
-    src: registers >> 4,
-    off: view.getInt16(at + 2, true),
-    imm: view.getInt32(at + 4, true),
-  }
+  const dst = registers & 0xf
+  const src = registers >> 4
+  const off = view.getInt16(at + 2, true)
+  const imm = view.getInt32(at + 4, true)
   const specs = specsByOpcode(opcode)
-  if (specs.length === 0) return `unknown opcode ${opcode.toString(16).padStart(2, '0')}`
-  const spec = specs.find(({ fixed }) =>
-    (['src', 'off', 'imm'] as const).every((f) => fixed[f] === undefined || fixed[f] === raw[f]),
-  )
-  const reserved = reservedField(spec ?? specs[0]!, raw)
-  if (!spec || reserved)
-    return `reserved field ${reserved ?? 'off'} is not 0 for opcode ${opcode.toString(16).padStart(2, '0')}`
-  if (spec.slots === 1) return { spec, ...raw }
-  if (slot + 1 >= slots) return 'the second half of a 64-bit immediate is missing'
-  if (view.getUint32(at + 8, true) !== 0) return 'reserved fields of the second half of a 64-bit immediate are not 0'
-  return { spec, ...raw, imm64: Long.fromBits(raw.imm, view.getInt32(at + 12, true)) }
+  let spec = specs[0]
+  if (!spec) return { reason: `unknown opcode ${byte(opcode)}` }
+  let wrong: Slot = {}
+  if (specs.length > 1) {
+    spec = specs.find(({ fixed }) => agrees(fixed.src, src) && agrees(fixed.off, off) && agrees(fixed.imm, imm))
+    if (!spec) {
+      wrong = unknownVariant(specs, opcode, { src, off, imm })
+      spec = specs[0]!
+    }
+  }
+  if (wrong.field === undefined) {
+    const { uses, fixed } = spec
+    if (!uses.has('dst') && dst !== 0) wrong = reserved(opcode, 'dst')
+    else if (!uses.has('src') && src !== (fixed.src ?? 0)) wrong = reserved(opcode, 'src')
+    else if (!uses.has('off') && off !== (fixed.off ?? 0)) wrong = reserved(opcode, 'off')
+    else if (!uses.has('imm') && imm !== (fixed.imm ?? 0)) wrong = reserved(opcode, 'imm')
+  }
+  if (spec.slots === 1) return { insn: { spec, dst, src, off, imm }, ...wrong }
+  if (slot + 1 >= slots) return { reason: 'the second half of a 64-bit immediate is missing' }
+  if (view.getUint32(at + 8, true) !== 0) {
+    return { reason: 'reserved fields of the second half of a 64-bit immediate are not 0' }
+  }
+  const high = view.getInt32(at + 12, true)
+  if (!spec.uses.has('next_imm') && high !== 0 && wrong.field === undefined) wrong = reserved(opcode, 'next_imm')
+  return { insn: { spec, dst, src, off, imm, imm64: Long.fromBits(imm, high) }, ...wrong }
 }
 
-function reservedField(
-  spec: InsnSpec,
-  raw: { dst: number; src: number; off: number; imm: number },
-): string | undefined {
-  for (const field of ['dst', 'src', 'off', 'imm'] as const) {
-    const fixed = field === 'dst' ? undefined : spec.fixed[field]
-    if (!spec.uses.has(field) && raw[field] !== (fixed ?? 0)) return field
-  }
-  return undefined
+const agrees = (fixed: number | undefined, value: number): boolean => fixed === undefined || fixed === value
+const byte = (value: number): string => value.toString(16).padStart(2, '0')
+
+function reserved(opcode: number, field: FieldUse): Slot {
+  return { reason: `reserved field ${field} is not 0 for opcode ${byte(opcode)}`, field }
+}
+
+/** The opcode has variants, told apart by one field, and the value there is none of theirs. */
+function unknownVariant(
+  specs: readonly InsnSpec[],
+  opcode: number,
+  raw: { src: number; off: number; imm: number },
+): Slot {
+  const field = (['src', 'off', 'imm'] as const).find((name) => specs.some(({ fixed }) => fixed[name] !== undefined))!
+  const values = [...new Set(specs.map(({ fixed }) => fixed[field]!))].map((value) => `${value}`)
+  return { reason: `${field} ${raw[field]} is not one of ${values.join(', ')} for opcode ${byte(opcode)}`, field }
 }

@@ -33,8 +33,8 @@ export type CallTarget = 'helper' | 'local' | 'kfunc' | 'register'
 export type Imm64Kind = 'value' | 'map_fd' | 'map_value' | 'btf_id' | 'func' | 'map_index' | 'map_index_value'
 export type Bytes = 1 | 2 | 4 | 8
 
-/** Which instruction fields a form uses. An unused field is reserved and must be zero. */
-export type FieldUse = 'dst' | 'src' | 'off' | 'imm'
+/** Which instruction fields a form uses; `next_imm` is the high half of LD_IMM64. An unused field is reserved and must be zero. */
+export type FieldUse = 'dst' | 'src' | 'off' | 'imm' | 'next_imm'
 
 /** One instruction form. `fixed` holds the fields whose values tell this form from others with its opcode. */
 export interface InsnSpec {
@@ -128,14 +128,15 @@ const ATOMIC_ROWS = [
 ] as const satisfies readonly { op: AtomicOp; imm: number; fetch: boolean; cpu: Cpu }[]
 
 const IMM64_ROWS = [
-  { name: 'lddw', src: 0, imm64: 'value' },
-  { name: 'lddw_map_fd', src: 1, imm64: 'map_fd' },
-  { name: 'lddw_map_value', src: 2, imm64: 'map_value' },
-  { name: 'lddw_btf_id', src: 3, imm64: 'btf_id' },
-  { name: 'lddw_func', src: 4, imm64: 'func' },
-  { name: 'lddw_map_index', src: 5, imm64: 'map_index' },
-  { name: 'lddw_map_index_value', src: 6, imm64: 'map_index_value' },
-] as const satisfies readonly { name: string; src: number; imm64: Imm64Kind }[]
+  // wide: the second immediate counts too. For btf_id it is the module's BTF, which RFC 9669 does not have.
+  { name: 'lddw', src: 0, imm64: 'value', wide: true },
+  { name: 'lddw_map_fd', src: 1, imm64: 'map_fd', wide: false },
+  { name: 'lddw_map_value', src: 2, imm64: 'map_value', wide: true },
+  { name: 'lddw_btf_id', src: 3, imm64: 'btf_id', wide: true },
+  { name: 'lddw_func', src: 4, imm64: 'func', wide: false },
+  { name: 'lddw_map_index', src: 5, imm64: 'map_index', wide: false },
+  { name: 'lddw_map_index_value', src: 6, imm64: 'map_index_value', wide: true },
+] as const satisfies readonly { name: string; src: number; imm64: Imm64Kind; wide: boolean }[]
 
 type Draft = Omit<InsnSpec, 'uses' | 'slots' | 'width' | 'size' | 'source' | 'fixed'> &
   Partial<Pick<InsnSpec, 'slots' | 'width' | 'size' | 'source' | 'fixed'>> & { readonly uses: string }
@@ -197,8 +198,8 @@ function* aluForms(): Generator<InsnSpec> {
 }
 
 function* memoryForms(): Generator<InsnSpec> {
-  for (const { name, src, imm64 } of IMM64_ROWS) {
-    yield form({ name, opcode: 0x18, kind: 'ldimm64', imm64, slots: 2, uses: 'dst imm', source: 'imm', fixed: { src }, group: 'base64', cpu: 'v1' }) // biome-ignore format: a row
+  for (const { name, src, imm64, wide } of IMM64_ROWS) {
+    yield form({ name, opcode: 0x18, kind: 'ldimm64', imm64, slots: 2, uses: wide ? 'dst imm next_imm' : 'dst imm', source: 'imm', fixed: { src }, group: 'base64', cpu: 'v1' }) // biome-ignore format: a row
   }
   for (const { letter, code, size } of SIZE_ROWS) {
     const wide = size === 8
