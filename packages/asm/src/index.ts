@@ -21,7 +21,20 @@ export { LIMITS } from './abi/limits.ts'
 export { MAP_FLAGS, MAP_TYPES, type MapDef, type MapTypeName } from './abi/maps.ts'
 export { type Decision, decisionOf, KEEP_ALL, PROG_TYPES, type ProgType, type ProgTypeName } from './abi/prog-types.ts'
 export { Code, type Label } from './builder.ts'
-export { type BadSlot, type Decoded, decode, encode } from './codec.ts'
+export {
+  CBPF,
+  type CbpfInsn,
+  type CbpfMode,
+  type CbpfOp,
+  type CbpfSpec,
+  cbpfSpec,
+  checkCbpf,
+  decodeCbpf,
+  encodeCbpf,
+} from './cbpf/table.ts'
+export { type CbpfDialect, parseCbpf, printCbpf } from './cbpf/text.ts'
+export { translateCbpf } from './cbpf/translate.ts'
+export { type BadSlot, type Decoded, type DecodeOptions, decode, encode } from './codec.ts'
 export { type Insn, type InsnFields, insn, type Origin, slotTable } from './insn.ts'
 export {
   type AluOp,
