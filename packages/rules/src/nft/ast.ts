@@ -1,0 +1,83 @@
+// A ruleset as a tree with spans: tables with their chains and sets as they are after all statements; rules as steps in their order.
+
+import type { Source, Span } from '@netsieve/diag'
+import type { Hook, Word } from '../shared/index.ts'
+
+export type NftFamily = 'ip' | 'ip6' | 'inet' | 'netdev' | 'arp' | 'bridge'
+
+export interface Ruleset {
+  readonly source: Source
+  readonly tables: readonly Table[]
+}
+
+export interface Table {
+  readonly family: NftFamily
+  readonly name: string
+  readonly span: Span
+  readonly chains: Map<string, Chain>
+  readonly sets: Map<string, NamedSet>
+}
+
+export interface Chain {
+  readonly name: string
+  readonly span: Span
+  hook?: HookSpec
+  policy?: { readonly verdict: 'accept' | 'drop'; readonly span: Span }
+  rules: Rule[]
+}
+
+export interface HookSpec {
+  readonly type: 'filter' | 'nat' | 'route'
+  readonly hook: Hook
+  readonly priority: number
+  readonly span: Span
+}
+
+export interface NamedSet {
+  readonly name: string
+  readonly span: Span
+  /** Absent where the type is not understood; `unsupported` says what it is. */
+  type?: Word
+  unsupported?: { readonly what: string; readonly span: Span }
+  interval: boolean
+  autoMerge: boolean
+  readonly elements: Value[]
+}
+
+export interface Rule {
+  readonly text: string
+  readonly span: Span
+  readonly steps: readonly Step[]
+}
+
+export type Operator = '' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '!'
+
+export type Step =
+  | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return' | 'continue'; readonly span: Span }
+  | { readonly kind: 'jump' | 'goto'; readonly chain: Word; readonly span: Span }
+  | { readonly kind: 'counter'; readonly span: Span }
+  | {
+      readonly kind: 'match'
+      /** `ip`, `tcp`, `meta`, … */
+      readonly header: Word
+      readonly field: Word
+      readonly mask?: Value
+      readonly operator: Operator
+      readonly right: Value
+      readonly span: Span
+    }
+  /** What nft has and this front-end does not: an error only where packets can come to the rule. */
+  | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
+
+/** The right side of a comparison. Variables are replaced by what they stand for. */
+export type Value =
+  | { readonly kind: 'word'; readonly text: string; readonly span: Span }
+  | { readonly kind: 'range'; readonly lo: Value; readonly hi: Value; readonly span: Span }
+  | { readonly kind: 'prefix'; readonly base: Value; readonly length: Word; readonly span: Span }
+  /** `syn,ack` or `syn|ack`: bits of a bit mask. */
+  | { readonly kind: 'list'; readonly items: readonly Value[]; readonly span: Span }
+  /** `syn / syn,ack`: these bits of those. */
+  | { readonly kind: 'flagmask'; readonly value: Value; readonly mask: Value; readonly span: Span }
+  | { readonly kind: 'set'; readonly elements: readonly Value[]; readonly span: Span }
+  | { readonly kind: 'setref'; readonly name: Word; readonly span: Span }
+  | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }

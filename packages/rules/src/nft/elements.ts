@@ -1,0 +1,122 @@
+// The elements between the braces of a set, by hand: sets of a hundred thousand addresses are common, so this is one pass.
+
+import { at, type Diagnostics, type Source, type Span } from '@netsieve/diag'
+import type { Value } from './ast.ts'
+
+/** The value of `$name`, or undefined after saying that there is none. */
+export type Resolve = (name: string, span: Span) => Value | undefined
+
+const TOKEN = /\$[A-Za-z_][\w./-]*|"[^"\n]*"|[0-9a-fA-F]*:[0-9a-fA-F:.]*|[0-9][0-9A-Za-z.]*|[A-Za-z_][\w.-]*|\*/y
+const BLANKS = /(?:\s|#[^\n]*|\\\r?\n)*/y
+const LENGTH = /\/[0-9]+/y
+/** What may follow an element without changing what is in the set. */
+const REMARK = /(?:comment\s+"[^"\n]*"|counter(?:\s+packets\s+\d+\s+bytes\s+\d+)?)/y
+const OTHER = /[^,]*/y
+
+export function readElements(
+  source: Source,
+  text: string,
+  from: number,
+  to: number,
+  resolve: Resolve,
+  diagnostics: Diagnostics,
+): Value[] {
+  return new Elements(source, text.slice(0, to), from, resolve, diagnostics).all()
+}
+
+class Elements {
+  private readonly source: Source
+  private readonly text: string
+  private at: number
+  private readonly resolve: Resolve
+  private readonly diagnostics: Diagnostics
+
+  constructor(source: Source, text: string, from: number, resolve: Resolve, diagnostics: Diagnostics) {
+    this.source = source
+    this.text = text
+    this.at = from
+    this.resolve = resolve
+    this.diagnostics = diagnostics
+  }
+
+  all(): Value[] {
+    const out: Value[] = []
+    for (this.take(BLANKS); this.at < this.text.length; this.take(BLANKS)) {
+      const element = this.element()
+      if (!element) return out
+      // A set inside a set, by a variable, adds its elements.
+      if (element.kind === 'set') for (const each of element.elements) out.push(each)
+      else out.push(element)
+      this.take(BLANKS)
+      if (this.at >= this.text.length) break
+      if (this.text[this.at] !== ',') {
+        this.expected(["','", "'}'"])
+        return out
+      }
+      this.at++
+    }
+    return out
+  }
+
+  /** What a regular expression matches here, with its place; it is stepped over. */
+  private take(regex: RegExp): { readonly text: string; readonly span: Span } | undefined {
+    regex.lastIndex = this.at
+    const found = regex.exec(this.text)
+    if (!found) return undefined
+    const start = this.at
+    this.at = regex.lastIndex
+    return { text: found[0], span: at(this.source, start, this.at) }
+  }
+
+  private expected(what: readonly string[]): undefined {
+    const word = /^[^\s,]*/.exec(this.text.slice(this.at, this.at + 40))![0]
+    const span = at(this.source, this.at, this.at + Math.max(1, word.length))
+    const message = word ? `\`${word}\` cannot stand here` : 'the set ends too soon'
+    this.diagnostics.error('nft/syntax', message, span, { expected: what })
+    return undefined
+  }
+
+  private element(): Value | undefined {
+    const first = this.atom()
+    if (!first) return undefined
+    const value = this.rest(first)
+    for (this.take(BLANKS); this.take(REMARK); ) this.take(BLANKS)
+    const next = this.text[this.at]
+    if (value === undefined || next === undefined || next === ',') return value
+    if (!/[.:a-z]/.test(next)) return value
+    const { text, span } = this.take(OTHER)!
+    const what =
+      next === ':' ? 'a map' : next === '.' ? 'a set of several fields' : `\`${text.split(/\s/)[0]}\` of an element`
+    return { kind: 'unsupported', what, span }
+  }
+
+  /** A prefix or a range, if the atom begins one. */
+  private rest(first: Value): Value | undefined {
+    const { start } = first.span
+    const slash = this.take(LENGTH)
+    if (slash) {
+      const length = { text: slash.text.slice(1), span: at(this.source, slash.span.start + 1, slash.span.end) }
+      return { kind: 'prefix', base: first, length, span: at(this.source, start, this.at) }
+    }
+    const back = this.at
+    this.take(BLANKS)
+    if (this.text[this.at] !== '-') {
+      this.at = back
+      return first
+    }
+    this.at++
+    this.take(BLANKS)
+    const hi = this.atom()
+    return hi && { kind: 'range', lo: first, hi, span: at(this.source, start, this.at) }
+  }
+
+  private atom(): Value | undefined {
+    const token = this.take(TOKEN)
+    if (!token) return this.expected(['an element such as an address, a port or a name'])
+    const { text, span } = token
+    if (text.startsWith('$')) return this.resolve(text.slice(1), span)
+    if (text === '*') return { kind: 'unsupported', what: 'the catch-all element `*`', span }
+    if (!text.startsWith('"')) return { kind: 'word', text, span }
+    return { kind: 'word', text: text.slice(1, -1), span: at(this.source, span.start + 1, span.end - 1) }
+  }
+}

@@ -1,0 +1,333 @@
+// Text to tables: each statement through the grammar, in order, into what the ruleset holds after it.
+
+import { at, Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
+import { Grammar, type Node } from '../grammar/match.ts'
+import { child, children, spanOf } from '../grammar/node.ts'
+import { HOOKS, isHook, nearest, type Word } from '../shared/index.ts'
+import type { Chain, HookSpec, NamedSet, NftFamily, Ruleset, Table, Value } from './ast.ts'
+import { GRAMMAR as DATA } from './nft.gen.ts'
+import { readRule } from './rule.ts'
+import { type Item, scan } from './scan.ts'
+import { Values } from './value.ts'
+import { FAMILY_HOOKS, PRIORITIES } from './words.ts'
+
+const GRAMMAR = new Grammar(DATA, {
+  S: '',
+  NUMBER: 'a number',
+  name: 'a name',
+  family: 'a family such as inet',
+  step: 'a match, a statement or a verdict',
+  comment: "'comment'",
+  operator: 'an operator such as ==',
+  mask: "'&'",
+  concat: '',
+  map: '',
+  rhs: 'a value',
+  atom: 'a value',
+  SEPARATOR: "','",
+  fieldname: "a field's name",
+  variable: "a variable's name",
+  hookname: 'a hook',
+  priority: 'a priority',
+  verdictword: "'accept' or 'drop'",
+  chaintype: 'a chain type such as filter',
+})
+
+const NO_RULES =
+  "a table with a chain, such as 'table inet filter { chain input { type filter hook input priority 0; } }'"
+
+/** Reads what `nft -f` reads, and lines of `nft` commands. */
+export function parse(source: Source): Outcome<Ruleset> {
+  const diagnostics = new Diagnostics()
+  const { text, items } = scan(source, diagnostics)
+  const parser = new Parser(source, text, diagnostics)
+  for (const item of items) parser.top(item)
+  const tables = [...parser.tables.values()]
+  if (tables.length === 0 && !diagnostics.hasErrors)
+    diagnostics.error('rules/empty', 'there are no tables here', at(source, 0, 0), { expected: [NO_RULES] })
+  return diagnostics.outcome({ source, tables })
+}
+
+class Parser {
+  readonly tables = new Map<string, Table>()
+  private readonly source: Source
+  private readonly text: string
+  private readonly diagnostics: Diagnostics
+  private readonly values: Values
+
+  constructor(source: Source, text: string, diagnostics: Diagnostics) {
+    this.source = source
+    this.text = text
+    this.diagnostics = diagnostics
+    this.values = new Values(source, text, diagnostics)
+  }
+
+  /** Matches a statement and gives what it is. */
+  private match(rule: string, { start, end }: Item): Node | undefined {
+    const result = GRAMMAR.match(rule, this.text, start, end)
+    if (result.ok) return result.node.children[0]
+    const rest = this.text.slice(result.at, Math.min(end, result.at + 60))
+    const word = /^(?:[\w.:/-]+|\S)?/.exec(rest)![0]
+    const message = result.tooComplex
+      ? 'this statement is too long or too deep to be read'
+      : word === ''
+        ? 'the statement ends too soon'
+        : `\`${word}\` cannot stand here`
+    const span = at(this.source, Math.min(result.at, end), Math.min(end, result.at + Math.max(1, word.length)))
+    this.diagnostics.error('nft/syntax', message, span, { expected: result.expected })
+    return undefined
+  }
+
+  private word(node: Node | undefined): Word {
+    const { start, end } = node!
+    const quoted = this.text[start] === '"' ? 1 : 0
+    const text = this.text.slice(start + quoted, end - quoted)
+    return { text, span: at(this.source, start + quoted, end - quoted) }
+  }
+
+  private unsupported(what: string, span: Span): void {
+    this.diagnostics.error('nft/unsupported', `unsupported: ${what}`, span)
+  }
+
+  top(item: Item): void {
+    const node = this.match('top', item)
+    if (!node) return
+    const names = children(node, 'name').map((each) => this.word(each))
+    switch (node.rule) {
+      case 'define':
+      case 'undefine':
+        return this.values.definition(node)
+      case 'tablehead': {
+        const table = this.table(node, names[0]!)
+        this.values.enter()
+        for (const each of item.body ?? []) this.tableItem(table, each)
+        this.values.leave()
+        return
+      }
+      case 'flatchain': {
+        const table = this.table(node, names[0]!, true)
+        return table && this.chain(table, names[1]!, item)
+      }
+      case 'flatset': {
+        const table = this.table(node, names[0]!, true)
+        return table && this.set(table, names[1]!, item)
+      }
+      case 'flatrule':
+        return this.flatRule(node, names)
+      case 'flatelement': {
+        const set = this.table(node, names[0]!, true)?.sets.get(names[1]!.text)
+        if (set) set.elements.push(...this.values.elements(child(node, 'set')!))
+        else this.missing('set', names[1]!)
+        return
+      }
+      case 'flush':
+        return this.flush(node.children[0]!)
+      case 'remove':
+        if (this.table(node, names[0]!, true)) this.tables.delete(this.key(node, names[0]!))
+        return
+      default: {
+        const what = /^\S+/.exec(this.text.slice(node.start, node.end))![0]
+        this.unsupported(`the command \`${what}\``, at(this.source, node.start, node.start + what.length))
+      }
+    }
+  }
+
+  private family(node: Node): NftFamily {
+    const family = child(node, 'family')
+    return family ? (this.text.slice(family.start, family.end) as NftFamily) : 'ip'
+  }
+
+  private key(node: Node, name: Word): string {
+    return `${this.family(node)} ${name.text}`
+  }
+
+  /** The table of a statement: made if it is not there, unless it must exist. */
+  private table(node: Node, name: Word): Table
+  private table(node: Node, name: Word, mustExist: true): Table | undefined
+  private table(node: Node, name: Word, mustExist?: true): Table | undefined {
+    const key = this.key(node, name)
+    let table = this.tables.get(key)
+    if (table) return table
+    if (mustExist) {
+      this.missing('table', name, [...this.tables.keys()])
+      return undefined
+    }
+    table = { family: this.family(node), name: name.text, span: name.span, chains: new Map(), sets: new Map() }
+    this.tables.set(key, table)
+    return table
+  }
+
+  private missing(what: string, name: Word, known: readonly string[] = []): void {
+    const meant = nearest(name.text, known)
+    this.diagnostics.error('nft/name', `there is no ${what} \`${name.text}\``, name.span, {
+      ...(known.length > 0 && { expected: known }),
+      ...(meant && { hint: `did you mean ${meant}?` }),
+    })
+  }
+
+  private flatRule(node: Node, [tableName, chainName]: readonly Word[]): void {
+    const table = this.table(node, tableName!, true)
+    if (!table) return
+    const chain = table.chains.get(chainName!.text)
+    if (!chain) return this.missing('chain', chainName!, [...table.chains.keys()])
+    const place = child(node, 'place')
+    if (place) return this.unsupported('a rule put beside another one', spanOf(this.source, place))
+    const verb = child(node, 'verb')
+    const rule = readRule(this.source, this.text, child(node, 'rule')!, this.values, this.diagnostics)
+    if (verb && this.text.startsWith('insert', verb.start)) chain.rules.unshift(rule)
+    else chain.rules.push(rule)
+  }
+
+  private flush(node: Node): void {
+    const [tableName, chainName] = children(node, 'name').map((each) => this.word(each))
+    if (node.rule === 'ruleset') {
+      const family = child(node, 'family') && this.family(node)
+      for (const [key, table] of this.tables) if (!family || table.family === family) this.tables.delete(key)
+      return
+    }
+    const table = this.table(node, tableName!, true)
+    if (!table) return
+    const chain = chainName && table.chains.get(chainName.text)
+    if (chainName && !chain) return this.missing('chain', chainName, [...table.chains.keys()])
+    for (const each of chain ? [chain] : table.chains.values()) each.rules = []
+  }
+
+  private tableItem(table: Table, item: Item): void {
+    const node = this.match('tableitem', item)
+    if (!node) return
+    switch (node.rule) {
+      case 'define':
+      case 'undefine':
+        return this.values.definition(node)
+      case 'chainhead':
+        return this.chain(table, this.word(child(node, 'name')), item)
+      case 'sethead':
+        return this.set(table, this.word(child(node, 'name')), item)
+      case 'tableattribute':
+        if (this.text.startsWith('flags', node.start)) this.unsupported('flags of a table', spanOf(this.source, node))
+        return
+      default: {
+        const what = /^\S+/.exec(this.text.slice(node.start, node.end))![0]
+        this.unsupported(`\`${what}\` in a table`, at(this.source, node.start, node.start + what.length))
+      }
+    }
+  }
+
+  private chain(table: Table, name: Word, item: Item): void {
+    let chain = table.chains.get(name.text)
+    if (!chain) {
+      chain = { name: name.text, span: name.span, rules: [] }
+      table.chains.set(name.text, chain)
+    }
+    this.values.enter()
+    for (const each of item.body ?? []) this.chainItem(table, chain, each)
+    this.values.leave()
+  }
+
+  private chainItem(table: Table, chain: Chain, item: Item): void {
+    const node = this.match('chainitem', item)
+    if (!node) return
+    switch (node.rule) {
+      case 'define':
+      case 'undefine':
+        return this.values.definition(node)
+      case 'hook': {
+        const hook = this.hook(table, node)
+        if (hook) chain.hook = hook
+        return
+      }
+      case 'policy': {
+        const value = this.values.atom(node.children[0]!)
+        if (value?.kind === 'word' && (value.text === 'accept' || value.text === 'drop'))
+          chain.policy = { verdict: value.text, span: spanOf(this.source, node) }
+        else if (value)
+          this.diagnostics.error('nft/policy', 'this is no policy', value.span, { expected: ['accept', 'drop'] })
+        return
+      }
+      case 'rule':
+        chain.rules.push(readRule(this.source, this.text, node, this.values, this.diagnostics))
+    }
+  }
+
+  private hook(table: Table, node: Node): HookSpec | undefined {
+    const name = this.word(child(node, 'hookname'))
+    const type = this.word(child(node, 'chaintype')).text as HookSpec['type']
+    const span = spanOf(this.source, node)
+    if (table.family === 'arp' || table.family === 'bridge') {
+      this.unsupported(`tables of the family ${table.family}`, table.span)
+      return undefined
+    }
+    const known = FAMILY_HOOKS[table.family]
+    const other = ['egress', 'ingress'].includes(name.text)
+    if (other && !known.includes(name.text)) {
+      this.unsupported(`the hook ${name.text} in a table of the family ${table.family}`, name.span)
+      return undefined
+    }
+    if (!isHook(name.text) || !known.includes(name.text)) {
+      const expected = isHook(name.text) || known.length > 0 ? known : HOOKS
+      this.diagnostics.error('nft/hook', `a chain of the family ${table.family} has no hook \`${name.text}\``, name.span, { expected }) // biome-ignore format: one message
+      return undefined
+    }
+    const priority = this.priority(child(node, 'priority')!)
+    return priority === undefined ? undefined : { type, hook: name.text, priority, span }
+  }
+
+  private priority(node: Node): number | undefined {
+    const value = child(node, 'var')
+    const given = value && this.values.atom(value)
+    const text = given ? given.kind === 'word' && given.text : this.text.slice(node.start, node.end)
+    const found = /^([a-z]*)\s*([+-]?)\s*([0-9]*)$/.exec(text || '')
+    const base = found?.[1] ? PRIORITIES[found[1]] : 0
+    const number = Number(`${found?.[2] ?? ''}${found?.[3] || '0'}`)
+    if (found && base !== undefined && Math.abs(base + number) <= 0x7fffffff) return base + number
+    this.diagnostics.error('nft/priority', 'this is no priority', spanOf(this.source, node), {
+      expected: ['a number', ...Object.keys(PRIORITIES)],
+    })
+    return undefined
+  }
+
+  private set(table: Table, name: Word, item: Item): void {
+    let set = table.sets.get(name.text)
+    if (!set) {
+      set = { name: name.text, span: name.span, interval: false, autoMerge: false, elements: [] }
+      table.sets.set(name.text, set)
+    }
+    for (const each of item.body ?? []) this.setItem(set, each)
+  }
+
+  private setItem(set: NamedSet, item: Item): void {
+    const node = this.match('setitem', item)
+    if (!node) return
+    const span = spanOf(this.source, node)
+    switch (node.rule) {
+      case 'settype':
+        if (child(node, 'concatenated')) set.unsupported = { what: 'a set of several fields', span }
+        else set.type = this.word(child(node, 'name'))
+        return
+      case 'settypeof':
+        set.unsupported = { what: '`typeof`', span }
+        return
+      case 'setflags':
+        for (const flag of children(node, 'flag').map((each) => this.word(each))) {
+          if (flag.text === 'interval') set.interval = true
+          else if (flag.text !== 'constant')
+            set.unsupported = { what: `the flag \`${flag.text}\` of a set`, span: flag.span }
+        }
+        return
+      case 'setelements': {
+        const inner = node.children[0]!
+        const value = inner.rule === 'set' ? undefined : this.values.atom(inner)
+        if (value) set.elements.push(...(value.kind === 'set' ? value.elements : [value]))
+        else if (inner.rule === 'set') for (const each of this.values.elements(inner)) set.elements.push(each)
+        return
+      }
+      default: {
+        const what = /^[a-z-]+/.exec(this.text.slice(node.start, node.end))![0]
+        if (what === 'auto-merge') set.autoMerge = true
+        else if (what === 'timeout' || what === 'gc-interval') set.unsupported = { what: `\`${what}\` of a set`, span }
+      }
+    }
+  }
+}
+
+export type { Value }

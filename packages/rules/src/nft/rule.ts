@@ -1,0 +1,80 @@
+// A matched rule as steps.
+
+import { at, type Diagnostics, type Source } from '@netsieve/diag'
+import type { Node } from '../grammar/match.ts'
+import { child } from '../grammar/node.ts'
+import type { Word } from '../shared/index.ts'
+import type { Operator, Rule, Step } from './ast.ts'
+import type { Values } from './value.ts'
+
+const NAMED_OPERATORS: Readonly<Record<string, Operator>> = { eq: '==', ne: '!=', lt: '<', gt: '>', le: '<=', ge: '>=' }
+
+export function readRule(source: Source, text: string, node: Node, values: Values, diagnostics: Diagnostics): Rule {
+  const word = ({ start, end }: Node): Word => ({ text: text.slice(start, end), span: at(source, start, end) })
+  const steps: Step[] = []
+  let ended = false
+  for (const each of node.children) {
+    if (each.rule !== 'step') continue
+    const step = readStep(each.children[0]!, word, values)
+    if (!step) continue
+    if (ended) {
+      diagnostics.error('nft/after-verdict', 'a statement after a verdict has no effect', step.span)
+      break
+    }
+    steps.push(step)
+    ended = step.kind === 'verdict' || step.kind === 'jump' || step.kind === 'goto'
+  }
+  return { text: source.text.slice(node.start, node.end), span: at(source, node.start, node.end), steps }
+}
+
+/** A step, or undefined where a value in it is wrong (which has been said). */
+function readStep(node: Node, word: (node: Node) => Word, values: Values): Step | undefined {
+  const { text, span } = word(node)
+  switch (node.rule) {
+    case 'verdict':
+      return { kind: 'verdict', verdict: text as 'accept', span }
+    case 'jump': {
+      const kind = word(child(node, 'jumpword')!).text as 'jump' | 'goto'
+      const name = child(node, 'name')
+      const value = name ? word(name) : values.atom(child(node, 'var')!)
+      return value && 'text' in value ? { kind, chain: { text: value.text, span: value.span }, span } : undefined
+    }
+    case 'counter':
+      return { kind: 'counter', span }
+    case 'match':
+      return readMatch(node, word, values)
+    default: {
+      const named = child(node, 'unsupportedword') ?? child(node, 'unsupportedoption')
+      const what = named ? word(named) : { text: 'counter name', span }
+      return { kind: 'unsupported', what: `\`${what.text}\``, span: what.span }
+    }
+  }
+}
+
+function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step | undefined {
+  const { span } = word(node)
+  const selector = child(node, 'selector')!
+  const proto = child(selector, 'proto')
+  const header = proto ? word(proto) : { text: 'meta', span: at(span.source, selector.start, selector.start + 4) }
+  const field = word(child(selector, 'fieldname')!)
+  const test = child(node, 'test')
+  if (!test) {
+    const what = child(node, 'concat') ? 'matching several fields at once' : 'maps'
+    return { kind: 'unsupported', what, span }
+  }
+  const operator = child(test, 'operator')
+  const spelled = operator ? word(operator).text : ''
+  const maskNode = child(test, 'mask')
+  const mask = maskNode && values.value(maskNode.children[0]!)
+  const right = values.right(child(test, 'rhs')!)
+  if (!right || (maskNode && !mask)) return undefined
+  return {
+    kind: 'match',
+    header,
+    field,
+    ...(mask && { mask }),
+    operator: NAMED_OPERATORS[spelled] ?? (spelled as Operator),
+    right,
+    span,
+  }
+}
