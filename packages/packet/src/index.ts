@@ -1,3 +1,4 @@
+export { type BuiltPacket, buildPacket } from './build/build.ts'
 export {
   type Capture,
   type CaptureBlock,
