@@ -154,7 +154,7 @@ export class Engine {
   /** Puts a packet in place and fills the context. False (and a fault) if it is too long. */
   setPacket(packet: Uint8Array, meta: PacketMeta): boolean {
     const { type, mode } = this.options
-    const metaLength = meta.metaLength ?? 0
+    const metaLength = type === 'xdp' ? (meta.metaLength ?? 0) : 0
     if (packet.length > this.options.packetBytes) {
       const reason = `a packet of ${packet.length} bytes is longer than ${this.options.packetBytes}`
       this.fault = { kind: 'packet', insn: 0, slot: 0, reason }
@@ -263,6 +263,12 @@ export class Engine {
       regs[2] = this.ctxAt
       regs[3] = REGION.ctx
     }
+  }
+
+  /** The program that a tail call leads to gets the context and nothing else. */
+  clearForTailCall(): void {
+    this.regs.fill(0, 0, 2)
+    this.regs.fill(0, 4, 20)
   }
 
   /** A zeroed stack frame, and r10 at its top. */

@@ -534,7 +534,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           }
           id = R[d]!
         }
-        if (!engine.callHelper(id)) break
+        if (!engine.callHelper(id)) return 'fault'
         used = engine.used
         if (version !== mem.version) {
           R = engine.regs
@@ -550,6 +550,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           code = codes[engine.programIndex]!
           while (engine.depth > base) engine.leave()
           engine.openFrame(engine.depth)
+          engine.clearForTailCall()
           pc = 0
         } else pc += 4
         start = pc
@@ -558,6 +559,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
       case 0x185:
         engine.pc = pc
         used += ((pc - start) >> 2) + 1
+        start = pc + 4
         if (used > budget) {
           engine.fail({ kind: 'budget', reason: `more than ${budget} instructions` })
           break

@@ -101,7 +101,7 @@ export class Machine {
       {
         type: options.type,
         mode: options.mode ?? 'linux',
-        insnBudget: budget.insns ?? 10_000_000,
+        insnBudget: Math.min(budget.insns ?? 10_000_000, 0x7fffffff),
         callDepth: Math.min(Math.max(budget.callDepth ?? 8, 1), 64),
         memoryBytes: budget.memory ?? 512 * 1024 * 1024,
         packetBytes: options.packetBytes ?? 65536,

@@ -1,0 +1,127 @@
+// The blocks of one function of a program, in program order, and the nested scopes that stand for its jumps in WebAssembly:
+// a `block` that ends where forward jumps go, a `loop` that starts where backward jumps go.
+
+import { OP } from '../decode.ts'
+
+export interface Block {
+  /** First instruction (as an index into the code rows) and the one after the last. */
+  readonly from: number
+  readonly to: number
+}
+
+export interface Scope {
+  readonly kind: 'block' | 'loop'
+  /** Block numbers: it opens before `from` and closes before `to`. */
+  from: number
+  to: number
+}
+
+export interface Cfg {
+  readonly blocks: readonly Block[]
+  /** Block number of an instruction that starts one. */
+  readonly at: ReadonlyMap<number, number>
+  /** Scopes in the order they open; undefined where jumps enter loops from outside: then only a dispatcher will do. */
+  readonly scopes: readonly Scope[] | undefined
+  readonly loops: boolean
+}
+
+export function isJump(op: number): boolean {
+  return (
+    op === 0x05 || op === 0xe5 || ((op & 7) >= 5 && (op & 7) <= 6 && op < 0x100 && (op & 0x08) !== 0 && op !== 0x8d)
+  )
+}
+
+export function endsFlow(op: number): boolean {
+  return op === 0x05 || op === 0x95 || op === OP.invalid || op === OP.badJump
+}
+
+/** The function that starts at an instruction: what can be reached from it without calls. */
+export function buildCfg(code: Int32Array, entry: number): Cfg {
+  const count = code.length / 4
+  const reached = new Uint8Array(count)
+  const leader = new Uint8Array(count)
+  leader[entry] = 1
+  const work = [entry]
+  while (work.length > 0) {
+    let i = work.pop()!
+    while (!reached[i]) {
+      reached[i] = 1
+      const op = code[i * 4]!
+      if (isJump(op)) {
+        const to = code[i * 4 + 3]! >> 2
+        leader[to] = 1
+        work.push(to)
+        if (i + 1 < count) leader[i + 1] = 1
+      }
+      if (endsFlow(op)) break
+      i++
+    }
+  }
+  const blocks: Block[] = []
+  for (let i = 0; i < count; i++) {
+    if (!reached[i]) continue
+    const from = i
+    while (i + 1 < count && reached[i + 1] && !leader[i + 1] && !endsFlow(code[i * 4]!)) i++
+    blocks.push({ from, to: i + 1 })
+  }
+  const at = new Map(blocks.map(({ from }, number) => [from, number]))
+  const edges = jumpEdges(code, blocks, at)
+  // The function must start with its entry: one that is entered further down cannot be laid out in program order.
+  const scopes = blocks[0]!.from === entry ? nest(edges) : undefined
+  return { blocks, at, scopes, loops: edges.some(({ from, to }) => to <= from) }
+}
+
+interface Edge {
+  readonly from: number
+  readonly to: number
+}
+
+function jumpEdges(code: Int32Array, blocks: readonly Block[], at: ReadonlyMap<number, number>): Edge[] {
+  const edges: Edge[] = []
+  blocks.forEach((block, from) => {
+    const last = block.to - 1
+    if (isJump(code[last * 4]!)) edges.push({ from, to: at.get(code[last * 4 + 3]! >> 2)! })
+  })
+  return edges
+}
+
+function nest(edges: readonly Edge[]): Scope[] | undefined {
+  const loops = nestLoops(edges)
+  const forward = new Map<number, number>()
+  for (const { from, to } of edges) if (to > from) forward.set(to, Math.min(forward.get(to) ?? from, from))
+  // By rising end; `open` are the outermost scopes so far, apart from each other, by rising start.
+  const blocks: Scope[] = []
+  const open: Scope[] = []
+  for (const [to, source] of [...forward].sort((a, b) => a[0] - b[0])) {
+    let from = startOutside(source, to, loops)
+    while (open.length > 0 && open[open.length - 1]!.to > from) {
+      from = startOutside(Math.min(from, open.pop()!.from), to, loops)
+    }
+    const scope: Scope = { kind: 'block', from, to }
+    open.push(scope)
+    blocks.push(scope)
+  }
+  // A jump into a loop's middle from before it.
+  if (blocks.some((b) => loops.some((l) => b.from < l.from && b.to > l.from && b.to < l.to))) return undefined
+  return [...blocks, ...loops].sort((a, b) => a.from - b.from || b.to - a.to || (a.kind === 'block' ? -1 : 1))
+}
+
+/** A block that ends after a loop it starts in must start before that loop. */
+function startOutside(source: number, to: number, loops: readonly Scope[]): number {
+  let from = source
+  for (const loop of loops) if (loop.from < from && from < loop.to && loop.to < to) from = loop.from
+  return from
+}
+
+/** One loop for each place that is jumped back to; where two overlap, the outer one's end moves. */
+function nestLoops(edges: readonly Edge[]): Scope[] {
+  const ends = new Map<number, number>()
+  for (const { from, to } of edges) if (to <= from) ends.set(to, Math.max(ends.get(to) ?? 0, from + 1))
+  const loops = [...ends].map(([from, to]): Scope => ({ kind: 'loop', from, to })).sort((a, b) => a.from - b.from)
+  for (let i = loops.length - 1; i >= 0; i--) {
+    for (let k = i + 1; k < loops.length && loops[k]!.from < loops[i]!.to; k++) {
+      if (loops[k]!.to > loops[i]!.to) loops[i]!.to = loops[k]!.to
+    }
+  }
+  return loops
+}
