@@ -1,1 +1,5 @@
-export {}
+export { type CompareOptions, type Comparison, compare, type Decide, type Decided, type Side } from './compare.ts'
+export { buildFrame, type Extension, type Net, ODDITIES, type Oddity, type Plan, type Write } from './frame.ts'
+export { frameArbitrary, planArbitrary } from './generate.ts'
+export { type Constants, collectConstants, type Path, pathsOf } from './paths.ts'
+export type { Constraint, Slot } from './slots.ts'

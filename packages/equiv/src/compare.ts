@@ -1,0 +1,124 @@
+// Looks for a frame that two filters decide differently. A difference is shown by a frame that both were asked about; that none was found
+// proves nothing.
+
+import { evaluate, type Filter } from '@netsieve/ir'
+import fc from 'fast-check'
+import { buildFrame, type Plan } from './frame.ts'
+import { planArbitrary } from './generate.ts'
+import { collectConstants, type Path, pathKey, pathsOf } from './paths.ts'
+
+export interface Decided {
+  readonly decision: 'pass' | 'drop'
+  /** The rule that decided, where one did. */
+  readonly rule?: number
+}
+
+/** A filter as a function of an Ethernet frame. */
+export type Decide = (frame: Uint8Array) => Decided
+
+/** One of two filters: what it says, and a way to ask it (its compiled program, say). By default its meaning is evaluated. */
+export interface Side {
+  readonly filter: Filter
+  readonly decide?: Decide
+}
+
+export interface CompareOptions {
+  /** Frames to try; default 20,000. */
+  readonly runs?: number
+  /** The same seed gives the same frames; default 1. */
+  readonly seed?: number
+}
+
+export type Comparison =
+  | {
+      readonly status: 'different'
+      /** The smallest frame found, and what each side said to it. */
+      readonly frame: Uint8Array
+      readonly a: Decided
+      readonly b: Decided
+      readonly seed: number
+      /** fast-check's path to the frame from the seed. */
+      readonly path: string
+      /** Frames tried until one differed. */
+      readonly runs: number
+    }
+  | { readonly status: 'none-found'; readonly runs: number; readonly seed: number }
+
+const DEFAULT_RUNS = 20_000
+/** Of this many frames one is aimed at all rules, the others at those that only one side has. */
+const AT_ALL = 4
+
+/** Compares two filters on frames made from the constants of both. Deterministic for a seed. */
+export function compare(a: Side, b: Side, { runs = DEFAULT_RUNS, seed = 1 }: CompareOptions = {}): Comparison {
+  const [decideA, decideB] = [decider(a), decider(b)]
+  const constants = collectConstants([a.filter, b.filter])
+  const everywhere = planArbitrary(constants)
+  const focus = changedPaths(a.filter, b.filter)
+  const aimed =
+    focus.length === 0 || focus.length === constants.paths.length ? undefined : planArbitrary(constants, focus)
+  const plans = aimed
+    ? fc.oneof({ arbitrary: everywhere, weight: 1 }, { arbitrary: aimed, weight: AT_ALL - 1 })
+    : everywhere
+  const same = (plan: Plan) => {
+    const frame = buildFrame(plan)
+    return decideA(frame).decision === decideB(frame).decision
+  }
+  const result = fc.check(fc.property(plans, same), { numRuns: runs, seed, verbose: fc.VerbosityLevel.None })
+  if (!result.failed) return { status: 'none-found', runs: result.numRuns, seed }
+  if (result.counterexample === null || result.counterexamplePath === null)
+    throw new Error('fast-check failed without a counterexample')
+  // Again, outside fast-check: what a side throws is to be seen as it was thrown.
+  const found = result.counterexample[0]
+  if (same(found)) throw new Error('a side does not always decide a frame in the same way')
+  const frame = buildFrame(tidied(found, same))
+  return {
+    status: 'different',
+    frame,
+    a: decideA(frame),
+    b: decideB(frame),
+    seed,
+    path: result.counterexamplePath,
+    runs: result.numRuns,
+  }
+}
+
+function decider({ filter, decide }: Side): Decide {
+  return decide ?? ((frame) => evaluate(filter, frame))
+}
+
+/** The paths between the common start and the common end of two filters of one view: where a change is. All of them otherwise. */
+function changedPaths(a: Filter, b: Filter): Path[] {
+  const [left, right] = [pathsOf(a), pathsOf(b)]
+  const views = (filter: Filter) => filter.base.map(({ view, family, policy }) => `${view} ${family} ${policy}`).join()
+  if (views(a) !== views(b)) return [...left, ...right]
+  const [leftKeys, rightKeys] = [left.map(pathKey), right.map(pathKey)]
+  let start = 0
+  while (start < left.length && leftKeys[start] === rightKeys[start]) start++
+  let end = 0
+  while (end < Math.min(left.length, right.length) - start && leftKeys.at(-1 - end) === rightKeys.at(-1 - end)) end++
+  return [...left.slice(start, left.length - end), ...right.slice(start, right.length - end)]
+}
+
+const PLAIN: readonly Partial<Plan>[] = [
+  { payload: 0 },
+  { tags: [] },
+  { options: 0 },
+  { frag: 0 },
+  { extensions: [] },
+  { oddity: 'none' },
+]
+
+/** What fast-check's shrinking leaves standing by chance: writes that do not matter, and parts of the plan. */
+function tidied(plan: Plan, same: (plan: Plan) => boolean): Plan {
+  let best = plan
+  const attempt = (next: Plan) => {
+    if (!same(next)) best = next
+  }
+  for (let i = plan.writes.length - 1; i >= 0; i--) attempt({ ...best, writes: best.writes.toSpliced(i, 1) })
+  const { cut: _cut, ...uncut } = best
+  attempt(uncut)
+  const { short: _short, ...unshort } = best
+  attempt(unshort)
+  for (const plain of PLAIN) attempt({ ...best, ...plain })
+  return best
+}

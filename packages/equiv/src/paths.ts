@@ -1,0 +1,142 @@
+// The boxes of a filter: for each way to come to a rule, what the comparisons on it ask. Where the packets that tell filters apart are.
+
+import type { Filter, Pred, Rule } from '@netsieve/ir'
+import { type Constraint, constraintOf, fieldSlot, type Slot, topOf } from './slots.ts'
+
+/** One way to a rule: constraints that all hold on it, as far as they can be told. */
+export interface Path {
+  readonly rule: number
+  readonly constraints: readonly Constraint[]
+  /** What becomes of a packet here, as text. */
+  readonly verdict: string
+}
+
+/** The numbers next to which filters change their minds, by slot; sorted. */
+export interface Constants {
+  readonly slots: readonly { readonly slot: Slot; readonly atoms: readonly bigint[] }[]
+  readonly paths: readonly Path[]
+}
+
+const MOST_ALTERNATIVES = 64
+const MOST_CALLS = 4
+
+/** The constants and boxes of some filters. */
+export function collectConstants(filters: readonly Filter[]): Constants {
+  const paths = filters.flatMap(pathsOf)
+  const atoms = new Map<string, { readonly slot: Slot; readonly set: Set<bigint> }>()
+  for (const { constraints } of paths) {
+    for (const constraint of constraints) {
+      const { slot } = constraint
+      const entry = atoms.get(slot.key) ?? { slot, set: new Set<bigint>() }
+      atoms.set(slot.key, entry)
+      for (const atom of atomsOf(constraint)) entry.set.add(atom)
+    }
+  }
+  const slots = [...atoms.values()].map(({ slot, set }) => ({ slot, atoms: [...set].sort((a, b) => (a < b ? -1 : 1)) }))
+  return { slots, paths }
+}
+
+/** Edges of what a constraint allows, their neighbours and middles; of a mask its value with single bits turned. */
+function atomsOf(constraint: Constraint): bigint[] {
+  const top = topOf(constraint.slot)
+  const out: bigint[] = []
+  if (constraint.kind === 'ranges') {
+    for (const { lo, hi } of constraint.ranges) {
+      const middle = (lo + hi) >> 1n
+      out.push(lo - 1n, lo, lo + 1n, middle, middle + 1n, hi - 1n, hi, hi + 1n)
+    }
+  } else {
+    const { mask, value, slot } = constraint
+    out.push(value, value | (top ^ mask))
+    for (let bit = 0n; bit < BigInt(slot.bits); bit++) out.push(value ^ (1n << bit))
+  }
+  return out.filter((atom) => atom >= 0n && atom <= top)
+}
+
+/** Every way to every rule of a filter, in the order in which rules are asked; calls are followed a few times at most. */
+export function pathsOf(filter: Filter): Path[] {
+  const chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
+  const out: Path[] = []
+  const visits = new Map<string, number>()
+  const walk = (name: string, before: readonly Constraint[], depth: number): void => {
+    const seen = visits.get(name) ?? 0
+    const chain = chains.get(name)
+    if (!chain || seen >= MOST_CALLS || depth > chains.size) return
+    visits.set(name, seen + 1)
+    for (const rule of chain.rules) {
+      const ways = alternativesOf(rule)
+      const verdict = verdictOf(rule)
+      for (const way of ways) out.push({ rule: rule.id, constraints: [...before, ...way], verdict })
+      for (const step of rule.steps) {
+        if (step.kind !== 'verdict') continue
+        const { verdict } = step
+        if (verdict.kind === 'jump' || verdict.kind === 'goto')
+          walk(verdict.chain, [...before, ...(ways[0] ?? [])], depth + 1)
+      }
+    }
+  }
+  for (const base of filter.base) {
+    walk(base.chain, base.family === 'ipv4' || base.family === 'ipv6' ? [family(base.family)] : [], 0)
+  }
+  return out
+}
+
+function verdictOf({ steps }: Rule): string {
+  return steps.flatMap((step) => (step.kind === 'verdict' ? JSON.stringify(step.verdict) : [])).join()
+}
+
+function family(name: 'ipv4' | 'ipv6'): Constraint {
+  const number = name === 'ipv4' ? 2n : 10n
+  return { slot: fieldSlot('meta.nfproto'), kind: 'ranges', ranges: [{ lo: number, hi: number }] }
+}
+
+function alternativesOf(rule: Rule): readonly (readonly Constraint[])[] {
+  let ways: readonly (readonly Constraint[])[] = [[]]
+  for (const step of rule.steps) if (step.kind === 'match') ways = product(ways, expand(step.pred, true))
+  return ways
+}
+
+/** The alternatives under which a predicate holds (or not), each a list of constraints; at most some dozens of them. */
+function expand(pred: Pred, holds: boolean): readonly (readonly Constraint[])[] {
+  switch (pred.kind) {
+    case 'const':
+      return pred.value === holds ? [[]] : []
+    case 'not':
+      return expand(pred.arg, !holds)
+    case 'and':
+    case 'or': {
+      const all = (pred.kind === 'and') === holds
+      const parts = pred.args.map((arg) => expand(arg, holds))
+      return all ? parts.reduce(product, [[]]) : parts.flat().slice(0, MOST_ALTERNATIVES)
+    }
+    default: {
+      const constraint = constraintOf(pred, holds)
+      return [constraint ? [constraint] : []]
+    }
+  }
+}
+
+function product(
+  left: readonly (readonly Constraint[])[],
+  right: readonly (readonly Constraint[])[],
+): readonly (readonly Constraint[])[] {
+  const out: (readonly Constraint[])[] = []
+  for (const a of left) {
+    for (const b of right) {
+      if (out.length >= MOST_ALTERNATIVES) return out
+      out.push([...a, ...b])
+    }
+  }
+  return out
+}
+
+/** What a path asks and does, as text. */
+export function pathKey({ constraints, verdict }: Path): string {
+  return `${constraints.map(constraintKey).join(' ')} ${verdict}`
+}
+
+function constraintKey(constraint: Constraint): string {
+  const { key } = constraint.slot
+  if (constraint.kind === 'ranges') return `${key}=${constraint.ranges.map(({ lo, hi }) => `${lo}-${hi}`)}`
+  return `${key}&${constraint.mask}${constraint.equal ? '=' : '!'}${constraint.value}`
+}
