@@ -1,8 +1,8 @@
 // A filter of the IR as an eBPF program.
 
 import { type Insn, type MapDef, PROG_TYPES, type ProgType, type ProgTypeName } from '@netsieve/asm'
-import { type BaseChain, type Filter, type Pred, type Term, VIEWS, type View } from '@netsieve/ir'
-import { FIELDS, PROTOCOLS } from '@netsieve/packet'
+import { type BaseChain, type Filter, termsOf, VIEWS, type View } from '@netsieve/ir'
+import { type Base, FIELDS, PROTOCOLS } from '@netsieve/packet'
 import { accessFor } from './access.ts'
 import { Emitter, NOTHING, R } from './emitter.ts'
 import { dispatch, type Needs } from './headers.ts'
@@ -68,62 +68,20 @@ export function generate(filter: Filter, { type }: GenerateOptions): Generated {
 /** What the rules that a base chain can reach ask of a packet. */
 function needsOf(filter: Filter, base: BaseChain): Needs {
   const needs = { network: base.family !== 'any', transport: false, l4proto: false, longTransport: false }
-  const seen = new Set<string>()
-  const chain = (name: string): void => {
-    if (seen.has(name)) return
-    seen.add(name)
-    for (const rule of filter.chains.find((candidate) => candidate.name === name)?.rules ?? []) {
-      for (const step of rule.steps) {
-        if (step.kind === 'match') pred(step.pred)
-        else if (step.kind === 'verdict' && 'chain' in step.verdict) chain(step.verdict.chain)
-      }
-    }
-  }
-  const pred = (node: Pred): void => {
-    switch (node.kind) {
-      case 'const':
-        return
-      case 'and':
-      case 'or':
-        return node.args.forEach(pred)
-      case 'not':
-        return pred(node.arg)
-      case 'cmp':
-      case 'in':
-        return term(node.term)
-      case 'relation':
-        term(node.left)
-        return term(node.right)
-    }
-  }
-  const term = (node: Term): void => {
-    switch (node.kind) {
-      case 'const':
-      case 'length':
-        return
-      case 'mask':
-        return term(node.term)
-      case 'bin':
-        term(node.left)
-        return term(node.right)
-      case 'load':
-        if (node.index) term(node.index)
-        return use(node.base, node.offset * 8, node.bytes * 8)
-      case 'field': {
-        const { proto, bit, bits } = FIELDS[node.field]
-        if (node.field === 'meta.l4proto') needs.l4proto = true
-        return use(PROTOCOLS[proto].base, bit, bits)
-      }
-    }
-  }
-  const use = (from: 'link' | 'net' | 'transport' | 'meta', bit: number, bits: number): void => {
+  const use = (from: Base, bit: number, bits: number, indexed = false): void => {
     if (from !== 'link') needs.network = true
     if (from !== 'transport') return
     needs.transport = true
     const first = bit >> 3
     const bytes = ((bit + bits + 7) >> 3) - first
-    if (!(bytes === 1 || bytes === 2 || bytes === 4) || first % bytes !== 0) needs.longTransport = true
+    if (indexed || !(bytes === 1 || bytes === 2 || bytes === 4) || first % bytes !== 0) needs.longTransport = true
   }
-  chain(base.chain)
+  for (const term of termsOf(filter, [base.chain])) {
+    if (term.kind === 'load') use(term.base, term.offset * 8, term.bytes * 8, term.index !== undefined)
+    if (term.kind !== 'field') continue
+    const { proto, bit, bits } = FIELDS[term.field]
+    if (term.field === 'meta.l4proto') needs.l4proto = true
+    use(PROTOCOLS[proto].base, bit, bits)
+  }
   return needs
 }

@@ -66,20 +66,31 @@ export function asBits(path: Path, term: Term): Bits | undefined {
 /** Makes the bytes of a term readable, or goes where the view says. Leaves the code unreachable if they never are. */
 export function reach(scope: Scope, bits: Bits, failures: Failures, depth = 0): Place {
   const { e, access, path } = scope
-  const nowhere = { reg: R.FP, disp: SLOT.bytes }
   if (bits.index) {
     number(scope, bits.index, failures, depth)
-    if (bits.base === 'transport') e.put((c) => c.store(8, R.FP, SLOT.index, { reg: R.A }))
+    e.put((c) => c.store(8, R.FP, SLOT.index, { reg: R.A }))
   }
   const ref = baseOf(scope, bits, failures)
   if (!ref || !e.reachable) {
     e.goto(failures.missing)
-    return nowhere
+    return { reg: R.FP, disp: SLOT.bytes }
   }
-  if (path.view.trim && bits.base === 'net') netEnd(scope, bits.offset + bits.bytes, failures)
+  if (path.view.trim && bits.base === 'net') netEnd(scope, bits, failures)
   if (!bits.index) return access.reach(e, ref, bits.offset, bits.bytes, failures.missing)
-  if (bits.base === 'transport') e.put((c) => c.load(8, R.A, R.FP, SLOT.index))
+  if (bits.base === 'transport' && path.bounded) {
+    indexedEnd(scope, bits)
+    e.jump('jsgt', R.B, { reg: R.AVAIL }, failures.missing)
+  }
+  e.put((c) => c.load(8, R.A, R.FP, SLOT.index))
   return access.reachIndexed(e, ref, bits.offset, bits.bytes, failures.missing)
+}
+
+/** R.B = where an indexed load ends, from its base. */
+function indexedEnd({ e }: Scope, { offset, bytes }: Bits): void {
+  e.put((c) => {
+    c.load(8, R.B, R.FP, SLOT.index)
+    c.alu('add', R.B, offset + bytes)
+  })
 }
 
 function baseOf(scope: Scope, bits: Bits, failures: Failures): BaseRef | undefined {
@@ -96,7 +107,7 @@ function baseOf(scope: Scope, bits: Bits, failures: Failures): BaseRef | undefin
 }
 
 /** The transport header's place; checks what the view wants to be there of it. */
-function transport(scope: Scope, { offset, bytes, proto }: Bits, failures: Failures): BaseRef {
+function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures: Failures): BaseRef {
   const { e, access, path, netRef } = scope
   const { view } = path
   if (path.transport === 'lazy' && path.kind === 'ipv6') {
@@ -118,8 +129,8 @@ function transport(scope: Scope, { offset, bytes, proto }: Bits, failures: Failu
     return { base: 'transport', reg: R.TRANSPORT, disp: netRef.disp }
   }
   if (path.bounded) enough(scope, proto, offset + bytes, failures)
-  const first = offset % bytes === 0 && (bytes === 1 || bytes === 2 || bytes === 4)
-  if (view.laterFragments === 'short' && !first) {
+  const short = !index && offset % bytes === 0 && (bytes === 1 || bytes === 2 || bytes === 4)
+  if (view.laterFragments === 'short' && !short) {
     e.put((c) => c.load(8, R.B, R.FP, SLOT.fragment))
     e.jump('jne', R.B, 0, failures.missing)
   }
@@ -144,26 +155,31 @@ function enough({ e, path }: Scope, proto: ProtocolName | undefined, end: number
 }
 
 /** Network loads past the fixed header, where the packet may end before the frame does. */
-function netEnd(scope: Scope, end: number, failures: Failures): void {
+function netEnd(scope: Scope, bits: Bits, failures: Failures): void {
   const { e, access, path, netRef } = scope
   const fixed = path.kind === 'ipv4' ? 20 : 40
-  if (end <= fixed) return
+  const end = bits.offset + bits.bytes
+  if (!bits.index && end <= fixed) return
+  // IPv4 tells its whole length, IPv6 what follows its header.
   const { reg, disp } = access.reach(e, netRef, path.kind === 'ipv4' ? 2 : 4, 2, failures.missing)
-  const least = path.kind === 'ipv4' ? end : end - fixed
   e.put((c) => {
     c.load(2, R.RET, reg, disp)
     c.be(R.RET, 16)
+    if (path.kind === 'ipv6') c.alu('add', R.RET, 40)
   })
   const ok = e.label('inside')
-  e.jump('jge', R.RET, least, ok)
-  if (path.kind === 'ipv4') e.goto(failures.missing)
-  else {
+  if (bits.index) {
+    indexedEnd(scope, bits)
+    e.jump('jle', R.B, { reg: R.RET }, ok)
+  } else e.jump('jge', R.RET, end, ok)
+  if (path.kind === 'ipv6') {
     // A payload length of 0 before hop-by-hop options: the frame's own end counts.
-    e.jump('jne', R.RET, 0, failures.missing)
+    e.jump('jne', R.RET, 40, failures.missing)
     const next = access.reach(e, netRef, 6, 1, failures.missing)
     e.put((c) => c.load(1, R.RET, next.reg, next.disp))
-    e.jump('jne', R.RET, 0, failures.missing)
+    e.jump('jeq', R.RET, 0, ok)
   }
+  e.goto(failures.missing)
   e.bind(ok)
 }
 

@@ -5,7 +5,7 @@ import { type Located, locate } from './locate.ts'
 import type { BaseChain, BinOp, Chain, Filter, Pred, Rule, Term, Test, Verdict } from './types.ts'
 import { VIEWS, type View } from './views.ts'
 
-/** What became of a frame, and why. */
+/** What became of a frame, and why. A frame that passes was decided by the last base chain: every one before let it on. */
 export interface Decision {
   readonly decision: 'pass' | 'drop'
   /** The rule that decided; absent where a policy did or no rule was asked. */
@@ -25,6 +25,7 @@ export function evaluate(filter: Filter, frame: Uint8Array, options: EvaluateOpt
   for (const base of filter.base) {
     const view: View = VIEWS[base.view]
     const located = locate(view, frame)
+    last = { decision: 'pass', by: 'unseen' }
     if (!located.seen || !inFamily(base, located)) continue
     const run = new Evaluation(filter, view, frame, located, options.wireLength ?? frame.length)
     last = run.baseChain(base)
@@ -67,13 +68,12 @@ class Evaluation {
   }
 
   baseChain(base: BaseChain): Decision {
+    const policy = base.policy === 'accept' ? 'pass' : 'drop'
     const outcome = this.chain(base.chain, 0)
-    if (typeof outcome === 'string') return { decision: base.policy === 'accept' ? 'pass' : 'drop', by: 'policy' }
-    return {
-      decision: outcome.verdict === 'accept' ? 'pass' : 'drop',
-      rule: outcome.rule.id,
-      by: outcome.failure ?? 'rule',
-    }
+    if (typeof outcome === 'string') return { decision: policy, by: 'policy' }
+    const { verdict, rule, failure } = outcome
+    const decision = verdict === 'policy' ? policy : verdict === 'accept' ? 'pass' : 'drop'
+    return { decision, rule: rule.id, by: failure ?? 'rule' }
   }
 
   private chain(name: string, depth: number): Outcome {
@@ -168,7 +168,13 @@ class Evaluation {
       case 'load': {
         const index = term.index ? this.term(term.index) : 0n
         if (typeof index === 'string') return index
-        return this.bits(term.base, (term.offset + Number(index)) * 8, term.bytes * 8)
+        return this.bits(
+          term.base,
+          (term.offset + Number(index)) * 8,
+          term.bytes * 8,
+          undefined,
+          term.index !== undefined,
+        )
       }
       case 'mask': {
         const value = this.term(term.term)
@@ -201,25 +207,26 @@ class Evaluation {
     return typeof value === 'number' ? BigInt(value) : this.absent()
   }
 
-  private bits(base: 'link' | 'net' | 'transport', bit: number, bits: number, proto?: ProtocolName): bigint | Failure {
+  private bits(
+    base: 'link' | 'net' | 'transport',
+    bit: number,
+    bits: number,
+    proto?: ProtocolName,
+    indexed = false,
+  ): bigint | Failure {
     if (base === 'link') return readBits(this.frame, bit, bits) ?? this.absent()
     const { net, transport, netEnd } = this.located
     const start = base === 'net' ? net : transport
     if (start === undefined) return this.absent()
     if (base === 'transport') {
-      const failure = this.transportFailure(start, bit, bits, proto)
+      const failure = this.transportFailure(start, !indexed && isShort(bit, bits), proto)
       if (failure) return failure === 'cut' ? 'cut' : this.absent()
     }
     return readBits(this.frame.subarray(0, netEnd), start * 8 + bit, bits) ?? this.absent()
   }
 
   /** Why a transport field may not be read although its bytes may be there: fragments and cut headers, as the view has it. */
-  private transportFailure(
-    start: number,
-    bit: number,
-    bits: number,
-    proto: ProtocolName | undefined,
-  ): Failure | undefined {
+  private transportFailure(start: number, short: boolean, proto: ProtocolName | undefined): Failure | undefined {
     const { view } = this
     const { fragment, netEnd, nfproto } = this.located
     const named = proto !== undefined
@@ -227,7 +234,7 @@ class Evaluation {
       const tiny = fragment.offset === 1 && nfproto === NFPROTO.ipv4
       if (named && tiny && view.tinyDrops.includes(proto)) return 'cut'
       if (view.laterFragments === 'none') return 'missing'
-      if (view.laterFragments === 'short' && !isShort(bit, bits)) return 'missing'
+      if (view.laterFragments === 'short' && !short) return 'missing'
     } else if (fragment.more && view.firstFragments === 'none') return 'missing'
     if (view.transportNeeds === 'header' && named && start + PROTOCOLS[proto].minBytes > netEnd) {
       return view.cutDrops.includes(proto) ? 'cut' : 'missing'
@@ -236,7 +243,7 @@ class Evaluation {
   }
 }
 
-/** The bytes that hold the bits are 1, 2 or 4, aligned to their number. */
+/** The bytes that hold the bits are 1, 2 or 4, aligned to their number (an index makes a load long, wherever it ends). */
 function isShort(bit: number, bits: number): boolean {
   const first = Math.floor(bit / 8)
   const bytes = Math.ceil((bit + bits) / 8) - first

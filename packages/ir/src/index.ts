@@ -17,6 +17,7 @@ export {
   verdict,
 } from './build.ts'
 export { check } from './check.ts'
+export { type DecisionGraph, decisionGraph, idle, type TestNode, termKey, threaded, type Way } from './decisions.ts'
 export { type Decision, type EvaluateOptions, evaluate } from './evaluate.ts'
 export { toJson } from './json.ts'
 export { type Located, locate, MAX_EXTENSION_HEADERS } from './locate.ts'
@@ -44,3 +45,4 @@ export {
   type View,
   type ViewName,
 } from './views.ts'
+export { termsOf } from './walk.ts'

@@ -1,0 +1,224 @@
+// A predicate as a graph of single tests, each with two ways on; and the threading of it: a way that leads to a test whose outcome is
+// already known goes past it, as does one to a test that changes nothing. What is known is what libpcap's optimiser knows of a value: it was
+// compared with the same operand before, or found equal to another. Loads that are passed are not done, which shows on cut packets.
+
+import type { Pred, Range, Term, Test } from './types.ts'
+
+/** A node of the graph by its number, or what is decided. */
+export type Way = number | 'yes' | 'no'
+
+/** `left test operand`; the operand is a number or a computed term. */
+export interface TestNode {
+  readonly left: Term
+  readonly test: 'eq' | 'gt' | 'ge'
+  readonly operand: bigint | Term
+  readonly yes: Way
+  readonly no: Way
+  /** The predicate that the test belongs to; `in` has several. */
+  readonly pred: Pred
+  /** Texts that are the same for the same left side, and for the same operand. */
+  readonly key: string
+  readonly operandKey: string
+}
+
+/** Ways on lead to smaller numbers only. */
+export interface DecisionGraph {
+  readonly entry: Way
+  readonly nodes: readonly TestNode[]
+}
+
+/** A term as text: equal texts, equal values. */
+export function termKey(term: Term): string {
+  switch (term.kind) {
+    case 'field':
+      return term.field
+    case 'load':
+      return `${term.base}[${term.offset}:${term.bytes}${term.index ? `+${termKey(term.index)}` : ''}]`
+    case 'length':
+      return 'length'
+    case 'const':
+      return String(term.value)
+    case 'mask':
+      return `(${termKey(term.term)}&${term.mask})`
+    case 'bin':
+      return `(${termKey(term.left)} ${term.op} ${termKey(term.right)})`
+  }
+}
+
+/** The graph of a predicate, test by test from left to right. */
+export function decisionGraph(pred: Pred): DecisionGraph {
+  const nodes: TestNode[] = []
+  const add = (node: TestNode): number => nodes.push(node) - 1
+  const build = (part: Pred, yes: Way, no: Way): Way => {
+    switch (part.kind) {
+      case 'const':
+        return part.value ? yes : no
+      case 'not':
+        return build(part.arg, no, yes)
+      case 'and':
+        return part.args.reduceRight((next: Way, arg) => build(arg, next, no), yes)
+      case 'or':
+        return part.args.reduceRight((next: Way, arg) => build(arg, yes, next), no)
+      case 'cmp':
+        return add(comparison(part, part.term, part.test, part.value, yes, no))
+      case 'relation':
+        return add(comparison(part, part.left, part.test, part.right, yes, no))
+      case 'in':
+        return part.ranges.reduceRight((next: Way, range) => inRange(add, part, part.term, range, yes, next), no)
+    }
+  }
+  return { entry: build(pred, 'yes', 'no'), nodes }
+}
+
+const PLAIN: Record<Test, readonly [TestNode['test'], boolean]> = {
+  '==': ['eq', true],
+  '!=': ['eq', false],
+  '>': ['gt', true],
+  '<=': ['gt', false],
+  '>=': ['ge', true],
+  '<': ['ge', false],
+}
+
+function comparison(pred: Pred, left: Term, test: Test, operand: bigint | Term, yes: Way, no: Way): TestNode {
+  const [plain, straight] = PLAIN[test]
+  const operandKey = typeof operand === 'bigint' ? String(operand) : termKey(operand)
+  const ways = straight ? { yes, no } : { yes: no, no: yes }
+  return { left, test: plain, operand, ...ways, pred, key: termKey(left), operandKey }
+}
+
+function inRange(add: (node: TestNode) => number, pred: Pred, term: Term, { lo, hi }: Range, yes: Way, no: Way): Way {
+  if (lo === hi) return add(comparison(pred, term, '==', lo, yes, no))
+  const below = add(comparison(pred, term, '<=', hi, yes, no))
+  return add(comparison(pred, term, '>=', lo, below, no))
+}
+
+/** The graph with every way threaded, until nothing more is known; nodes that nothing leads to are left out. */
+export function threaded(graph: DecisionGraph): DecisionGraph {
+  let now = reachable(graph)
+  for (;;) {
+    const { ways } = threadOnce(now)
+    if (!ways) return now
+    now = reachable(ways)
+  }
+}
+
+/** The nodes that can be reached, and which of them change nothing by their outcome, however they are come to. */
+export function idle(graph: DecisionGraph): {
+  readonly nodes: readonly TestNode[]
+  readonly idle: ReadonlySet<number>
+} {
+  const live = reachable(graph)
+  return { nodes: live.nodes, idle: threadOnce(live).idle }
+}
+
+/** Renumbers what can be reached from the entry. */
+function reachable({ entry, nodes }: DecisionGraph): DecisionGraph {
+  const reached = new Uint8Array(nodes.length)
+  if (typeof entry === 'number') reached[entry] = 1
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    if (!reached[i]) continue
+    for (const way of [nodes[i]!.yes, nodes[i]!.no]) if (typeof way === 'number') reached[way] = 1
+  }
+  const place = new Int32Array(nodes.length)
+  let count = 0
+  for (let i = 0; i < nodes.length; i++) if (reached[i]) place[i] = count++
+  const moved = (way: Way): Way => (typeof way === 'number' ? place[way]! : way)
+  return {
+    entry: moved(entry),
+    nodes: nodes.filter((_, i) => reached[i]).map((node) => ({ ...node, yes: moved(node.yes), no: moved(node.no) })),
+  }
+}
+
+interface Round {
+  /** Undefined if no way changed. */
+  readonly ways: DecisionGraph | undefined
+  readonly idle: ReadonlySet<number>
+}
+
+/** One round over a reachable graph, with what dominates each way before the round. */
+function threadOnce(graph: DecisionGraph): Round {
+  const { nodes, entry } = graph
+  const dominators = new Dominators(graph)
+  const idleNodes = new Set<number>()
+  let changed = false
+  const thread = (from: number, sense: boolean, way: Way): Way => {
+    let target = way
+    while (typeof target === 'number') {
+      const node: TestNode = next[target]!
+      if (idleNodes.has(target)) target = node.yes
+      else {
+        const known = dominators.known(nodes[target]!, from, sense)
+        if (known === undefined) break
+        target = known ? node.yes : node.no
+      }
+    }
+    if (target !== way) changed = true
+    return target
+  }
+  const next: TestNode[] = []
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i]!
+    const yes = thread(i, true, node.yes)
+    const no = thread(i, false, node.no)
+    next.push(yes === node.yes && no === node.no ? node : { ...node, yes, no })
+    if (yes === no) idleNodes.add(i)
+  }
+  let start = entry
+  while (typeof start === 'number' && idleNodes.has(start)) start = next[start]!.yes
+  if (start !== entry) changed = true
+  return { ways: changed ? { entry: start, nodes: next } : undefined, idle: idleNodes }
+}
+
+/**
+ * The dominator tree over nodes and ways together. A vertex is a node (3i) or its `yes` (3i + 1) or `no` way (3i + 2);
+ * nodes come after all that lead to them if numbers are walked downwards.
+ */
+class Dominators {
+  private readonly parent: Int32Array
+  private readonly depth: Int32Array
+  private readonly nodes: readonly TestNode[]
+
+  constructor({ nodes, entry }: DecisionGraph) {
+    this.nodes = nodes
+    this.parent = new Int32Array(nodes.length * 3).fill(-1)
+    this.depth = new Int32Array(nodes.length * 3)
+    const seen = new Uint8Array(nodes.length)
+    if (typeof entry === 'number') seen[entry] = 1
+    for (let i = nodes.length - 1; i >= 0; i--) {
+      const node = nodes[i]!
+      for (const [vertex, way] of [[3 * i + 1, node.yes] as const, [3 * i + 2, node.no] as const]) {
+        this.parent[vertex] = 3 * i
+        this.depth[vertex] = this.depth[3 * i]! + 1
+        if (typeof way !== 'number') continue
+        const above = seen[way] ? this.common(this.parent[3 * way]!, vertex) : vertex
+        seen[way] = 1
+        this.parent[3 * way] = above
+        this.depth[3 * way] = above < 0 ? 0 : this.depth[above]! + 1
+      }
+    }
+  }
+
+  private common(a: number, b: number): number {
+    let [x, y] = [a, b]
+    while (x !== y) {
+      if (x < 0 || y < 0) return -1
+      if (this.depth[x]! >= this.depth[y]!) x = this.parent[x]!
+      else y = this.parent[y]!
+    }
+    return x
+  }
+
+  /** The outcome of a test on this way, if a way above tells it. */
+  known(test: TestNode, from: number, sense: boolean): boolean | undefined {
+    for (let vertex = 3 * from + (sense ? 1 : 2); vertex >= 0; vertex = this.parent[vertex]!) {
+      const kind = vertex % 3
+      if (kind === 0) continue
+      const earlier = this.nodes[Math.floor(vertex / 3)]!
+      if (earlier.test !== test.test || earlier.key !== test.key) continue
+      if (earlier.operandKey === test.operandKey) return kind === 1
+      const constants = typeof earlier.operand === 'bigint' && typeof test.operand === 'bigint'
+      if (kind === 1 && test.test === 'eq' && constants) return false
+    }
+    return undefined
+  }
+}
