@@ -1,0 +1,50 @@
+// The running kernel as an oracle: its verifier and BPF_PROG_TEST_RUN, by the tool that NETSIEVE_ORACLE names a folder of (kbpf.py).
+// Where it is not there, or without root, the tests that want it are skipped and say so.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ProgTypeName } from '@netsieve/asm'
+
+const FOLDER = process.env.NETSIEVE_ORACLE
+
+/** Why the kernel cannot be asked here; undefined if it can. */
+export const MISSING: string | undefined = !FOLDER
+  ? 'NETSIEVE_ORACLE is not set'
+  : !existsSync(join(FOLDER, 'kbpf.py'))
+    ? `there is no kbpf.py in ${FOLDER}`
+    : process.getuid?.() !== 0
+      ? 'not root'
+      : undefined
+
+export interface KernelRequest {
+  readonly op: 'load' | 'run'
+  readonly type: ProgTypeName
+  readonly hex: string
+  readonly frames?: readonly string[]
+}
+
+export interface KernelReply {
+  readonly accepted: boolean
+  readonly reason?: string
+  readonly insns_processed?: number
+  readonly verified_insns?: number
+  /** Return values by frame; null where the kernel's test run takes no such frame. */
+  readonly run?: { readonly retvals: readonly (number | null)[] }
+}
+
+/** Asks a batch of questions in one go. @throws Error if the tool fails */
+export function askKernel(requests: readonly KernelRequest[]): KernelReply[] {
+  const { stdout, stderr, status } = spawnSync('python3', [join(FOLDER!, 'kbpf.py'), 'serve'], {
+    input: requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
+    maxBuffer: 1 << 30,
+    encoding: 'utf8',
+  })
+  const replies = stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as KernelReply)
+  if (replies.length !== requests.length)
+    throw new Error(`kbpf.py: exit ${status}, ${replies.length} replies to ${requests.length}: ${stderr}`)
+  return replies
+}

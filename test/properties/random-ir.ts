@@ -1,0 +1,207 @@
+// Random filters of the IR, every kind of term and predicate, for properties. Values are drawn near what frames hold.
+
+import { type BaseChain, type Filter, type Pred, type Rule, type Term, VIEWS, type ViewName } from '@netsieve/ir'
+import { FIELDS, type FieldId, maxValue } from '@netsieve/packet'
+import fc from 'fast-check'
+
+const FIELD_IDS = Object.keys(FIELDS) as FieldId[]
+const COMMON = [
+  0n,
+  1n,
+  4n,
+  5n,
+  6n,
+  17n,
+  20n,
+  40n,
+  44n,
+  58n,
+  80n,
+  443n,
+  53n,
+  0x0800n,
+  0x86ddn,
+  0x8100n,
+  0x0a000001n,
+  0x0a000002n,
+]
+
+function value(bits: number): fc.Arbitrary<bigint> {
+  const top = (1n << BigInt(bits)) - 1n
+  return fc.oneof(
+    fc.constantFrom(...COMMON.filter((number) => number <= top), top, top >> 1n),
+    fc.bigInt({ min: 0n, max: top }),
+  )
+}
+
+const fieldTerm: fc.Arbitrary<{ term: Term; bits: number }> = fc
+  .constantFrom(...FIELD_IDS)
+  .map((field) => ({ term: { kind: 'field', field } as const, bits: FIELDS[field].bits }))
+
+const base = fc.constantFrom('link' as const, 'net' as const, 'transport' as const)
+
+function loadTerm(arithmetic: boolean): fc.Arbitrary<{ term: Term; bits: number }> {
+  const index: fc.Arbitrary<Term | undefined> = arithmetic
+    ? fc.option(
+        fc.record({ at: fc.nat(60), mask: fc.constantFrom(0x3n, 0x3cn, 0xffn) }).map(
+          ({ at, mask }): Term => ({
+            kind: 'bin',
+            op: 'and',
+            left: { kind: 'load', base: 'link', offset: at, bytes: 1 },
+            right: { kind: 'const', value: mask },
+          }),
+        ),
+        { nil: undefined },
+      )
+    : fc.constant(undefined)
+  return fc.tuple(base, fc.nat(48), fc.constantFrom(1, 2, 3, 4, 6, 8), index).map(([from, offset, bytes, extra]) => ({
+    term: { kind: 'load', base: from, offset, bytes, ...(extra && { index: extra }) } as const,
+    bits: bytes * 8,
+  }))
+}
+
+function simpleTerm(arithmetic: boolean): fc.Arbitrary<{ term: Term; bits: number }> {
+  const plain = fc.oneof({ weight: 4, arbitrary: fieldTerm }, { weight: 1, arbitrary: loadTerm(arithmetic) })
+  const masked = plain.chain(({ term, bits }) =>
+    value(bits).map((mask) => ({ term: { kind: 'mask', term, mask } as Term, bits })),
+  )
+  return fc.oneof({ weight: 4, arbitrary: plain }, { weight: 1, arbitrary: masked })
+}
+
+const test = fc.constantFrom('==' as const, '!=' as const, '<' as const, '<=' as const, '>' as const, '>=' as const)
+
+/** Comparisons and sets of one term; wide masked terms for equality only, as `check` has it. */
+function atom(arithmetic: boolean): fc.Arbitrary<Pred> {
+  const single = simpleTerm(arithmetic).chain(({ term, bits }): fc.Arbitrary<Pred> => {
+    const equality = bits > 64 && term.kind === 'mask'
+    const how = equality ? fc.constantFrom('==' as const, '!=' as const) : test
+    const cmp = fc.tuple(how, value(bits)).map(([op, right]): Pred => ({ kind: 'cmp', term, test: op, value: right }))
+    if (equality) return cmp
+    const set = fc
+      .uniqueArray(value(bits), { minLength: 2, maxLength: 12 })
+      .map((points) => [...points].sort((a, b) => (a < b ? -1 : 1)))
+      .map((points): Pred => {
+        const ranges = []
+        for (let i = 0; i + 1 < points.length; i += 2) ranges.push({ lo: points[i]!, hi: points[i + 1]! })
+        return { kind: 'in', term, ranges: ranges.filter(({ lo }, i) => i === 0 || lo > ranges[i - 1]!.hi + 1n) }
+      })
+    return fc.oneof({ weight: 3, arbitrary: cmp }, { weight: 1, arbitrary: set })
+  })
+  if (!arithmetic) return single
+  return fc.oneof({ weight: 3, arbitrary: single }, { weight: 1, arbitrary: relation })
+}
+
+const narrow: fc.Arbitrary<Term> = fc.oneof(
+  fc.constantFrom(...FIELD_IDS.filter((id) => FIELDS[id].bits <= 32)).map((field): Term => ({ kind: 'field', field })),
+  fc
+    .tuple(base, fc.nat(60), fc.constantFrom(1, 2, 4))
+    .map(([from, offset, bytes]): Term => ({ kind: 'load', base: from, offset, bytes })),
+  fc.nat(70000).map((number): Term => ({ kind: 'const', value: BigInt(number) })),
+  fc.constant<Term>({ kind: 'length' }),
+)
+
+const operator = fc.constantFrom(
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'mod',
+  'and',
+  'or',
+  'xor',
+  'lsh',
+  'rsh' as const,
+) as fc.Arbitrary<'add'>
+
+const sum: fc.Arbitrary<Term> = fc.letrec<{ sum: Term }>((tie) => ({
+  sum: fc.oneof(
+    { maxDepth: 3, depthSize: 'small' },
+    narrow,
+    fc.tuple(operator, tie('sum'), tie('sum')).map(([op, left, right]): Term => ({ kind: 'bin', op, left, right })),
+  ),
+})).sum
+
+const relation: fc.Arbitrary<Pred> = fc
+  .tuple(sum, test, sum)
+  .map(([left, op, right]): Pred => ({ kind: 'relation', left, test: op, right }))
+
+function pred(arithmetic: boolean): fc.Arbitrary<Pred> {
+  return fc.letrec<{ pred: Pred }>((tie) => ({
+    pred: fc.oneof(
+      { maxDepth: 3, depthSize: 'small' },
+      atom(arithmetic),
+      fc.array(tie('pred'), { minLength: 0, maxLength: 3 }).map((args): Pred => ({ kind: 'and', args })),
+      fc.array(tie('pred'), { minLength: 0, maxLength: 3 }).map((args): Pred => ({ kind: 'or', args })),
+      tie('pred').map((arg): Pred => ({ kind: 'not', arg })),
+      fc.boolean().map((truth): Pred => ({ kind: 'const', value: truth })),
+    ),
+  })).pred
+}
+
+/** `meta.*` is unknown to a view that follows no headers (libpcap's expressions never name it). */
+function usable(view: ViewName, filter: Filter): boolean {
+  return (
+    view !== 'pcap' ||
+    !JSON.stringify(filter, (_, part) => (typeof part === 'bigint' ? String(part) : part)).includes('"meta.')
+  )
+}
+
+/** A filter of one or two base chains of a view, with chains that are jumped to. */
+export function filterOf(view: ViewName): fc.Arbitrary<Filter> {
+  const arithmetic = VIEWS[view].missing !== 'zero'
+  const verdicts = fc.constantFrom('accept', 'drop', 'return', 'continue', 'jump', 'goto', 'none' as const)
+  const step = fc.tuple(fc.array(pred(arithmetic), { maxLength: 2 }), verdicts)
+  const chain = fc.array(step, { maxLength: 4 })
+  const family =
+    VIEWS[view].reach === 'ip'
+      ? fc.constantFrom('ipv4', 'ipv6', 'ip' as const)
+      : fc.constantFrom('any', 'ipv4' as const)
+  const policy = fc.constantFrom('accept', 'drop' as const)
+  return fc
+    .record({
+      main: chain,
+      second: chain,
+      called: chain,
+      family,
+      policies: fc.tuple(policy, policy),
+      two: fc.boolean(),
+    })
+    .map(({ main, second, called, family: kind, policies, two }): Filter => {
+      let id = 0
+      const rules = (steps: typeof main, callable: boolean): Rule[] =>
+        steps.map(([preds, verdict]) => ({
+          id: id++,
+          text: 'a rule',
+          steps: [
+            ...preds.map((one) => ({ kind: 'match', pred: one }) as const),
+            ...(verdict === 'none' ? [] : [{ kind: 'verdict', verdict: verdictOf(verdict, callable) } as const]),
+          ],
+        }))
+      const baseChain = (name: string, at: 0 | 1): BaseChain => ({
+        chain: name,
+        hook: 'input',
+        view,
+        family: kind as 'ipv4',
+        policy: policies[at] as 'accept',
+      })
+      return {
+        syntax: 'random',
+        profile: 'nft-6.18',
+        base: [baseChain('main', 0), ...(two ? [baseChain('second', 1)] : [])],
+        chains: [
+          { name: 'main', rules: rules(main, true) },
+          { name: 'second', rules: rules(second, true) },
+          { name: 'called', rules: rules(called, false) },
+        ],
+      }
+    })
+    .filter((filter) => usable(view, filter))
+}
+
+function verdictOf(kind: string, callable: boolean): { kind: 'accept' } | { kind: 'jump'; chain: string } {
+  if (kind === 'jump' || kind === 'goto')
+    return (callable ? { kind, chain: 'called' } : { kind: 'drop' }) as { kind: 'accept' }
+  return { kind } as { kind: 'accept' }
+}
+
+export { maxValue }
