@@ -1,0 +1,154 @@
+// One run of the verifier: the program, the state being looked at, the branches put off, the states kept, and the counts.
+
+import { formatInsn, type Helper, insn, LIMITS, type MapDef, type ProgTypeName } from '@netsieve/asm'
+import Long from 'long'
+import { Rejection } from './errors.ts'
+import { Log } from './log.ts'
+import type { Prog } from './prog.ts'
+import type { Reg } from './reg.ts'
+import { Frame, type LinkedReg, type Saved, State, type Step } from './state.ts'
+import type { Structure } from './structure.ts'
+
+export interface Settings {
+  readonly type: ProgTypeName
+  readonly maps: readonly MapDef[]
+  readonly logLevel: number
+  /** The loader may not leak pointers nor read stack that was never written. */
+  readonly strict: boolean
+  readonly gplCompatible: boolean
+  /** Instructions processed at most. */
+  readonly budget: number
+  /** cgroup_skb: which way the packets go. */
+  readonly attach: 'ingress' | 'egress'
+  /** The program comes with BTF function records, which callbacks need. */
+  readonly funcInfo: boolean
+  /** Processors of the machine: what bpf_get_smp_processor_id can return. */
+  readonly cpus: number
+}
+
+/** A branch put off. */
+interface Pending {
+  readonly state: State
+  readonly slot: number
+  readonly prev: number
+  readonly logLength: number
+}
+
+/** More branches than this put off at once are too complex. */
+const MAX_PENDING = 8192
+
+export interface Counts {
+  insns: number
+  jumps: number
+  insnsAtSave: number
+  jumpsAtSave: number
+  totalStates: number
+  peakStates: number
+  savedStates: number
+  maxStatesPerInsn: number
+}
+
+/** A visit of a loop from one place: the state that came in first, and later states that were found equal within it. */
+export interface LoopVisit {
+  entry: State | undefined
+  readonly backEdges: { readonly state: State; readonly equal: State }[]
+}
+
+export class Env {
+  readonly prog: Prog
+  readonly settings: Settings
+  readonly structure: Structure
+  readonly log: Log
+  readonly pending: Pending[] = []
+  readonly saved: Saved[][] = []
+  readonly loopVisits = new Map<string, LoopVisit>()
+  readonly counts: Counts = {
+    insns: 0,
+    jumps: 0,
+    insnsAtSave: 0,
+    jumpsAtSave: 0,
+    totalStates: 0,
+    peakStates: 0,
+    savedStates: 0,
+    maxStatesPerInsn: 0,
+  }
+  /** Pointer kinds seen at each memory access: one instruction is compiled for one kind. */
+  readonly accessKind: (string | undefined)[] = []
+  readonly stackDepth: number[] = []
+  state: State
+  slot = 0
+  prev = -1
+  /** The step recorded for the instruction at hand. */
+  step: Step | undefined
+  private ids = 0
+
+  constructor(prog: Prog, structure: Structure, settings: Settings, log: Log = new Log(settings.logLevel)) {
+    this.prog = prog
+    this.structure = structure
+    this.settings = settings
+    this.log = log
+    this.state = new State()
+    this.state.frames = [new Frame(0, 0, -1)]
+  }
+
+  get frame(): Frame {
+    return this.state.frame
+  }
+
+  get regs(): Reg[] {
+    return this.state.frame.regs
+  }
+
+  /** A new id for registers that belong together. */
+  newId(): number {
+    return ++this.ids
+  }
+
+  reg(index: number): Reg {
+    return this.state.frame.regs[index]!
+  }
+
+  setReg(index: number, reg: Reg): void {
+    this.state.frame.regs[index] = reg
+  }
+
+  /** Puts a copy of the state off, to be continued at `slot`. The copy is returned: what the branch learns goes there. */
+  putOff(slot: number, prev: number): State {
+    const state = this.state.clone()
+    this.pending.push({ state, slot, prev, logLength: this.log.lines.length })
+    if (state.parent) state.parent.state.branches++
+    if (this.pending.length > MAX_PENDING)
+      throw new Rejection(`The sequence of ${this.pending.length} jumps is too complex.`)
+    return state
+  }
+
+  /** Records how the present instruction was reached, or what it touched. */
+  recordStep(access?: Step['access'], linked?: readonly LinkedReg[]): void {
+    if (this.step) {
+      if (access) this.step.access = access
+      if (linked) this.step.linked = linked
+      return
+    }
+    this.step = { slot: this.slot, prev: this.prev, access, linked }
+    this.state.steps.push(this.step)
+  }
+
+  /** The instruction at a slot as the log writes it: `(b7) r0 = 0`. */
+  insnText(slot: number): string {
+    const { prog } = this
+    const spec = prog.spec[slot]
+    if (!spec) return `(${prog.opcode[slot]!.toString(16).padStart(2, '0')}) ???`
+    const imm64 = spec.slots === 2 ? Long.fromBits(prog.imm[slot]!, prog.imm[slot + 1]!) : undefined
+    const fields = { dst: prog.dst[slot]!, src: prog.src[slot]!, off: prog.off[slot]!, imm: prog.imm[slot]! }
+    return formatInsn(insn(spec, { ...fields, ...(imm64 && { imm64 }) }))
+  }
+
+  /** Remembers how much stack a subprogram uses. */
+  useStack(subprog: number, bytes: number): void {
+    this.stackDepth[subprog] = Math.max(this.stackDepth[subprog] ?? 0, Math.min(bytes, LIMITS.stackBytes))
+  }
+}
+
+export function helperMay(helper: Helper, type: ProgTypeName): boolean {
+  return helper.types.includes(type)
+}

@@ -1,0 +1,20 @@
+// How verification ends early: the program is wrong (in the kernel's words), or it uses what this verifier has not got.
+
+/** The program is rejected. The message is the kernel's; further lines of it follow after newlines. */
+export class Rejection extends Error {
+  override readonly name = 'Rejection'
+  /** The slot at fault where it is not the one being looked at. */
+  readonly slot: number | undefined
+  constructor(message: string, slot?: number) {
+    super(message)
+    this.slot = slot
+  }
+}
+
+/** Neither accepted nor rejected: `feature` is not modelled. */
+export class Unsupported extends Error {
+  override readonly name = 'Unsupported'
+  constructor(feature: string) {
+    super(`unsupported by this verifier: ${feature}`)
+  }
+}

@@ -1,0 +1,302 @@
+// Which numbers matter: when a check depends on a number, the way it came is walked back and the registers and slots it
+// came from are marked precise in the states on the way. States that differ only in imprecise numbers may stand for each other.
+
+import type { Env } from './env.ts'
+import { change, type Reg } from './reg.ts'
+import { EMPTY_SLOT, hasSpill, type State, type Step } from './state.ts'
+import { CALLBACK_HELPERS } from './structure.ts'
+
+const MAX_FRAMES = 8
+
+/** Registers and slots still to be traced, a set of bits for each frame. */
+class Wanted {
+  frame: number
+  readonly regs = new Int32Array(MAX_FRAMES)
+  readonly slots: Set<number>[] = Array.from({ length: MAX_FRAMES }, () => new Set())
+
+  constructor(frame: number) {
+    this.frame = frame
+  }
+
+  get empty(): boolean {
+    for (let i = 0; i <= this.frame; i++) if (this.regs[i] !== 0 || this.slots[i]!.size > 0) return false
+    return true
+  }
+
+  has(reg: number): boolean {
+    return (this.regs[this.frame]! & (1 << reg)) !== 0
+  }
+
+  add(reg: number): void {
+    this.regs[this.frame]! |= 1 << reg
+  }
+
+  drop(reg: number): void {
+    this.regs[this.frame]! &= ~(1 << reg)
+  }
+
+  text(): string {
+    const regs = [...Array(11).keys()].filter((i) => this.has(i)).map((i) => `r${i}`)
+    const slots = [...this.slots[this.frame]!].sort((a, b) => a - b).map((spi) => `${-8 * (spi + 1)}`)
+    return `regs=${regs.join(',')} stack=${slots.join(',')}`
+  }
+}
+
+/** The number in a register is relied upon. Nothing happens for pointers. */
+export function markPrecise(env: Env, regno: number): void {
+  if (env.reg(regno).type !== 'scalar') return
+  const wanted = new Wanted(env.state.frames.length - 1)
+  wanted.add(regno)
+  trace(env, env.state, wanted)
+}
+
+/** The number in a stack slot is relied upon. */
+export function markSlotsPrecise(env: Env, frame: number, spi: number): void {
+  const wanted = new Wanted(env.state.frames.length - 1)
+  wanted.slots[frame]!.add(spi)
+  trace(env, env.state, wanted)
+}
+
+/** What was precise in a state that stands for `state` is precise on the way to `state`. Whether that marked anything new. */
+export function inheritPrecision(env: Env, old: State, state: State): boolean {
+  const wanted = new Wanted(old.frames.length - 1)
+  old.frames.forEach((frame, i) => {
+    frame.regs.forEach((reg, r) => {
+      if (reg.type === 'scalar' && reg.precise) wanted.regs[i]! |= 1 << r
+    })
+    frame.stack.forEach((slot, spi) => {
+      if (hasSpill(slot) && slot.reg.type === 'scalar' && slot.reg.precise) wanted.slots[i]!.add(spi)
+    })
+  })
+  return trace(env, state, wanted)
+}
+
+function trace(env: Env, start: State, wanted: Wanted): boolean {
+  if (wanted.empty) return false
+  let state = start
+  let last = start === env.state ? env.slot : start.slot
+  let first = start.firstSlot
+  let later = -1
+  let skip = true
+  let changed = false
+  for (;;) {
+    if (env.log.shows2)
+      env.log.line(`mark_precise: frame${wanted.frame}: last_idx ${last} first_idx ${first} subseq_idx ${later} `)
+    let history = state.steps.length
+    for (let slot = last; slot >= 0; ) {
+      const top = state.steps[history - 1]
+      const step = history > 0 && top!.slot === slot ? top : undefined
+      if (skip) skip = false
+      else if (!walkBack(env, slot, later, step, wanted)) return markAll(env, start)
+      if (wanted.empty) return changed
+      later = slot
+      if (slot === state.firstSlot && (history === 0 || (history === 1 && state.steps[0]!.slot === slot))) break
+      if (step) {
+        slot = step.prev
+        history--
+      } else slot--
+    }
+    if (!state.parent) break
+    state = state.parent.state
+    changed = markState(env, state, wanted) || changed
+    if (wanted.empty) return changed
+    later = first
+    last = state.lastSlot
+    first = state.firstSlot
+  }
+  return markAll(env, start) || changed
+}
+
+/** Marks what is wanted in a state of the way; what is marked already, or is no number, is wanted no more. */
+function markState(env: Env, state: State, wanted: Wanted): boolean {
+  let changed = false
+  for (let f = wanted.frame; f >= 0; f--) {
+    const frame = state.frames[f]
+    if (!frame) {
+      wanted.regs[f] = 0
+      wanted.slots[f]!.clear()
+      continue
+    }
+    for (let r = 0; r < 11; r++) {
+      if (!(wanted.regs[f]! & (1 << r))) continue
+      const reg = frame.regs[r]!
+      if (reg.type !== 'scalar' || reg.precise) wanted.regs[f]! &= ~(1 << r)
+      else {
+        frame.regs[r] = precise(reg)
+        changed = true
+      }
+    }
+    for (const spi of wanted.slots[f]!) {
+      const slot = frame.stack[spi] ?? EMPTY_SLOT
+      if (!hasSpill(slot) || slot.reg.type !== 'scalar' || slot.reg.precise) wanted.slots[f]!.delete(spi)
+      else {
+        frame.stack[spi] = { types: slot.types, reg: precise(slot.reg) }
+        changed = true
+      }
+    }
+  }
+  if (env.log.shows2) env.log.line(`mark_precise: frame${wanted.frame}: parent state ${wanted.text()}`)
+  return changed
+}
+
+function precise(reg: Reg): Reg {
+  return change(reg, { precise: true })
+}
+
+/** When tracing does not help: everything on the way is precise. */
+export function markAll(env: Env, start: State): boolean {
+  if (env.log.shows2)
+    env.log.line(`mark_precise: frame${start.frames.length - 1}: falling back to forcing all scalars precise`)
+  let changed = false
+  for (let saved = start.parent; saved; saved = saved.state.parent) {
+    for (const frame of saved.state.frames) {
+      frame.regs.forEach((reg, i) => {
+        if (reg.type !== 'scalar' || reg.precise) return
+        frame.regs[i] = precise(reg)
+        changed = true
+      })
+      frame.stack.forEach((slot, spi) => {
+        if (!hasSpill(slot) || slot.reg.type !== 'scalar' || slot.reg.precise) return
+        frame.stack[spi] = { types: slot.types, reg: precise(slot.reg) }
+        changed = true
+      })
+    }
+  }
+  return changed
+}
+
+function addLinked(wanted: Wanted, step: Step | undefined): void {
+  if (!step?.linked) return
+  const { linked } = step
+  const hit = linked.some(({ frame, index, spill }) =>
+    spill ? wanted.slots[frame]!.has(index) : (wanted.regs[frame]! & (1 << index)) !== 0,
+  )
+  if (!hit) return
+  for (const { frame, index, spill } of linked) {
+    if (spill) wanted.slots[frame]!.add(index)
+    else wanted.regs[frame]! |= 1 << index
+  }
+}
+
+/** What had to be known before an instruction for `wanted` to be known after it. False if that cannot be told. */
+function walkBack(env: Env, slot: number, later: number, step: Step | undefined, wanted: Wanted): boolean {
+  const { prog } = env
+  const opcode = prog.opcode[slot]!
+  if (opcode === 0) return true
+  if (env.log.shows2)
+    env.log.line(`mark_precise: frame${wanted.frame}: ${wanted.text()} before ${slot}: ${env.insnText(slot)}`)
+  addLinked(wanted, step)
+  const told = walkInsn(env, slot, later, step, wanted)
+  addLinked(wanted, step)
+  return told
+}
+
+function walkInsn(env: Env, slot: number, later: number, step: Step | undefined, wanted: Wanted): boolean {
+  const { prog } = env
+  const opcode = prog.opcode[slot]!
+  const dst = prog.dst[slot]!
+  const src = prog.src[slot]!
+  switch (opcode & 7) {
+    case 4:
+    case 7:
+      walkAlu(opcode, dst, src, wanted)
+      return true
+    case 1:
+      walkLoad(dst, step, wanted)
+      return true
+    case 3:
+      if ((opcode & 0xe0) === 0xc0 && prog.imm[slot] === 0x100) {
+        walkLoad(dst, step, wanted)
+        return true
+      }
+      return walkStore(dst, src, step, wanted)
+    case 2:
+      return walkStore(dst, undefined, step, wanted)
+    case 0:
+      if (!wanted.has(dst)) return true
+      wanted.drop(dst)
+      return opcode === 0x18
+    default:
+      return walkJump(env, slot, later, wanted)
+  }
+}
+
+function walkAlu(opcode: number, dst: number, src: number, wanted: Wanted): void {
+  if (!wanted.has(dst)) return
+  const op = opcode & 0xf0
+  if (op === 0x80 || op === 0xd0) return
+  if (op === 0xb0) wanted.drop(dst)
+  if (opcode & 8 && src !== 10) wanted.add(src)
+}
+
+function walkLoad(dst: number, step: Step | undefined, wanted: Wanted): void {
+  if (!wanted.has(dst)) return
+  wanted.drop(dst)
+  if (step?.access) wanted.slots[step.access.frame]!.add(step.access.spi)
+}
+
+function walkStore(dst: number, src: number | undefined, step: Step | undefined, wanted: Wanted): boolean {
+  // A number is no address: this comes of pointers that were subtracted.
+  if (wanted.has(dst)) return false
+  if (!step?.access) return true
+  const { frame, spi } = step.access
+  if (!wanted.slots[frame]!.delete(spi)) return true
+  if (src !== undefined) wanted.add(src)
+  return true
+}
+
+const ARGS = 0x3e
+
+function walkJump(env: Env, slot: number, later: number, wanted: Wanted): boolean {
+  const { prog } = env
+  const opcode = prog.opcode[slot]!
+  const op = opcode & 0xf0
+  if (op === 0x90) return walkExit(env, later, wanted)
+  if (op === 0x80) return walkCall(env, slot, later, wanted)
+  if (op === 0 || op === 0xe0 || !(opcode & 8)) return true
+  const [dst, src] = [prog.dst[slot]!, prog.src[slot]!]
+  if (!wanted.has(dst) && !wanted.has(src)) return true
+  wanted.add(dst)
+  wanted.add(src)
+  return true
+}
+
+function callsBack(env: Env, slot: number): boolean {
+  const { prog } = env
+  return prog.opcode[slot] === 0x85 && prog.src[slot] === 0 && CALLBACK_HELPERS.has(prog.imm[slot]!)
+}
+
+function walkExit(env: Env, later: number, wanted: Wanted): boolean {
+  const { prog } = env
+  const fromCallback = later >= 0 && callsBack(env, later)
+  if (fromCallback) wanted.regs[wanted.frame]! &= ~ARGS
+  if (wanted.regs[wanted.frame]! & ARGS) return false
+  const local = later >= 1 && prog.opcode[later - 1] === 0x85 && prog.src[later - 1] === 1
+  const result = local && !fromCallback && wanted.has(0)
+  wanted.drop(0)
+  if (wanted.frame + 1 >= MAX_FRAMES) return false
+  wanted.frame++
+  if (result) wanted.add(0)
+  return true
+}
+
+function walkCall(env: Env, slot: number, later: number, wanted: Wanted): boolean {
+  const { prog } = env
+  if (prog.src[slot] === 1) {
+    const frame = wanted.frame
+    if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.slots[frame]!.size > 0) return false
+    wanted.regs[frame - 1]! |= wanted.regs[frame]!
+    wanted.regs[frame] = 0
+    wanted.frame--
+    return true
+  }
+  if (callsBack(env, slot) && slot !== later - 1) {
+    const frame = wanted.frame
+    if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.slots[frame]!.size > 0) return false
+    wanted.regs[frame] = 0
+    wanted.frame--
+    return true
+  }
+  wanted.drop(0)
+  return (wanted.regs[wanted.frame]! & ARGS) === 0
+}

@@ -1,0 +1,39 @@
+// How deep calls go and how much stack they use together, once every function's own use is known.
+
+import { LIMITS } from '@netsieve/asm'
+import type { Env } from './env.ts'
+import { Rejection } from './errors.ts'
+
+/** Frames are laid out in steps of this many bytes. */
+const STEP = 32
+/** A frame this deep may not make a tail call: the next program starts with a full stack. */
+const TAIL_CALL_DEPTH = 256
+
+/** @throws Rejection if the frames of a chain of calls are too many or too large. */
+export function proveStackDepth(env: Env): void {
+  const { prog, structure } = env
+  const size = (sub: number) => Math.ceil(Math.max(env.stackDepth[sub] ?? 0, 1) / STEP) * STEP
+  const calls = structure.subprogs.map(({ start, end }) => {
+    const callees: number[] = []
+    for (let slot = start; slot < end; slot++) {
+      const isCall = prog.opcode[slot] === 0x85 && prog.src[slot] === 1
+      const isFunc = prog.opcode[slot] === 0x18 && prog.src[slot] === 4 && !prog.secondHalf[slot]
+      if (isCall || isFunc) callees.push(structure.subprogOf[slot + 1 + prog.imm[slot]!]!)
+    }
+    return callees
+  })
+  const deepest = new Map<number, number>()
+  const visit = (sub: number, above: number, frames: number): void => {
+    if ((deepest.get(sub) ?? -1) >= above * 16 + frames) return
+    deepest.set(sub, above * 16 + frames)
+    if (structure.subprogs[sub]!.hasTailCall && above >= TAIL_CALL_DEPTH)
+      throw new Rejection(`tail_calls are not allowed when call stack of previous frames is ${above} bytes. Too large`)
+    const depth = above + size(sub)
+    if (depth > LIMITS.stackBytes) throw new Rejection(`combined stack size of ${frames} calls is ${depth}. Too large`)
+    for (const callee of calls[sub]!) {
+      if (frames + 1 > LIMITS.frames) throw new Rejection(`the call stack of ${frames + 1} frames is too deep !`)
+      visit(callee, depth, frames + 1)
+    }
+  }
+  visit(0, 0, 1)
+}

@@ -1,0 +1,224 @@
+// What ALU instructions do to registers: numbers by the abstract domain, pointers by their own rules.
+
+import { type AluOp, CLASS } from '@netsieve/asm'
+import { addOffset, arith, low32, signExtend32, signExtend64, subOffset } from './domain/arith.ts'
+import { isKnown, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
+import { approx, toSigned, uapprox, ult } from './domain/wide.ts'
+import type { Env } from './env.ts'
+import { Rejection } from './errors.ts'
+import { markPrecise } from './precision.ts'
+import { MAX_OFFSET } from './prove.ts'
+import { change, isPacketPointer, isPointer, type Reg, scalar, typeName, UNKNOWN_SCALAR } from './reg.ts'
+
+/** Operators as messages name them, by the code in the opcode's upper half. */
+const OPERATORS = ['+=', '-=', '*=', '/=', '|=', '&=', '<<=', '>>=', 'neg', '%=', '^=', '=', 's>>=', 'endian', '', '']
+
+export function stepAlu(env: Env, slot: number): void {
+  const { prog } = env
+  const opcode = prog.opcode[slot]!
+  const spec = prog.spec[slot]!
+  const dst = prog.dst[slot]!
+  const width = (opcode & 7) === CLASS.ALU64 ? 64 : 32
+  switch (spec.kind) {
+    case 'end':
+      env.setReg(dst, UNKNOWN_SCALAR)
+      return
+    case 'movsx':
+      return moveExtended(env, dst, prog.src[slot]!, width, spec.fromBits! >> 3)
+    default:
+      break
+  }
+  if (spec.alu === 'mov') {
+    if (opcode & 8) return move(env, dst, prog.src[slot]!, width)
+    const imm = prog.imm[slot]!
+    env.setReg(dst, scalar(width === 64 ? knownInt(imm) : known(0, imm)))
+  } else if (spec.alu === 'neg') negate(env, dst, width)
+  else compute(env, slot, spec.alu!, width)
+}
+
+/** A scalar that is about to be copied gets an id, so that what is learnt of one copy is learnt of the other. */
+export function linkBeforeCopy(env: Env, regno: number): void {
+  const reg = env.reg(regno)
+  if (reg.type !== 'scalar' || isKnown(reg.num)) return
+  const fresh = reg.id === 0 || reg.delta
+  if (fresh) env.setReg(regno, change(reg, { id: env.newId(), off: 0, delta: false }))
+}
+
+function move(env: Env, dst: number, src: number, width: 32 | 64): void {
+  if (width === 64) {
+    linkBeforeCopy(env, src)
+    env.setReg(dst, env.reg(src))
+    return
+  }
+  const reg = env.reg(src)
+  if (reg.type !== 'scalar') {
+    if (env.settings.strict) throw new Rejection(`R${src} partial copy of pointer`)
+    env.setReg(dst, scalar(low32(UNKNOWN)))
+    return
+  }
+  const small = widthOf(reg.num) <= 32
+  if (small) linkBeforeCopy(env, src)
+  const from = env.reg(src)
+  env.setReg(dst, change(from, { num: low32(from.num), ...(!small && { id: 0 }) }))
+}
+
+function moveExtended(env: Env, dst: number, src: number, width: 32 | 64, size: number): void {
+  const reg = env.reg(src)
+  if (reg.type !== 'scalar') {
+    if (env.settings.strict) throw new Rejection(`R${src} sign-extension part of pointer`)
+    env.setReg(dst, width === 64 ? UNKNOWN_SCALAR : scalar(low32(UNKNOWN)))
+    return
+  }
+  const { num } = reg
+  const unchanged = num.umaxH === 0 && num.umaxL >>> 0 < 2 ** (size * 8 - 1)
+  if (unchanged) linkBeforeCopy(env, src)
+  const from = env.reg(src)
+  const extended = width === 64 ? signExtend64(from.num, size) : signExtend32(from.num, size)
+  env.setReg(dst, change(from, { num: extended, ...(!unchanged && { id: 0 }) }))
+}
+
+function negate(env: Env, dst: number, width: 32 | 64): void {
+  const reg = env.reg(dst)
+  env.setReg(dst, reg.type === 'scalar' ? settle(reg, arith('neg', width, reg.num, reg.num)) : UNKNOWN_SCALAR)
+}
+
+/** A scalar with a new number, which no other register has. */
+function settle(reg: Reg, num: Readonly<Num>): Reg {
+  const result = scalar(num)
+  result.precise = reg.precise
+  return result
+}
+
+function compute(env: Env, slot: number, op: AluOp, width: 32 | 64): void {
+  const { prog } = env
+  const dst = prog.dst[slot]!
+  const byReg = (prog.opcode[slot]! & 8) !== 0
+  const src = prog.src[slot]!
+  const left = env.reg(dst)
+  const right = byReg ? env.reg(src) : scalar(knownInt(prog.imm[slot]!))
+  if (byReg && isPointer(right)) {
+    if (!isPointer(left)) {
+      markPrecise(env, dst)
+      return movePointer(env, slot, op, width, right, env.reg(dst), true)
+    }
+    if (op !== 'sub' || env.settings.strict)
+      throw new Rejection(`R${dst} pointer ${OPERATORS[prog.opcode[slot]! >> 4]} pointer prohibited`)
+    env.setReg(dst, UNKNOWN_SCALAR)
+    return
+  }
+  if (isPointer(left)) {
+    if (byReg) markPrecise(env, src)
+    return movePointer(env, slot, op, width, left, byReg ? env.reg(src) : right, false)
+  }
+  if (byReg && left.precise) markPrecise(env, src)
+  const result = settle(left, arith(op, width, left.num, right.num))
+  linkByConstant(result, left, right.num, op, width)
+  env.setReg(dst, result)
+}
+
+/** After `r1 = r2; r1 += k` the two stay linked, k apart. */
+function linkByConstant(result: Reg, left: Reg, right: Readonly<Num>, op: AluOp, width: 32 | 64): void {
+  if (op !== 'add' || width !== 64 || left.id === 0 || !isKnown(right)) return
+  if (left.delta || right.bits.vh !== 0 || right.bits.vl < 0) return
+  result.id = left.id
+  result.delta = true
+  result.off = right.bits.vl
+}
+
+/** A pointer plus or minus a number. `swapped`: the number was on the left. */
+function movePointer(
+  env: Env,
+  slot: number,
+  op: AluOp,
+  width: 32 | 64,
+  pointer: Reg,
+  offset: Reg,
+  swapped: boolean,
+): void {
+  const dst = env.prog.dst[slot]!
+  const { num } = offset
+  if (contradicts(num)) {
+    env.setReg(dst, UNKNOWN_SCALAR)
+    return
+  }
+  if (width === 32) {
+    if (op !== 'sub' || env.settings.strict) throw new Rejection(`R${dst} 32-bit pointer arithmetic prohibited`)
+    env.setReg(dst, UNKNOWN_SCALAR)
+    return
+  }
+  proveMovable(dst, op, pointer, num)
+  proveSane(num, 0, pointer)
+  proveSane(pointer.num, pointer.off, pointer)
+  const operator = OPERATORS[env.prog.opcode[slot]! >> 4]
+  if (op === 'and' || op === 'or' || op === 'xor')
+    throw new Rejection(`R${dst} bitwise operator ${operator} on pointer prohibited`)
+  if (op !== 'add' && op !== 'sub')
+    throw new Rejection(`R${dst} pointer arithmetic with ${operator} operator prohibited`)
+  if (op === 'sub' && swapped) throw new Rejection(`R${dst} tried to subtract pointer from scalar`)
+  if (op === 'sub' && pointer.type === 'fp') throw new Rejection(`R${dst} subtraction from stack pointer prohibited`)
+  const result = shifted(env, op, pointer, num)
+  proveSane(result.num, result.off, pointer)
+  env.setReg(dst, result)
+}
+
+/** Bounds that no number meets: the result of a dead branch. */
+function contradicts(num: Readonly<Num>): boolean {
+  const smin = toSigned(num.sminH, num.sminL)
+  const smax = toSigned(num.smaxH, num.smaxL)
+  if (smin > smax || ult(num.umaxH, num.umaxL, num.uminH, num.uminL)) return true
+  return isKnown(num) && (smin !== smax || num.uminL !== num.umaxL || num.uminH !== num.umaxH)
+}
+
+function proveMovable(dst: number, op: AluOp, pointer: Reg, num: Readonly<Num>): void {
+  if (pointer.nullable)
+    throw new Rejection(`R${dst} pointer arithmetic on ${typeName(pointer)} prohibited, null-check it first`)
+  switch (pointer.type) {
+    case 'ctx':
+    case 'map_value':
+    case 'map_key':
+    case 'fp':
+    case 'pkt':
+    case 'pkt_meta':
+    case 'mem':
+    case 'ringbuf_mem':
+    case 'func':
+      return
+    case 'map_ptr':
+      if (isKnown(num) && num.sminL === 0 && num.sminH === 0 && op === 'add') return
+      break
+    default:
+      break
+  }
+  throw new Rejection(`R${dst} pointer arithmetic on ${typeName(pointer)} prohibited`)
+}
+
+/** Offsets stay small enough that sums cannot wrap. */
+function proveSane(num: Readonly<Num>, off: number, pointer: Reg): void {
+  const name = typeName(pointer)
+  const smin = approx(num.sminH, num.sminL)
+  if (isKnown(num)) {
+    const value = approx(num.bits.vh, num.bits.vl)
+    if (value >= MAX_OFFSET || value <= -MAX_OFFSET)
+      throw new Rejection(`math between ${name} pointer and ${toSigned(num.bits.vh, num.bits.vl)} is not allowed`)
+  }
+  if (off >= MAX_OFFSET || off <= -MAX_OFFSET) throw new Rejection(`${name} pointer offset ${off} is not allowed`)
+  if (num.sminH === -0x80000000 && num.sminL === 0)
+    throw new Rejection(`math between ${name} pointer and register with unbounded min value is not allowed`)
+  if (smin >= MAX_OFFSET || smin <= -MAX_OFFSET)
+    throw new Rejection(`value ${toSigned(num.sminH, num.sminL)} makes ${name} pointer be out of bounds`)
+}
+
+function shifted(env: Env, op: 'add' | 'sub', pointer: Reg, num: Readonly<Num>): Reg {
+  if (isKnown(num)) {
+    const value = approx(num.bits.vh, num.bits.vl)
+    const off = op === 'add' ? pointer.off + value : pointer.off - value
+    if (off === (off | 0)) return change(pointer, { off })
+  }
+  const moved = sync(op === 'add' ? addOffset(pointer.num, num) : subOffset(pointer.num, num))
+  if (!isPacketPointer(pointer)) return change(pointer, { num: moved })
+  // What was proved of the old pointer's range says nothing of one further on.
+  const keepsRange = op === 'sub' && num.sminH >= 0
+  return change(pointer, { num: moved, id: env.newId(), ...(!keepsRange && { range: 0 }) })
+}
+
+export { uapprox }

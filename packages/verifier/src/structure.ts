@@ -1,0 +1,373 @@
+// What can be said of a program before any value is known: subprograms, reserved fields, jump targets, reachability, the
+// points where states are compared, loops (strongly connected components) and live registers.
+
+import { helperById, type MapDef } from '@netsieve/asm'
+import { Rejection, Unsupported } from './errors.ts'
+import type { Log } from './log.ts'
+import { jumpTarget, type Prog } from './prog.ts'
+
+export const TAIL_CALL = 12
+/** Helpers that call a function of the program before they return. */
+export const CALLBACK_HELPERS: ReadonlySet<number> = new Set([164, 180, 181, 209])
+
+export interface Subprog {
+  readonly start: number
+  readonly end: number
+  hasTailCall: boolean
+  hasLdAbs: boolean
+  changesPacket: boolean
+}
+
+export interface Structure {
+  readonly subprogs: readonly Subprog[]
+  /** Which subprogram each slot belongs to. */
+  readonly subprogOf: Uint16Array
+  /** Slots where states are compared; where the way here must be recorded; where a state is kept in any case. */
+  readonly prunePoint: Uint8Array
+  readonly jumpPoint: Uint8Array
+  readonly checkpoint: Uint8Array
+  /** Number of the loop a slot is in, 0 for none. */
+  readonly loop: Uint32Array
+  /** Registers that are read before they are written from a slot on: a bit each. */
+  readonly live: Uint16Array
+}
+
+const MAX_SUBPROGS = 256
+
+/**
+ * Checks the structure in the kernel's order of checks.
+ * @throws Rejection or Unsupported
+ */
+export function analyse(prog: Prog, maps: readonly MapDef[], log: Log): Structure {
+  const subprogs = findSubprogs(prog)
+  if (log.shows2)
+    subprogs.forEach(({ start }, i) => {
+      log.line(`func#${i} @${start}`)
+    })
+  checkJumps(prog, subprogs)
+  checkForms(prog, maps)
+  const subprogOf = new Uint16Array(prog.length)
+  subprogs.forEach((sub, i) => {
+    subprogOf.fill(i, sub.start, sub.end)
+  })
+  const points = checkFlow(prog, subprogs, subprogOf)
+  return { subprogs, subprogOf, ...points, loop: findLoops(prog), live: liveRegisters(prog) }
+}
+
+function isLocalCall(prog: Prog, slot: number): boolean {
+  return prog.opcode[slot] === 0x85 && prog.src[slot] === 1
+}
+
+export function isFuncAddress(prog: Prog, slot: number): boolean {
+  return prog.opcode[slot] === 0x18 && prog.src[slot] === 4 && !prog.secondHalf[slot]
+}
+
+function findSubprogs(prog: Prog): Subprog[] {
+  const starts = new Set([0])
+  for (let slot = 0; slot < prog.length; slot++) {
+    if (prog.opcode[slot] === 0x85 && prog.src[slot] === 2) throw new Unsupported('kernel functions (kfuncs)')
+    if (!isLocalCall(prog, slot) && !isFuncAddress(prog, slot)) continue
+    const target = slot + 1 + prog.imm[slot]!
+    if (target < 0 || target >= prog.length) throw new Rejection('call to invalid destination')
+    starts.add(target)
+    if (starts.size > MAX_SUBPROGS) throw new Rejection('too many subprograms')
+  }
+  const sorted = [...starts].sort((a, b) => a - b)
+  return sorted.map((start, i) => ({
+    start,
+    end: sorted[i + 1] ?? prog.length,
+    hasTailCall: false,
+    hasLdAbs: false,
+    changesPacket: false,
+  }))
+}
+
+/** Every jump stays in its subprogram, and none falls through its end. */
+function checkJumps(prog: Prog, subprogs: readonly Subprog[]): void {
+  let current = 0
+  for (let slot = 0; slot < prog.length; slot++) {
+    const sub = subprogs[current]!
+    const opcode = prog.opcode[slot]!
+    const cls = opcode & 7
+    if (opcode === 0x85 && prog.src[slot] === 0 && prog.imm[slot] === TAIL_CALL) sub.hasTailCall = true
+    if (cls === 0 && ((opcode & 0xe0) === 0x20 || (opcode & 0xe0) === 0x40)) sub.hasLdAbs = true
+    const op = opcode & 0xf0
+    if ((cls === 5 || cls === 6) && op !== 0x90 && op !== 0x80) {
+      const target = jumpTarget(prog, slot)
+      if (target < sub.start || target >= sub.end)
+        throw new Rejection(`jump out of range from insn ${slot} to ${target}`)
+    }
+    if (slot === sub.end - 1) {
+      if (opcode !== 0x95 && opcode !== 0x05 && opcode !== 0x06) throw new Rejection('last insn is not an exit or jmp')
+      current++
+    }
+  }
+}
+
+/** Opcodes and what LD_IMM64 refers to. The other reserved fields are looked at when an instruction is reached. */
+function checkForms(prog: Prog, maps: readonly MapDef[]): void {
+  for (let slot = 0; slot < prog.length; slot++) {
+    const opcode = prog.opcode[slot]!
+    const mode = opcode & 0xe0
+    if ((opcode & 7) === 1 && ((mode !== 0x60 && mode !== 0x80) || prog.imm[slot] !== 0))
+      throw new Rejection('BPF_LDX uses reserved fields')
+    if (opcode === 0x18) {
+      checkImm64(prog, slot, maps)
+      slot++
+    } else if (!isKernelOpcode(opcode)) throw new Rejection(`unknown opcode ${opcode.toString(16).padStart(2, '0')}`)
+  }
+}
+
+/** What the kernel's interpreter table knows: forms that only differ in fields are all in. */
+function isKernelOpcode(opcode: number): boolean {
+  const cls = opcode & 7
+  const op = opcode & 0xf0
+  if (cls === 4 || cls === 7)
+    return op <= 0xd0 && !(op === 0x80 && opcode & 8) && !(cls === 7 && op === 0xd0 && opcode & 8)
+  if (cls === 5) return op === 0 ? opcode === 0x05 : op === 0x80 ? opcode === 0x85 : op === 0x90 ? opcode === 0x95 : op === 0xe0 ? opcode === 0xe5 : op < 0xe0 // biome-ignore format: the odd ones
+  if (cls === 6) return op === 0 ? opcode === 0x06 : op !== 0x80 && op !== 0x90 && op <= 0xd0
+  const mode = opcode & 0xe0
+  if (cls === 0) return ((mode === 0x20 || mode === 0x40) && (opcode & 0x18) !== 0x18) || opcode === 0x18
+  if (cls === 1) return mode === 0x60 || (mode === 0x80 && (opcode & 0x18) !== 0x18)
+  if (cls === 2) return mode === 0x60
+  return mode === 0x60 || mode === 0xc0
+}
+
+function checkImm64(prog: Prog, slot: number, maps: readonly MapDef[]): void {
+  const next = slot + 1
+  const halfBad =
+    next >= prog.length ||
+    prog.opcode[next] !== 0 ||
+    prog.dst[next] !== 0 ||
+    prog.src[next] !== 0 ||
+    prog.off[next] !== 0
+  if (halfBad) throw new Rejection('invalid bpf_ld_imm64 insn')
+  const kind = prog.src[slot]!
+  if (kind === 0 || kind === 4) return
+  if (kind === 3) throw new Unsupported('kernel variables by BTF id')
+  const high = prog.imm[next]!
+  if (kind > 6 || ((kind === 1 || kind === 5) && high !== 0)) throw new Rejection('unrecognized bpf_ld_imm64 insn')
+  const map = maps[prog.imm[slot]!]
+  if (!map) throw new Rejection(`fd ${prog.imm[slot]} is not pointing to valid bpf_map`)
+  if (kind === 1 || kind === 5) return
+  if (high >>> 0 >= 1 << 29) throw new Rejection(`direct value offset of ${high >>> 0} is not allowed`)
+  if (map.type !== 'array') throw new Rejection(`no direct value access support for this map type`)
+  if (map.maxEntries !== 1 || high >>> 0 >= map.valueSize)
+    throw new Rejection(`invalid access to map value pointer, value_size=${map.valueSize} off=${high >>> 0}`)
+}
+
+/** Walks the flow from the start: every slot is reached, none in the middle of an LD_IMM64. */
+function checkFlow(
+  prog: Prog,
+  subprogs: readonly Subprog[],
+  subprogOf: Uint16Array,
+): Pick<Structure, 'prunePoint' | 'jumpPoint' | 'checkpoint'> {
+  const prunePoint = new Uint8Array(prog.length)
+  const jumpPoint = new Uint8Array(prog.length)
+  const checkpoint = new Uint8Array(prog.length)
+  const seen = new Uint8Array(prog.length)
+  const stack = [0]
+  const joint = (slot: number) => {
+    if (slot >= prog.length) return
+    prunePoint[slot] = 1
+    jumpPoint[slot] = 1
+  }
+  seen[0] = 1
+  const visit = (from: number, slot: number) => {
+    if (slot >= prog.length) throw new Rejection(`jump out of range from insn ${from} to ${slot}`)
+    if (seen[slot]) return
+    seen[slot] = 1
+    stack.push(slot)
+  }
+  while (stack.length > 0) {
+    const slot = stack.pop()!
+    const opcode = prog.opcode[slot]!
+    const op = opcode & 0xf0
+    const isJump = (opcode & 7) === 5 || (opcode & 7) === 6
+    if (isFuncAddress(prog, slot)) {
+      joint(slot + 2)
+      const callee = slot + 1 + prog.imm[slot]!
+      prunePoint[slot] = 1
+      joint(callee)
+      visit(slot, callee)
+      visit(slot, slot + 2)
+    } else if (!isJump) visit(slot, slot + (opcode === 0x18 ? 2 : 1))
+    else if (op === 0x90) continue
+    else if (op === 0x80) {
+      joint(slot + 1)
+      const sub = subprogs[subprogOf[slot]!]!
+      if (isLocalCall(prog, slot)) {
+        const callee = slot + 1 + prog.imm[slot]!
+        prunePoint[slot] = 1
+        joint(callee)
+        visit(slot, callee)
+      } else {
+        if (CALLBACK_HELPERS.has(prog.imm[slot]!)) {
+          joint(slot)
+          checkpoint[slot] = 1
+        }
+        if (helperById(prog.imm[slot]!)?.changesPacket) sub.changesPacket = true
+      }
+      visit(slot, slot + 1)
+    } else {
+      const target = jumpTarget(prog, slot)
+      const plain = op === 0
+      joint(target)
+      if (plain) joint(slot + 1 + (opcode === 0x06 ? prog.imm[slot]! : prog.off[slot]!))
+      else {
+        prunePoint[slot] = 1
+        if (op === 0xe0) checkpoint[slot] = 1
+        visit(slot, slot + 1)
+      }
+      visit(slot, target)
+    }
+  }
+  spreadPacketChanges(prog, subprogs, subprogOf)
+  for (let slot = 0; slot < prog.length; slot++) {
+    if (!seen[slot]) throw new Rejection(`unreachable insn ${slot}`)
+    if (prog.opcode[slot] !== 0x18) continue
+    if (seen[slot + 1]) throw new Rejection(`jump into the middle of ldimm64 insn ${slot}`)
+    slot++
+  }
+  return { prunePoint, jumpPoint, checkpoint }
+}
+
+/** A subprogram that calls one which changes the packet changes it too. */
+function spreadPacketChanges(prog: Prog, subprogs: readonly Subprog[], subprogOf: Uint16Array): void {
+  for (let changed = true; changed; ) {
+    changed = false
+    for (let slot = 0; slot < prog.length; slot++) {
+      if (!isLocalCall(prog, slot)) continue
+      const caller = subprogs[subprogOf[slot]!]!
+      const callee = subprogs[subprogOf[slot + 1 + prog.imm[slot]!]!]!
+      if (callee.changesPacket && !caller.changesPacket) {
+        caller.changesPacket = true
+        changed = true
+      }
+    }
+  }
+}
+
+/** Where control can go from a slot, within its subprogram. */
+export function successors(prog: Prog, slot: number): readonly number[] {
+  const opcode = prog.opcode[slot]!
+  const isJump = (opcode & 7) === 5 || (opcode & 7) === 6
+  if (!isJump) return slot + (opcode === 0x18 ? 2 : 1) < prog.length ? [slot + (opcode === 0x18 ? 2 : 1)] : []
+  const op = opcode & 0xf0
+  if (op === 0x90) return []
+  if (op === 0x80) return slot + 1 < prog.length ? [slot + 1] : []
+  const target = jumpTarget(prog, slot)
+  return op === 0 ? [target] : [slot + 1, target]
+}
+
+/** Tarjan's strongly connected components; those of one slot count only if it jumps to itself. */
+function findLoops(prog: Prog): Uint32Array {
+  const n = prog.length
+  const loop = new Uint32Array(n)
+  const order = new Uint32Array(n)
+  const low = new Uint32Array(n)
+  const done = new Uint8Array(n)
+  const component: number[] = []
+  let counter = 0
+  let loops = 0
+  for (let root = 0; root < n; root++) {
+    if (order[root] || prog.secondHalf[root]) continue
+    const work: { slot: number; next: number; out: readonly number[] }[] = []
+    const enter = (slot: number) => {
+      order[slot] = low[slot] = ++counter
+      component.push(slot)
+      work.push({ slot, next: 0, out: loopEdges(prog, slot) })
+    }
+    enter(root)
+    while (work.length > 0) {
+      const top = work[work.length - 1]!
+      if (top.next < top.out.length) {
+        const to = top.out[top.next++]!
+        if (!order[to]) enter(to)
+        else if (!done[to]) low[top.slot] = Math.min(low[top.slot]!, order[to]!)
+        continue
+      }
+      work.pop()
+      const parent = work[work.length - 1]
+      if (parent) low[parent.slot] = Math.min(low[parent.slot]!, low[top.slot]!)
+      if (low[top.slot] !== order[top.slot]) continue
+      const members = component.splice(component.lastIndexOf(top.slot))
+      const isLoop = members.length > 1 || top.out.includes(top.slot)
+      if (isLoop) loops++
+      for (const member of members) {
+        done[member] = 1
+        if (isLoop) loop[member] = loops
+      }
+    }
+  }
+  return loop
+}
+
+/** A helper that calls back may come back to its own call. */
+function loopEdges(prog: Prog, slot: number): readonly number[] {
+  const out = successors(prog, slot)
+  const callsBack = prog.opcode[slot] === 0x85 && prog.src[slot] === 0 && CALLBACK_HELPERS.has(prog.imm[slot]!)
+  return callsBack ? [...out, slot] : out
+}
+
+const CALLER_SAVED = 0x3f
+
+/** The registers a slot reads and those it sets, as bits. */
+function usesOf(prog: Prog, slot: number): readonly [use: number, def: number] {
+  const opcode = prog.opcode[slot]!
+  const dst = 1 << prog.dst[slot]!
+  const src = 1 << prog.src[slot]!
+  const op = opcode & 0xf0
+  switch (opcode & 7) {
+    case 0:
+      if (opcode === 0x18) return [0, dst]
+      return [(1 << 6) | ((opcode & 0xe0) === 0x40 ? src : 0), CALLER_SAVED]
+    case 1:
+      return [src, dst]
+    case 2:
+      return [dst, 0]
+    case 3:
+      return (opcode & 0xe0) === 0xc0 ? atomicUses(prog.imm[slot]!, dst, src) : [dst | src, 0]
+    case 4:
+    case 7:
+      if (op === 0xb0) return [opcode & 8 ? src : 0, dst]
+      if (op === 0x80 || op === 0xd0) return [dst, dst]
+      return [opcode & 8 ? dst | src : dst, dst]
+    default:
+      if (op === 0x90) return [1, 0]
+      if (op === 0 || op === 0xe0) return [0, 0]
+      if (op === 0x80) return [callUses(prog, slot), CALLER_SAVED]
+      return [opcode & 8 ? dst | src : dst, 0]
+  }
+}
+
+function atomicUses(imm: number, dst: number, src: number): readonly [number, number] {
+  if (imm === 0x100) return [src, dst]
+  if (imm === 0xf1) return [dst | src | 1, 1]
+  return [dst | src, imm !== 0x110 && imm & 1 ? src : 0]
+}
+
+function callUses(prog: Prog, slot: number): number {
+  const helper = prog.src[slot] === 0 ? helperById(prog.imm[slot]!) : undefined
+  return helper ? ((1 << helper.args.length) - 1) << 1 : CALLER_SAVED & ~1
+}
+
+/** Live registers before each slot: the usual backward flow, to a fixed point. */
+function liveRegisters(prog: Prog): Uint16Array {
+  const live = new Uint16Array(prog.length)
+  for (let changed = true; changed; ) {
+    changed = false
+    for (let slot = prog.length - 1; slot >= 0; slot--) {
+      if (prog.secondHalf[slot]) continue
+      let out = 0
+      for (const next of successors(prog, slot)) out |= live[next]!
+      const [use, def] = usesOf(prog, slot)
+      const before = (out & ~def) | use
+      if (before !== live[slot]) {
+        live[slot] = before
+        changed = true
+      }
+    }
+  }
+  return live
+}

@@ -1,0 +1,194 @@
+// Verifies a program as Linux 6.18 does: structure first, then every path, state by state.
+
+import type { Insn, MapDef, ProgTypeName } from '@netsieve/asm'
+import { LIMITS } from '@netsieve/asm'
+import { Env, type Settings } from './env.ts'
+import { Rejection, Unsupported } from './errors.ts'
+import { Log } from './log.ts'
+import { fromBytes, fromInsns, type Prog } from './prog.ts'
+import { finish, isKnownState } from './prune.ts'
+import { change, Reg } from './reg.ts'
+import { proveStackDepth } from './stack-depth.ts'
+import { step } from './step.ts'
+import { analyse } from './structure.ts'
+import { newFrame } from './subprog.ts'
+
+export interface VerifyOptions {
+  readonly type: ProgTypeName
+  /** The maps that LD_IMM64 names by their index here. */
+  readonly maps?: readonly MapDef[]
+  /** Bits: 1 and 2 the kernel's levels of detail, 4 statistics. Default 0: only what is wrong. */
+  readonly logLevel?: number
+  /** As for a loader that may not leak pointers. Default false: a privileged one. */
+  readonly strict?: boolean
+  /** The licence. Default GPL. */
+  readonly license?: string
+  /** Instructions to process at most. Default the kernel's 1,000,000. */
+  readonly budget?: number
+  /** cgroup_skb: the way packets go. Default ingress. */
+  readonly attach?: 'ingress' | 'egress'
+  /** Whether the program has BTF function records, without which callbacks are refused. Default false. */
+  readonly funcInfo?: boolean
+  /** Processors of the machine. Default 2. */
+  readonly cpus?: number
+}
+
+export interface Stats {
+  readonly processedInsns: number
+  readonly totalStates: number
+  readonly peakStates: number
+  readonly maxStatesPerInsn: number
+  /** Bytes of stack of each function. */
+  readonly stackDepth: readonly number[]
+}
+
+export interface Verdict {
+  readonly status: 'accepted' | 'rejected' | 'unsupported'
+  /** Rejected: what the kernel says, its first line. Unsupported: what is not modelled. */
+  readonly message?: string
+  /** All lines of the message. */
+  readonly details?: readonly string[]
+  /** The slot at fault, and the instruction's index in the program. */
+  readonly slot?: number
+  readonly insn?: number
+  readonly log: string
+  readonly stats: Stats
+}
+
+const GPL_COMPATIBLE: ReadonlySet<string> = new Set(['GPL', 'GPL v2', 'GPL and additional rights', 'Dual BSD/GPL', 'Dual MIT/GPL', 'Dual MPL/GPL']) // biome-ignore format: one row
+
+/** Verifies a program. Never throws for what a program says; see Verdict. */
+export function verify(program: readonly Insn[], options: VerifyOptions): Verdict {
+  return verifyProg(fromInsns(program), options)
+}
+
+/** The same for raw bytes, where any slot may be no instruction at all. */
+export function verifyBytes(bytes: Uint8Array, options: VerifyOptions): Verdict {
+  return verifyProg(fromBytes(bytes), options)
+}
+
+function settingsOf(options: VerifyOptions): Settings {
+  const { license = 'GPL', maps = [], logLevel = 0, strict = false, budget = LIMITS.verifierInsns } = options
+  const { attach = 'ingress', funcInfo = false, cpus = 2 } = options
+  const gplCompatible = GPL_COMPATIBLE.has(license)
+  return { type: options.type, maps, logLevel, strict, gplCompatible, budget, attach, funcInfo, cpus }
+}
+
+function verifyProg(prog: Prog, options: VerifyOptions): Verdict {
+  const settings = settingsOf(options)
+  const log = new Log(settings.logLevel)
+  let env: Env | undefined
+  try {
+    if (prog.length === 0 || prog.length > LIMITS.programSlots) throw new Rejection('bad program size')
+    const structure = analyse(prog, settings.maps, log)
+    env = new Env(prog, structure, settings, log)
+    explore(env)
+    proveStackDepth(env)
+    finishLog(env, log)
+    return { status: 'accepted', log: textOf(log), stats: statsOf(env) }
+  } catch (error) {
+    if (!(error instanceof Rejection) && !(error instanceof Unsupported)) throw error
+    const details = error.message.split('\n')
+    const status = error instanceof Rejection ? 'rejected' : 'unsupported'
+    if (status === 'rejected') for (const line of details) log.line(line)
+    if (env) finishLog(env, log)
+    const at =
+      error instanceof Rejection && error.slot === undefined
+        ? env?.slot
+        : error instanceof Rejection
+          ? error.slot
+          : env?.slot
+    return {
+      status,
+      message: details[0]!,
+      details,
+      ...(at !== undefined && { slot: at, insn: prog.insnOf[at] ?? 0 }),
+      log: textOf(log),
+      stats: statsOf(env),
+    }
+  }
+}
+
+function textOf(log: Log): string {
+  return log.lines.length === 0 ? '' : `${log.lines.join('\n')}\n`
+}
+
+function statsOf(env: Env | undefined): Stats {
+  if (!env) return { processedInsns: 0, totalStates: 0, peakStates: 0, maxStatesPerInsn: 0, stackDepth: [] }
+  const { insns, totalStates, peakStates, maxStatesPerInsn } = env.counts
+  const stackDepth = env.structure.subprogs.map((_, i) => env.stackDepth[i] ?? 0)
+  return { processedInsns: insns, totalStates, peakStates, maxStatesPerInsn, stackDepth }
+}
+
+function finishLog(env: Env, log: Log): void {
+  const { processedInsns, totalStates, peakStates, maxStatesPerInsn, stackDepth } = statsOf(env)
+  if (log.level & 4) {
+    log.line('verification time 0 usec')
+    log.line(`stack depth ${stackDepth.join('+')}`)
+  }
+  if (log.level & 7)
+    log.line(
+      `processed ${processedInsns} insns (limit ${LIMITS.verifierInsns}) max_states_per_insn ${maxStatesPerInsn} ` +
+        `total_states ${totalStates} peak_states ${peakStates} mark_read 0`,
+    )
+}
+
+/** Every path, depth first: at a jump that may go either way one way is put off. */
+function explore(env: Env): void {
+  const main = newFrame(0, 0, -1)
+  main.regs[1] = new Reg('ctx')
+  env.state.frames = [main]
+  let resumed = false
+  for (;;) {
+    const next = advance(env, resumed)
+    resumed = false
+    if (next !== undefined) {
+      resumed = next.resumed
+      continue
+    }
+    env.log.touchAll()
+    finish(env, env.state)
+    const pending = env.pending.pop()
+    if (!pending) return
+    env.log.reset(pending.logLength)
+    env.state = pending.state
+    env.slot = pending.slot
+    env.prev = pending.prev
+    resumed = true
+  }
+}
+
+/** One instruction. Undefined where the path ends; `resumed` if the next one starts with a full state in the log. */
+function advance(env: Env, resumed: boolean): { readonly resumed: boolean } | undefined {
+  const { slot, state, prog, log } = env
+  env.step = undefined
+  if (++env.counts.insns > env.settings.budget)
+    throw new Rejection(`BPF program is too large. Processed ${env.counts.insns} insn`)
+  state.lastSlot = env.prev
+  state.slot = slot
+  if (env.structure.prunePoint[slot]) {
+    if (isKnownState(env, slot)) {
+      if (log.shows) {
+        if (resumed) log.line('')
+        log.line(resumed ? `from ${env.prev} to ${slot}: safe` : `${slot}: safe`)
+      }
+      return undefined
+    }
+  }
+  if (env.structure.jumpPoint[slot]) env.recordStep()
+  if (resumed) log.from(state, env.prev, slot)
+  log.flushState(state, slot)
+  if (log.shows) log.insn(slot, env.insnText(slot))
+  const depth = state.frames.length
+  const next = step(env, slot)
+  env.prev = slot
+  if (next === undefined) return undefined
+  env.slot = next
+  const left = prog.opcode[slot] === 0x95 && state.frames.length < depth
+  return left ? RESUMED : GOING_ON
+}
+
+const RESUMED = { resumed: true } as const
+const GOING_ON = { resumed: false } as const
+
+export { change }
