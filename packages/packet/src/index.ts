@@ -1,4 +1,5 @@
 export { type BuiltPacket, buildPacket } from './build/build.ts'
+export { printPacket } from './build/print.ts'
 export {
   type Capture,
   type CaptureBlock,

@@ -22,7 +22,9 @@ const NO_NEXT_HEADER = 59
 
 type Piece = { readonly draft: Draft; readonly span: Span } | { readonly bytes: Uint8Array; readonly span: Span }
 
-/** Builds a packet. With a fault in the text there is no value, and diagnostics say where. */
+/**
+ * Builds a packet. It starts with `eth`, with `ipv4` or `ipv6` or `raw` (nothing: bytes of link type RAW follow), or with bytes, which are then a
+ * whole Ethernet frame. The default type of an outer VLAN tag is 88a8, of the innermost 8100. With a fault in the text there is no value, and diagnostics say where. */
 export function buildPacket(text: Source | string): Outcome<BuiltPacket> {
   const from = typeof text === 'string' ? source('<packet>', text) : text
   const diagnostics = new Diagnostics()
@@ -32,11 +34,12 @@ export function buildPacket(text: Source | string): Outcome<BuiltPacket> {
   if (diagnostics.hasErrors) return diagnostics.outcome<BuiltPacket>(undefined)
   nameWhatFollows(pieces)
   const data = assemble(pieces, diagnostics)
-  const first = pieces[0]
-  return diagnostics.outcome({
-    linkType: first && 'draft' in first && first.draft.header.name === 'eth' ? 1 : 101,
-    data,
-  })
+  return diagnostics.outcome({ linkType: linkTypeOf(layers[0]), data })
+}
+
+/** Bytes alone are an Ethernet frame. */
+function linkTypeOf(first: Layer | undefined): 1 | 101 {
+  return first?.kind === 'header' && spanText(first.name) !== 'eth' ? 101 : 1
 }
 
 // ---- headers with their own fields ----
@@ -47,7 +50,6 @@ function draftAll(layers: readonly Layer[], diagnostics: Diagnostics): Piece[] {
   let ip: Draft | undefined
   for (const layer of layers) {
     if (layer.kind === 'bytes') {
-      if (!before) diagnostics.error('build/order', 'a packet starts with a header', layer.span, { expected: STARTS })
       pieces.push({ bytes: layer.bytes, span: layer.span })
       before = 'bytes'
       continue
@@ -68,7 +70,7 @@ function draftAll(layers: readonly Layer[], diagnostics: Diagnostics): Piece[] {
   return pieces
 }
 
-const STARTS = ['eth', 'ipv4', 'ipv6']
+const STARTS = ['eth', 'ipv4', 'ipv6', 'raw']
 
 const isIp = (header: Header) => header.name === 'ipv4' || header.name === 'ipv6'
 
@@ -76,12 +78,13 @@ const isIp = (header: Header) => header.name === 'ipv4' || header.name === 'ipv6
 function misplaced(header: Header, before: Header | 'bytes' | undefined, ip: Header | undefined): string | undefined {
   const { name } = header
   if (before === undefined)
-    return STARTS.includes(name) ? undefined : `${name} cannot start a packet: eth, ipv4 and ipv6 can`
+    return STARTS.includes(name) ? undefined : `${name} cannot start a packet: ${STARTS.join(', ')} and bytes can`
   if (before === 'bytes') return `${name} cannot follow bytes`
   if (header.only && ip && header.only !== ip.name) return `${name} goes with ${header.only}, not with ${ip.name}`
   const onLink = before.place === 'link' || before.place === 'tag'
   const inIp = isIp(before) || before.place === 'extension'
-  const fits = { link: false, tag: onLink, net: onLink || (inIp && isIp(header)), extension: inIp, transport: inIp }
+  const net = onLink || ((inIp || before.place === 'nothing') && isIp(header))
+  const fits = { link: false, nothing: false, tag: onLink, net, extension: inIp, transport: inIp }
   return fits[header.place] ? undefined : `${name} cannot follow ${before.name}`
 }
 
@@ -171,14 +174,11 @@ function assemble(pieces: readonly Piece[], diagnostics: Diagnostics): Uint8Arra
 function finished(draft: Draft, span: Span, payload: Uint8Array, diagnostics: Diagnostics): boolean {
   const length = draft.bytes.length + payload.length
   // Only the lengths of IP, UDP and UDP-Lite can overflow, all of them 16 bits; more is no packet anyhow.
-  if (length <= 0xffff + (draft.header.name === 'ipv6' ? 40 : 0) || draft.header.name === 'eth') {
+  const { place, name } = draft.header
+  if (length <= 0xffff + (name === 'ipv6' ? 40 : 0) || place === 'link' || place === 'nothing') {
     finish(draft, payload)
     return true
   }
-  diagnostics.error(
-    'build/length',
-    `${draft.header.name} and what follows are ${length} bytes, more than a packet holds`,
-    span,
-  )
+  diagnostics.error('build/length', `${name} and what follows are ${length} bytes, more than a packet holds`, span)
   return false
 }

@@ -4,8 +4,8 @@
 import { FIELDS, type Field } from '../fields.ts'
 import { PROTOCOLS, type ProtocolName } from '../protocols.ts'
 
-/** `tag` goes between the addresses and the type of Ethernet; `extension` goes between IP and what it carries. */
-export type Place = 'link' | 'tag' | 'net' | 'extension' | 'transport'
+/** `nothing` stands for a missing link header; `tag` goes between the addresses and the type of Ethernet; `extension` goes between IP and what it carries. */
+export type Place = 'link' | 'nothing' | 'tag' | 'net' | 'extension' | 'transport'
 
 export interface Header {
   readonly name: HeaderName
@@ -23,7 +23,7 @@ export interface Header {
 }
 
 type Extension = 'hopopt' | 'routing' | 'fragment' | 'dstopts'
-export type HeaderName = Exclude<ProtocolName, 'meta' | 'th'> | Extension
+export type HeaderName = Exclude<ProtocolName, 'meta' | 'th'> | Extension | 'raw'
 
 type Row = Omit<Header, 'name' | 'bytes' | 'ethertype' | 'ipProtocol' | 'only'> & Partial<Header>
 
@@ -33,6 +33,7 @@ const V6 = { client: (0x20010db8n << 96n) | 1n, server: (0x20010db8n << 96n) | 2
 
 const ROWS: Readonly<Record<HeaderName, Row>> = {
   eth: { place: 'link', defaults: { src: MAC.client, dst: MAC.server }, next: 'type' },
+  raw: { place: 'nothing', bytes: 0, defaults: {} },
   vlan: { place: 'tag', defaults: {} },
   arp: {
     place: 'net',

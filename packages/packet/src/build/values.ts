@@ -1,8 +1,8 @@
-// Values of fields as text, by their kind: numbers, addresses, names of protocols, letters of TCP flags.
+// Values of fields ⇄ text, by their kind: numbers, addresses, names of protocols, letters of TCP flags.
 
 import type { ValueKind } from '../fields.ts'
 import { ETHERTYPE, IPPROTO } from '../protocols.ts'
-import { parseIpv4, parseIpv6, parseMac } from '../values.ts'
+import { formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from '../values.ts'
 
 const ETHERTYPES: ReadonlyMap<string, number> = new Map(Object.entries(ETHERTYPE))
 const IPPROTOS: ReadonlyMap<string, number> = new Map(Object.entries(IPPROTO))
@@ -65,4 +65,23 @@ function flags(text: string): bigint | undefined {
     value |= 1n << BigInt(bit)
   }
   return value
+}
+
+/** A value as text that `parseValue` reads as the same. */
+export function formatValue(kind: ValueKind, value: bigint): string {
+  switch (kind) {
+    case 'mac':
+      return formatMac(value)
+    case 'ipv4':
+      return formatIpv4(value)
+    case 'ipv6':
+      return formatIpv6(value)
+    case 'hex':
+    case 'ethertype':
+      return `0x${value.toString(16)}`
+    case 'flags':
+      return Array.from(FLAGS, (letter, bit) => ((value >> BigInt(bit)) & 1n ? letter : '')).join('') || '0'
+    default:
+      return value.toString()
+  }
 }

@@ -42,7 +42,10 @@ describe('bytes', () => {
   })
 
   test('without Ethernet the link type is RAW', () => {
-    expect([build('eth / ipv4').linkType, build('ipv6').linkType]).toEqual([1, 101])
+    const linkType = (text: string) => build(text).linkType
+    expect(['eth / ipv4', 'ipv6', 'ipv4', 'raw', 'raw / ipv4', '0x0102'].map(linkType)).toEqual([
+      1, 101, 101, 101, 101, 1,
+    ])
   })
 
   test('what the text sets stays as it is', () => {
@@ -85,7 +88,10 @@ describe('faults', () => {
     ['ipv4 / icmp6', 'build/order', 'icmp6'],
     ['ipv6 / icmp', 'build/order', 'icmp'],
     ['ipv4 / hopopt', 'build/order', 'hopopt'],
-    ['"x"', 'build/order', '"x"'],
+    ['"x" / eth', 'build/order', 'eth'],
+    ['raw / arp', 'build/order', 'arp'],
+    ['raw / tcp', 'build/order', 'tcp'],
+    ['eth / raw', 'build/order', 'raw'],
     ['ipv4 / udp / zeros(65535)', 'build/length', 'udp'],
     ['ipv4 / zeros(65516)', 'build/length', 'ipv4'],
     ['ipv6 / zeros(65535) / zeros(1)', 'build/length', 'ipv6'],
