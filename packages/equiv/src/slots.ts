@@ -125,36 +125,34 @@ function testRanges(test: Test, value: bigint): readonly Range[] {
 function constrain(term: Term, ranges: readonly Range[], holds: boolean): Constraint | undefined {
   const seen = lens(term)
   if (!seen) return undefined
-  const { slot, mask, shift, plus } = seen
+  const { slot, shift, plus } = seen
   const top = topOf(slot)
-  const low = mask === 0n ? 0n : mask & -mask
+  const mask = seen.mask & ~((1n << shift) - 1n)
+  const low = mask & -mask
   // A mask without gaps at the top is a prefix: a number of the prefix is a range of the slot.
-  const prefix = mask !== 0n && mask === top - (low - 1n)
-  if (mask === top || prefix) {
-    const unit = shift === 0n ? low - 1n : (1n << shift) - 1n
+  if (mask !== 0n && mask === top - (low - 1n)) {
     const wanted = (holds ? ranges : complement(ranges, HUGE)).map(({ lo, hi }) => ({ lo: lo - plus, hi: hi - plus }))
-    return { slot, kind: 'ranges', ranges: within(wanted, shift, unit, top) }
+    return { slot, kind: 'ranges', ranges: within(wanted, shift, low - 1n, top) }
   }
   const [only] = ranges
   const single = ranges.length === 1 && only!.lo === only!.hi ? only!.lo : undefined
   const other = ranges.length === 2 && ranges[0]!.hi + 2n === ranges[1]!.lo ? ranges[0]!.hi + 1n : undefined
   const value = single ?? other
   if (value === undefined) return undefined
-  return {
-    slot,
-    kind: 'masked',
-    mask,
-    value: ((value - plus) << shift) & mask,
-    equal: (single !== undefined) === holds,
-  }
+  const equal = (single !== undefined) === holds
+  const under = (value - plus) << shift
+  // No number under the mask is like that: always unequal.
+  if (under < 0n || (under & ~mask) !== 0n) return { slot, kind: 'ranges', ranges: equal ? [] : [{ lo: 0n, hi: top }] }
+  return { slot, kind: 'masked', mask, value: under, equal }
 }
 
-/** Ranges of the masked or shifted number as ranges of the slot: each number stands for `unit + 1` of them. */
+/** Ranges of the shifted and masked number as ranges of the slot: each number under the mask stands for `unit + 1` of them. */
 function within(ranges: readonly Range[], shift: bigint, unit: bigint, top: bigint): Range[] {
   const out: Range[] = []
   for (const range of ranges) {
+    if (range.hi < 0n) continue
     const lo = up((range.lo < 0n ? 0n : range.lo) << shift, unit)
-    const hi = range.hi >= HUGE ? top : ((range.hi << shift) & ~unit) | unit
+    const hi = (range.hi << shift) | ((1n << shift) - 1n) | unit
     if (lo <= hi && lo <= top) out.push({ lo, hi: hi < top ? hi : top })
   }
   return out
