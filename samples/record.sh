@@ -5,7 +5,7 @@
 #
 # Usage:  sudo samples/record.sh [FOLDER]       the captures go to FOLDER, by default the folder of this script
 # Needs:  Linux with veth, tun and bridge, root, and the Debian packages
-#         iproute2 ethtool util-linux procps python3 tcpdump wireshark-common tshark nginx-light curl openssl dnsmasq-base
+#         iproute2 ethtool util-linux procps python3 tcpdump wireshark-common tshark nginx curl openssl dnsmasq-base
 #         bind9-dnsutils iputils-ping iputils-arping openssh-server openssh-client iperf3 socat
 #
 # The link, with checksum and segmentation offload off, so that the capture holds what a wire would:
