@@ -1,7 +1,18 @@
 // Random filters of the IR, every kind of term and predicate, for properties. Values are drawn near what frames hold.
 
-import { type BaseChain, type Filter, type Pred, type Rule, type Term, VIEWS, type ViewName } from '@netsieve/ir'
-import { FIELDS, type FieldId, maxValue } from '@netsieve/packet'
+import {
+  type BaseChain,
+  type BinOp,
+  type Family,
+  type Filter,
+  type Pred,
+  type Rule,
+  type Term,
+  type Verdict,
+  VIEWS,
+  type ViewName,
+} from '@netsieve/ir'
+import { FIELDS, type FieldId } from '@netsieve/packet'
 import fc from 'fast-check'
 
 const FIELD_IDS = Object.keys(FIELDS) as FieldId[]
@@ -81,7 +92,7 @@ function atom(arithmetic: boolean): fc.Arbitrary<Pred> {
       .uniqueArray(value(bits), { minLength: 2, maxLength: 12 })
       .map((points) => [...points].sort((a, b) => (a < b ? -1 : 1)))
       .map((points): Pred => {
-        const ranges = []
+        const ranges: { lo: bigint; hi: bigint }[] = []
         for (let i = 0; i + 1 < points.length; i += 2) ranges.push({ lo: points[i]!, hi: points[i + 1]! })
         return { kind: 'in', term, ranges: ranges.filter(({ lo }, i) => i === 0 || lo > ranges[i - 1]!.hi + 1n) }
       })
@@ -100,18 +111,7 @@ const narrow: fc.Arbitrary<Term> = fc.oneof(
   fc.constant<Term>({ kind: 'length' }),
 )
 
-const operator = fc.constantFrom(
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'mod',
-  'and',
-  'or',
-  'xor',
-  'lsh',
-  'rsh' as const,
-) as fc.Arbitrary<'add'>
+const operator = fc.constantFrom<BinOp>('add', 'sub', 'mul', 'div', 'mod', 'and', 'or', 'xor', 'lsh', 'rsh')
 
 const sum: fc.Arbitrary<Term> = fc.letrec<{ sum: Term }>((tie) => ({
   sum: fc.oneof(
@@ -149,14 +149,20 @@ function usable(view: ViewName, filter: Filter): boolean {
 /** A filter of one or two base chains of a view, with chains that are jumped to. */
 export function filterOf(view: ViewName): fc.Arbitrary<Filter> {
   const arithmetic = VIEWS[view].missing !== 'zero'
-  const verdicts = fc.constantFrom('accept', 'drop', 'return', 'continue', 'jump', 'goto', 'none' as const)
+  const verdicts = fc.constantFrom<Verdict['kind'] | 'none'>(
+    'accept',
+    'drop',
+    'return',
+    'continue',
+    'jump',
+    'goto',
+    'none',
+  )
   const step = fc.tuple(fc.array(pred(arithmetic), { maxLength: 2 }), verdicts)
   const chain = fc.array(step, { maxLength: 4 })
   const family =
-    VIEWS[view].reach === 'ip'
-      ? fc.constantFrom('ipv4', 'ipv6', 'ip' as const)
-      : fc.constantFrom('any', 'ipv4' as const)
-  const policy = fc.constantFrom('accept', 'drop' as const)
+    VIEWS[view].reach === 'ip' ? fc.constantFrom<Family>('ipv4', 'ipv6', 'ip') : fc.constantFrom<Family>('any', 'ipv4')
+  const policy = fc.constantFrom<'accept' | 'drop'>('accept', 'drop')
   return fc
     .record({
       main: chain,
@@ -181,8 +187,8 @@ export function filterOf(view: ViewName): fc.Arbitrary<Filter> {
         chain: name,
         hook: 'input',
         view,
-        family: kind as 'ipv4',
-        policy: policies[at] as 'accept',
+        family: kind,
+        policy: policies[at],
       })
       return {
         syntax: 'random',
@@ -198,10 +204,7 @@ export function filterOf(view: ViewName): fc.Arbitrary<Filter> {
     .filter((filter) => usable(view, filter))
 }
 
-function verdictOf(kind: string, callable: boolean): { kind: 'accept' } | { kind: 'jump'; chain: string } {
-  if (kind === 'jump' || kind === 'goto')
-    return (callable ? { kind, chain: 'called' } : { kind: 'drop' }) as { kind: 'accept' }
-  return { kind } as { kind: 'accept' }
+function verdictOf(kind: Verdict['kind'], callable: boolean): Verdict {
+  if (kind !== 'jump' && kind !== 'goto') return { kind }
+  return callable ? { kind, chain: 'called' } : { kind: 'drop' }
 }
-
-export { maxValue }

@@ -1,1 +1,11 @@
-export {}
+export {
+  type Compiled,
+  type CompileOptions,
+  compile,
+  type PacketVerdict,
+  readRules,
+  rulesById,
+  Sieve,
+  verifyCompiled,
+} from './pipeline.ts'
+export { Counter, type Hits, type Totals, table } from './report.ts'

@@ -28,7 +28,7 @@ function fits(id: number | undefined, max: number, what: string): void {
 
 function vlan(layers: Layers, id: number | undefined): Pred {
   if (layers.labels > 0) throw new Fault('rules/vlan', 'there is no VLAN tag behind MPLS labels')
-  if (layers.link !== 'ethernet') throw new Fault('rules/link-type', 'only Ethernet frames have VLAN tags')
+  if (layers.link !== 'EN10MB') throw new Fault('rules/link-type', 'only Ethernet frames have VLAN tags')
   fits(id, 4095, 'VLAN')
   const tagged = isTagged(layers)
   const pred = id === undefined ? tagged : and(tagged, cmp(masked(layers.netBytes(0, 2), 0xfffn), '==', id))
@@ -40,13 +40,13 @@ function vlan(layers: Layers, id: number | undefined): Pred {
 const PPP_MPLS = 0x0281
 
 function mpls(layers: Layers, id: number | undefined): Pred {
-  if (layers.link !== 'ethernet' && layers.link !== 'ppp')
+  if (layers.link !== 'EN10MB' && layers.link !== 'PPP')
     throw new Fault('rules/link-type', 'MPLS labels are looked for behind Ethernet and PPP only')
   fits(id, 0xfffff, 'label')
   const labelled =
     layers.labels > 0
       ? bottomOfStack(layers, false)
-      : linkProtocol(layers, layers.link === 'ppp' ? PPP_MPLS : ETHER.mpls)
+      : linkProtocol(layers, layers.link === 'PPP' ? PPP_MPLS : ETHER.mpls)
   const pred =
     id === undefined
       ? labelled

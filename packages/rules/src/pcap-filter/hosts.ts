@@ -92,7 +92,7 @@ function unqualified(proto: ProtocolWord, what: string, family: string): Fault {
 
 /** A hardware address. @throws Fault on a link without any. */
 export function etherHost(layers: Layers, value: bigint, dir: Direction | undefined): Pred {
-  if (layers.link !== 'ethernet')
+  if (layers.link !== 'EN10MB')
     throw new Fault('rules/link-type', 'only Ethernet frames have hardware addresses that can be matched')
   const plain = layers.header.bytes === 0 && !layers.header.more
   const address = (id: FieldId, offset: number) => () =>
@@ -134,7 +134,7 @@ export function cast(
   netmask: bigint,
 ): Pred {
   if (proto === undefined || proto === 'link') {
-    if (layers.link !== 'ethernet')
+    if (layers.link !== 'EN10MB')
       throw new Fault('rules/link-type', `only Ethernet frames have a ${kind} address that can be matched`)
     if (kind === 'broadcast') return etherHost(layers, 0xffffffffffffn, 'dst')
     return cmp(masked(layers.linkBytes(0, 1), 1n), '!=', 0)

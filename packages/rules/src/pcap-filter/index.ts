@@ -2,20 +2,21 @@
 
 import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
 import type { Filter } from '@netsieve/ir'
+import { LINK_TYPES } from '@netsieve/packet'
 import type { FrontEnd, LowerOptions } from '../front.ts'
 import type { Ast } from './ast.ts'
 import { Fault } from './fault.ts'
-import { LINK_TYPES, type LinkType } from './layers.ts'
+import { FIRST, type PcapLink } from './layers.ts'
 import { lowerExpression } from './lower.ts'
 import { NameFiles } from './names.ts'
 import { parseExpression } from './parse.ts'
 
 export type { Ast } from './ast.ts'
-export { LINK_TYPES, type LinkType } from './layers.ts'
+export type { PcapLink } from './layers.ts'
 
 export interface PcapOptions extends LowerOptions {
-  /** The capture's link type; default `ethernet`. */
-  readonly link?: LinkType
+  /** The capture's link type; default `EN10MB`. */
+  readonly link?: PcapLink
   /** The network's mask, for `ip broadcast`; unknown if absent. */
   readonly netmask?: bigint
   /** Texts of a hosts(5) and an ethers(5) file, for names. */
@@ -32,7 +33,7 @@ export const pcapFilter: FrontEnd<Ast> & { lower(ast: Ast, options: PcapOptions)
   },
 
   lower(ast: Ast, options: PcapOptions = {}): Outcome<Filter> {
-    const { profile = 'pcap-file', link = 'ethernet', netmask = 0n, hosts, ethers, onMatch = 'pass' } = options
+    const { profile = 'pcap-file', link = 'EN10MB', netmask = 0n, hosts, ethers, onMatch = 'pass' } = options
     if (profile !== 'pcap-file') {
       const message = `a pcap-filter expression has no meaning under the profile ${profile}`
       return { diagnostics: [{ severity: 'error', code: 'rules/profile', message, expected: ['pcap-file'] }] }
@@ -41,10 +42,10 @@ export const pcapFilter: FrontEnd<Ast> & { lower(ast: Ast, options: PcapOptions)
   },
 }
 
-/** The link type that a capture's number stands for (pcap's LINKTYPE or a DLT), if it is modelled. */
-export function linkTypeOf(number: number): LinkType | undefined {
-  if (number === 12 || number === 14) return 'raw'
-  return (Object.keys(LINK_TYPES) as LinkType[]).find((name) => LINK_TYPES[name].dlt === number)
+/** The link type of a capture by its number (LINKTYPE or DLT), if expressions can be read for it. */
+export function pcapLinkOf(number: number): PcapLink | undefined {
+  const name = LINK_TYPES[number]?.name
+  return name !== undefined && Object.hasOwn(FIRST, name) ? (name as PcapLink) : undefined
 }
 
 function guarded<T>(work: () => T): Outcome<T> {

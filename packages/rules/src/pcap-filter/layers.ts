@@ -4,20 +4,8 @@
 import { field, load, masked, type Term } from '@netsieve/ir'
 import { FIELDS, type FieldId } from '@netsieve/packet'
 
-/** The link types that are modelled, with the number capture files and `tcpdump -y` use for each. */
-export const LINK_TYPES = {
-  ethernet: { title: 'EN10MB', dlt: 1 },
-  raw: { title: 'RAW', dlt: 101 },
-  ipv4: { title: 'IPV4', dlt: 228 },
-  ipv6: { title: 'IPV6', dlt: 229 },
-  null: { title: 'NULL', dlt: 0 },
-  loop: { title: 'LOOP', dlt: 108 },
-  sll: { title: 'LINUX_SLL', dlt: 113 },
-  sll2: { title: 'LINUX_SLL2', dlt: 276 },
-  ppp: { title: 'PPP', dlt: 9 },
-} as const satisfies Record<string, { title: string; dlt: number }>
-
-export type LinkType = keyof typeof LINK_TYPES
+/** The link types that are modelled, by libpcap's names. */
+export type PcapLink = 'EN10MB' | 'RAW' | 'IPV4' | 'IPV6' | 'NULL' | 'LOOP' | 'LINUX_SLL' | 'LINUX_SLL2' | 'PPP'
 
 /** A place in the packet: a fixed number of bytes and, inside a tunnel with options, a computed rest. */
 export interface Place {
@@ -26,21 +14,21 @@ export interface Place {
 }
 
 /** Start of the link header's type field and of its payload. `llc`: bytes of an 802.2 header before the payload, where there can be one. */
-const FIRST: Record<LinkType, { type: number; payload: number; llc: number }> = {
-  ethernet: { type: 12, payload: 14, llc: 3 },
-  raw: { type: 0, payload: 0, llc: 0 },
-  ipv4: { type: 0, payload: 0, llc: 0 },
-  ipv6: { type: 0, payload: 0, llc: 0 },
-  null: { type: 0, payload: 4, llc: 0 },
-  loop: { type: 0, payload: 4, llc: 0 },
-  sll: { type: 14, payload: 16, llc: 0 },
-  sll2: { type: 0, payload: 20, llc: 0 },
-  ppp: { type: 2, payload: 4, llc: 0 },
+export const FIRST: Record<PcapLink, { type: number; payload: number; llc: number }> = {
+  EN10MB: { type: 12, payload: 14, llc: 3 },
+  RAW: { type: 0, payload: 0, llc: 0 },
+  IPV4: { type: 0, payload: 0, llc: 0 },
+  IPV6: { type: 0, payload: 0, llc: 0 },
+  NULL: { type: 0, payload: 4, llc: 0 },
+  LOOP: { type: 0, payload: 4, llc: 0 },
+  LINUX_SLL: { type: 14, payload: 16, llc: 0 },
+  LINUX_SLL2: { type: 0, payload: 20, llc: 0 },
+  PPP: { type: 2, payload: 4, llc: 0 },
 }
 
 export class Layers {
   /** The link type whose rules hold now: that of the capture, PPP inside PPPoE, Ethernet inside Geneve. */
-  link: LinkType
+  link: PcapLink
   header: Place = { bytes: 0 }
   type: Place
   payload: Place
@@ -51,7 +39,7 @@ export class Layers {
   tunnel = false
   slots = 0
 
-  constructor(link: LinkType) {
+  constructor(link: PcapLink) {
     this.link = link
     this.type = { bytes: FIRST[link].type }
     this.payload = { bytes: FIRST[link].payload }
@@ -60,7 +48,7 @@ export class Layers {
 
   /** True while the headers are where the view says: fields of the table may be used. */
   get plain(): boolean {
-    return this.link === 'ethernet' && this.payload.bytes === 14 && this.labels === 0 && !this.payload.more
+    return this.link === 'EN10MB' && this.payload.bytes === 14 && this.labels === 0 && !this.payload.more
   }
 
   /** One tag of 4 bytes between type and payload. */
@@ -76,7 +64,7 @@ export class Layers {
   /** PPP's protocol field after the 6 bytes of a PPPoE header. */
   session(): void {
     const header = { ...this.payload, bytes: this.payload.bytes + this.labels + 6 }
-    this.link = 'ppp'
+    this.link = 'PPP'
     this.header = header
     this.type = header
     this.payload = { ...header, bytes: header.bytes + 2 }
@@ -86,7 +74,7 @@ export class Layers {
 
   /** Inside a tunnel, Ethernet's rules at computed places. */
   enter(header: Term, type: Term, payload: Term): void {
-    this.link = 'ethernet'
+    this.link = 'EN10MB'
     this.header = { bytes: 0, more: header }
     this.type = { bytes: 0, more: type }
     this.payload = { bytes: 0, more: payload }
@@ -107,7 +95,7 @@ export class Layers {
 
   /** Bytes of the link payload: an 802.2 header, where there is one. */
   llcBytes(offset: number, bytes: number): Term {
-    return this.link === 'ethernet' && !this.payload.more && this.payload.bytes === 14
+    return this.link === 'EN10MB' && !this.payload.more && this.payload.bytes === 14
       ? load('net', offset, bytes)
       : at(this.payload, offset, bytes)
   }

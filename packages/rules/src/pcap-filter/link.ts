@@ -47,25 +47,26 @@ const FAMILY: Readonly<Record<number, number>> = { [ETHER.ip]: 2, [ETHER.ip6]: 1
 export function linkProtocol(layers: Layers, protocol: number): Pred {
   if (layers.labels > 0) return underLabels(layers, protocol)
   switch (layers.link) {
-    case 'ethernet':
+    case 'EN10MB':
       return ethernet(layers, protocol)
-    case 'raw':
+    case 'RAW':
       return protocol === ETHER.ip || protocol === ETHER.ip6 ? version(layers, protocol) : FALSE
-    case 'ipv4':
+    case 'IPV4':
       return protocol === ETHER.ip ? TRUE : FALSE
-    case 'ipv6':
+    case 'IPV6':
       return protocol === ETHER.ip6 ? TRUE : FALSE
-    case 'null':
-    case 'loop': {
+    case 'NULL':
+    case 'LOOP': {
       const family = FAMILY[protocol]
       if (family === undefined) return FALSE
       // A NULL header is in the byte order of the machine that captured; little endian is assumed, as libpcap's files hold it here.
-      return cmp(layers.linkBytes(0, 4), '==', layers.link === 'null' ? family * 0x1000000 : family)
+      return cmp(layers.linkBytes(0, 4), '==', layers.link === 'NULL' ? family * 0x1000000 : family)
     }
-    case 'sll':
-    case 'sll2':
+    case 'LINUX_SLL':
       return cooked(layers, protocol)
-    case 'ppp':
+    case 'LINUX_SLL2':
+      return cmp(layers.typeField(), '==', protocol)
+    case 'PPP':
       return cmp(layers.typeField(), '==', PPP[protocol] ?? protocol)
   }
 }

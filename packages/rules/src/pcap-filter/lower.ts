@@ -21,17 +21,18 @@ import { encapsulated } from './encapsulation.ts'
 import { Fault } from './fault.ts'
 import { type About, cast, decnetHost, etherHost, ipv4Host, ipv6Host } from './hosts.ts'
 import { padded } from './identifier.ts'
-import { Layers, type LinkType } from './layers.ts'
+import { Layers, type PcapLink } from './layers.ts'
 import { hasLlc } from './link.ts'
 import type { NameFiles } from './names.ts'
 import { portMatch, portNumber, service, serviceRange, transportOf } from './ports.ts'
 import { protocolAlone, protocolByNumber, protocolNamed } from './protocols.ts'
+import { settle } from './settle.ts'
 import { combine, constant, type Refusal, relate } from './terms.ts'
 import { LLC_TYPES, type LlcType } from './words.ts'
 
 export interface Settings {
   readonly profile: ProfileName
-  readonly link: LinkType
+  readonly link: PcapLink
   /** For `ip broadcast`; 0 where it is not known, as for a capture file. */
   readonly netmask: bigint
   readonly names: NameFiles
@@ -53,7 +54,7 @@ export function lowerExpression(ast: Ast, settings: Settings): Filter {
     id: 0,
     text: ast.span.source.text.trim(),
     span: ast.span,
-    steps: [...(ast.expr ? [match(lowering.expr(ast.expr))] : []), verdict(matched)],
+    steps: [...(ast.expr ? [match(settled(lowering.expr(ast.expr), ast.expr.span))] : []), verdict(matched)],
   }
   return {
     syntax: 'pcap-filter',
@@ -71,6 +72,21 @@ export function lowerExpression(ast: Ast, settings: Settings): Filter {
   }
 }
 
+function settled(pred: Pred, span: Span): Pred {
+  return placed(span, () => settle(pred))
+}
+
+/** A fault without a place gets this one. */
+function placed<T>(span: Span, work: () => T): T {
+  try {
+    return work()
+  } catch (fault) {
+    if (!(fault instanceof Fault) || fault.diagnostic.span) throw fault
+    const { code, message, ...extra } = fault.diagnostic
+    throw new Fault(code, message, span, extra)
+  }
+}
+
 class Lowering {
   private readonly layers: Layers
   private readonly settings: Settings
@@ -83,13 +99,7 @@ class Lowering {
   /** A fault without a place gets that of the primitive it is about. */
   expr(expr: Expr): Pred {
     if (isJoined(expr)) return this.joined(expr)
-    try {
-      return expr.kind === 'not' ? not(this.expr(expr.arg)) : this.primitive(expr)
-    } catch (fault) {
-      if (!(fault instanceof Fault) || fault.diagnostic.span) throw fault
-      const { code, message, ...extra } = fault.diagnostic
-      throw new Fault(code, message, expr.span, extra)
-    }
+    return placed(expr.span, () => (expr.kind === 'not' ? not(this.expr(expr.arg)) : this.primitive(expr)))
   }
 
   /** `a or b or c` leans left, as deep as it is long: flattened here, which also keeps the stack shallow. */
@@ -132,7 +142,7 @@ class Lowering {
       case 'direction':
         return this.direction(expr.inbound)
       case 'ifindex':
-        if (layers.link === 'sll2') return cmp(layers.linkBytes(4, 4), '==', expr.value)
+        if (layers.link === 'LINUX_SLL2') return cmp(layers.linkBytes(4, 4), '==', expr.value)
         throw new Fault('rules/unsupported', '`ifindex` is recorded in LINUX_SLL2 captures only')
     }
   }
@@ -153,16 +163,16 @@ class Lowering {
   private direction(inbound: boolean): Pred {
     const { layers } = this
     const outgoing = 4 // PACKET_OUTGOING of uapi linux/if_packet.h
-    if (layers.link !== 'sll' && layers.link !== 'sll2')
+    if (layers.link !== 'LINUX_SLL' && layers.link !== 'LINUX_SLL2')
       throw new Fault('rules/unsupported', 'the direction of packets is recorded in LINUX_SLL captures only')
-    const type = layers.link === 'sll' ? layers.linkBytes(0, 2) : layers.linkBytes(10, 1)
+    const type = layers.link === 'LINUX_SLL' ? layers.linkBytes(0, 2) : layers.linkBytes(10, 1)
     const out = cmp(type, '==', outgoing)
     return inbound ? not(out) : out
   }
 
   private llc(type: LlcType | undefined): Pred {
     const { layers } = this
-    if (layers.link !== 'ethernet') throw new Fault('rules/link-type', '`llc` is supported in Ethernet captures only')
+    if (layers.link !== 'EN10MB') throw new Fault('rules/link-type', '`llc` is supported in Ethernet captures only')
     const present = hasLlc(layers)
     if (type === undefined) return present
     const control = layers.llcBytes(2, 1)
@@ -205,14 +215,11 @@ class Lowering {
         // What the index needs is checked before what the accessor itself does, except that IPv4 comes first for transports.
         const own: Pred[] = []
         const index = this.term(arith.index, own)
-        try {
-          const { first, after, term } = accessorTerm(this.layers, arith.protocol, index, arith.bytes)
-          checks.push(...first, ...own, ...after)
-          return term
-        } catch (fault) {
-          if (!(fault instanceof Fault) || fault.diagnostic.span) throw fault
-          throw new Fault(fault.diagnostic.code, fault.message, arith.span)
-        }
+        const { first, after, term } = placed(arith.span, () =>
+          accessorTerm(this.layers, arith.protocol, index, arith.bytes),
+        )
+        checks.push(...first, ...own, ...after)
+        return term
       }
     }
   }
@@ -265,6 +272,7 @@ class Lowering {
       })
     switch (id.form) {
       case 'number': {
+        if (proto === 'decnet') return decnetHost(layers, id.value & 0xffff, dir)
         const { value, mask } = net ? promoted(id.value) : { value: BigInt(id.value), mask: 0xffffffffn }
         return ipv4Host(layers, value, mask, about)
       }

@@ -1,0 +1,52 @@
+// `netsieve compile`: rules as IR, assembly, bytes, JSON.
+
+import { disassemble, encode } from '@netsieve/asm'
+import { print, toJson } from '@netsieve/ir'
+import type { Compiled } from '../pipeline.ts'
+import { Trouble, writeOutput } from './io.ts'
+import { compileOptions, compileOrEnd, type RuleFlags, rulesOf } from './rules.ts'
+
+export interface CompileFlags extends RuleFlags {
+  readonly emit: string
+  readonly output?: string
+}
+
+const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+
+/** What can be emitted, by name. */
+export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uint8Array>> = {
+  ir: ({ filter }) => print(filter),
+  asm: ({ insns }) => disassemble(insns, { origins: true }),
+  hex: ({ insns }) => `${hex(encode(insns))}\n`,
+  bin: ({ insns }) => encode(insns),
+  json: (compiled) => `${JSON.stringify(object(compiled), undefined, 2)}\n`,
+}
+
+function object({ source, syntax, filter, type, insns, maps }: Compiled): object {
+  return {
+    v: 1,
+    rules: source.name,
+    syntax,
+    prog: type,
+    ir: toJson(filter),
+    maps,
+    hex: hex(encode(insns)),
+    instructions: insns.map(({ spec, dst, src, off, imm, imm64, origin }) => ({
+      name: spec.name,
+      dst,
+      src,
+      off,
+      imm,
+      ...(imm64 && { imm64: `0x${imm64.toUnsigned().toString(16)}` }),
+      ...(origin && { for: origin.text, ...(origin.rule !== undefined && { rule: origin.rule }) }),
+    })),
+  }
+}
+
+export function compileCommand(words: readonly string[], flags: CompileFlags): number {
+  const emit = EMITS[flags.emit]
+  if (!emit) throw new Trouble(`error: --emit ${flags.emit}: there are ${Object.keys(EMITS).join(', ')} [cli/emit]`)
+  const compiled = compileOrEnd(rulesOf(flags, words), compileOptions(flags))
+  writeOutput(flags.output, emit(compiled))
+  return 0
+}

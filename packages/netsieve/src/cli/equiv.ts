@@ -1,0 +1,94 @@
+// `netsieve equiv`: are two rulesets the same filter? Frames made from the constants of both are tried, and the smallest that tells them
+// apart is shown. None found is no proof.
+
+import { position } from '@netsieve/diag'
+import { compare, type Decided, type Side } from '@netsieve/equiv'
+import { writeCapture } from '@netsieve/packet'
+import { type Compiled, rulesById, Sieve } from '../pipeline.ts'
+import { out, readText, Trouble, writeOutput } from './io.ts'
+import { compileOptions, compileOrEnd } from './rules.ts'
+
+export interface EquivFlags {
+  readonly syntax?: string
+  readonly syntaxB?: string
+  readonly prog: string
+  readonly hook?: string
+  readonly profile?: string
+  readonly onMatch?: string
+  readonly write?: string
+  readonly seed: string
+  readonly runs: string
+  readonly json?: boolean
+}
+
+/** @returns exit code: 0 no difference found, 1 different */
+export function equivCommand(a: string, b: string, flags: EquivFlags): number {
+  const { syntaxB, ...first } = flags
+  const sides = [
+    compileOrEnd(readText(a), compileOptions(first)),
+    compileOrEnd(readText(b), compileOptions(syntaxB === undefined ? first : { ...first, syntax: syntaxB })),
+  ] as const
+  const runs = number(flags.runs, '--runs')
+  const found = compare(side(sides[0]), side(sides[1]), { runs, seed: number(flags.seed, '--seed') })
+  if (found.status === 'none-found') {
+    if (flags.json) out(`${JSON.stringify({ v: 1, status: 'none-found', runs: found.runs, seed: found.seed })}\n`)
+    else out(`no difference found in ${found.runs} frames (seed ${found.seed}); this is no proof\n`)
+    return 0
+  }
+  const { frame, seed, path } = found
+  if (flags.write !== undefined) {
+    writeOutput(flags.write, writeCapture([{ data: frame, linkType: 1 }], { format: 'pcap' }))
+  }
+  const hex = [...frame].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  if (flags.json) {
+    const told = { a: answer(sides[0], found.a), b: answer(sides[1], found.b) }
+    out(`${JSON.stringify({ v: 1, status: 'different', ...told, frame: hex, seed, path, runs: found.runs })}\n`)
+    return 1
+  }
+  out(`different, after ${found.runs} frames (seed ${seed}): a frame of ${frame.length} bytes\n`)
+  for (const [compiled, decided] of [
+    [sides[0], found.a],
+    [sides[1], found.b],
+  ] as const) {
+    const { verdict, by, place } = answer(compiled, decided)
+    out(`  ${compiled.source.name}${place ? `:${place}` : ''}: ${verdict}, by ${by}\n`)
+  }
+  out(`  frame ${hex}\n`)
+  if (flags.write !== undefined) out(`  written to ${flags.write}\n`)
+  return 1
+}
+
+function side(compiled: Compiled): Side {
+  const sieve = new Sieve(compiled)
+  return {
+    filter: compiled.filter,
+    decide(frame) {
+      const { verdict, rule, fault } = sieve.judge(frame)
+      if (fault !== undefined) throw new Error(`the program for ${compiled.source.name} faults: ${fault}`)
+      return { decision: verdict, ...(rule !== null && { rule }) }
+    },
+  }
+}
+
+/** A decision in the user's words. */
+function answer(
+  { filter }: Compiled,
+  { decision, rule }: Decided,
+): { verdict: string; rule: number | null; by: string; place?: number } {
+  const found = rule === undefined ? undefined : rulesById(filter).get(rule)
+  if (!found) return { verdict: decision, rule: null, by: 'no rule (the policy, or a frame that no chain is given)' }
+  const { span } = found
+  return {
+    verdict: decision,
+    rule: found.id,
+    by: found.text,
+    ...(span && { place: position(span.source, span.start).line }),
+  }
+}
+
+function number(text: string, flag: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value > 2_000_000_000)
+    throw new Trouble(`error: ${flag} ${text}: a whole number from 0 to 2000000000 is expected [cli/number]`)
+  return value
+}

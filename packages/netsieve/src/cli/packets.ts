@@ -1,0 +1,92 @@
+// Packets of a capture as the compiled rules take them: one sieve for each link type that the capture has.
+
+import type { Source } from '@netsieve/diag'
+import { termsOf } from '@netsieve/ir'
+import { type CaptureRecord, FIELDS, LINK_TYPES, networkOf, timestampNs } from '@netsieve/packet'
+import { pcapLinkOf } from '@netsieve/rules'
+import type { PacketMeta } from '@netsieve/vm'
+import { type Compiled, type CompileOptions, Sieve, verifyCompiled } from '../pipeline.ts'
+import { Trouble } from './io.ts'
+import { compileOrEnd } from './rules.ts'
+
+const ETHERNET = 1
+
+/** The rules, compiled for a link type, and how its packets become the frames that they see. */
+export class Line {
+  readonly sieve: Sieve
+  private readonly linkType: number
+  /** The rules see Ethernet frames; packets of other links get a header made from what theirs says. */
+  private readonly adapts: boolean
+
+  constructor(compiled: Compiled, linkType: number, engine: 'interpreter' | 'jit') {
+    this.linkType = linkType
+    this.adapts = compiled.syntax !== 'pcap' && linkType !== ETHERNET
+    if (this.adapts && readsLinkHeader(compiled)) {
+      const name = LINK_TYPES[linkType]?.name ?? String(linkType)
+      throw new Trouble(
+        `error: unsupported: the rules read Ethernet headers, packets of link type ${name} have none [cli/link-type]`,
+      )
+    }
+    this.sieve = new Sieve(compiled, engine)
+  }
+
+  frame(record: CaptureRecord): Uint8Array {
+    if (!this.adapts) return record.data
+    const network = networkOf(this.linkType, record.data)
+    const offset = network?.offset ?? 0
+    const frame = new Uint8Array(14 + record.data.length - offset)
+    const type = network?.ethertype ?? 0
+    frame[12] = type >> 8
+    frame[13] = type & 0xff
+    frame.set(record.data.subarray(offset), 14)
+    return frame
+  }
+
+  meta(record: CaptureRecord, frame: Uint8Array): PacketMeta {
+    const cut = record.originalLength - record.data.length
+    return { wireLength: frame.length + Math.max(cut, 0), timestampNs: timestampNs(record) }
+  }
+}
+
+function readsLinkHeader({ filter }: Compiled): boolean {
+  for (const term of termsOf(filter)) {
+    if (term.kind === 'load' && term.base === 'link') return true
+    if (term.kind !== 'field') continue
+    const { proto } = FIELDS[term.field]
+    if (proto === 'vlan' || (proto === 'eth' && term.field !== 'eth.type')) return true
+  }
+  return false
+}
+
+/** Compiles once for each link type, and has the verifier look at each program. */
+export class Lines {
+  private readonly lines = new Map<number, Line>()
+  private readonly rules: Source
+  private readonly options: CompileOptions
+  private readonly engine: 'interpreter' | 'jit'
+
+  constructor(rules: Source, options: CompileOptions, engine: 'interpreter' | 'jit') {
+    this.rules = rules
+    this.options = options
+    this.engine = engine
+  }
+
+  /** @throws Trouble for rules that do not compile, a link type that is not read, a program that the verifier refuses */
+  for(linkType: number): Line {
+    const known = this.lines.get(linkType)
+    if (known) return known
+    if (pcapLinkOf(linkType) === undefined) {
+      throw new Trouble(`error: unsupported: packets of link type ${linkType} [cli/link-type]`)
+    }
+    const compiled = compileOrEnd(this.rules, this.options, linkType)
+    const verdict = verifyCompiled(compiled)
+    if (verdict.status === 'rejected') {
+      throw new Trouble(`error: the verifier rejects the generated program at ${verdict.slot ?? '?'}: ${verdict.message} (a fault of netsieve: please report it) [cli/verifier]`) // biome-ignore format: one message
+    }
+    const line = new Line(compiled, linkType, this.engine)
+    this.lines.set(linkType, line)
+    return line
+  }
+}
+
+export { ETHERNET }

@@ -1,0 +1,92 @@
+// The options that name rules and say how to read them: the same for every verb.
+
+import type { ProgTypeName } from '@netsieve/asm'
+import { type Source, source } from '@netsieve/diag'
+import { PROFILES, type ProfileName } from '@netsieve/ir'
+import { pcapLinkOf, SYNTAXES, type SyntaxName, syntaxByName } from '@netsieve/rules'
+import { type Command, Option } from 'commander'
+import { type Compiled, type CompileOptions, compile, failed } from '../pipeline.ts'
+import { readText, say, Trouble } from './io.ts'
+
+/** Names of program types on the command line, with the kernel's own. */
+const PROGS: Readonly<Record<string, ProgTypeName>> = {
+  xdp: 'xdp',
+  tc: 'sched_cls',
+  socket: 'socket_filter',
+  sched_cls: 'sched_cls',
+  socket_filter: 'socket_filter',
+}
+
+export interface RuleFlags {
+  readonly file?: string
+  readonly syntax?: string
+  readonly prog: string
+  readonly hook?: string
+  readonly profile?: string
+  readonly onMatch?: string
+}
+
+/** Adds the options about rules to a command. */
+export function withRuleOptions(command: Command): Command {
+  return command
+    .option('-f, --file <rules>', 'file of rules; - is stdin')
+    .option('-s, --syntax <name>', `one of ${Object.keys(SYNTAXES).join(', ')}; by default what the rules look like`)
+    .addOption(new Option('--prog <type>', 'program type').choices(['xdp', 'tc', 'socket']).default('xdp'))
+    .option(
+      '--hook <name>',
+      "the hook whose packets these are: input, forward, ingress, …; by default the syntax's own",
+    )
+    .option('--profile <name>', `whose meaning the rules have: ${Object.keys(PROFILES).join(', ')}`)
+    .addOption(
+      new Option('--on-match <verdict>', 'pcap expressions: what becomes of packets that match').choices([
+        'pass',
+        'drop',
+      ]),
+    )
+}
+
+/** The rules that the options name: a file, or the words of the command line. @throws Trouble */
+export function rulesOf(flags: RuleFlags, words: readonly string[]): Source {
+  if (flags.file !== undefined && words.length > 0) {
+    throw new Trouble(`error: rules are given twice, by -f ${flags.file} and as words: ${words.join(' ')} [cli/rules]`)
+  }
+  if (flags.file !== undefined) return readText(flags.file)
+  if (words.length === 0) throw new Trouble('error: no rules: give a file with -f, or an expression [cli/rules]')
+  return source('<expression>', words.join(' '))
+}
+
+export function syntaxOf(name: string | undefined): SyntaxName | undefined {
+  if (name === undefined || name === 'auto') return undefined
+  const syntax = syntaxByName(name)
+  if (!syntax) throw new Trouble(`error: no syntax ${name}; there are ${Object.keys(SYNTAXES).join(', ')} [cli/syntax]`)
+  return syntax
+}
+
+export function progOf(name: string): ProgTypeName {
+  const type = PROGS[name]
+  if (!type) throw new Trouble(`error: no program type ${name}; there are xdp, tc, socket [cli/prog]`)
+  return type
+}
+
+export function compileOptions(flags: RuleFlags): CompileOptions {
+  if (flags.profile !== undefined && !Object.hasOwn(PROFILES, flags.profile)) {
+    throw new Trouble(`error: no profile ${flags.profile}; there are ${Object.keys(PROFILES).join(', ')} [cli/profile]`)
+  }
+  const syntax = syntaxOf(flags.syntax)
+  return {
+    ...(syntax && { syntax }),
+    type: progOf(flags.prog),
+    ...(flags.hook !== undefined && { hook: flags.hook }),
+    ...(flags.profile !== undefined && { profile: flags.profile as ProfileName }),
+    ...(flags.onMatch !== undefined && { onMatch: flags.onMatch as 'pass' | 'drop' }),
+  }
+}
+
+/** Compiles for captures of a link type, says what there is to say, and ends the command if rules are wrong. @throws Trouble */
+export function compileOrEnd(rules: Source, options: CompileOptions, linkType = 1): Compiled {
+  const link = pcapLinkOf(linkType)
+  const { value, diagnostics } = compile(rules, { ...options, ...(link && { link }) })
+  say(diagnostics)
+  if (!value || failed(diagnostics)) throw new Trouble('')
+  return value
+}

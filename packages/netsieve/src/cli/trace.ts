@@ -1,0 +1,81 @@
+// `netsieve trace`: one packet through the program, every instruction with what it read and wrote and the rule it comes from.
+
+import { formatInsn } from '@netsieve/asm'
+import type { CaptureRecord } from '@netsieve/packet'
+import type { TraceStep } from '@netsieve/vm'
+import { captureParts, out, say, Trouble } from './io.ts'
+import { Lines } from './packets.ts'
+import { compileOptions, type RuleFlags, rulesOf } from './rules.ts'
+
+export interface TraceFlags extends RuleFlags {
+  readonly read?: string
+  readonly packet: string
+  readonly json?: boolean
+}
+
+export function trace(words: readonly string[], flags: TraceFlags): number {
+  if (flags.read === undefined) throw new Trouble('error: no capture: name one with -r, or - for stdin [cli/capture]')
+  if (!/^\d{1,15}$/.test(flags.packet))
+    throw new Trouble(`error: -p ${flags.packet}: the number of a packet from 0 on is expected [cli/packet]`)
+  const record = find(flags.read, Number(flags.packet))
+  const line = new Lines(rulesOf(flags, words), compileOptions(flags), 'interpreter').for(record.linkType)
+  const { compiled, machine } = line.sieve
+  const frame = line.frame(record)
+  const steps = machine.trace(frame, line.meta(record, frame))
+  const verdict = line.sieve.judge(frame, line.meta(record, frame))
+  if (flags.json) {
+    for (const step of steps) {
+      const insn = compiled.insns[step.insn]
+      const { origin } = insn ?? {}
+      out(
+        `${JSON.stringify({ ...step, text: insn && formatInsn(insn, { slot: step.slot }), rule: origin?.rule ?? null, for: origin?.text })}\n`,
+      )
+    }
+    out(`${JSON.stringify({ i: record.index, ...verdict })}\n`)
+    return verdict.fault === undefined ? 0 : 2
+  }
+  let before: string | undefined
+  for (const step of steps) {
+    const insn = compiled.insns[step.insn]
+    const origin = insn?.origin
+    if (origin && origin.text !== before)
+      out(`; ${origin.rule === undefined ? '' : `rule ${origin.rule}: `}${origin.text}\n`)
+    before = origin?.text ?? before
+    const text = insn ? formatInsn(insn, { slot: step.slot }) : '?'
+    out(`${String(step.slot).padStart(5)}: ${text.padEnd(36)}${effects(step)}\n`)
+  }
+  out(
+    `packet ${record.index}: ${verdict.verdict}, r0 = ${verdict.r0}, by ${verdict.rule === null ? '' : `rule ${verdict.rule}: `}${verdict.by}\n`,
+  )
+  return verdict.fault === undefined ? 0 : 2
+}
+
+function find(path: string, wanted: number): CaptureRecord {
+  const parts = captureParts(path)
+  let packets = 0
+  let step = parts.next()
+  for (; !step.done; step = parts.next()) {
+    if (step.value.kind !== 'packet') continue
+    if (step.value.index === wanted) return step.value
+    packets++
+  }
+  say(step.value.diagnostics)
+  if (!step.value.format) throw new Trouble('')
+  throw new Trouble(
+    `${path}: error: there is no packet ${wanted}: the capture has ${packets}, counted from 0 [cli/packet]`,
+  )
+}
+
+/** `r1: 0x0 → 0x5000`, bytes read and written, a fault. */
+function effects({ registers, reads, writes, maps, fault }: TraceStep): string {
+  const parts = [
+    ...registers.map(({ register, before, after }) => `r${register}: ${short(before)} → ${short(after)}`),
+    ...reads.map(({ region, offset, before }) => `${region}[${offset}] = ${before}`),
+    ...writes.map(({ region, offset, before, after }) => `${region}[${offset}]: ${before} → ${after ?? ''}`),
+    ...maps.map((change) => JSON.stringify(change)),
+    ...(fault ? [`fault: ${fault.reason}`] : []),
+  ]
+  return parts.length > 0 ? `; ${parts.join(', ')}`.replace(/\s+$/, '') : ''
+}
+
+const short = (hex: string) => hex.replace(/^0x0+(?=.)/, '0x')

@@ -1,0 +1,105 @@
+// The whole way as functions: rule text to IR, to instructions, to the verifier's word, to verdicts on packets.
+
+import { decisionOf, type Insn, type MapDef, type ProgTypeName } from '@netsieve/asm'
+import { generate } from '@netsieve/codegen'
+import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
+import { check, type Filter, type Rule } from '@netsieve/ir'
+import { guessSyntax, type RuleOptions, SYNTAXES, type SyntaxName } from '@netsieve/rules'
+import { type Verdict, verify } from '@netsieve/verifier'
+import { load, type Machine, type PacketMeta, type RunResult } from '@netsieve/vm'
+
+export interface CompileOptions extends RuleOptions {
+  /** Default: what the text looks like. */
+  readonly syntax?: SyntaxName
+  /** Default `xdp`. */
+  readonly type?: ProgTypeName
+}
+
+/** A ruleset on its way: what it means, and the program that does it. */
+export interface Compiled {
+  readonly source: Source
+  readonly syntax: SyntaxName
+  readonly filter: Filter
+  readonly type: ProgTypeName
+  readonly insns: readonly Insn[]
+  readonly maps: readonly MapDef[]
+}
+
+/** Rule text to IR: parsed, lowered, checked. */
+export function readRules(source: Source, options: CompileOptions = {}): Outcome<Filter> {
+  const read = SYNTAXES[options.syntax ?? guessSyntax(source.text)].read(source, options)
+  if (read.value === undefined) return read
+  const checked = check(read.value)
+  return { ...checked, diagnostics: [...read.diagnostics, ...checked.diagnostics] }
+}
+
+/** Rule text to an eBPF program. */
+export function compile(source: Source, options: CompileOptions = {}): Outcome<Compiled> {
+  const { value: filter, diagnostics } = readRules(source, options)
+  if (filter === undefined) return { diagnostics }
+  const { type = 'xdp' } = options
+  const { insns, maps } = generate(filter, { type })
+  return {
+    value: { source, syntax: options.syntax ?? guessSyntax(source.text), filter, type, insns, maps },
+    diagnostics,
+  }
+}
+
+/** What the simulated verifier says of a compiled ruleset. */
+export function verifyCompiled({ insns, type, maps }: Compiled, logLevel: 0 | 1 | 2 | 4 = 0): Verdict {
+  return verify(insns, { type, maps, logLevel })
+}
+
+/** What became of one packet. */
+export interface PacketVerdict {
+  readonly verdict: 'pass' | 'drop'
+  readonly r0: number
+  /** The rule that decided; null where a policy did, or no rule was asked. */
+  readonly rule: number | null
+  /** In words: the rule's text, `policy drop of INPUT`, `not seen by any chain`. */
+  readonly by: string
+  /** Instructions executed. */
+  readonly insns: number
+  readonly fault?: string
+}
+
+/** A compiled ruleset, ready to judge packets. */
+export class Sieve {
+  readonly compiled: Compiled
+  readonly machine: Machine
+
+  constructor(compiled: Compiled, engine: 'interpreter' | 'jit' = 'interpreter') {
+    this.compiled = compiled
+    this.machine = load(compiled.insns, { type: compiled.type, maps: compiled.maps, engine })
+  }
+
+  /** Judges a frame. A fault of the program is told, and drops the packet as the kernel would. */
+  judge(frame: Uint8Array, meta: PacketMeta = {}): PacketVerdict {
+    const result = this.machine.run(frame, meta)
+    const origin = this.originOf(result)
+    const verdict = result.fault ? 'drop' : decisionOf(this.compiled.type, result.r0)
+    const { r0, insns, fault } = result
+    return {
+      verdict,
+      r0,
+      rule: origin?.rule ?? null,
+      by: origin?.text ?? 'fault',
+      insns,
+      ...(fault && { fault: fault.reason }),
+    }
+  }
+
+  private originOf({ exit }: RunResult): { readonly rule?: number; readonly text: string } | undefined {
+    return exit === undefined ? undefined : this.compiled.insns[exit]?.origin
+  }
+}
+
+/** All rules of a filter, by their number. */
+export function rulesById(filter: Filter): ReadonlyMap<number, Rule> {
+  return new Map(filter.chains.flatMap((chain) => chain.rules.map((rule) => [rule.id, rule] as const)))
+}
+
+/** The most serious thing said: for exit codes. */
+export function failed(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some(({ severity }) => severity === 'error')
+}

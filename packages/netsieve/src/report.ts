@@ -1,0 +1,83 @@
+// Verdicts counted: per rule and per whatever else decided, as an object and as a table.
+
+import { position } from '@netsieve/diag'
+import type { Filter } from '@netsieve/ir'
+import { type PacketVerdict, rulesById } from './pipeline.ts'
+
+/** How often something decided. */
+export interface Hits {
+  readonly verdict: 'pass' | 'drop'
+  readonly by: string
+  readonly rule: number | null
+  readonly file?: string
+  readonly line?: number
+  readonly hits: number
+}
+
+/** Totals of a run. `rules` has a row for every rule, hit or not; `others` for policies and what no chain saw. */
+export interface Totals {
+  readonly packets: number
+  readonly passed: number
+  readonly dropped: number
+  readonly faults: number
+  readonly insns: number
+  readonly rules: readonly Hits[]
+  readonly others: readonly Hits[]
+}
+
+/** Counts verdicts as they come. */
+export class Counter {
+  private readonly counts = new Map<string, { verdict: PacketVerdict; hits: number }>()
+  private readonly total = { packets: 0, passed: 0, dropped: 0, faults: 0, insns: 0 }
+
+  add(verdict: PacketVerdict): void {
+    const { total } = this
+    total.packets++
+    total.insns += verdict.insns
+    if (verdict.verdict === 'pass') total.passed++
+    else total.dropped++
+    if (verdict.fault !== undefined) total.faults++
+    const key = `${verdict.verdict} ${verdict.rule ?? verdict.by}`
+    const row = this.counts.get(key)
+    if (row) row.hits++
+    else this.counts.set(key, { verdict, hits: 1 })
+  }
+
+  totals(filter: Filter): Totals {
+    const rows = [...this.counts.values()]
+    const rules: Hits[] = []
+    for (const rule of rulesById(filter).values()) {
+      const place = rule.span && { file: rule.span.source.name, line: position(rule.span.source, rule.span.start).line }
+      const own = rows.filter(({ verdict }) => verdict.rule === rule.id)
+      if (own.length === 0)
+        rules.push({ verdict: verdictOf(rule.steps), by: rule.text, rule: rule.id, ...place, hits: 0 })
+      for (const { verdict, hits } of own)
+        rules.push({ verdict: verdict.verdict, by: rule.text, rule: rule.id, ...place, hits })
+    }
+    const others = rows
+      .filter(({ verdict }) => verdict.rule === null)
+      .map(({ verdict, hits }) => ({ verdict: verdict.verdict, by: verdict.by, rule: null, hits }))
+    return { ...this.total, rules, others }
+  }
+}
+
+/** What a rule does to packets that it decides, if it has not decided any. */
+function verdictOf(steps: Filter['chains'][number]['rules'][number]['steps']): 'pass' | 'drop' {
+  return steps.some((step) => step.kind === 'verdict' && step.verdict.kind === 'drop') ? 'drop' : 'pass'
+}
+
+/** Rows of text, columns aligned; numbers to the right. */
+export function table(rows: readonly (readonly (string | number)[])[], indent = ''): string {
+  const widths: number[] = []
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, String(cell).length)
+  const lines = rows.map((row) =>
+    row
+      .map((cell, i) =>
+        typeof cell === 'number' ? String(cell).padStart(widths[i]!) : String(cell).padEnd(widths[i]!),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
+  return lines.map((line) => `${indent}${line}\n`).join('')
+}
