@@ -31,8 +31,17 @@ const LINK_PAYLOADS: ReadonlySet<ProtocolWord> = new Set([
   'mopdl', // biome-ignore format: one family
 ])
 
-/** `bytes` bytes at `index` of a protocol's header. @throws Fault for a protocol that cannot be indexed. */
-export function accessorTerm(layers: Layers, protocol: ProtocolWord, index: Term, bytes: 1 | 2 | 4): Access {
+/**
+ * `bytes` bytes at `index` of a protocol's header. @throws Fault for a protocol that cannot be indexed.
+ * @param trusted the checks will be made, so that the view may be asked where the header is
+ */
+export function accessorTerm(
+  layers: Layers,
+  protocol: ProtocolWord,
+  index: Term,
+  bytes: 1 | 2 | 4,
+  trusted: boolean,
+): Access {
   if (protocol === 'link') return { first: [], after: [], term: indexed(layers.place('header'), 0, index, bytes) }
   if (LINK_PAYLOADS.has(protocol)) {
     const after = [protocolAlone(layers, protocol)]
@@ -53,7 +62,7 @@ export function accessorTerm(layers: Layers, protocol: ProtocolWord, index: Term
     throw new Fault('rules/unsupported', `the bytes of \`${protocol}\` cannot be indexed`)
   const first = [linkProtocol(layers, ETHER.ip)]
   const after = [protocolAlone(layers, protocol), notLaterFragment(layers)]
-  const near = index.kind === 'const' && index.value < 0x10000n
+  const near = trusted && index.kind === 'const' && index.value < 0x10000n
   const term = near
     ? layers.transportBytes(Number(index.value), bytes)
     : indexed(layers.place('transport'), 0, index, bytes)

@@ -22,6 +22,25 @@ export function directed(dir: Direction | undefined, source: () => Pred, destina
   }
 }
 
+/** The same in packets of one network protocol. */
+function carried(
+  layers: Layers,
+  protocol: number,
+  dir: Direction | undefined,
+  source: () => Pred,
+  destination: () => Pred,
+): Pred {
+  const one = (address: () => Pred) => and(linkProtocol(layers, protocol), address())
+  if (layers.full) {
+    return directed(
+      dir,
+      () => one(source),
+      () => one(destination),
+    )
+  }
+  return one(() => directed(dir, source, destination))
+}
+
 export interface About {
   readonly proto: ProtocolWord | undefined
   readonly dir: Direction | undefined
@@ -32,13 +51,12 @@ export interface About {
 /** An IPv4 address or network, in IPv4 and (unless a protocol is named) in ARP and RARP. */
 export function ipv4Host(layers: Layers, value: bigint, mask: bigint, about: About): Pred {
   const within = (protocol: number, source: FieldId, destination: FieldId) =>
-    and(
-      linkProtocol(layers, protocol),
-      directed(
-        about.dir,
-        () => equal(layers, source, value, mask),
-        () => equal(layers, destination, value, mask),
-      ),
+    carried(
+      layers,
+      protocol,
+      about.dir,
+      () => equal(layers, source, value, mask),
+      () => equal(layers, destination, value, mask),
     )
   const ip = () => within(ETHER.ip, 'ipv4.src', 'ipv4.dst')
   switch (about.proto) {
@@ -80,7 +98,7 @@ export function ipv6Host(layers: Layers, value: bigint, mask: bigint, about: Abo
     const tests = words.filter((word) => word !== TRUE)
     return tests.length === 0 ? TRUE : and(...tests)
   }
-  return and(linkProtocol(layers, ETHER.ip6), directed(about.dir, address(8), address(24)))
+  return carried(layers, ETHER.ip6, about.dir, address(8), address(24))
 }
 
 function unqualified(proto: ProtocolWord, what: string, family: string): Fault {

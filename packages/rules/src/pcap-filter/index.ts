@@ -29,7 +29,7 @@ export const pcapFilter: FrontEnd<Ast> & { lower(ast: Ast, options: PcapOptions)
   profiles: ['pcap-file'],
 
   parse(source: Source): Outcome<Ast> {
-    return guarded(() => parseExpression(source))
+    return guarded(() => ({ value: parseExpression(source), diagnostics: [] }))
   },
 
   lower(ast: Ast, options: PcapOptions = {}): Outcome<Filter> {
@@ -48,9 +48,9 @@ export function pcapLinkOf(number: number): PcapLink | undefined {
   return name !== undefined && Object.hasOwn(FIRST, name) ? (name as PcapLink) : undefined
 }
 
-function guarded<T>(work: () => T): Outcome<T> {
+function guarded<T>(work: () => Outcome<T>): Outcome<T> {
   try {
-    return { value: work(), diagnostics: [] }
+    return work()
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault
     const diagnostics: readonly Diagnostic[] = [fault.diagnostic]

@@ -37,10 +37,12 @@ export class Layers {
   /** From the payload's start to the network header: MPLS labels. */
   labels = 0
   tunnel = false
-  slots = 0
+  /** Write every test out as libpcap does, also those that say the same in short: for settle.ts. */
+  readonly full: boolean
 
-  constructor(link: PcapLink) {
+  constructor(link: PcapLink, full: boolean) {
     this.link = link
+    this.full = full
     this.type = { bytes: FIRST[link].type }
     this.payload = { bytes: FIRST[link].payload }
     this.llc = FIRST[link].llc

@@ -1,6 +1,6 @@
 // Tree to IR, from left to right through the text as libpcap generates code: an encapsulation on the way moves all that follows it.
 
-import type { Span } from '@netsieve/diag'
+import type { Diagnostic, Outcome, Span } from '@netsieve/diag'
 import {
   and,
   cmp,
@@ -27,7 +27,7 @@ import type { NameFiles } from './names.ts'
 import { portMatch, portNumber, service, serviceRange, transportOf } from './ports.ts'
 import { protocolAlone, protocolByNumber, protocolNamed } from './protocols.ts'
 import { settle } from './settle.ts'
-import { combine, constant, type Refusal, relate } from './terms.ts'
+import { combine, constant, type Refusal, relate, relateInFull } from './terms.ts'
 import { LLC_TYPES, type LlcType } from './words.ts'
 
 export interface Settings {
@@ -47,16 +47,16 @@ function isJoined(expr: Expr): expr is Joined {
 }
 
 /** The whole filter: one rule. @throws Fault */
-export function lowerExpression(ast: Ast, settings: Settings): Filter {
-  const lowering = new Lowering(settings)
+export function lowerExpression(ast: Ast, settings: Settings): Outcome<Filter> {
+  const { pred, warnings } = ast.expr ? settled(ast.expr, settings) : { pred: undefined, warnings: [] }
   const matched = settings.onMatch === 'pass' ? 'accept' : 'drop'
   const rule: Rule = {
     id: 0,
     text: ast.span.source.text.trim(),
     span: ast.span,
-    steps: [...(ast.expr ? [match(settled(lowering.expr(ast.expr), ast.expr.span))] : []), verdict(matched)],
+    steps: [...(pred ? [match(pred)] : []), verdict(matched)],
   }
-  return {
+  const value: Filter = {
     syntax: 'pcap-filter',
     profile: settings.profile,
     base: [
@@ -70,10 +70,13 @@ export function lowerExpression(ast: Ast, settings: Settings): Filter {
     ],
     chains: [{ name: 'expression', rules: [rule], span: ast.span }],
   }
+  return { value, diagnostics: warnings }
 }
 
-function settled(pred: Pred, span: Span): Pred {
-  return placed(span, () => settle(pred))
+function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonly warnings: readonly Diagnostic[] } {
+  const short = new Lowering(settings, false)
+  const pred = placed(expr.span, () => settle(new Lowering(settings, true).expr(expr), short.expr(expr)))
+  return { pred, warnings: short.warnings }
 }
 
 /** A fault without a place gets this one. */
@@ -91,9 +94,11 @@ class Lowering {
   private readonly layers: Layers
   private readonly settings: Settings
 
-  constructor(settings: Settings) {
+  readonly warnings: Diagnostic[] = []
+
+  constructor(settings: Settings, full: boolean) {
     this.settings = settings
-    this.layers = new Layers(settings.link)
+    this.layers = new Layers(settings.link, full)
   }
 
   /** A fault without a place gets that of the primitive it is about. */
@@ -195,33 +200,49 @@ class Lowering {
   private relation({ left, test, right }: Extract<Expr, { kind: 'relation' }>): Pred {
     const checks: Pred[] = []
     const [a, b] = [this.term(left, checks), this.term(right, checks)]
-    return and(...checks, relate(a, test, b))
+    return and(...checks, this.layers.full && !literal(left, right) ? relateInFull(a, test, b) : relate(a, test, b))
   }
 
   /** The number an arithmetic tree computes; what must hold of the packet first is added to `checks`. */
-  private term(arith: Arith, checks: Pred[]): Term {
+  private term(arith: Arith, checks: Pred[], trusted = true): Term {
     switch (arith.kind) {
       case 'number':
         return constant(arith.value)
       case 'length':
         return { kind: 'length' }
       case 'negate':
-        return computed('sub', constant(0), this.term(arith.arg, checks), arith.span)
+        return computed('sub', constant(0), this.term(arith.arg, checks, trusted), arith.span)
       case 'binary': {
-        const left = this.term(arith.left, checks)
-        return computed(arith.op, left, this.term(arith.right, checks), arith.span)
+        const left = this.term(arith.left, checks, trusted)
+        return computed(arith.op, left, this.unchecked(arith.right), arith.span)
       }
       case 'accessor': {
         // What the index needs is checked before what the accessor itself does, except that IPv4 comes first for transports.
         const own: Pred[] = []
-        const index = this.term(arith.index, own)
+        const index = this.term(arith.index, own, trusted)
         const { first, after, term } = placed(arith.span, () =>
-          accessorTerm(this.layers, arith.protocol, index, arith.bytes),
+          accessorTerm(this.layers, arith.protocol, index, arith.bytes, trusted),
         )
         checks.push(...first, ...own, ...after)
         return term
       }
     }
+  }
+
+  /** The right side of an operator. Libpcap forgets to check that the packet has the protocols it names. */
+  private unchecked(arith: Arith): Term {
+    const forgotten: Pred[] = []
+    const term = this.term(arith, forgotten, false)
+    if (forgotten.length > 0) {
+      this.warnings.push({
+        severity: 'warning',
+        code: 'rules/unchecked',
+        message: 'libpcap does not check that the packet has the protocol whose bytes stand right of an operator',
+        span: arith.span,
+        hint: 'put them on the left, or ask for the protocol first',
+      })
+    }
+    return term
   }
 
   private identifier(expr: IdExpr): Pred {
@@ -341,6 +362,16 @@ class Lowering {
     const own = this.named(id.text, { proto, dir: undefined, what: 'host' })
     return and(hardware, not(own))
   }
+}
+
+/** Libpcap decides about its branches before it computes constants: only numbers as they stand count as such then. */
+function literal(left: Arith, right: Arith): boolean {
+  return right.kind === 'number' && left.kind !== 'negate' && (left.kind !== 'binary' || !isConstant(left))
+}
+
+function isConstant(arith: Arith): boolean {
+  if (arith.kind === 'binary') return isConstant(arith.left) && isConstant(arith.right)
+  return arith.kind === 'number' || (arith.kind === 'negate' && isConstant(arith.arg))
 }
 
 function computed(op: Parameters<typeof combine>[0], left: Term, right: Term, span: Span): Term {

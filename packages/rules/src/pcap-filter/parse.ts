@@ -115,8 +115,11 @@ class Parser {
       if (relation) return { expr: relation, bare: false }
     }
     const open = this.token
+    const before = this.qualifiers
     this.at++
     const { expr, bare } = this.sentence(place)
+    // What was said inside is forgotten: in `port 80 or (host a) or 443` the last is a port.
+    this.qualifiers = before
     if (!this.is(')')) {
       const notes = [{ message: 'the parenthesis opened here', span: open.span }]
       this.fail(`\`${this.token.text}\` where ')' should close a parenthesis`, { expected: ["')'"], notes })

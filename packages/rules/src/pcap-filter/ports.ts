@@ -16,6 +16,8 @@ export type Transport = keyof typeof TRANSPORTS
 export interface Ports {
   readonly lo: number
   readonly hi: number
+  /** Asked for as a range, be it of one port. */
+  readonly range?: true
   /** Only this transport: asked for, or the only one that knows the service's name. */
   readonly transport?: Transport | undefined
 }
@@ -27,11 +29,12 @@ export function portMatch(layers: Layers, ports: Ports, dir: Direction | undefin
 function ipv6Ports(layers: Layers, ports: Ports, dir: Direction | undefined): Pred {
   return and(
     linkProtocol(layers, ETHER.ip6),
-    ofTransport(layers.netField('ipv6.nexthdr'), ports.transport),
-    directed(
-      dir,
-      () => inPorts(layers.netBytes(40, 2), ports),
-      () => inPorts(layers.netBytes(42, 2), ports),
+    ofTransport(layers, layers.netField('ipv6.nexthdr'), ports.transport, () =>
+      directed(
+        dir,
+        () => inPorts(layers, layers.netBytes(40, 2), ports),
+        () => inPorts(layers, layers.netBytes(42, 2), ports),
+      ),
     ),
   )
 }
@@ -40,12 +43,15 @@ function ipv6Ports(layers: Layers, ports: Ports, dir: Direction | undefined): Pr
 export function ipv4Ports(layers: Layers, ports: Ports, dir: Direction | undefined): Pred {
   return and(
     linkProtocol(layers, ETHER.ip),
-    ofTransport(layers.netField('ipv4.protocol'), ports.transport),
-    notLaterFragment(layers),
-    directed(
-      dir,
-      () => inPorts(layers.transportBytes(0, 2), ports),
-      () => inPorts(layers.transportBytes(2, 2), ports),
+    ofTransport(layers, layers.netField('ipv4.protocol'), ports.transport, () =>
+      and(
+        notLaterFragment(layers),
+        directed(
+          dir,
+          () => inPorts(layers, layers.transportBytes(0, 2), ports),
+          () => inPorts(layers, layers.transportBytes(2, 2), ports),
+        ),
+      ),
     ),
   )
 }
@@ -56,15 +62,22 @@ export function notLaterFragment(layers: Layers): Pred {
   return cmp(offset, '==', 0)
 }
 
-function ofTransport(term: Term, transport: Transport | undefined): Pred {
-  if (transport) return cmp(term, '==', TRANSPORTS[transport])
-  return inRanges(
-    term,
-    Object.values(TRANSPORTS).map((number) => ({ lo: BigInt(number), hi: BigInt(number) })),
+/** One of the transports with ports, and what must hold of it. */
+function ofTransport(layers: Layers, term: Term, transport: Transport | undefined, rest: () => Pred): Pred {
+  if (transport) return and(cmp(term, '==', TRANSPORTS[transport]), rest())
+  const numbers = [TRANSPORTS.sctp, TRANSPORTS.tcp, TRANSPORTS.udp]
+  if (layers.full) return or(...numbers.map((number) => and(cmp(term, '==', number), rest())))
+  return and(
+    inRanges(
+      term,
+      numbers.map((number) => ({ lo: BigInt(number), hi: BigInt(number) })),
+    ),
+    rest(),
   )
 }
 
-function inPorts(term: Term, { lo, hi }: Ports): Pred {
+function inPorts(layers: Layers, term: Term, { lo, hi, range }: Ports): Pred {
+  if (layers.full && range) return and(cmp(term, '>=', lo), cmp(term, '<=', hi))
   return lo === hi ? cmp(term, '==', lo) : between(term, lo, hi)
 }
 
@@ -115,5 +128,5 @@ export function serviceRange(name: string, asked: Transport | undefined): Ports 
   const both = first.transport === last.transport ? first.transport : undefined
   if (asked && both && asked !== both)
     throw new Fault('rules/port', `\`${name}\` are services of ${both}, not of ${asked}`)
-  return { lo, hi, transport: asked ?? both }
+  return { lo, hi, range: true, transport: asked ?? both }
 }

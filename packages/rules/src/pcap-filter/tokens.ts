@@ -62,9 +62,9 @@ function word(text: string, span: Span): Token {
   if (/^\$[0-9a-f]{1,2}$/i.test(text)) return { kind: 'arcnet', text, span }
   if (text.startsWith('$')) throw new Fault('rules/character', `\`${text}\` has no meaning here`, span)
   if (/^(0[xX][0-9a-fA-F]+|[0-9]+)$/.test(text) && !/^[0-9]{12}$/.test(text)) return number(text, span)
-  if (/^[0-9]+(\.[0-9]+){1,3}$/.test(text)) return { kind: 'dotted', text, span }
   const mac = hardware(text)
   if (mac !== undefined) return { kind: 'mac', text, value: mac, span }
+  if (/^[0-9]+(\.[0-9]+){1,3}$/.test(text)) return { kind: 'dotted', text, span }
   return { kind: 'name', text, span }
 }
 
