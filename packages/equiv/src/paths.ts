@@ -32,7 +32,10 @@ export function collectConstants(filters: readonly Filter[]): Constants {
       for (const atom of atomsOf(constraint)) entry.set.add(atom)
     }
   }
-  const slots = [...atoms.values()].map(({ slot, set }) => ({ slot, atoms: [...set].sort((a, b) => (a < b ? -1 : 1)) }))
+  // A comparison that never holds has no edges.
+  const slots = [...atoms.values()]
+    .filter(({ set }) => set.size > 0)
+    .map(({ slot, set }) => ({ slot, atoms: [...set].sort((a, b) => (a < b ? -1 : 1)) }))
   return { slots, paths }
 }
 

@@ -157,6 +157,7 @@ describe('none found', () => {
       ]),
     ],
     ['two empty filters', filter([]), filter([])],
+    ['a rule that cannot hold', filter([[cmp('ipv4.ttl', '>', 999), 'drop']]), filter([])],
   ])('%s', (_, a, b) => {
     expect(compare({ filter: a }, { filter: b }, { runs: 3000, seed: 7 })).toEqual({
       status: 'none-found',

@@ -1,0 +1,270 @@
+import {
+  and,
+  between,
+  cmp,
+  evaluate,
+  type Filter,
+  field,
+  inPrefix,
+  masked,
+  not,
+  or,
+  type Pred,
+  type Rule,
+  type Step,
+  type Term,
+  type ViewName,
+} from '@netsieve/ir'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { buildFrame, type Plan, prove } from '../src/index.ts'
+import { fieldSlot } from '../src/slots.ts'
+
+function filter(rules: readonly (readonly [Pred, 'accept' | 'drop'])[], view: ViewName = 'nft-ip'): Filter {
+  return withSteps(
+    rules.map(([pred, kind]) => [
+      { kind: 'match', pred },
+      { kind: 'verdict', verdict: { kind } },
+    ]),
+    view,
+  )
+}
+
+function withSteps(rules: readonly (readonly Step[])[], view: ViewName): Filter {
+  return {
+    syntax: 'test',
+    profile: 'nft-6.18',
+    base: [{ chain: 'input', hook: 'input', view, family: 'any', policy: 'accept' }],
+    chains: [{ name: 'input', rules: rules.map((steps, id): Rule => ({ id, text: '', steps })) }],
+  }
+}
+
+const tcp = cmp('meta.l4proto', '==', 6)
+const port = (lo: number, hi = lo) => between('th.dport', lo, hi)
+const from = (length: number, value = 0xc0a80000n) => inPrefix('ipv4.src', value, length)
+
+describe('equal on every frame', () => {
+  test.each<[string, Filter, Filter]>([
+    [
+      'a shadowed rule more',
+      filter([[from(16), 'drop']]),
+      filter([
+        [from(16), 'drop'],
+        [from(24), 'accept'],
+      ]),
+    ],
+    [
+      'disjoint neighbours swapped',
+      filter([
+        [port(1), 'drop'],
+        [port(2), 'accept'],
+      ]),
+      filter([
+        [port(2), 'accept'],
+        [port(1), 'drop'],
+      ]),
+    ],
+    [
+      'a prefix as two halves',
+      filter([[from(16), 'drop']]),
+      filter([
+        [from(17), 'drop'],
+        [from(17, 0xc0a88000n), 'drop'],
+      ]),
+    ],
+    [
+      'De Morgan over fields that may be missing',
+      filter([[not(and(from(16), tcp)), 'drop']]),
+      filter([[or(not(from(16)), not(tcp)), 'drop']]),
+    ],
+    [
+      'a port as a field, of any name',
+      filter([[cmp('tcp.dport', '==', 80), 'drop']], 'flower'),
+      filter([[cmp('tcp.dport', '==', 80), 'drop']], 'flower'),
+    ],
+    ['a rule that does nothing', filter([[port(1), 'accept']]), filter([])],
+    [
+      'arithmetic',
+      filter([
+        [
+          cmp({ kind: 'bin', op: 'add', left: field('ipv4.ttl'), right: { kind: 'const', value: 3n } }, '>', 10),
+          'drop',
+        ],
+      ]),
+      filter([[cmp('ipv4.ttl', '>', 7), 'drop']]),
+    ],
+  ])('%s', (_, a, b) => {
+    expect(prove(a, b).status).toBe('equal')
+  })
+})
+
+describe('different', () => {
+  test.each<[string, Filter, Filter]>([
+    [
+      'any port as two halves',
+      filter([[tcp, 'drop']]),
+      filter([
+        [and(tcp, port(0, 32767)), 'drop'],
+        [and(tcp, port(32768, 65535)), 'drop'],
+      ]),
+    ],
+    ['one address of IPv6 in 2^128', filter([[cmp('ipv6.src', '==', 1n << 77n), 'drop']]), filter([])],
+    [
+      'one address and one port',
+      filter([
+        [and(from(32), tcp, port(4444)), 'drop'],
+        [from(8), 'accept'],
+      ]),
+      filter([[from(8), 'accept']]),
+    ],
+    [
+      'a missing field ends the program',
+      filter([[not(port(80)), 'drop']], 'pcap'),
+      filter([[or(tcp, not(port(80))), 'drop']], 'pcap'),
+    ],
+  ])('%s', (_, a, b) => {
+    const proof = prove(a, b)
+    if (proof.status !== 'different') throw new Error(JSON.stringify(proof))
+    expect(evaluate(a, proof.frame)).toEqual(proof.a)
+    expect(evaluate(b, proof.frame)).toEqual(proof.b)
+    expect(proof.a.decision).not.toBe(proof.b.decision)
+  })
+})
+
+test('what is not modelled is said', () => {
+  const product: Term = { kind: 'bin', op: 'mul', left: field('ipv4.ttl'), right: { kind: 'const', value: 2n } }
+  expect(prove(filter([[cmp(product, '==', 4), 'drop']]), filter([]))).toMatchObject({ status: 'unknown' })
+  expect(prove(filter([], 'nft-ip'), filter([], 'flower'))).toMatchObject({ status: 'unknown' })
+  expect(prove(filter([[inPrefix('ipv6.src', 0n, 100), 'drop']]), filter([]), { budget: 50 })).toMatchObject({
+    status: 'unknown',
+  })
+})
+
+// Small numbers: the lowest two bits of the TTL, the ECN bits and the lowest bit of the port, in frames with and without ports.
+const PLAIN: Plan = {
+  net: 'ipv4',
+  transport: 6,
+  tags: [],
+  options: 0,
+  frag: 0,
+  extensions: [],
+  oddity: 'none',
+  payload: 0,
+  writes: [],
+}
+const FRAMES: readonly Uint8Array[] = [0, 1, 2, 3].flatMap((ttl) =>
+  [0, 1, 2, 3].flatMap((ecn) =>
+    [0, 1].flatMap((dport) =>
+      [
+        PLAIN,
+        { ...PLAIN, frag: 1 },
+        { ...PLAIN, short: 1 },
+        { ...PLAIN, net: 'ipv6' as const },
+        { ...PLAIN, cut: 17 },
+      ].map((plan) =>
+        buildFrame({
+          ...plan,
+          writes: [
+            { slot: { ...fieldSlot('ipv4.ttl'), proto: 'eth' }, value: BigInt(ttl) },
+            { slot: { ...fieldSlot('ipv4.ecn'), proto: 'eth' }, value: BigInt(ecn) },
+            { slot: fieldSlot('th.dport'), value: BigInt(dport) },
+          ],
+        }),
+      ),
+    ),
+  ),
+)
+
+const term: fc.Arbitrary<Term> = fc.oneof(
+  fc.constant<Term>(masked(field('ipv4.ttl'), 3n)),
+  fc.constant<Term>(field('ipv4.ecn')),
+  fc.constant<Term>(masked(field('th.dport'), 1n)),
+  fc.constantFrom('and', 'or', 'xor', 'add', 'sub', 'lsh', 'rsh').map(
+    (op): Term => ({
+      kind: 'bin',
+      op: op as 'and',
+      left: masked(field('ipv4.ttl'), 3n),
+      right: { kind: 'const', value: 1n },
+    }),
+  ),
+)
+const small = fc.integer({ min: 0, max: 4 }).map(BigInt)
+const anyPred = fc.letrec<{ p: Pred }>((tie) => ({
+  p: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.record({
+      kind: fc.constant('cmp' as const),
+      term,
+      test: fc.constantFrom('==', '!=', '<', '<=', '>', '>='),
+      value: small,
+    }),
+    fc
+      .tuple(term, small, small)
+      .map(([term, a, b]): Pred => ({ kind: 'in', term, ranges: [{ lo: a < b ? a : b, hi: a < b ? b : a }] })),
+    fc.record({
+      kind: fc.constant('relation' as const),
+      left: term,
+      test: fc.constantFrom('==', '<', '>='),
+      right: term,
+    }),
+    fc.array(tie('p'), { minLength: 1, maxLength: 3 }).map((args): Pred => ({ kind: 'and', args })),
+    fc.array(tie('p'), { minLength: 1, maxLength: 3 }).map((args): Pred => ({ kind: 'or', args })),
+    tie('p').map((arg): Pred => ({ kind: 'not', arg })),
+  ),
+})).p
+const steps = fc
+  .tuple(fc.array(anyPred, { maxLength: 2 }), fc.constantFrom('accept', 'drop', 'return', 'continue'))
+  .map(([preds, kind]): Step[] => [
+    ...preds.map((pred): Step => ({ kind: 'match', pred })),
+    { kind: 'verdict', verdict: { kind } },
+  ])
+const anyFilter = fc
+  .record({
+    own: fc.array(steps, { minLength: 1, maxLength: 3 }),
+    called: fc.array(steps, { maxLength: 2 }),
+    call: fc.constantFrom('jump' as const, 'goto' as const),
+    at: fc.nat(2),
+    policy: fc.constantFrom('accept' as const, 'drop' as const),
+  })
+  .map(({ own, called, call, at, policy }) => (view: ViewName): Filter => {
+    const calling: Step[] = [{ kind: 'verdict', verdict: { kind: call, chain: 'sub' } }]
+    const base = withSteps(own.toSpliced(at, 0, calling), view)
+    const sub = { name: 'sub', rules: called.map((each, id): Rule => ({ id: 100 + id, text: '', steps: each })) }
+    return { ...base, base: [{ ...base.base[0]!, policy }], chains: [...base.chains, sub] }
+  })
+
+test.each<ViewName>(['nft-netdev', 'xt-ip', 'pcap', 'flower'])(
+  'proofs agree with asking about every frame: %s',
+  (view) => {
+    const seen = { equal: 0, different: 0, unknown: 0 }
+    fc.assert(
+      fc.property(anyFilter, anyFilter, fc.boolean(), (makeA, makeB, twice) => {
+        // Equal pairs are rare by chance: half of them are one filter with a rule after it that decides as the policy does.
+        const a = makeA(view)
+        const b = twice
+          ? {
+              ...a,
+              chains: a.chains.map((chain, i) =>
+                i === 0 ? { ...chain, rules: [...chain.rules, redundant(a)] } : chain,
+              ),
+            }
+          : makeB(view)
+        const apart = FRAMES.some((frame) => evaluate(a, frame).decision !== evaluate(b, frame).decision)
+        const proof = prove(a, b, { runs: 300 })
+        if (apart) expect(proof.status).not.toBe('equal')
+        if (twice) expect(proof.status).toBe('equal')
+        if (proof.status === 'different')
+          expect(evaluate(a, proof.frame).decision).not.toBe(evaluate(b, proof.frame).decision)
+        seen[proof.status]++
+      }),
+      { numRuns: 150 },
+    )
+    expect(seen.equal).toBeGreaterThan(40)
+    expect(seen.different).toBeGreaterThan(20)
+    expect(seen.unknown).toBeLessThan(15)
+  },
+)
+
+function redundant({ base }: Filter): Rule {
+  return { id: 99, text: '', steps: [{ kind: 'verdict', verdict: { kind: base[0]!.policy } }] }
+}
