@@ -94,13 +94,12 @@ function fork(env: Env, slot: number, op: JumpOp, width: 32 | 64, dst: number, s
   const left = env.reg(dst)
   const right = src === undefined ? scalar(knownInt(prog.imm[slot]!)) : env.reg(src)
   if (left.type === 'scalar' && right.type === 'scalar') {
-    const own = dst === src
-    const no = learn(OPPOSITE[op], width, left.num, right.num, own)
-    const yes = learn(op, width, left.num, right.num, own)
+    const no = learn(OPPOSITE[op], width, left.num, right.num)
+    const yes = learn(op, width, left.num, right.num)
     checkSane(env, yes, no, src !== undefined)
     put(here, dst, no[0])
     put(there, dst, yes[0])
-    if (src !== undefined && !own) {
+    if (src !== undefined) {
       put(here, src, no[1])
       put(there, src, yes[1])
     }

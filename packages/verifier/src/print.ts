@@ -21,8 +21,9 @@ export function hex64(h: number, l: number): string {
   return `0x${toUnsigned(h, l).toString(16)}`
 }
 
-/** `(value; mask)` of the known bits. */
+/** `(value; mask)` of the known bits; a constant by itself. */
 export function bitsText(n: Readonly<Num>): string {
+  if (isKnown(n)) return n.bits.vh === 0 && n.bits.vl === 0 ? '0' : hex64(n.bits.vh, n.bits.vl)
   return `(${hex64(n.bits.vh, n.bits.vl)}; ${hex64(n.bits.mh, n.bits.ml)})`
 }
 

@@ -1,7 +1,7 @@
 // What ALU instructions do to registers: numbers by the abstract domain, pointers by their own rules.
 
 import { type AluOp, CLASS } from '@netsieve/asm'
-import { addOffset, arith, low32, signExtend32, signExtend64, subOffset } from './domain/arith.ts'
+import { addOffset, arith, low32, signExtend32, signExtend64, subOffset, swapBytes, truncate } from './domain/arith.ts'
 import { isKnown, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
 import { approx, toSigned, uapprox, ult } from './domain/wide.ts'
 import type { Env } from './env.ts'
@@ -21,8 +21,7 @@ export function stepAlu(env: Env, slot: number): void {
   const width = (opcode & 7) === CLASS.ALU64 ? 64 : 32
   switch (spec.kind) {
     case 'end':
-      env.setReg(dst, UNKNOWN_SCALAR)
-      return
+      return changeOrder(env, dst, spec.end !== 'le', spec.width)
     case 'movsx':
       return moveExtended(env, dst, prog.src[slot]!, width, spec.fromBits! >> 3)
     default:
@@ -34,6 +33,14 @@ export function stepAlu(env: Env, slot: number): void {
     env.setReg(dst, scalar(width === 64 ? knownInt(imm) : known(0, imm)))
   } else if (spec.alu === 'neg') negate(env, dst, width)
   else compute(env, slot, spec.alu!, width)
+}
+
+/** Little endian is the machine's own order: `le` only drops the bits above. */
+function changeOrder(env: Env, dst: number, swaps: boolean, bits: number): void {
+  const reg = env.reg(dst)
+  if (reg.type !== 'scalar') env.setReg(dst, UNKNOWN_SCALAR)
+  else if (swaps) env.setReg(dst, settle(reg, swapBytes(reg.num, bits)))
+  else if (bits < 64) env.setReg(dst, settle(reg, truncate(reg.num, bits >> 3)))
 }
 
 /** A scalar that is about to be copied gets an id, so that what is learnt of one copy is learnt of the other. */

@@ -20,6 +20,7 @@ import {
 } from './num.ts'
 import {
   isConst,
+  Tnum,
   tnumAdd,
   tnumAnd,
   tnumCast,
@@ -57,24 +58,20 @@ import {
 
 type Operation = (n: Num, src: Readonly<Num>, width: 32 | 64) => void
 
-/** dst op src; `neg` takes only dst, as 0 - dst. The result of a 32-bit operation is zero-extended. */
+/**
+ * dst op src; `neg` takes only dst, as 0 - dst. The result of a 32-bit operation is zero-extended, save that of operations
+ * the kernel does not follow (division, shifts by an unknown number): there nothing is known of all 64 bits.
+ */
 export function arith(op: AluOp, width: 32 | 64, dst: Readonly<Num>, src: Readonly<Num>): Readonly<Num> {
   if (op === 'neg') return arith('sub', width, known(0, 0), dst)
   const operation = OPERATIONS[op]
-  if (!operation) return UNKNOWN_RESULT(width)
+  if (!operation) return UNKNOWN
   if (op === 'lsh' || op === 'rsh' || op === 'arsh') {
-    if (!isSettled(src, width) || src.umaxH !== 0 || src.umaxL >>> 0 >= width) return UNKNOWN_RESULT(width)
+    if (!isSettled(src, width) || src.umaxH !== 0 || src.umaxL >>> 0 >= width) return UNKNOWN
   }
   const n = draft(dst)
   operation(n, src, width)
   if (width === 32) zeroExtend(n)
-  return sync(n)
-}
-
-function UNKNOWN_RESULT(width: 32 | 64): Readonly<Num> {
-  if (width === 64) return UNKNOWN
-  const n = draft(UNKNOWN)
-  zeroExtend(n)
   return sync(n)
 }
 
@@ -450,4 +447,18 @@ export function signExtend32(src: Readonly<Num>, size: number): Readonly<Num> {
   }
   zeroExtend(n)
   return sync(n)
+}
+
+function swapBytes32(l: number): number {
+  return (l << 24) | ((l & 0xff00) << 8) | ((l >>> 8) & 0xff00) | (l >>> 24)
+}
+
+/** Bytes in the other order: 16, 32 or 64 bits, the rest dropped. */
+export function swapBytes(src: Readonly<Num>, bits: number): Num {
+  const { vh, vl, mh, ml } = src.bits
+  const n = draft(UNKNOWN)
+  if (bits === 64) n.bits = new Tnum(swapBytes32(vl), swapBytes32(vh), swapBytes32(ml), swapBytes32(mh))
+  else if (bits === 32) n.bits = new Tnum(0, swapBytes32(vl), 0, swapBytes32(ml))
+  else n.bits = new Tnum(0, swapBytes32(vl) >>> 16, 0, swapBytes32(ml) >>> 16)
+  return bits === 64 ? sync(n) : truncate(n, bits >> 3)
 }

@@ -14,7 +14,7 @@ import {
   unbound64,
 } from './num.ts'
 import { isConst, Tnum, tnumAnd, tnumConst, tnumIntersect, tnumJoin, tnumLow, tnumOr, tnumOverlap } from './tnum.ts'
-import { add, high, slt, sub, toSigned, toUnsigned, ult, ult32, umax32, umin32 } from './wide.ts'
+import { add, high, slt, sub, toUnsigned, ult, ult32, umax32, umin32 } from './wide.ts'
 
 /** A test or the opposite of `jset`, which is no instruction. */
 export type Test = JumpOp | 'jnset'
@@ -116,7 +116,7 @@ function overlapBits(width: 32 | 64, a: Readonly<Num>, b: Readonly<Num>): boolea
 }
 
 /**
- * Both sides where the test holds. `a` and `b` may be one object (a register compared with itself).
+ * Both sides where the test holds.
  * Ranges may come out empty: then the branch is dead, and `violation` tells.
  */
 export function refine(test: Test, width: 32 | 64, a: Num, b: Num): void {
@@ -285,19 +285,9 @@ export function violationText(n: Readonly<Num>): string {
 }
 
 /** Both sides of a comparison on the branch where `test` holds, in step. */
-export function learn(
-  test: Test,
-  width: 32 | 64,
-  a: Readonly<Num>,
-  b: Readonly<Num>,
-  same = false,
-): readonly [Num, Num] {
+export function learn(test: Test, width: 32 | 64, a: Readonly<Num>, b: Readonly<Num>): readonly [Num, Num] {
   const x = draft(a)
-  const y = same ? x : draft(b)
+  const y = draft(b)
   refine(test, width, x, y)
-  sync(x)
-  if (!same) sync(y)
-  return [x, y]
+  return [sync(x), sync(y)]
 }
-
-export { toSigned }

@@ -1,0 +1,81 @@
+// Compares our verdicts with the running kernel's on generated programs. `differential FIRST COUNT [--show N]`
+
+import { disassemble } from '@netsieve/asm'
+import { verify } from '@netsieve/verifier'
+import { generate, MAPS } from './generate.ts'
+import { errorLines, startKernel, whyNoKernel } from './kernel.ts'
+
+const reason = whyNoKernel()
+if (reason) {
+  console.log(`skipped: ${reason}`)
+  process.exit(0)
+}
+const [first = 0, count = 1000, show = 3] = process.argv.slice(2).map(Number)
+const kernel = startKernel()
+const tally = {
+  programs: 0,
+  accepted: 0,
+  rejected: 0,
+  falseAccepts: 0,
+  falseRejects: 0,
+  unsupported: 0,
+  sameMessage: 0,
+  sameInsns: 0,
+  sameStates: 0,
+}
+const shown = new Map<string, number>()
+let ours = 0
+for (let from = first; from < first + count; from += 200) {
+  const seeds = Array.from({ length: Math.min(200, first + count - from) }, (_, i) => from + i)
+  const batch = seeds.map((seed) => ({ seed, ...generate(seed) }))
+  const answers = await Promise.all(batch.map(({ program, type }) => kernel.load(program, type, MAPS)))
+  batch.forEach(({ seed, program, type }, i) => {
+    const theirs = answers[i]!
+    const start = performance.now()
+    const our = verify(program, { type, maps: MAPS, logLevel: 1 })
+    ours += performance.now() - start
+    tally.programs++
+    const note = (kind: string, text: string) => {
+      const key = `${kind} ${text}`.replace(/\d+/g, 'N').slice(0, 100)
+      const n = (shown.get(key) ?? 0) + 1
+      shown.set(key, n)
+      if (shown.size <= show && n === 1) {
+        console.log(`--- ${kind} seed ${seed} ${type}: ${text}\n${disassemble(program)}`)
+        console.log(`KERNEL\n${theirs.log.slice(-3000)}\nOURS\n${our.log.slice(-3000)}`)
+      }
+    }
+    if (our.status === 'unsupported') {
+      tally.unsupported++
+      return note('unsupported', our.message!)
+    }
+    if (theirs.accepted) {
+      tally.accepted++
+      if (our.status === 'rejected') {
+        tally.falseRejects++
+        return note('FALSE REJECT', our.message!)
+      }
+      if (our.stats.processedInsns === theirs.insns_processed) tally.sameInsns++
+      else note('insns', our.stats.processedInsns > theirs.insns_processed! ? 'more' : 'fewer')
+      if (our.stats.totalStates === theirs.total_states) tally.sameStates++
+      return
+    }
+    tally.rejected++
+    const theirLines = errorLines(theirs.log)
+    if (our.status === 'accepted') {
+      tally.falseAccepts++
+      return note('FALSE ACCEPT', theirLines.join(' | '))
+    }
+    const ourLines = errorLines(our.log)
+    if (ourLines.join('\n') === theirLines.join('\n')) tally.sameMessage++
+    else note('MESSAGE', `${theirLines.join(' | ')} <> ${ourLines.join(' | ')}`)
+  })
+}
+kernel.close()
+console.log(tally, `ours ${Math.round(ours)} ms`)
+console.log(
+  [...shown]
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 40)
+    .map(([k, n]) => `${n} ${k}`)
+    .join('\n'),
+)
