@@ -16,8 +16,8 @@ export type Target =
 export interface CodeSection {
   readonly name: string
   readonly insns: readonly Insn[]
-  /** Starts of functions by slot, in order. If none is at slot 0, the section's start is one. */
-  readonly functions: readonly FunctionDef[]
+  /** Starts of functions by slot, in order. If none is at slot 0, the section's start is one. `local`: no program by itself. */
+  readonly functions: readonly (FunctionDef & { readonly local?: boolean })[]
   /** References by index of the instruction. */
   readonly refs: ReadonlyMap<number, Target>
 }
@@ -34,11 +34,13 @@ interface Piece {
   readonly name: string
   readonly start: number
   readonly end: number
+  readonly local: boolean
 }
 
 interface Section extends CodeSection {
   readonly slots: Uint32Array
   readonly pieces: readonly Piece[]
+  readonly pieceAt: ReadonlyMap<number, Piece>
 }
 
 function divide(code: CodeSection, section: number): Section {
@@ -46,8 +48,8 @@ function divide(code: CodeSection, section: number): Section {
   const end = slots[code.insns.length]!
   const starts = code.functions.filter(({ slot }) => slot < end)
   if (starts[0]?.slot !== 0 && end > 0) starts.unshift({ name: code.name, slot: 0 })
-  const pieces = starts.map(({ name, slot }, i) => ({ section, name, start: slot, end: starts[i + 1]?.slot ?? end }))
-  return { ...code, slots, pieces }
+  const pieces = starts.map(({ name, slot, local = false }, i) => ({ section, name, start: slot, end: starts[i + 1]?.slot ?? end, local })) // biome-ignore format: one act
+  return { ...code, slots, pieces, pieceAt: new Map(pieces.map((piece) => [piece.start, piece])) }
 }
 
 /**
@@ -60,11 +62,12 @@ export function link(
   where: (section: number, insn: number) => Span | undefined = () => undefined,
 ): Program[] {
   const sections = code.map(divide)
-  const main = sections.filter(({ name, pieces }) => name !== '.text' && pieces.length > 0)
+  const main = sections.filter(({ name, pieces }) => name !== '.text' && pieces.some(({ local }) => !local))
   const programs: Program[] = []
   let total = 0
   for (const { name, pieces } of main.length > 0 ? main : sections) {
     for (const piece of pieces) {
+      if (piece.local) continue
       if (total > MOST_INSNS) {
         diagnostics.error('asm/link', `the programs have more than ${MOST_INSNS} instructions together`)
         return programs
@@ -113,7 +116,7 @@ function linkProgram(
         fail(`a jump leaves its function ${piece.name}`, piece.section, i)
         continue
       }
-      const callee = sections[to.section]?.pieces.find(({ start }) => start === to.slot)
+      const callee = sections[to.section]?.pieceAt.get(to.slot)
       if (!callee) {
         fail(
           `slot ${to.slot} of section ${sections[to.section]?.name} is not the start of a function`,

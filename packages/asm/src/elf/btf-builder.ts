@@ -1,0 +1,146 @@
+// Writes `.BTF` and `.BTF.ext`: just the types that libbpf and the kernel want to see for maps, functions and lines.
+
+import { MAP_TYPES, type MapDef } from '../abi/maps.ts'
+import { Strings, Writer } from './bytes.ts'
+import { BTF, BTF_MAGIC } from './format.ts'
+
+const HEADER = 24
+const HEADER_EXT = 24
+
+interface Line {
+  readonly offset: number
+  readonly file: string
+  readonly text: string
+  /** From 1. */
+  readonly line: number
+}
+
+export class BtfBuilder {
+  private readonly strings = new Strings()
+  private readonly body = new Writer()
+  private count = 0
+  private readonly int: number
+  private readonly pointers = new Map<number, number>()
+  private readonly arrays = new Map<number, number>()
+  private proto: number | undefined
+  private readonly funcs = new Map<string, { offset: number; type: number }[]>()
+  private readonly sourceLines = new Map<string, Line[]>()
+
+  constructor() {
+    this.int = this.type('int', BTF.int, 0, 4)
+    this.body.u32((1 << 24) | 32) // signed, 32 bits
+  }
+
+  /** The common words of a type; what its kind adds is written behind by the caller. @returns its id, from 1. */
+  private type(name: string, kind: number, members: number, sizeOrType: number): number {
+    this.body.u32(this.strings.place(name), (kind << 24) | members, sizeOrType)
+    return ++this.count
+  }
+
+  private pointer(to: number): number {
+    const known = this.pointers.get(to)
+    if (known !== undefined) return known
+    const id = this.type('', BTF.ptr, 0, to)
+    this.pointers.set(to, id)
+    return id
+  }
+
+  private array(element: number, length: number): number {
+    const id = this.type('', BTF.array, 0, 0)
+    this.body.u32(element, this.int, length)
+    return id
+  }
+
+  /** libbpf's way to write a number in a type: a pointer to an array of that length. */
+  private number(value: number): number {
+    const known = this.arrays.get(value)
+    if (known !== undefined) return known
+    const id = this.pointer(this.array(this.int, value))
+    this.arrays.set(value, id)
+    return id
+  }
+
+  /** The struct that declares a map. */
+  mapStruct(map: MapDef): { readonly struct: number; readonly size: number } {
+    const { keySize, valueSize, maxEntries, flags, inner } = map
+    const members: [string, number][] = [['type', this.number(MAP_TYPES[map.type].id)]]
+    // Ring buffers and the like have neither; libbpf wants them left out then.
+    if (keySize > 0) members.push(['key_size', this.number(keySize)])
+    if (valueSize > 0 && !inner) members.push(['value_size', this.number(valueSize)])
+    if (maxEntries > 0) members.push(['max_entries', this.number(maxEntries)])
+    if (flags) members.push(['map_flags', this.number(flags)])
+    if (inner) members.push(['values', this.array(this.pointer(this.mapStruct(inner).struct), 0)])
+    // `values` is a flexible array: it has no size of its own.
+    const size = (members.length - (inner ? 1 : 0)) * 8
+    const struct = this.type('', BTF.struct, members.length, size)
+    for (const [i, [name, type]] of members.entries()) this.body.u32(this.strings.place(name), type, i * 64)
+    return { struct, size }
+  }
+
+  /** A data section and its variables. */
+  section(
+    name: string,
+    variables: readonly { name: string; struct: number; offset: number; size: number }[],
+    size: number,
+  ): void {
+    // biome-ignore format: one line
+    const ids = variables.map((variable) => {
+      const id = this.type(variable.name, BTF.var, 0, variable.struct)
+      this.body.u32(1) // global
+      return id
+    })
+    this.type(name, BTF.datasec, variables.length, size)
+    for (const [i, { offset, size }] of variables.entries()) this.body.u32(ids[i]!, offset, size)
+  }
+
+  /** A function `int name(void *ctx)` that starts at a byte of a section. */
+  func(section: string, name: string, offset: number, global: boolean): void {
+    if (this.proto === undefined) {
+      const context = this.pointer(0)
+      this.proto = this.type('', BTF.funcProto, 1, this.int)
+      this.body.u32(this.strings.place('ctx'), context)
+    }
+    const list = this.funcs.get(section) ?? []
+    this.funcs.set(section, list)
+    list.push({ offset, type: this.type(name, BTF.func, global ? 1 : 0, this.proto) })
+  }
+
+  line(section: string, line: Line): void {
+    const list = this.sourceLines.get(section) ?? []
+    this.sourceLines.set(section, list)
+    list.push(line)
+  }
+
+  /** `.BTF.ext`; to be asked for before `types()` is written out, since it places strings. */
+  extension(): Uint8Array {
+    const funcs = new Writer().u32(8)
+    for (const [section, list] of this.funcs) {
+      funcs.u32(this.strings.place(section), list.length)
+      for (const { offset, type } of list) funcs.u32(offset, type)
+    }
+    const lines = new Writer().u32(16)
+    for (const [section, list] of this.sourceLines) {
+      lines.u32(this.strings.place(section), list.length)
+      for (const { offset, file, text, line } of list) lines.u32(offset, this.strings.place(file), this.strings.place(text), line << 10) // biome-ignore format: one act
+    }
+    return new Writer()
+      .u16(BTF_MAGIC)
+      .u8(1, 0)
+      .u32(HEADER_EXT, 0, funcs.length, funcs.length, lines.length)
+      .add(funcs.done())
+      .add(lines.done())
+      .done()
+  }
+
+  types(): Uint8Array {
+    const types = this.body.done()
+    const strings = this.strings.done()
+    return new Writer()
+      .u16(BTF_MAGIC)
+      .u8(1, 0)
+      .u32(HEADER, 0, types.length, types.length, strings.length)
+      .add(types)
+      .add(strings)
+      .done()
+  }
+}

@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs'
+import { source } from '@netsieve/diag'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { assemble, type BpfObject, readElf, writeElf } from '../src/index.ts'
+
+/** Compiled by clang from test/asm/c, see record-clang.sh there. */
+const clang = (name: string) =>
+  new Uint8Array(readFileSync(new URL(`../../../test/asm/objects/${name}.o`, import.meta.url)))
+const read = (bytes: Uint8Array) => {
+  const { value, diagnostics } = readElf(bytes)
+  expect(diagnostics).toEqual([])
+  return value!
+}
+/** Without the lines of source, which a rewritten object has at other places. */
+const bare = (object: BpfObject) => JSON.stringify(object, (key, value) => (key === 'origin' ? undefined : value), 1)
+
+const OURS = `
+  .license "GPL"
+  .map counts percpu_array key 4 value 8 entries 4
+  .map events ringbuf entries 4096
+  .section .rodata
+  ports: .short 80, 443
+  .text
+  twice:
+    r0 = r1
+    r0 += r1
+    exit
+  .section xdp
+  .globl filter
+  filter:
+    r1 = 1
+    call twice
+    r1 = counts ll
+    r1 = ports ll
+    r0 = *(u16 *)(r1 + 2)
+    exit`
+
+describe('objects from clang', () => {
+  const object = read(clang('xdp'))
+
+  test('programs, their types, and the functions linked behind them', () => {
+    expect(object.programs.map(({ name, section, type, functions }) => [name, section, type, functions])).toEqual([
+      ['filter', 'xdp', 'xdp', [{ name: 'filter', slot: 0 }, { name: 'port', slot: 27 }]],
+      ['drop_all', 'xdp', 'xdp', [{ name: 'drop_all', slot: 0 }]],
+    ]) // biome-ignore format: rows
+    expect(object.programs[0]!.insns[2]).toMatchObject({ imm: 24 })
+    expect(object.license).toBe('GPL')
+  })
+
+  test('maps by BTF, and variables as maps', () => {
+    expect(object.maps).toEqual([
+      { name: 'counts', type: 'array', keySize: 4, valueSize: 8, maxEntries: 256 },
+      { name: '.rodata', type: 'array', keySize: 4, valueSize: 2, maxEntries: 1, flags: 0x80 },
+      { name: '.bss', type: 'array', keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 },
+    ])
+    expect(object.data.map(({ name, map, bytes, symbols }) => [name, map, [...bytes], symbols])).toEqual([
+      ['.rodata', 1, [80, 0], [{ name: 'blocked_port', offset: 0 }]],
+      ['.bss', 2, [0, 0, 0, 0, 0, 0, 0, 0], [{ name: 'seen', offset: 0 }]],
+    ])
+    expect(read(clang('tc')).maps).toEqual([
+      { name: 'flows', type: 'hash', keySize: 4, valueSize: 16, maxEntries: 1024, flags: 1 },
+    ])
+    expect(read(clang('socket')).maps).toEqual([
+      { name: 'ports', type: 'array', keySize: 4, valueSize: 4, maxEntries: 16 },
+    ])
+  })
+
+  test('lines of source come as origins', () => {
+    expect(object.programs[0]!.insns[13]!.origin).toEqual({ text: '__sync_fetch_and_add(count, 1);' })
+  })
+
+  test('a function pointer becomes a distance', () => {
+    const { insns } = read(clang('tc')).programs[0]!
+    expect(insns.find(({ spec }) => spec.imm64 === 'func')).toMatchObject({ dst: 2, imm: 14 })
+  })
+})
+
+describe('what we write', () => {
+  test.each(['xdp', 'tc', 'socket'])('%s.o reads back the same', (name) => {
+    const object = read(clang(name))
+    expect(bare(read(writeElf(object)))).toBe(bare(object))
+  })
+
+  test('text to object to the same object', () => {
+    const { value } = assemble(source('ours.s', OURS))
+    const again = read(writeElf(value!))
+    expect(bare(again)).toBe(bare(value!))
+    expect(again.programs[0]!.insns[4]!.origin?.text).toBe('r0 = *(u16 *)(r1 + 2)')
+  })
+
+  test('maps of maps', () => {
+    const inner = { name: 'inner', type: 'array', keySize: 4, valueSize: 8, maxEntries: 2 } as const
+    const { value } = assemble(source('t', '.section xdp\nr0 = 2\nexit'))
+    const outer = { name: 'outer', type: 'hash_of_maps', keySize: 4, valueSize: 4, maxEntries: 3, inner } as const
+    const again = read(writeElf({ ...value!, maps: [outer] }))
+    expect(again.maps).toEqual([{ ...outer, inner: { ...inner, name: 'outer.inner' } }])
+  })
+})
+
+describe('hostile objects end in a diagnostic', () => {
+  const object = clang('xdp')
+
+  test('cut at any byte', () => {
+    for (let size = 0; size < object.length; size += 3) {
+      const { value, diagnostics } = readElf(object.subarray(0, size))
+      expect(value).toBeUndefined()
+      expect(diagnostics.length).toBeGreaterThan(0)
+    }
+  })
+
+  test('any bytes changed', () => {
+    const change = fc.tuple(fc.nat(object.length - 1), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff))
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 6 }), (changes) => {
+        const bytes = object.slice()
+        for (const [at, value] of changes) bytes[at] = value
+        const { value, diagnostics } = readElf(bytes)
+        expect(value !== undefined || diagnostics.length > 0).toBe(true)
+      }),
+      { numRuns: 1500 },
+    )
+  })
+
+  test.each([
+    ['not ELF', [[0, 0]], 'this is no ELF file'],
+    ['another machine', [[18, 62]], 'for machine 62'],
+    ['32 bits', [[4, 1]], 'only 64-bit'],
+  ] as const)('%s', (_, changes, message) => {
+    const bytes = object.slice()
+    for (const [at, value] of changes) bytes[at] = value
+    expect(readElf(bytes).diagnostics[0]!.message).toContain(message)
+  })
+
+  test('many sections that are all the same code', () => {
+    const { value } = assemble(source('t', `.section xdp\n${'r0 = 2\n'.repeat(60_000)}exit`))
+    const bytes = writeElf(value!)
+    const view = new DataView(bytes.buffer)
+    const headers = Number(view.getBigUint64(40, true))
+    const many = new Uint8Array(headers + 0xff00 * 64)
+    many.set(bytes.subarray(0, headers))
+    for (let i = 0; i < 0xff00; i++) many.set(bytes.subarray(headers + 64, headers + 128), headers + i * 64)
+    many.set(bytes.subarray(headers), headers)
+    new DataView(many.buffer).setUint16(60, 0xff00, true)
+    expect(readElf(many).diagnostics[0]!.message).toContain('sections of code')
+  })
+})
