@@ -35,6 +35,15 @@ export {
 export { type CbpfDialect, parseCbpf, printCbpf } from './cbpf/text.ts'
 export { translateCbpf } from './cbpf/translate.ts'
 export { type BadSlot, type Decoded, type DecodeOptions, decode, encode } from './codec.ts'
+export {
+  type ConformanceTest,
+  conformancePlugin,
+  conformanceProgram,
+  hexBytes,
+  type PluginReply,
+  type PluginRun,
+  parseConformance,
+} from './conformance.ts'
 export { readElf } from './elf/read.ts'
 export { SECTION_OF_TYPE, type WriteOptions, writeElf } from './elf/write.ts'
 export { type Insn, type InsnFields, insn, type Origin, slotTable } from './insn.ts'

@@ -59,7 +59,7 @@ export const HELPERS = {
   skb_store_bytes: { id: 9, types: TC, args: ['ctx', 'anything', 'mem', 'size', 'anything'], ret: 'integer', changesPacket: true },
   l3_csum_replace: { id: 10, types: TC, args: ['ctx', 'anything', 'anything', 'anything', 'anything'], ret: 'integer', changesPacket: true },
   l4_csum_replace: { id: 11, types: TC, args: ['ctx', 'anything', 'anything', 'anything', 'anything'], ret: 'integer', changesPacket: true },
-  tail_call: { id: 12, types: ANY, args: ['ctx', 'mapPtr', 'anything'], ret: 'void', changesPacket: true },
+  tail_call: { id: 12, types: ANY, args: ['ctx', 'mapPtr', 'anything'], ret: 'void' },
   clone_redirect: { id: 13, types: TC, args: ['ctx', 'anything', 'anything'], ret: 'integer', changesPacket: true },
   get_current_pid_tgid: { id: 14, types: ANY, args: [], ret: 'integer' },
   get_current_uid_gid: { id: 15, types: ANY, args: [], ret: 'integer' },
