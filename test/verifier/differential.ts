@@ -25,6 +25,9 @@ const tally = {
 }
 const shown = new Map<string, number>()
 let ours = 0
+let printed = 0
+/** Which differences are shown whole. */
+const kinds = new RegExp(process.env.NETSIEVE_SHOW ?? 'FALSE|MESSAGE|unsupported')
 for (let from = first; from < first + count; from += 200) {
   const seeds = Array.from({ length: Math.min(200, first + count - from) }, (_, i) => from + i)
   const batch = seeds.map((seed) => ({ seed, ...generate(seed) }))
@@ -39,7 +42,7 @@ for (let from = first; from < first + count; from += 200) {
       const key = `${kind} ${text}`.replace(/\d+/g, 'N').slice(0, 100)
       const n = (shown.get(key) ?? 0) + 1
       shown.set(key, n)
-      if (shown.size <= show && n === 1) {
+      if (n === 1 && kinds.test(kind) && printed++ < show!) {
         console.log(`--- ${kind} seed ${seed} ${type}: ${text}\n${disassemble(program)}`)
         console.log(`KERNEL\n${theirs.log.slice(-3000)}\nOURS\n${our.log.slice(-3000)}`)
       }

@@ -2,7 +2,7 @@
 
 import type { JumpOp } from '@netsieve/asm'
 import { addRaw } from './domain/arith.ts'
-import { decide, FLIPPED, learn, OPPOSITE, violation, violationText } from './domain/compare.ts'
+import { decide, FLIPPED, type Outcomes, outcomes, violation, violationText } from './domain/compare.ts'
 import { draft, isKnownIn, isZero, known, knownInt, type Num, UNKNOWN } from './domain/num.ts'
 import { uapprox } from './domain/wide.ts'
 import type { Env } from './env.ts'
@@ -43,7 +43,10 @@ export function stepJump(env: Env, slot: number): number {
   proveReadable(env, dst)
   const left = env.reg(dst)
   const right = byReg ? env.reg(src) : scalar(knownInt(prog.imm[slot]!))
-  const taken = foresee(op, width, left, right)
+  let taken = foresee(op, width, left, right)
+  const numbers = taken === undefined && left.type === 'scalar' && right.type === 'scalar'
+  const learnt = numbers ? outcomes(op, width, left.num, right.num) : undefined
+  if (learnt) taken = learnt.only
   const target = jumpTarget(prog, slot)
   if (taken !== undefined) {
     if (!isPointer(left)) markPrecise(env, dst)
@@ -51,7 +54,7 @@ export function stepJump(env: Env, slot: number): number {
     env.log.state(env.state, slot)
     return taken ? target : slot + 1
   }
-  fork(env, slot, op, width, dst, byReg ? src : undefined)
+  fork(env, slot, op, width, dst, byReg ? src : undefined, learnt)
   env.log.state(env.state, slot)
   return slot + 1
 }
@@ -83,7 +86,15 @@ function foreseePacket(op: JumpOp, left: Reg, right: Reg): boolean | undefined {
   return undefined
 }
 
-function fork(env: Env, slot: number, op: JumpOp, width: 32 | 64, dst: number, src: number | undefined): void {
+function fork(
+  env: Env,
+  slot: number,
+  op: JumpOp,
+  width: 32 | 64,
+  dst: number,
+  src: number | undefined,
+  learnt: Outcomes | undefined,
+): void {
   const { prog } = env
   const here = env.state
   const linkedSrc = src === undefined ? [] : linkedTo(env, here, env.reg(src))
@@ -92,10 +103,8 @@ function fork(env: Env, slot: number, op: JumpOp, width: 32 | 64, dst: number, s
   if (linked.length > 1) env.recordStep(undefined, linked)
   const there = env.putOff(jumpTarget(prog, slot), slot)
   const left = env.reg(dst)
-  const right = src === undefined ? scalar(knownInt(prog.imm[slot]!)) : env.reg(src)
-  if (left.type === 'scalar' && right.type === 'scalar') {
-    const no = learn(OPPOSITE[op], width, left.num, right.num)
-    const yes = learn(op, width, left.num, right.num)
+  if (learnt) {
+    const { yes, no } = learnt
     checkSane(env, yes, no, src !== undefined)
     put(here, dst, no[0])
     put(there, dst, yes[0])

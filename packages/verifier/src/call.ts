@@ -169,7 +169,8 @@ function pointerResult(env: Env, call: Call): Reg {
       const reg = new Reg('map_value')
       if (!call.map) throw new Unsupported('values of no map')
       reg.map = call.map
-      const elides = call.id === LOOKUP && call.constKey !== undefined && call.constKey < call.map.maxEntries
+      const elides =
+        call.id === LOOKUP && call.constKey !== undefined && call.constKey >= 0 && call.constKey < call.map.maxEntries
       reg.nullable = call.helper.ret === 'mapValueOrNull' && !elides
       if (!reg.nullable && call.map.spinLockAt !== undefined) reg.id = env.newId()
       return reg

@@ -3,6 +3,7 @@
 import { formatInsn, type Helper, insn, LIMITS, type MapDef, type ProgTypeName } from '@netsieve/asm'
 import Long from 'long'
 import { Rejection } from './errors.ts'
+import { StackLiveness } from './live-stack.ts'
 import { Log } from './log.ts'
 import type { Prog } from './prog.ts'
 import type { Reg } from './reg.ts'
@@ -75,6 +76,7 @@ export class Env {
   /** Pointer kinds seen at each memory access: one instruction is compiled for one kind. */
   readonly accessKind: (string | undefined)[] = []
   readonly stackDepth: number[] = []
+  readonly liveStack: StackLiveness
   state: State
   slot = 0
   prev = -1
@@ -87,6 +89,7 @@ export class Env {
     this.structure = structure
     this.settings = settings
     this.log = log
+    this.liveStack = new StackLiveness(this)
     this.state = new State()
     this.state.frames = [new Frame(0, 0, -1)]
   }

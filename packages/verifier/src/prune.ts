@@ -4,7 +4,6 @@
 import { includes, sameNum } from './domain/num.ts'
 import type { Env, LoopVisit } from './env.ts'
 import { Rejection } from './errors.ts'
-import { slotIsLive } from './live-stack.ts'
 import { inheritPrecision, markAll } from './precision.ts'
 import { frameText } from './print.ts'
 import { change, isPacketPointer, type Reg, UNINIT } from './reg.ts'
@@ -187,7 +186,7 @@ function clean(env: Env, state: State): void {
     const live = env.structure.live[slot]!
     for (let r = 0; r < 10; r++) if (!(live & (1 << r))) frame.regs[r] = UNINIT
     for (let spi = 0; spi < frame.stack.length; spi++)
-      if (!slotIsLive(env, state, f, spi)) frame.stack[spi] = EMPTY_SLOT
+      if (!env.liveStack.isLive(state, f, spi)) frame.stack[spi] = EMPTY_SLOT
   })
 }
 

@@ -56,6 +56,7 @@ export function loadStack(env: Env, frame: Frame, off: number, size: number): Re
   const spi = firstByte >> 3
   const slot = slotAt(frame, spi)
   env.log.touchSlot(spi)
+  env.liveStack.read(frame.number, spi)
   if (!hasSpill(slot)) return readBytes(frame, firstByte, size)
   const spill = spillSize(slot)
   if (size === 8 && spill === 8) {
@@ -93,6 +94,7 @@ export function storeStack(
   const spi = firstByte >> 3
   env.log.touchSlot(spi)
   const old = slotAt(frame, spi)
+  env.liveStack.wrote(frame.number, size === 8 ? spi : undefined)
   const reg = value === undefined ? undefined : env.reg(value)
   if (reg && off % 8 === 0 && reg.type === 'scalar') {
     const fits = widthOf(reg.num) <= size * 8
@@ -152,6 +154,7 @@ export function storeStackRange(
   imm: number | undefined,
 ): void {
   const zero = value === undefined ? imm === 0 : isNull(env.reg(value))
+  env.liveStack.wrote(frame.number, undefined)
   for (let off = min; off < max; off++) {
     const at = -off - 1
     const spi = at >> 3
@@ -167,11 +170,13 @@ export function storeStackRange(
 
 /** A load from somewhere in a range of offsets. */
 export function loadStackRange(env: Env, frame: Frame, min: number, max: number): Reg {
+  let zero = true
   for (let off = min; off < max; off++) {
     const at = -off - 1
-    if (byteType(slotAt(frame, at >> 3), at & 7) !== ZEROED) return UNKNOWN_SCALAR
+    env.liveStack.read(frame.number, at >> 3)
+    if (byteType(slotAt(frame, at >> 3), at & 7) !== ZEROED) zero = false
   }
-  return ZERO_SCALAR
+  return zero ? ZERO_SCALAR : UNKNOWN_SCALAR
 }
 
 /** What a helper does to the stack it is given: reads keep it, writes leave plain bytes. */
@@ -180,12 +185,12 @@ export function helperTouches(env: Env, frame: Frame, min: number, max: number, 
     const at = -off - 1
     const spi = at >> 3
     const slot = slotAt(frame, spi)
+    env.liveStack.read(frame.number, spi)
     if (!writes) continue
     if (hasSpill(slot)) frame.stack[spi] = { types: scrub(slot), reg: UNINIT }
     const now = slotAt(frame, spi)
     frame.stack[spi] = { types: withByte(now.types, at & 7, MISC), reg: UNINIT }
   }
-  void env
 }
 
 /** Lowest and highest offset that a stack pointer with `off` added can have, as numbers. */

@@ -61,23 +61,26 @@ export class Frame {
   /** The slot of the call that made this frame; -1 for the main program. */
   readonly callSite: number
   readonly callback: Callback | undefined
+  /** The call sites that led here, as a name. */
+  readonly chain: string
   /** How often the callback that this frame calls has been entered. */
   callbackDepth = 0
   regs: Reg[]
   /** Slot i holds fp-8(i+1) and the seven bytes above; its length is the stack used. */
   stack: Slot[]
 
-  constructor(number: number, subprog: number, callSite: number, callback?: Callback) {
+  constructor(number: number, subprog: number, callSite: number, chain = '', callback?: Callback) {
     this.number = number
     this.subprog = subprog
     this.callSite = callSite
     this.callback = callback
+    this.chain = chain
     this.regs = new Array<Reg>(11).fill(UNINIT)
     this.stack = []
   }
 
   clone(): Frame {
-    const copy = new Frame(this.number, this.subprog, this.callSite, this.callback)
+    const copy = new Frame(this.number, this.subprog, this.callSite, this.chain, this.callback)
     copy.regs = this.regs.slice()
     copy.stack = this.stack.slice()
     copy.callbackDepth = this.callbackDepth

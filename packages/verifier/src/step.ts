@@ -157,7 +157,7 @@ function touchMemory(env: Env, slot: number): void {
       const value = imm === CMPXCHG ? 0 : prog.src[slot]!
       env.setReg(value, UNKNOWN_SCALAR)
       load(env, { ...need, value })
-    } else if (env.reg(need.reg).type === 'fp') reserveFor(env, need)
+    } else if (env.reg(need.reg).type === 'fp') load(env, { ...need, value: undefined })
   }
   if (kindReg !== undefined) oneKind(env, slot, kindReg)
 }
@@ -182,14 +182,14 @@ function reserveFor(env: Env, need: MemoryNeed): void {
 
 function load(env: Env, need: MemoryNeed): void {
   const reg = env.reg(need.reg)
-  const dst = need.value!
+  const dst = need.value
   let loaded: Reg = UNKNOWN_SCALAR
   if (reg.type === 'ctx') {
     const field = contextAccess(env.settings.type, 'read', need.off, need.size, need.signed)!
     if (field.type !== 'scalar') {
       const pointer = change(new Reg(field.type, ZERO), { nullable: field.nullable })
       if (field.nullable) pointer.id = env.newId()
-      env.setReg(dst, pointer)
+      if (dst !== undefined) env.setReg(dst, pointer)
       return
     }
   } else if (reg.type === 'fp') {
@@ -201,7 +201,7 @@ function load(env: Env, need: MemoryNeed): void {
       loaded = loadStackRange(env, frame, min, max + need.size)
     }
   }
-  env.setReg(dst, narrow(loaded, need))
+  if (dst !== undefined) env.setReg(dst, narrow(loaded, need))
 }
 
 /** A load of fewer than 8 bytes extends them. */
@@ -213,7 +213,7 @@ function narrow(reg: Reg, need: MemoryNeed): Reg {
 /** `slot` where the value stored is the instruction's own register or immediate; undefined for what an atomic leaves. */
 function store(env: Env, need: MemoryNeed, slot: number | undefined): void {
   const reg = env.reg(need.reg)
-  if (reg.type !== 'fp') return
+  if (reg.type !== 'fp') return env.liveStack.wrote(-1, undefined)
   reserveFor(env, need)
   const frame = frameOf(env, reg)
   const imm = slot !== undefined && need.value === undefined ? env.prog.imm[slot]! : undefined

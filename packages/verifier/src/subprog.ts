@@ -10,8 +10,9 @@ import { frameText } from './print.ts'
 import { change, isPointer, Reg, type Reg as RegValue, scalar, typeName, UNINIT, UNKNOWN_SCALAR } from './reg.ts'
 import { type Callback, Frame, hasSpill, type State } from './state.ts'
 
-export function newFrame(number: number, subprog: number, callSite: number, callback?: Callback): Frame {
-  const frame = new Frame(number, subprog, callSite, callback)
+export function newFrame(caller: Frame | undefined, subprog: number, callSite: number, callback?: Callback): Frame {
+  const number = caller ? caller.number + 1 : 0
+  const frame = new Frame(number, subprog, callSite, caller ? `${caller.chain},${callSite}` : '', callback)
   frame.regs[10] = change(new Reg('fp'), { frame: number })
   return frame
 }
@@ -24,7 +25,7 @@ export function enter(env: Env, slot: number): number {
   const caller = env.frame
   if (state.frames.length >= LIMITS.frames)
     throw new Rejection(`the call stack of ${state.frames.length + 1} frames is too deep`)
-  const callee = newFrame(state.frames.length, subprog, slot)
+  const callee = newFrame(caller, subprog, slot)
   for (let r = 1; r <= 5; r++) callee.regs[r] = caller.regs[r]!
   state.frames.push(callee)
   for (let r = 0; r <= 5; r++) caller.regs[r] = UNINIT
@@ -91,7 +92,7 @@ export function callCallback(
   if (state.frames.length >= LIMITS.frames)
     throw new Rejection(`the call stack of ${state.frames.length + 1} frames is too deep`)
   const caller = state.frame
-  const callee = newFrame(state.frames.length, subprog, slot, {
+  const callee = newFrame(caller, subprog, slot, {
     callSlot: slot,
     helper: env.prog.imm[slot]!,
     range: [0, 1],

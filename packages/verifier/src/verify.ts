@@ -135,7 +135,7 @@ function finishLog(env: Env, log: Log): void {
 
 /** Every path, depth first: at a jump that may go either way one way is put off. */
 function explore(env: Env): void {
-  const main = newFrame(0, 0, -1)
+  const main = newFrame(undefined, 0, -1)
   main.regs[1] = new Reg('ctx')
   env.state.frames = [main]
   let resumed = false

@@ -251,15 +251,19 @@ function bitTest(set: boolean, width: 32 | 64, a: Num, b: Readonly<Num>): void {
   a.bits = tnumAnd(a.bits, new Tnum(width === 32 ? -1 : ~h, ~l, 0, 0))
 }
 
-/** What is wrong with a number whose ranges came out empty; undefined if nothing is. */
-export function violation(n: Readonly<Num>): string | undefined {
-  if (
+/** Whether a range is empty: no number can be this one. */
+export function isEmpty(n: Readonly<Num>): boolean {
+  return (
     ult(n.umaxH, n.umaxL, n.uminH, n.uminL) ||
     slt(n.smaxH, n.smaxL, n.sminH, n.sminL) ||
     ult32(n.u32max, n.u32min) ||
     n.s32max < n.s32min
   )
-    return 'range bounds violation'
+}
+
+/** What is wrong with a number whose ranges came out empty; undefined if nothing is. */
+export function violation(n: Readonly<Num>): string | undefined {
+  if (isEmpty(n)) return 'range bounds violation'
   const { vh, vl, mh, ml } = n.bits
   if (mh === 0 && ml === 0) {
     const out =
@@ -290,4 +294,20 @@ export function learn(test: Test, width: 32 | 64, a: Readonly<Num>, b: Readonly<
   const y = draft(b)
   refine(test, width, x, y)
   return [sync(x), sync(y)]
+}
+
+/** Both sides where the test holds and where it does not; `dead` where one of the two cannot be. */
+export interface Outcomes {
+  readonly yes: readonly [Num, Num]
+  readonly no: readonly [Num, Num]
+  /** The outcome that remains where the other is impossible. */
+  readonly only: boolean | undefined
+}
+
+/** What either outcome of an open test says; trying both may show that one is impossible. */
+export function outcomes(test: JumpOp, width: 32 | 64, a: Readonly<Num>, b: Readonly<Num>): Outcomes {
+  const no = learn(OPPOSITE[test], width, a, b)
+  const yes = learn(test, width, a, b)
+  const only = isEmpty(no[0]) || isEmpty(no[1]) ? true : isEmpty(yes[0]) || isEmpty(yes[1]) ? false : undefined
+  return { yes, no, only }
 }

@@ -180,6 +180,14 @@ function deduce32(n: Num): void {
   if (((n.sminH + 1) | 0) === n.smaxH && n.sminL < 0 && n.smaxL >= 0) narrowS32(n, n.sminL, n.smaxL)
   if (n.u32min <= n.u32max) narrowS32(n, n.u32min, n.u32max)
   if (!ult32(n.s32max, n.s32min)) narrowU32(n, n.s32min, n.s32max)
+  else if (ult32(n.u32max, n.s32min)) {
+    // The signed range wraps; the unsigned one meets only its non-negative part.
+    n.s32min = n.u32min
+    n.u32max = umin32(n.u32max, n.s32max)
+  } else if (ult32(n.s32max, n.u32min)) {
+    n.s32max = n.u32max
+    n.u32min = umax32(n.u32min, n.s32min)
+  }
 }
 
 /** What the signed and unsigned 64-bit ranges say of each other. */
