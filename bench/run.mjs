@@ -1,15 +1,24 @@
-// Runs a TypeScript file of this folder on the packages' sources: `node bench/run.mjs equiv [arguments]`.
-import { fileURLToPath } from 'node:url'
-import { runnerImport } from 'vite'
+// Runs a TypeScript file of this folder: bundled with the packages' sources into one module, then imported.
+//   node bench/run.mjs bench/filter.ts [arguments]
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build } from 'vite'
 
-const [name] = process.argv.splice(2, 1)
-if (!/^[a-z-]+$/.test(name ?? '')) {
-  console.error('usage: node bench/run.mjs NAME [ARGUMENT…]')
+const [, , file, ...args] = process.argv
+if (!file) {
+  console.error('usage: node bench/run.mjs FILE.ts [arguments]')
   process.exit(2)
 }
-await runnerImport(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), {
+const outDir = mkdtempSync(join(tmpdir(), 'netsieve-bench-'))
+process.on('exit', () => rmSync(outDir, { recursive: true, force: true }))
+await build({
   configFile: false,
   logLevel: 'error',
   resolve: { conditions: ['@netsieve/source'] },
-  ssr: { resolve: { conditions: ['@netsieve/source'] }, noExternal: [/^@netsieve\//] },
+  ssr: { noExternal: [/^@netsieve\//, 'long'], resolve: { conditions: ['@netsieve/source'] } },
+  build: { ssr: resolve(file), outDir, target: 'node20', minify: false, emptyOutDir: false },
 })
+process.argv = [process.argv[0], file, ...args]
+await import(pathToFileURL(join(outDir, basename(file).replace(/\.ts$/, '.js'))).href)

@@ -20,6 +20,8 @@ export interface DecodedProgram {
   readonly code: Int32Array
   /** Instruction index by slot; -1 for the second half of LD_IMM64 and beyond the end. */
   readonly bySlot: Int32Array
+  /** First instructions of the functions that local calls and function pointers lead to. */
+  readonly functions: ReadonlySet<number>
 }
 
 /** Registers r0..r10 and one spare come first in the register file, then one for each distinct constant. */
@@ -71,7 +73,14 @@ export function decodeProgram(insns: readonly Insn[], constants: Constants, reso
     const row = decodeOne(insn, i, constants, resolve, target)
     for (let k = 0; k < 4; k++) code[i * 4 + k] = row[k]!
   }
-  return { insns, slots, code: Int32Array.from(code), bySlot }
+  const functions = new Set<number>()
+  for (let i = 0; i < insns.length; i++) {
+    const { spec, imm } = insns[i]!
+    const distance = spec.call === 'local' ? imm : spec.imm64 === 'func' ? imm - 1 : undefined
+    const to = distance === undefined ? -1 : (bySlot[slots[i + 1]! + distance] ?? -1)
+    if (to >= 0) functions.add(to)
+  }
+  return { insns, slots, code: Int32Array.from(code), bySlot, functions }
 }
 
 type Row = readonly [op: number, dst2: number, src2: number, extra: number]

@@ -480,6 +480,9 @@ export class Engine {
       return this.fail({ kind: 'budget', reason: `more than ${this.options.insnBudget} instructions` })
     }
     const { pc } = this
+    if (!this.programs[this.programIndex]!.functions.has(insn)) {
+      return this.fail({ kind: 'helper-argument', reason: `there is no function at insn ${insn}, called` })
+    }
     if (!this.enter(pc)) return false
     this.pc = insn * 4
     if (!run()) return false

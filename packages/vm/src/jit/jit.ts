@@ -1,7 +1,7 @@
 // Programs as WebAssembly modules over the machine's memory: compiled when first run, entered once a packet.
 
 import { atomic } from '../atomic.ts'
-import { OP } from '../decode.ts'
+import { type DecodedProgram, OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
 import { REGION } from '../memory.ts'
 import { loadPacket } from '../packet-load.ts'
@@ -75,7 +75,7 @@ export class Jit {
     const decoded = this.engine.programs[program]!
     // Facts are about the program itself, not about those it calls.
     const proved = program === 0 ? this.proved : undefined
-    return { engine: this.engine, program: decoded, proved, functions: localFunctions(this.engine, decoded.code) }
+    return { engine: this.engine, program: decoded, proved, functions: localFunctions(decoded) }
   }
 
   instantiate(bytes: Uint8Array): WasmInstance {
@@ -182,14 +182,11 @@ const SIZE: Readonly<Record<number, number>> = {
   123: 8,
 }
 
-/** Functions that local calls and function pointers lead to, numbered after the imports and the main function. */
-export function localFunctions(engine: Engine, code: Int32Array): Map<number, number> {
-  const entries = new Set<number>()
-  for (let pc = 0; pc < code.length; pc += 4) {
-    if (code[pc] === OP.callLocal) entries.add(code[pc + 3]! >> 2)
-    const constant = code[pc + 2]!
-    if (code[pc] === OP.ldimm64 && engine.regs[constant + 1] === REGION.func) entries.add(engine.regs[constant]!)
-  }
+/** The program's functions, numbered after the imports and the main function. A call out of the program has one too. */
+export function localFunctions(program: DecodedProgram): Map<number, number> {
+  const entries = new Set(program.functions)
+  const { code } = program
+  for (let pc = 0; pc < code.length; pc += 4) if (code[pc] === OP.callLocal) entries.add(code[pc + 3]! >> 2)
   return new Map([...entries].map((entry, i) => [entry, IMPORTS.length + 1 + i]))
 }
 

@@ -4,12 +4,11 @@
 import { ACCESS } from '../context.ts'
 import { OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
-import { REGION } from '../memory.ts'
 import { type Cfg, endsFlow, isJump } from './cfg.ts'
 
-export const KIND = { unknown: 0, packet: 1, ctx: 2, stack: 3, map: 4, unset: 5 } as const
+export const KIND = { unknown: 0, packet: 1, ctx: 2, stack: 3, unset: 4 } as const
 
-/** Kind and offset (or map number) of r0..r10: kinds first, then offsets. */
+/** Kind and offset of r0..r10: kinds first, then offsets. */
 export type Kinds = Int32Array
 
 export function entryKinds(main: boolean, linux: boolean): Kinds {
@@ -72,8 +71,6 @@ export function stepKinds(engine: Engine, code: Int32Array, i: number, kinds: Ki
   }
   if (isJump(op) || op === 0x95 || op === 0x63 || op === 0x6b || op === 0x73 || op === 0x7b) return
   if (op === 0xbf && s < 11) return set(d, kinds[s]!, kinds[s + 11]!)
-  if (op === OP.ldimm64)
-    return set(d, engine.regs[s * 2 + 1] === REGION.map ? KIND.map : KIND.unknown, engine.regs[s * 2]!)
   if (op === 0x0f || op === 0x1f) {
     const kind = kinds[d]!
     // Adding a register to a constant pointer loses the constant; a packet pointer stays a good guess.

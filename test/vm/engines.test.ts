@@ -1,0 +1,51 @@
+// Interpreter and JIT give the same on random programs: result, instruction count, place of exit, fault, packet and maps.
+// NETSIEVE_VM_SEED and NETSIEVE_VM_COUNT choose where to begin and how many.
+
+import type { Insn } from '@netsieve/asm'
+import { type LoadOptions, load, type Machine } from '@netsieve/vm'
+import { expect, test } from 'vitest'
+import { hostileProgram, MAPS, randomFrames, randomProgram } from './generate.ts'
+
+const SEED = Number(process.env.NETSIEVE_VM_SEED ?? 1)
+const COUNT = Number(process.env.NETSIEVE_VM_COUNT ?? 1500)
+
+/** All that a run leaves behind, as plain values. */
+function outcome(machine: Machine, frame: Uint8Array): object {
+  const run = machine.run(frame)
+  return { ...run.toJSON(), packet: run.packet && Buffer.from(run.packet).toString('hex') }
+}
+
+function contents(machine: Machine): unknown {
+  return MAPS.map(({ name }) => machine.map(name).toJSON().entries.toSorted())
+}
+
+function compare(program: readonly Insn[], options: LoadOptions, frames: readonly Uint8Array[], seed: number): void {
+  const interpreter = load(program, options)
+  const jit = load(program, { ...options, engine: 'jit' })
+  for (const frame of frames) {
+    const expected = outcome(interpreter, frame)
+    const got = outcome(jit, frame)
+    expect(got, `seed ${seed}`).toEqual(expected)
+  }
+  expect(contents(jit), `seed ${seed}`).toEqual(contents(interpreter))
+}
+
+test('interpreter and JIT agree on programs a kernel would accept', () => {
+  for (let seed = SEED; seed < SEED + COUNT; seed++) {
+    const { type, program, maps } = randomProgram(seed)
+    compare(program, { type, maps }, randomFrames(seed, 4), seed)
+  }
+})
+
+test('interpreter and JIT agree on hostile programs, and none gets out', () => {
+  let faults = 0
+  for (let seed = SEED; seed < SEED + COUNT; seed++) {
+    const program = hostileProgram(seed)
+    const type = (['xdp', 'sched_cls'] as const)[seed & 1]!
+    compare(program, { type, maps: MAPS, budget: { insns: 5000 } }, randomFrames(seed, 1), seed)
+    const run = load(program, { type, maps: MAPS, budget: { insns: 5000 } }).run(randomFrames(seed, 1)[0]!)
+    if (run.fault) faults++
+    expect(run.insns).toBeLessThan(5000 + 100)
+  }
+  expect(faults).toBeGreaterThan(COUNT / 4)
+})
