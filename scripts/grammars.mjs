@@ -32,7 +32,20 @@ function parts(sequence) {
 
 /** The grammar file's rules as data. */
 export function compile(text) {
-  return Grammars.Custom.getRules(`${text.trim()}\n`).map(({ name, bnf }) => ({ name, alternatives: bnf.map(parts) }))
+  const rules = Grammars.Custom.getRules(`${text.trim()}\n`).map(({ name, bnf }) => ({
+    name,
+    alternatives: bnf.map(parts),
+  }))
+  // `ebnf` numbers the rules that it makes for brackets on from grammar to grammar; here each grammar's count from 1.
+  const names = new Map()
+  for (const { name } of rules) if (name.startsWith('%')) names.set(name, `%${names.size + 1}`)
+  const renamed = (name) => names.get(name) ?? name
+  return rules.map(({ name, alternatives }) => ({
+    name: renamed(name),
+    alternatives: alternatives.map((sequence) =>
+      sequence.map((part) => (part.rule === undefined ? part : { ...part, rule: renamed(part.rule) })),
+    ),
+  }))
 }
 
 export function render(file, text) {
