@@ -143,7 +143,8 @@ function walk(view: View, packet: Uint8Array, base: Found): Located {
       const word = u16(packet, at + 2)
       if (word === undefined || (view.missing === 'zero' && at + 8 > packet.length)) return broken(protocol)
       fragment = { offset: word >> 3, more: (word & 1) !== 0 }
-      if (view.missing === 'zero') return { ...base, l4proto: next, transport: at + 8, fragment }
+      // The flow dissector looks for nothing behind a fragment header, not even in a packet that is whole.
+      if (view.missing === 'zero') return { ...base, l4proto: next, fragment }
       if (fragment.offset !== 0) {
         // The kernel leaves the transport offset at its initial 0: at the IPv6 header itself.
         const known = next === IPPROTO.none || EXTENSION[next] === undefined

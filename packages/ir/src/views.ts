@@ -121,7 +121,7 @@ export const VIEWS = {
     chainDrops: false,
     laterFragments: 'none',
     firstFragments: 'none',
-    transportNeeds: 'field',
+    transportNeeds: 'header',
     missing: 'zero',
     cutDrops: [],
     tinyDrops: [],

@@ -133,6 +133,8 @@ const FRAMES = {
   'tcp 80, IPv6': V6('06', TCP80),
   'tcp 80, IPv6 destination options': V6('3c', `0600 0104 00000000 ${TCP80}`),
   'tcp 80, IPv6 first fragment': V6('2c', `0600 0001 00000001 ${TCP80}`),
+  'tcp 80, IPv6 fragment header in a whole packet': V6('2c', `0600 0000 00000001 ${TCP80}`),
+  'tcp 80, cut source port only': V4('0000 40 06', '3039 00'),
   'tcp 80, VLAN 5': `${ETH} 8100 2005 0800 4500 0028 0000 0000 4006 0000 0a000001 0a000002 ${TCP80}`,
   'echo request': V4('0000 40 01', '0800 0000 0001 0001'),
   'MPLS in IP': V4('0000 40 89', '00001140 45000000'),
@@ -159,6 +161,7 @@ const IPV4_TCP80: FrameName[] = [
 ]
 const IPV4_SOUND: FrameName[] = [
   ...IPV4_TCP80,
+  'tcp 80, cut source port only',
   'tcp 80, data offset 4',
   'tcp 80, first fragment',
   'tcp 80, later fragment',
@@ -175,10 +178,17 @@ describe('what is dropped', () => {
     // Ports of fragments read as 0: with the port 0 not to be had, a mask that leaves 0 shows it.
     ['protocol ip flower ip_proto tcp dst_port 1/0x8 action drop', IPV4_SOUND],
     ['protocol ip flower ip_proto tcp dst_port 80/0 action drop', IPV4_SOUND],
+    // Both ports are read together or not at all.
+    ['protocol ip flower ip_proto tcp src_port 12345 action drop', [...IPV4_TCP80, 'tcp 80, data offset 4']],
     ['protocol ipv6 flower ip_proto tcp dst_port 80 action drop', ['tcp 80, IPv6', 'tcp 80, IPv6 destination options']],
     [
       'protocol ipv6 flower ip_proto tcp action drop',
-      ['tcp 80, IPv6', 'tcp 80, IPv6 destination options', 'tcp 80, IPv6 first fragment'],
+      [
+        'tcp 80, IPv6',
+        'tcp 80, IPv6 destination options',
+        'tcp 80, IPv6 first fragment',
+        'tcp 80, IPv6 fragment header in a whole packet',
+      ],
     ],
     // A whole IPv4 header is wanted, its version is not looked at; MPLS in IP is looked into unless it is a fragment.
     [
