@@ -102,13 +102,36 @@ export function threaded(graph: DecisionGraph): DecisionGraph {
   }
 }
 
-/** The nodes that can be reached, and which of them change nothing by their outcome, however they are come to. */
+/**
+ * The nodes that can be reached, and those of them that change nothing by their outcome, however they are come to: with the outcome
+ * that may stand in for the test because nothing that comes after relies on it.
+ */
 export function idle(graph: DecisionGraph): {
   readonly nodes: readonly TestNode[]
-  readonly idle: ReadonlySet<number>
+  readonly outcomes: ReadonlyMap<number, boolean>
 } {
-  const live = reachable(graph)
-  return { nodes: live.nodes, idle: threadOnce(live).idle }
+  const { nodes, entry } = reachable(graph)
+  const dominators = new Dominators({ nodes, entry })
+  const outcomes = new Map<number, boolean>()
+  /** Whether `way`, taken from node `index` without its test, comes to `end` by what is known above the node and what stands in below. */
+  const comesTo = (end: Way, index: number, way: Way): boolean => {
+    let at = way
+    while (at !== end && typeof at === 'number') {
+      const known: boolean | undefined = outcomes.get(at) ?? dominators.knownAt(nodes[at]!, index)
+      if (known === undefined) return false
+      at = known ? nodes[at]!.yes : nodes[at]!.no
+    }
+    return at === end
+  }
+  const { idle: candidates } = threadOnce({ nodes, entry })
+  for (const [index, end] of [...candidates].sort(([a], [b]) => a - b)) {
+    // The first test is always made, as libpcap does.
+    if (index === entry) continue
+    const { yes, no } = nodes[index]!
+    if (comesTo(end, index, yes)) outcomes.set(index, true)
+    else if (comesTo(end, index, no)) outcomes.set(index, false)
+  }
+  return { nodes, outcomes }
 }
 
 /** Renumbers what can be reached from the entry. */
@@ -132,14 +155,15 @@ function reachable({ entry, nodes }: DecisionGraph): DecisionGraph {
 interface Round {
   /** Undefined if no way changed. */
   readonly ways: DecisionGraph | undefined
-  readonly idle: ReadonlySet<number>
+  /** Nodes with both ways to one place, and that place. */
+  readonly idle: ReadonlyMap<number, Way>
 }
 
 /** One round over a reachable graph, with what dominates each way before the round. */
 function threadOnce(graph: DecisionGraph): Round {
   const { nodes, entry } = graph
   const dominators = new Dominators(graph)
-  const idleNodes = new Set<number>()
+  const idleNodes = new Map<number, Way>()
   let changed = false
   const thread = (from: number, sense: boolean, way: Way): Way => {
     let target = way
@@ -161,7 +185,7 @@ function threadOnce(graph: DecisionGraph): Round {
     const yes = thread(i, true, node.yes)
     const no = thread(i, false, node.no)
     next.push(yes === node.yes && no === node.no ? node : { ...node, yes, no })
-    if (yes === no) idleNodes.add(i)
+    if (yes === no) idleNodes.set(i, yes)
   }
   let start = entry
   while (typeof start === 'number' && idleNodes.has(start)) start = next[start]!.yes
@@ -208,9 +232,18 @@ class Dominators {
     return x
   }
 
-  /** The outcome of a test on this way, if a way above tells it. */
+  /** The outcome of a test on this way, if it or a way above tells it. */
   known(test: TestNode, from: number, sense: boolean): boolean | undefined {
-    for (let vertex = 3 * from + (sense ? 1 : 2); vertex >= 0; vertex = this.parent[vertex]!) {
+    return this.told(test, 3 * from + (sense ? 1 : 2))
+  }
+
+  /** The outcome of a test by the ways above a node. */
+  knownAt(test: TestNode, node: number): boolean | undefined {
+    return this.told(test, 3 * node)
+  }
+
+  private told(test: TestNode, from: number): boolean | undefined {
+    for (let vertex = from; vertex >= 0; vertex = this.parent[vertex]!) {
       const kind = vertex % 3
       if (kind === 0) continue
       const earlier = this.nodes[Math.floor(vertex / 3)]!

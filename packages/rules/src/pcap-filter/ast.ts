@@ -31,7 +31,14 @@ export type Identifier =
 export type Expr =
   | { readonly kind: 'and' | 'or'; readonly left: Expr; readonly right: Expr; readonly span: Span }
   | { readonly kind: 'not'; readonly arg: Expr; readonly span: Span }
-  | { readonly kind: 'id'; readonly qualifiers: Qualifiers; readonly id: Identifier; readonly span: Span }
+  | {
+      readonly kind: 'id'
+      readonly qualifiers: Qualifiers
+      readonly id: Identifier
+      /** The identifier with its qualifiers, and alone. */
+      readonly span: Span
+      readonly idSpan: Span
+    }
   | { readonly kind: 'protocol'; readonly protocol: ProtocolWord; readonly span: Span }
   | {
       readonly kind: 'cast'

@@ -159,6 +159,7 @@ export function hasLlc(layers: Layers): Pred {
 /** 802.1Q, 802.1ad or the old QinQ type. */
 export function isTagged(layers: Layers): Pred {
   const types = [ETHERTYPE.vlan, ETHERTYPE.qinq, ETHERTYPE.qinqOld]
+  if (layers.full) return or(...types.map((type) => cmp(layers.typeField(), '==', type)))
   return inRanges(
     layers.typeField(),
     types.map((type) => ({ lo: BigInt(type), hi: BigInt(type) })),

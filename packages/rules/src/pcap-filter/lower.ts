@@ -104,7 +104,8 @@ class Lowering {
   /** A fault without a place gets that of the primitive it is about. */
   expr(expr: Expr): Pred {
     if (isJoined(expr)) return this.joined(expr)
-    return placed(expr.span, () => (expr.kind === 'not' ? not(this.expr(expr.arg)) : this.primitive(expr)))
+    const span = expr.kind === 'id' ? expr.idSpan : expr.span
+    return placed(span, () => (expr.kind === 'not' ? not(this.expr(expr.arg)) : this.primitive(expr)))
   }
 
   /** `a or b or c` leans left, as deep as it is long: flattened here, which also keeps the stack shallow. */
@@ -214,7 +215,11 @@ class Lowering {
         return computed('sub', constant(0), this.term(arith.arg, checks, trusted), arith.span)
       case 'binary': {
         const left = this.term(arith.left, checks, trusted)
-        return computed(arith.op, left, this.unchecked(arith.right), arith.span)
+        const right = this.unchecked(arith.right)
+        const shift = arith.op === 'lsh' || arith.op === 'rsh'
+        if (shift && arith.right.kind === 'number' && arith.right.value > 31)
+          throw new Fault('rules/arithmetic', 'shift by more than 31 bits', arith.span)
+        return computed(arith.op, left, right, arith.span)
       }
       case 'accessor': {
         // What the index needs is checked before what the accessor itself does, except that IPv4 comes first for transports.

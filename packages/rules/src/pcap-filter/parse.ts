@@ -74,8 +74,12 @@ class Parser {
     const { expr } = this.sentence('term')
     if (this.token.kind === 'end') return expr
     if (this.is(')')) this.fail("this ')' closes nothing")
+    const before = this.tokens[this.at - 1]!
+    const protocol = before.kind === 'keyword' && Object.hasOwn(PROTOCOL_WORDS, before.text)
+    const hint = protocol && this.token.kind === 'number' ? `did you mean ${before.text} port ${this.token.text}?` : ''
     return this.fail(`\`${this.token.text}\` cannot follow here`, {
       expected: ["'and'", "'or'", 'the end of the expression'],
+      ...(hint && { hint }),
       ...this.typo(),
     })
   }
@@ -169,7 +173,8 @@ class Parser {
     const { id, used } = readIdentifier(this.tokens.slice(this.at, this.at + 3), qualifiers.proto === 'decnet')
     const last = this.tokens[this.at + used - 1]!
     this.at += used
-    return { kind: 'id', qualifiers, id, span: cover(start.span, last.span) }
+    const span = cover(start.span, last.span)
+    return { kind: 'id', qualifiers, id, span, idSpan: span }
   }
 
   private primitive(token: Token): Expr {

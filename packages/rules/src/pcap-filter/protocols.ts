@@ -94,7 +94,7 @@ export function protocolByNumber(layers: Layers, carrier: ProtocolWord | undefin
 /** The number a name stands for after `proto`. @throws Fault */
 export function protocolNamed(carrier: ProtocolWord | undefined, name: string): number {
   if (carrier === 'link') {
-    const own: Readonly<Record<string, number>> = { ...ETHER, iso: SAP.iso, stp: SAP.stp, netbeui: SAP.netbeui }
+    const own: Readonly<Record<string, number>> = { ...ETHER, ...SAP }
     const found = own[name] ?? etherType(name)
     if (found !== undefined) return found
     throw new Fault('rules/protocol', `\`${name}\` is no known Ethernet protocol`)

@@ -18,7 +18,7 @@ import { Fault } from './fault.ts'
 import { plainly } from './terms.ts'
 
 /** Graphs above this many tests are left as they are: their threading would take too long. */
-const LARGEST = 6000
+const LARGEST = 1500
 
 /**
  * The predicate without its idle tests, or `short` if it has none.
@@ -35,41 +35,55 @@ export function settle(full: Pred, short: Pred): Pred {
     settled = simplified(settled, gone)
     graph = decisionGraph(settled)
   }
-  if (rejectsAll(threaded(graph))) {
+  const decision = decided(threaded(graph))
+  if (decision === 'no') {
     throw new Fault('rules/never', 'no packet can match this expression', undefined, {
       hint: 'parts that are joined with `and` exclude each other',
     })
   }
+  // Nothing is loaded at all if nothing matters.
+  if (decision === 'yes') return TRUE
   return settled === full ? short : simplified(settled, 'constants')
 }
 
-/** The first test leads to `no`; those of constants against each other are known. */
-function rejectsAll({ entry, nodes }: DecisionGraph): boolean {
+/** What every packet gets, if no test matters; those of constants against each other are known. */
+function decided({ entry, nodes }: DecisionGraph): 'yes' | 'no' | undefined {
   let way = entry
   while (typeof way === 'number') {
     const node: TestNode = nodes[way]!
     const outcome = node.pred.kind === 'relation' ? plainly(node.pred) : node.pred
-    if (outcome.kind !== 'const') return false
-    // A node's `yes` is of its own test; an unequal or a reversed one was turned round when the graph was made.
-    const turned = node.pred.kind === 'relation' && ['!=', '<', '<='].includes(node.pred.test)
-    way = outcome.value !== turned ? node.yes : node.no
+    if (outcome.kind !== 'const') return undefined
+    way = outcome.value !== turned(node) ? node.yes : node.no
   }
-  return way === 'no'
+  return way
 }
 
-/** Predicates all of whose tests are idle. */
-function idlePredicates(graph: DecisionGraph): ReadonlySet<Pred> {
-  const { nodes, idle: idleNodes } = idle(graph)
-  if (idleNodes.size === 0) return new Set()
-  const busy = new Set(nodes.filter((_, index) => !idleNodes.has(index)).map(({ pred }) => pred))
-  return new Set(nodes.map(({ pred }) => pred).filter((pred) => !busy.has(pred)))
+/** Predicates that are one idle test each, and what may stand for them. */
+function idlePredicates(graph: DecisionGraph): ReadonlyMap<Pred, boolean> {
+  const { nodes, outcomes } = idle(graph)
+  const uses = new Map<Pred, number>()
+  for (const { pred } of nodes) uses.set(pred, (uses.get(pred) ?? 0) + 1)
+  const gone = new Map<Pred, boolean>()
+  for (const [index, outcome] of outcomes) {
+    const node = nodes[index]!
+    if (uses.get(node.pred) === 1) gone.set(node.pred, outcome !== turned(node))
+  }
+  return gone
+}
+
+/** The test of the node is the opposite of its predicate. */
+function turned({ pred }: TestNode): boolean {
+  return (pred.kind === 'relation' || pred.kind === 'cmp') && ['!=', '<', '<='].includes(pred.test)
 }
 
 /** Without some predicates; or, at last, with comparisons in plain form and those of constants decided. */
-function simplified(pred: Pred, gone: ReadonlySet<Pred> | 'constants'): Pred {
+function simplified(pred: Pred, gone: ReadonlyMap<Pred, boolean> | 'constants'): Pred {
   if (gone === 'constants') {
     if (pred.kind === 'relation') return plainly(pred)
-  } else if (gone.has(pred)) return FALSE
+  } else {
+    const outcome = gone.get(pred)
+    if (outcome !== undefined) return outcome ? TRUE : FALSE
+  }
   switch (pred.kind) {
     case 'not': {
       const arg = simplified(pred.arg, gone)

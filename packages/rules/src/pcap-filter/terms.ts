@@ -13,7 +13,7 @@ export type Refusal = 'division by zero' | 'modulus by zero' | 'shift by more th
 /** `left op right`, folded; the reason if its right side is a constant that cannot be. */
 export function combine(op: BinOp, left: Term, right: Term): Term | Refusal {
   if (right.kind === 'const') {
-    const refusal = refuse(op, right.value)
+    const refusal = refuse(op, left, right.value)
     if (refusal) return refusal
     if (left.kind === 'const') return constant(compute(op, left.value, right.value))
     if (right.value === 0n) return op === 'mul' || op === 'and' ? constant(0) : left
@@ -29,10 +29,11 @@ function mask(term: Term, bits: bigint): Term {
   return term.kind === 'mask' ? mask(term.term, term.mask & bits) : { kind: 'mask', term, mask: bits }
 }
 
-function refuse(op: BinOp, right: bigint): Refusal | undefined {
+/** Of two constants, a shift too far is 0. */
+function refuse(op: BinOp, left: Term, right: bigint): Refusal | undefined {
   if (op === 'div' && right === 0n) return 'division by zero'
   if (op === 'mod' && right === 0n) return 'modulus by zero'
-  if ((op === 'lsh' || op === 'rsh') && right > 31n) return 'shift by more than 31 bits'
+  if ((op === 'lsh' || op === 'rsh') && right > 31n && left.kind !== 'const') return 'shift by more than 31 bits'
   return undefined
 }
 
@@ -55,9 +56,9 @@ function compute(op: BinOp, left: bigint, right: bigint): bigint {
     case 'xor':
       return left ^ right
     case 'lsh':
-      return left << right
+      return right > 31n ? 0n : left << right
     case 'rsh':
-      return left >> right
+      return right > 31n ? 0n : left >> right
   }
 }
 
