@@ -121,7 +121,7 @@ export class Engine {
     const ctxTo = this.ctxAt + this.access.size
     this.mem.setRegion(REGION.ctx, { name: 'ctx', from: this.ctxAt, to: ctxTo, write: true, slow: true })
     this.framePc = new Int32Array(options.callDepth)
-    this.frameRegs = new Int32Array(options.callDepth * 8)
+    this.frameRegs = new Int32Array(options.callDepth * 18)
     this.random = options.seed | 0 || 1
   }
 
@@ -286,14 +286,17 @@ export class Engine {
     this.regs[21] = REGION.stack + depth
   }
 
-  /** Enters a function: its frame opens, r6..r9 are kept. False (and a fault) if calls are too deep. */
+  /** Enters a function: its frame opens, r1..r9 are kept. False (and a fault) if calls are too deep. */
   enter(returnTo: number): boolean {
     if (this.depth + 1 >= this.options.callDepth) {
       this.fail({ kind: 'call-depth', reason: `calls deeper than ${this.options.callDepth} frames` })
       return false
     }
     this.framePc[this.depth] = returnTo
-    this.frameRegs.set(this.regs.subarray(12, 20), this.depth * 8)
+    this.frameRegs.set(this.regs.subarray(2, 20), this.depth * 18)
+    // A function sees its arguments only; in the kernel the verifier sees to that.
+    this.regs.fill(0, 0, 2)
+    this.regs.fill(0, 12, 20)
     this.depth++
     this.openFrame(this.depth)
     return true
@@ -303,8 +306,8 @@ export class Engine {
   leave(): number {
     this.mem.clearRegion(REGION.stack + this.depth)
     this.depth--
-    const kept = this.depth * 8
-    for (let i = 0; i < 8; i++) this.regs[12 + i] = this.frameRegs[kept + i]!
+    const kept = this.depth * 18
+    for (let i = 0; i < 18; i++) this.regs[2 + i] = this.frameRegs[kept + i]!
     this.regs[20] = this.stackAt + (this.depth + 1) * LIMITS.stackBytes
     this.regs[21] = REGION.stack + this.depth
     return this.framePc[this.depth]!

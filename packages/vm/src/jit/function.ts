@@ -47,9 +47,14 @@ const SIZES: Readonly<Record<number, number>> = {
   123: 8,
 }
 const LOADS: Readonly<Record<number, number>> = {
-  97: W.i64_load32_u, 105: W.i64_load16_u, 113: W.i64_load8_u, 121: 0x29, 129: W.i64_load32_s, 137: W.i64_load16_s, 145: W.i64_load8_s,
+  97: W.i64_load32_u, 105: W.i64_load16_u, 113: W.i64_load8_u, 121: W.i64_load, 129: W.i64_load32_s, 137: W.i64_load16_s, 145: W.i64_load8_s,
 } // biome-ignore format: one family
-const STORES: Readonly<Record<number, number>> = { 99: W.i64_store32, 107: W.i64_store16, 115: W.i64_store8, 123: 0x37 }
+const STORES: Readonly<Record<number, number>> = {
+  99: W.i64_store32,
+  107: W.i64_store16,
+  115: W.i64_store8,
+  123: W.i64_store,
+}
 const ALU64: Readonly<Record<number, number>> = {
   15: W.i64_add, 31: W.i64_sub, 47: W.i64_mul, 79: W.i64_or, 95: W.i64_and, 175: W.i64_xor, 111: W.i64_shl, 127: W.i64_shr_u, 207: W.i64_shr_s,
 } // biome-ignore format: one family
@@ -636,7 +641,8 @@ export class FunctionCompiler {
     body.get(this.temp()).mem(LOADS[op]!, 0)
     body.op(W.else)
     this.cold('load', pc, s)
-    body.i32(this.engine.regsAt + d * 8).mem(LOADS[op] === 0x29 ? 0x29 : op >= 0x81 ? 0x29 : LOADS[op]!, 0)
+    // All 64 bits: a pointer of the context comes from 32.
+    body.i32(this.engine.regsAt + d * 8).mem(W.i64_load, 0)
     if (op === 0x81) body.op(W.i64_extend32_s)
     else if (op === 0x89) body.op(W.i64_extend16_s)
     else if (op === 0x91) body.op(W.i64_extend8_s)
@@ -788,7 +794,7 @@ export class FunctionCompiler {
   private fill(register: number): void {
     this.body
       .i32(this.engine.regsAt + register * 8)
-      .mem(0x29, 0)
+      .mem(W.i64_load, 0)
       .set(this.registers[register]!)
   }
 
@@ -902,7 +908,7 @@ export class FunctionCompiler {
     for (let r = 1; r <= 5; r++) this.value(r)
     body
       .i32(this.engine.regsAt + 80)
-      .mem(0x29, 0)
+      .mem(W.i64_load, 0)
       .call(callee)
       .set(this.registers[0]!)
     body.i32(STATUS.fault).mem(W.i32_load, 0).op(W.i32_eqz)

@@ -228,7 +228,7 @@ function mainBody(target: Target): ReturnType<Body['finish']> {
   for (const r of [1, 2])
     body
       .i32(engine.regsAt + r * 8)
-      .mem(0x29, 0)
+      .mem(W.i64_load, 0)
       .set(registers[r]!)
   body.i64(engine.stackAt + 512, REGION.stack).set(registers[10]!)
   // A tail call goes on counting.
@@ -267,7 +267,7 @@ function callbackBody(target: Target, entry: number): ReturnType<Body['finish']>
   const body = new Body(0)
   const { regsAt } = target.engine
   body.i32(regsAt)
-  for (const r of [1, 2, 3, 4, 5, 10]) body.i32(regsAt + r * 8).mem(0x29, 0)
+  for (const r of [1, 2, 3, 4, 5, 10]) body.i32(regsAt + r * 8).mem(W.i64_load, 0)
   body.call(target.functions.get(entry)!).mem(W.i64_store, 0)
   body.i32(STATUS.fault).mem(W.i32_load, 0).i32(0).op(W.i32_ne)
   return body.finish()
