@@ -134,7 +134,13 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
     e.put((c) => c.load(8, R.B, R.FP, SLOT.fragment))
     e.jump('jne', R.B, 0, failures.missing)
   }
-  return { base: 'transport', reg: R.TRANSPORT, disp: 0 }
+  const ref = { base: 'transport', reg: R.TRANSPORT, disp: 0 } as const
+  if (view.transportNeeds === 'header' && proto !== undefined && !view.trim) {
+    // Where nothing trims the packet, its header ends within the frame or is not there: its last byte tells.
+    const { minBytes } = PROTOCOLS[proto]
+    if (minBytes > offset + bytes) access.reach(e, ref, minBytes - 1, 1, failures.missing)
+  }
+  return ref
 }
 
 /** Goes on only if R.AVAIL is at least what the field, or its header, needs. */
