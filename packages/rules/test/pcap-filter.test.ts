@@ -1,0 +1,206 @@
+import { evaluate, type Filter } from '@netsieve/ir'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Grammar } from '../src/grammar/match.ts'
+import type { Part } from '../src/grammar/types.ts'
+import { type PcapOptions, pcapFilter } from '../src/pcap-filter/index.ts'
+import { GRAMMAR } from '../src/pcap-filter/pcap-filter.gen.ts'
+
+const named = (text: string) => ({ name: 'expression', text })
+
+function refused(text: string, options: PcapOptions = {}) {
+  const parsed = pcapFilter.parse(named(text))
+  const { value, diagnostics } = parsed.value ? pcapFilter.lower(parsed.value, options) : parsed
+  expect(value, text).toBeUndefined()
+  const { code, span, hint = '' } = diagnostics[0]!
+  return { code, at: span && text.slice(span.start, span.end), hint }
+}
+
+function lowered(text: string, options: PcapOptions = {}): Filter {
+  const parsed = pcapFilter.parse(named(text))
+  const { value, diagnostics } = parsed.value ? pcapFilter.lower(parsed.value, options) : parsed
+  expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([])
+  return value!
+}
+
+const predicate = (text: string, options: PcapOptions = {}) => lowered(text, options).chains[0]!.rules[0]!.steps[0]
+
+describe('what is refused, where, and what helps', () => {
+  test.each([
+    ['prt 80', 'rules/syntax', 'prt', 'did you mean port?'],
+    ['tcp 80', 'rules/syntax', '80', 'did you mean tcp port 80?'],
+    ['10.0.0.1', 'rules/syntax', '10.0.0.1', 'to match an address, write: host 10.0.0.1'],
+    ['tcp and 443', 'rules/syntax', '443', ''],
+    ['port 80 or udp or 443', 'rules/syntax', '443', ''],
+    ['(port 80) or 443', 'rules/syntax', '443', ''],
+    ['port tcp', 'rules/syntax', 'tcp', 'to use the keyword as a name, escape it: \\tcp'],
+    ['port 80 or (udp', 'rules/syntax', '', ''],
+    ['tcp)', 'rules/syntax', ')', ''],
+    ['len = 5 = 5', 'rules/syntax', '=', ''],
+    ['host 10.300.0.1', 'rules/address', '300', ''],
+    [
+      'host nosuch',
+      'rules/name',
+      'nosuch',
+      'names are looked up in the file given by --hosts only: give one, or write the address',
+    ],
+    ['ether host 10.0.0.1', 'rules/address', '10.0.0.1', ''],
+    ['port 70000', 'rules/port', '70000', ''],
+    ['port 089', 'rules/number', '089', ''],
+    ['udp port ssh', 'rules/port', 'ssh', ''],
+    ['icmp port 80', 'rules/qualifier', '80', ''],
+    ['net 10.1.1.1/8', 'rules/prefix', '10.1.1.1/8', 'write the first address of the network, or a longer prefix'],
+    ['net 10.0.0.0/33', 'rules/prefix', '33', ''],
+    ['host 10.0.0.0/8', 'rules/prefix', '10.0.0.0/8', ''],
+    ['tcp[0:3] = 1', 'rules/size', '3', ''],
+    ['vlan 4096', 'rules/number', 'vlan 4096', ''],
+    ['len = 5 / 0', 'rules/arithmetic', '5 / 0', ''],
+    ['mpls and vlan', 'rules/vlan', 'vlan', ''],
+    ['type mgt', 'rules/unsupported', 'type', ''],
+    ['ip and ip6', 'rules/never', 'ip and ip6', 'parts that are joined with `and` exclude each other'],
+    ['ip @ tcp', 'rules/character', '@', ''],
+  ])('%s', (text, code, at, hint) => {
+    expect(refused(text)).toEqual({ code, at, hint })
+  })
+})
+
+describe('a bare identifier takes the last qualifiers', () => {
+  test.each([
+    ['tcp dst port 80 or 443', 'tcp dst port 80 or tcp dst port 443'],
+    ['port 80 or (host 10.0.0.1) or 443', 'port 80 or host 10.0.0.1 or port 443'],
+    ['port (80 or not 443)', 'port 80 or not port 443'],
+    ['net 10.0.0.0/8 or 192.168', 'net 10.0.0.0/8 or net 192.168'],
+    ['ip proto 6 or 17', 'ip proto \\tcp or ip proto \\udp'],
+    ['tcp or udp and ip6', '(tcp or udp) and ip6'],
+    ['src 10.0.0.1', 'src host 10.0.0.1'],
+    ['host 10.1', 'net 10.1.0.0/16'],
+    ['portrange 90-80', 'portrange 80-90'],
+    ['len = 7 % 2 + 3', 'len = 2'],
+    ['len = 2 + 3 * 4', 'len = 14'],
+    ['ether host 1-2-3-4-5-6', 'ether host 01:02:03:04:05:06'],
+    ['', '  '],
+  ])('%s is %s', (short, long) => {
+    expect(predicate(short)).toEqual(predicate(long))
+  })
+})
+
+test('names come from the files that are given', () => {
+  const hosts = '10.0.0.1 gw gw.example # a comment\n2001:db8::1 gw\n'
+  const ethers = '02:00:00:00:00:01 gw\n'
+  expect(predicate('host gw', { hosts })).toEqual(predicate('host 10.0.0.1 or host 2001:db8::1'))
+  expect(predicate('ip6 host gw', { hosts })).toEqual(predicate('ip6 host 2001:db8::1'))
+  expect(predicate('ether src gw', { ethers })).toEqual(predicate('ether src 02:00:00:00:00:01'))
+  const gateway = '(ether host 02:00:00:00:00:01 and not (host 10.0.0.1 or host 2001:db8::1))'
+  expect(predicate('gateway gw', { hosts, ethers })).toEqual(predicate(gateway))
+})
+
+test('a match drops if that is asked', () => {
+  const filter = lowered('len > 0', { onMatch: 'drop' })
+  expect(evaluate(filter, new Uint8Array(60)).decision).toBe('drop')
+  expect(filter.base[0]!.policy).toBe('accept')
+})
+
+test('bytes right of an operator are not checked, as in libpcap, and that is told', () => {
+  const { value } = pcapFilter.parse(named('1 + tcp[0] = 2'))
+  expect(pcapFilter.lower(value!, {}).diagnostics.map(({ code }) => code)).toEqual(['rules/unchecked'])
+})
+
+/** A sentence of a rule; each choice is the next of `picks`, and beyond `depth` the alternative that ends soonest. */
+function sentence(rule: string, picks: Iterator<number>, depth = 0): string {
+  const { alternatives } = GRAMMAR.find(({ name }) => name === rule)!
+  const few = depth > 12 ? [alternatives.toSorted((a, b) => cost(a) - cost(b))[0]!] : alternatives
+  const pick = () => picks.next().value ?? 0
+  return few[pick() % few.length]!.map((part) => {
+    if (part.look) return ''
+    const least = part.min ?? 1
+    const times = part.max === 'many' ? least + (depth > 12 ? 0 : pick() % 3) : least === 0 ? pick() % 2 : 1
+    return Array.from({ length: times }, () => piece(part, pick, picks, depth)).join('')
+  }).join('')
+}
+
+const cost = (parts: readonly Part[]) => parts.filter(({ rule, look }) => rule !== undefined && !look).length
+
+function piece(part: Part, pick: () => number, picks: Iterator<number>, depth: number): string {
+  if (part.lit !== undefined) return part.lit
+  if (part.rule !== undefined) return sentence(part.rule, picks, depth + 1)
+  const fits = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter((c) =>
+    new RegExp(`^${part.chars}$`).test(c),
+  )
+  return fits[pick() % fits.length]!
+}
+
+describe('the grammar', () => {
+  const sentences = fc
+    .array(fc.nat(), { minLength: 1, maxLength: 60 })
+    .map((picks) => sentence('expression', picks[Symbol.iterator]()))
+
+  test('makes sentences that the parser reads, or refuses for their meaning only', () => {
+    fc.assert(
+      fc.property(sentences, (text) => {
+        const { value, diagnostics } = pcapFilter.parse(named(text))
+        // A bare name may follow what gives it no meaning.
+        if (!value) expect(diagnostics[0]!.message, text).toMatch(/has no keyword before it/)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('accepts what it makes', () => {
+    const grammar = new Grammar(GRAMMAR)
+    fc.assert(
+      fc.property(sentences, (text) => {
+        const { value } = pcapFilter.parse(named(text))
+        if (value) expect(grammar.match('tokens', text).ok, text).toBe(true)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+test('any text ends in a filter or in a message with a place', () => {
+  const words = fc.constantFrom(
+    'tcp',
+    'port',
+    '80',
+    '(',
+    ')',
+    'not',
+    'or',
+    'and',
+    'host',
+    '10.0.0.1',
+    '[',
+    ']',
+    '=',
+    'len',
+    '/',
+    '\\',
+    ' ',
+    'vlan',
+    '1:2:3',
+    '::',
+    '%',
+  )
+  const text = fc.oneof(
+    fc.string({ maxLength: 40 }),
+    fc.array(words, { maxLength: 30 }).map((list) => list.join(' ')),
+  )
+  fc.assert(
+    fc.property(text, (input) => {
+      const parsed = pcapFilter.parse(named(input))
+      const { value, diagnostics } = parsed.value ? pcapFilter.lower(parsed.value, {}) : parsed
+      if (!value) expect(diagnostics[0]?.span).toBeDefined()
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('a long expression is read in time; a deep one is refused', () => {
+  const long = Array.from({ length: 2000 }, (_, i) => `host 10.0.${i >> 8}.${i & 255}`).join(' or ')
+  expect(predicate(long)).toBeDefined()
+  const mixed = Array.from({ length: 2000 }, (_, i) => `port ${i}`).reduce(
+    (sum, each, i) => `${sum} ${i % 2 ? 'and' : 'or'} ${each}`,
+  )
+  expect(predicate(mixed)).toBeDefined()
+  expect(refused(`${'('.repeat(5000)}tcp${')'.repeat(5000)}`).code).toBe('rules/syntax')
+})
