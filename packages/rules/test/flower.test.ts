@@ -230,6 +230,11 @@ describe('order', () => {
       `prio 40000 ${udp} action pass\n${udp} action drop`,
       'drop',
     ],
+    [
+      'of two chosen ones the newer, whatever its lines say',
+      `prio 60000 ${udp} src_ip 10.0.0.1 action pass\n${udp} action pass\n${udp} action drop`,
+      'drop',
+    ],
     ['a priority of the lower half before a chosen one', `prio 5 ${udp} action pass\n${udp} action drop`, 'pass'],
     [
       'masks of one priority in the order they came',
@@ -294,6 +299,15 @@ describe('faults', () => {
   hint: did you mean dst_port?
 `,
     )
+  })
+
+  test('many filters take little time', () => {
+    const lines = Array.from(
+      { length: 5000 },
+      (_, i) => `prio 1 protocol ip flower ip_proto tcp dst_port ${i + 1} action drop`,
+    )
+    const filter = filterOf(lines.join('\n'))
+    expect(filter.chains[0]!.rules).toHaveLength(5000)
   })
 
   test('hostile text ends in a message', () => {

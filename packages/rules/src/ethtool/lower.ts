@@ -26,34 +26,39 @@ export function lower(ast: EthtoolAst, { hook = 'ingress' }: LowerOptions): Outc
   })
 }
 
+interface Numbered {
+  readonly rule: EthtoolRule
+  readonly id: number
+}
+
 /** Applies insertions and deletions; the rules that are left, first asked first, numbered as they stand in the text. */
 function inOrder({ commands }: EthtoolAst, diagnostics: Diagnostics): Rule[] {
-  const table: { readonly rule: EthtoolRule; readonly id: number }[] = []
+  const placed = new Map<bigint, Numbered>()
+  const chosen: Numbered[] = []
   let id = 0
   for (const command of commands) {
-    const at = table.findIndex(({ rule }) => rule.loc !== undefined && rule.loc === command.loc)
+    const old = command.loc === undefined ? undefined : placed.get(command.loc)
     if (command.kind === 'delete') {
-      if (at >= 0) table.splice(at, 1)
+      if (old) placed.delete(command.loc)
       else diagnostics.error('ethtool/no-rule', `there is no rule at loc ${command.loc}`, command.span)
       continue
     }
-    if (at >= 0) {
-      diagnostics.warning(
-        'ethtool/replaced',
-        `this rule takes the place of another at loc ${command.loc}`,
-        command.span,
-        {
-          notes: [{ message: 'of this one', span: table[at]!.rule.span }],
-        },
-      )
-      table.splice(at, 1)
+    const numbered = { rule: command, id: id++ }
+    if (command.loc === undefined) chosen.push(numbered)
+    else placed.set(command.loc, numbered)
+    if (old) {
+      const notes = [{ message: 'of this one', span: old.rule.span }]
+      const message = `this rule takes the place of another at loc ${command.loc}`
+      diagnostics.warning('ethtool/replaced', message, command.span, { notes })
     }
-    table.push({ rule: command, id: id++ })
   }
-  const placed = table.filter(({ rule }) => rule.loc !== undefined)
-  placed.sort((a, b) => (a.rule.loc! < b.rule.loc! ? -1 : 1))
-  const chosen = table.filter(({ rule }) => rule.loc === undefined).reverse()
-  return [...placed, ...chosen].map(({ rule, id }) => ({ id, text: rule.text, span: rule.span, steps: steps(rule) }))
+  const ordered = [...placed].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, numbered]) => numbered)
+  return [...ordered, ...chosen.reverse()].map(({ rule, id }) => ({
+    id,
+    text: rule.text,
+    span: rule.span,
+    steps: steps(rule),
+  }))
 }
 
 function steps({ type, typeSpan, fields, action, actionSpan }: EthtoolRule): Step[] {

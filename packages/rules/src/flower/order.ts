@@ -4,9 +4,12 @@
 import type { Diagnostics } from '@netsieve/diag'
 import type { FlowerFilter, Key } from './ast.ts'
 
-interface Added {
-  readonly filter: FlowerFilter
-  readonly prio: number
+/** The filters of one priority: they have one protocol; keys and handles are unique. */
+interface Bucket {
+  readonly byKeys: Map<string, FlowerFilter>
+  readonly byHandle: Map<number, FlowerFilter>
+  /** In the order of adding, with the mask that each compares under. */
+  readonly filters: Map<FlowerFilter, string>
 }
 
 const AUTO_FROM = 0x8000
@@ -14,61 +17,66 @@ const AUTO_FIRST = 0xc000
 
 /** The filters as Linux holds them, first asked first. Filters that Linux would refuse are diagnostics. */
 export function inOrder(filters: readonly FlowerFilter[], diagnostics: Diagnostics): FlowerFilter[] {
-  const added: Added[] = []
+  const buckets = new Map<number, Bucket>()
+  // A filter without a priority goes before all that have 0x8000 or more: the newest is asked first.
+  let lowestAbove: number | undefined
   for (const filter of filters) {
-    const prio = filter.prio || autoPrio(added)
-    const same = added.filter((other) => other.prio === prio)
-    if (refused({ filter, prio }, same, diagnostics)) continue
-    const old = filter.handle === 0 ? undefined : same.find((other) => other.filter.handle === filter.handle)
-    if (old) added.splice(added.indexOf(old), 1)
-    added.push({ filter, prio })
+    const prio = filter.prio || (lowestAbove === undefined ? AUTO_FIRST : lowestAbove - 1)
+    if (prio >= AUTO_FROM) lowestAbove = Math.min(lowestAbove ?? prio, prio)
+    else if (filter.prio === 0) {
+      diagnostics.error('flower/no-prio', 'there is no priority left to choose', filter.span)
+      continue
+    }
+    const bucket = buckets.get(prio) ?? { byKeys: new Map(), byHandle: new Map(), filters: new Map() }
+    buckets.set(prio, bucket)
+    add(bucket, filter, prio, diagnostics)
   }
-  const masks = new Map<string, number>()
-  for (const { filter } of added) if (!masks.has(maskOf(filter))) masks.set(maskOf(filter), masks.size)
-  const rank = ({ filter }: Added) => masks.get(maskOf(filter))!
-  return added
-    .map((each, index) => ({ each, index }))
-    .sort((a, b) => a.each.prio - b.each.prio || rank(a.each) - rank(b.each) || a.index - b.index)
-    .map(({ each }) => each.filter)
+  return [...buckets].sort(([a], [b]) => a - b).flatMap(([, bucket]) => byMask(bucket))
 }
 
-/** A filter without a priority goes before all that have 0x8000 or more: the newest is asked first. */
-function autoPrio(added: readonly Added[]): number {
-  const above = added.map(({ prio }) => prio).filter((prio) => prio >= AUTO_FROM)
-  return above.length > 0 ? Math.min(...above) - 1 : AUTO_FIRST
-}
-
-function refused({ filter, prio }: Added, same: readonly Added[], diagnostics: Diagnostics): boolean {
-  const other = same.find((each) => each.filter.protocol !== filter.protocol)
-  if (other) {
+function add(bucket: Bucket, filter: FlowerFilter, prio: number, diagnostics: Diagnostics): void {
+  const [other] = bucket.filters.keys()
+  if (other && other.protocol !== filter.protocol) {
     diagnostics.error('flower/prio-protocol', `priority ${prio} holds filters of another protocol`, filter.prioSpan, {
-      notes: [{ message: 'such as this one', span: other.filter.protocolSpan }],
+      notes: [{ message: 'such as this one', span: other.protocolSpan }],
     })
-    return true
+    return
   }
-  const twin = same.find((each) => keyOf(each.filter) === keyOf(filter))
-  const sameHandle = same.find((each) => filter.handle !== 0 && each.filter.handle === filter.handle)
-  const clash = filter.verb === 'add' ? (sameHandle ?? twin) : twin === sameHandle ? undefined : twin
-  if (!clash) return false
-  const what = clash === sameHandle && clash !== twin ? 'handle' : 'keys'
-  diagnostics.error('flower/exists', `priority ${prio} has a filter of the same ${what} already`, filter.span, {
-    notes: [{ message: 'this one', span: clash.filter.span }],
-  })
-  return true
+  const keys = signature(filter, true)
+  const twin = bucket.byKeys.get(keys)
+  const old = filter.handle === 0 ? undefined : bucket.byHandle.get(filter.handle)
+  const replaces = filter.verb === 'replace' && old !== undefined
+  const clash = replaces ? (twin === old ? undefined : twin) : (old ?? twin)
+  if (clash) {
+    const what = clash === twin ? 'keys' : 'handle'
+    diagnostics.error('flower/exists', `priority ${prio} has a filter of the same ${what} already`, filter.span, {
+      notes: [{ message: 'this one', span: clash.span }],
+    })
+    return
+  }
+  if (replaces) {
+    bucket.filters.delete(old)
+    bucket.byKeys.delete(signature(old, true))
+  }
+  bucket.filters.set(filter, signature(filter, false))
+  bucket.byKeys.set(keys, filter)
+  if (filter.handle !== 0) bucket.byHandle.set(filter.handle, filter)
 }
 
-/** What a filter compares, without the values. */
-function maskOf(filter: FlowerFilter): string {
-  return signature(filter, false)
+function byMask({ filters }: Bucket): FlowerFilter[] {
+  const groups = new Map<string, FlowerFilter[]>()
+  for (const [filter, mask] of filters) {
+    const group = groups.get(mask)
+    if (group) group.push(filter)
+    else groups.set(mask, [filter])
+  }
+  return [...groups.values()].flat()
 }
 
-function keyOf(filter: FlowerFilter): string {
-  return signature(filter, true)
-}
-
-function signature({ keys, prio, protocol }: FlowerFilter, values: boolean): string {
+/** What a filter compares: its masks, and if asked the values under them. */
+function signature({ keys }: FlowerFilter, values: boolean): string {
   const parts = keys.map((key) => constraintText(key, values)).filter((part) => part !== '')
-  return [`${prio}`, `${protocol}`, ...parts.sort()].join(' ')
+  return parts.sort().join(' ')
 }
 
 /** The empty text for an empty mask: Linux does not know such a key from one that was not given. */
