@@ -12,6 +12,8 @@ export interface Place {
 
 /** Where a base starts: a register (none: the start of the packet), plus a fixed number of bytes. */
 export interface BaseRef {
+  /** Wire offset that the base stands for, where the frame's tag may lie beside it: only of bases in the link header. */
+  readonly wire?: number
   /** What the emitter's flow counts checked bytes from: bytes from the register on. */
   readonly base: 'link' | 'net' | 'transport'
   readonly reg: number | undefined

@@ -52,6 +52,7 @@ export function generate(filter: Filter, { type }: GenerateOptions): Generated {
         other: base.family === 'any',
       },
       unseen: onward,
+      tagsBeside: progType.context === '__sk_buff',
       rules: (path, netRef) =>
         baseChain({ e, access, path, netRef, filter, base, type: progType, onAccept: last ? undefined : onward }),
     })
@@ -67,9 +68,16 @@ export function generate(filter: Filter, { type }: GenerateOptions): Generated {
 
 /** What the rules that a base chain can reach ask of a packet. */
 function needsOf(filter: Filter, base: BaseChain): Needs {
-  const needs = { network: base.family !== 'any', transport: false, l4proto: false, longTransport: false }
+  const needs = {
+    network: base.family !== 'any',
+    pastAddresses: false,
+    transport: false,
+    l4proto: false,
+    longTransport: false,
+  }
   const use = (from: Base, bit: number, bits: number, indexed = false): void => {
     if (from !== 'link') needs.network = true
+    else if (bit + bits > 96 || indexed) needs.pastAddresses = true
     if (from !== 'transport') return
     needs.transport = true
     const first = bit >> 3
@@ -77,6 +85,7 @@ function needsOf(filter: Filter, base: BaseChain): Needs {
     if (indexed || !(bytes === 1 || bytes === 2 || bytes === 4) || first % bytes !== 0) needs.longTransport = true
   }
   for (const term of termsOf(filter, [base.chain])) {
+    if (term.kind === 'length') needs.pastAddresses = true
     if (term.kind === 'load') use(term.base, term.offset * 8, term.bytes * 8, term.index !== undefined)
     if (term.kind !== 'field') continue
     const { proto, bit, bits } = FIELDS[term.field]

@@ -7,10 +7,13 @@ import { ETHERTYPE, IPPROTO } from '@netsieve/packet'
 import { type Access, type BaseRef, MAX_OFFSET } from './access.ts'
 import { type Emitter, R } from './emitter.ts'
 import { AVAIL_NONE, AVAIL_TINY, L4_BROKEN, type Path, SLOT } from './path.ts'
+import { ifTagBeside, tagControl } from './tagged.ts'
 
 /** What the rules of a base chain ask of a packet; nothing else is located. */
 export interface Needs {
   readonly network: boolean
+  /** Bytes of the frame behind its addresses, or its length: what a tag shifts. */
+  readonly pastAddresses: boolean
   readonly transport: boolean
   readonly l4proto: boolean
   /** Transport loads that are not 1, 2 or 4 aligned bytes. */
@@ -25,26 +28,51 @@ export interface Dispatch {
   /** Which network protocols the chain is asked about; frames of others go to `unseen`. */
   readonly wants: { readonly ipv4: boolean; readonly ipv6: boolean; readonly other: boolean }
   readonly unseen: Label
+  /** The program type may get frames whose outermost tag lies beside them. */
+  readonly tagsBeside: boolean
   /** Compiles the rules for one kind of frame; control does not come back. */
   readonly rules: (path: Path, netRef: BaseRef) => void
 }
 
 const LINK: BaseRef = { base: 'link', reg: undefined, disp: 0 }
-const FIXED_NET: BaseRef = { base: 'link', reg: undefined, disp: 14 }
+const FIXED_NET: BaseRef = { base: 'link', reg: undefined, disp: 14, wire: 14 }
 const MOVING_NET: BaseRef = { base: 'net', reg: R.NET, disp: 0 }
 
 /** A 16-bit number as it is loaded from network order. */
 const swapped = (value: number) => ((value & 0xff) << 8) | (value >> 8)
-const FILL = { split: true, net: false, transport: 'absent', bounded: false, l4proto: 'absent' } as const
+const FILL = {
+  tagBeside: false,
+  split: true,
+  net: false,
+  transport: 'absent',
+  bounded: false,
+  l4proto: 'absent',
+} as const
 
 /** Emits the way to the headers and, for each kind of frame, the rules. */
 export function dispatch(d: Dispatch): void {
   const { e, view, wants } = d
   if (!d.needs.network && view.reach === 'frames' && wants.ipv4 && wants.ipv6 && wants.other) {
-    return d.rules({ ...FILL, split: false, kind: 'other', view, net: true }, FIXED_NET)
+    const path = { ...FILL, split: false, kind: 'other', view, net: true } as const
+    const beside = e.label('beside')
+    if (d.tagsBeside && d.needs.pastAddresses) ifTagBeside(e, beside)
+    d.rules(path, FIXED_NET)
+    e.bind(beside)
+    if (e.reachable) d.rules({ ...path, tagBeside: true }, FIXED_NET)
+    return
   }
-  e.origin = { text: 'Ethernet header' }
   const netRef = view.tags === 'first' || view.tags === 'priority' ? MOVING_NET : FIXED_NET
+  const beside = e.label('beside')
+  e.origin = { text: 'Ethernet header' }
+  if (d.tagsBeside) ifTagBeside(e, beside)
+  dispatchTypes(d, netRef, 0)
+  e.bind(beside)
+  if (e.reachable) tagBeside(d, netRef)
+}
+
+/** Sorts frames by type; `tagsOff` tags are off already. */
+function dispatchTypes(d: Dispatch, netRef: BaseRef, tagsOff: 0 | 1): void {
+  const { e, view, wants } = d
   const labels = { ipv4: e.label('ipv4'), ipv6: e.label('ipv6'), other: e.label('other'), short: e.label('short') }
   const to = (kind: keyof typeof labels, wanted: boolean) => (wanted ? labels[kind] : d.unseen)
   const kinds = {
@@ -53,7 +81,7 @@ export function dispatch(d: Dispatch): void {
     other: to('other', wants.other && view.reach === 'frames'),
     short: to('short', wants.other && view.reach === 'frames'),
   }
-  byType(d, netRef, kinds)
+  byType(d, netRef, kinds, tagsOff)
   e.bind(labels.ipv4)
   if (e.reachable) ipv4(d, netRef)
   e.bind(labels.ipv6)
@@ -66,10 +94,31 @@ export function dispatch(d: Dispatch): void {
   if (e.reachable) d.rules({ ...FILL, kind: 'short', view }, netRef)
 }
 
+/** Frames whose outermost tag the kernel has taken off: what the view sees of them, seen with it. */
+function tagBeside(d: Dispatch, netRef: BaseRef): void {
+  const { e, view, wants } = d
+  e.origin = { text: 'VLAN tag' }
+  if (netRef === FIXED_NET) {
+    // The tag's type is the network protocol: neither IPv4 nor IPv6.
+    if (!wants.other || view.reach === 'ip') return e.goto(d.unseen)
+    return d.rules({ ...FILL, kind: 'other', view, net: true, tagBeside: true }, FIXED_NET)
+  }
+  if (view.tags === 'priority') {
+    tagControl(e, R.RET)
+    e.jump('jset', R.RET, 0x0fff, d.unseen)
+  }
+  const inner = {
+    ...d,
+    tagsBeside: false,
+    rules: (path: Path, ref: BaseRef) => d.rules({ ...path, tagBeside: true }, ref),
+  }
+  dispatchTypes(inner, netRef, 1)
+}
+
 type Kinds = Readonly<Record<'ipv4' | 'ipv6' | 'other' | 'short', Label>>
 
 /** Branches on the type at byte 12, and on what follows the tags that the view takes off. */
-function byType(d: Dispatch, netRef: BaseRef, kinds: Kinds): void {
+function byType(d: Dispatch, netRef: BaseRef, kinds: Kinds, tagsOff: 0 | 1): void {
   const { e, view } = d
   const tags = [e.label('tag'), e.label('tag')] as const
   const typeAt = (at: number, short: Label): void => {
@@ -87,7 +136,7 @@ function byType(d: Dispatch, netRef: BaseRef, kinds: Kinds): void {
     e.jump('jeq', R.RET, swapped(ETHERTYPE.qinq), target)
   }
   typeAt(12, kinds.short)
-  if (view.tags === 'first') {
+  if (view.tags === 'first' && tagsOff === 0) {
     ifTag(tags[0])
     e.goto(kinds.other)
     e.bind(tags[0])
@@ -99,11 +148,14 @@ function byType(d: Dispatch, netRef: BaseRef, kinds: Kinds): void {
     e.bind(tags[0])
     untagged(d, 14)
     typeAt(16, d.unseen)
-    ifTag(tags[1])
-    e.goto(kinds.other)
-    e.bind(tags[1])
-    untagged(d, 18)
-    typeAt(20, d.unseen)
+    // Two tags at most are taken off, wherever the first one lies.
+    if (tagsOff === 0) {
+      ifTag(tags[1])
+      e.goto(kinds.other)
+      e.bind(tags[1])
+      untagged(d, 18)
+      typeAt(20, d.unseen)
+    }
     e.goto(d.unseen)
   } else e.goto(kinds.other)
 }
@@ -130,7 +182,7 @@ function failing(d: Dispatch, kind: 'ipv4' | 'ipv6', netRef: BaseRef): Label {
 function ipv4(d: Dispatch, netRef: BaseRef): void {
   const { e, access, view, needs } = d
   e.origin = { text: 'IPv4 header' }
-  const path = { kind: 'ipv4', split: true, view, net: true, l4proto: { netByte: 9 } } as const
+  const path = { ...FILL, kind: 'ipv4', view, net: true, l4proto: { netByte: 9 } } as const
   if (view.header === 'trust') return d.rules({ ...path, transport: 'lazy', bounded: false }, netRef)
   const bad = failing(d, 'ipv4', netRef)
   const bounded = view.trim || view.laterFragments === 'none' || view.firstFragments === 'none'
@@ -240,14 +292,14 @@ function ipv6(d: Dispatch, netRef: BaseRef): void {
   } else e.put((c) => c.mov(R.AVAIL, 0xffff))
   if (!needs.transport && !needs.l4proto) {
     return d.rules(
-      { kind: 'ipv6', split: true, view, net: true, transport: 'absent', bounded: false, l4proto: 'absent' },
+      { ...FILL, kind: 'ipv6', view, net: true, transport: 'absent', bounded: false, l4proto: 'absent' },
       netRef,
     )
   }
   if (view.ipv6Walk.length > 0) walk(d, netRef)
   else direct(d, netRef)
   e.know({ transport: 0, avail: -1 })
-  d.rules({ kind: 'ipv6', split: true, view, net: true, transport: 'ready', bounded: true, l4proto: 'slot' }, netRef)
+  d.rules({ ...FILL, kind: 'ipv6', view, net: true, transport: 'ready', bounded: true, l4proto: 'slot' }, netRef)
 }
 
 /** No extension headers: the transport header follows the fixed one. R.RET = next header. */
@@ -269,7 +321,7 @@ function walk(d: Dispatch, netRef: BaseRef): void {
   const { e, access, view } = d
   e.origin = { text: 'IPv6 extension headers' }
   const flower = view.missing === 'zero'
-  const [again, options, fragment, ah, found, broken, done] = ['again', 'options', 'fragment', 'ah', 'found', 'broken', 'done'].map((name) => e.label(name)) as [Label, Label, Label, Label, Label, Label, Label] // biome-ignore format: a list
+  const [again, options, routing, fragment, ah, found, broken, done] = ['again', 'options', 'routing', 'fragment', 'ah', 'found', 'broken', 'done'].map((name) => e.label(name)) as [Label, Label, Label, Label, Label, Label, Label, Label] // biome-ignore format: a list
   e.put((c) => {
     c.mov(R.TRANSPORT, 40)
     c.store(4, R.FP, SLOT.count, MAX_EXTENSION_HEADERS)
@@ -278,20 +330,24 @@ function walk(d: Dispatch, netRef: BaseRef): void {
   e.know({ transport: 0, avail: -1 })
   e.bind(again)
   e.put((c) => c.store(8, R.FP, SLOT.l4proto, { reg: R.RET }))
-  for (const header of ['hopopt', 'routing', 'dstopts'] as const) e.jump('jeq', R.RET, NUMBER[header], options)
+  for (const header of ['hopopt', 'dstopts'] as const) e.jump('jeq', R.RET, NUMBER[header], options)
+  e.jump('jeq', R.RET, NUMBER.routing, routing)
   e.jump('jeq', R.RET, NUMBER.fragment, fragment)
   // A view that does not walk AH looks at its first bytes all the same.
   e.jump('jeq', R.RET, NUMBER.ah, ah)
   e.goto(found)
 
-  e.bind(options)
-  enter(d, netRef, 2, broken)
-  e.put((c) => {
-    c.alu('add', R.A, 1)
-    c.alu('lsh', R.A, 3)
-    c.alu('add', R.TRANSPORT, { reg: R.A })
-  })
-  e.goto(again)
+  // The kernel reads four bytes of a routing header (ipv6_find_hdr), the flow dissector two of any.
+  for (const [label, bytes] of [[options, 2], [routing, flower ? 2 : 4]] as const) { // biome-ignore format: pairs
+    e.bind(label)
+    enter(d, netRef, bytes, broken)
+    e.put((c) => {
+      c.alu('add', R.A, 1)
+      c.alu('lsh', R.A, 3)
+      c.alu('add', R.TRANSPORT, { reg: R.A })
+    })
+    e.goto(again)
+  }
 
   e.bind(ah)
   enter(d, netRef, 2, broken, view.ipv6Walk.includes('ah'))

@@ -9,6 +9,8 @@ export interface Path {
   readonly view: View
   /** Frames were told apart by their type: `other` is neither IPv4 nor IPv6. */
   readonly split: boolean
+  /** The outermost tag lies beside the packet (tagged.ts): bytes count as on the wire. */
+  readonly tagBeside: boolean
   /** Network fields can be read where their bytes are. */
   readonly net: boolean
   /** `absent`: never; `ready`: R.TRANSPORT (and R.AVAIL where `bounded`) are set; `lazy`: found when first needed. */
@@ -23,8 +25,18 @@ export interface Path {
 export const AVAIL_NONE = -1
 export const AVAIL_TINY = -2
 
-/** Stack slots, from the frame pointer. `bytes` is where helpers put packet bytes, up to 40; operands are spilled from `spill` down. */
-export const SLOT = { l4proto: -8, fragment: -16, count: -24, forget: -32, bytes: -72, index: -80, spill: -88 } as const
+/** Stack slots, from the frame pointer. `bytes` is where helpers put packet bytes, up to 40, `joined` where 16 bytes around a
+ * tag are put together; operands are spilled from `spill` down. */
+export const SLOT = {
+  l4proto: -8,
+  fragment: -16,
+  count: -24,
+  forget: -32,
+  bytes: -72,
+  joined: -88,
+  index: -96,
+  spill: -104,
+} as const
 
 /** Value of the l4proto slot when an extension header chain could not be followed. */
 export const L4_BROKEN = 256

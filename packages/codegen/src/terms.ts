@@ -6,6 +6,7 @@ import { FIELDS, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
 import type { Access, BaseRef, Place } from './access.ts'
 import { type Emitter, R } from './emitter.ts'
 import { AVAIL_NONE, AVAIL_TINY, known, L4_BROKEN, type Path, SLOT } from './path.ts'
+import { BEHIND, reachWire, TAG_END, tagControl, tagType } from './tagged.ts'
 
 /** Where evaluation goes when a term cannot be computed. */
 export interface Failures {
@@ -76,6 +77,7 @@ export function reach(scope: Scope, bits: Bits, failures: Failures, depth = 0): 
     return { reg: R.FP, disp: SLOT.bytes }
   }
   if (path.view.trim && bits.base === 'net') netEnd(scope, bits, failures)
+  if (path.tagBeside && ref.wire !== undefined) return onWire(scope, ref.wire, bits, failures)
   if (!bits.index) return access.reach(e, ref, bits.offset, bits.bytes, failures.missing)
   if (bits.base === 'transport' && path.bounded) {
     indexedEnd(scope, bits)
@@ -83,6 +85,18 @@ export function reach(scope: Scope, bits: Bits, failures: Failures, depth = 0): 
   }
   e.put((c) => c.load(8, R.A, R.FP, SLOT.index))
   return access.reachIndexed(e, ref, bits.offset, bits.bytes, failures.missing)
+}
+
+/**
+ * Bytes of a frame whose tag lies beside it. An index that points before the tag's end finds nothing: which bytes to put together would have to
+ * be known here.
+ */
+function onWire({ e, access }: Scope, wire: number, { offset, bytes, index }: Bits, failures: Failures): Place {
+  const from = wire + offset
+  if (!index) return reachWire(e, access, from, bytes, failures.missing)
+  e.put((c) => c.load(8, R.A, R.FP, SLOT.index))
+  if (from < TAG_END) e.jump('jlt', R.A, TAG_END - from, failures.missing)
+  return access.reachIndexed(e, BEHIND, from, bytes, failures.missing)
 }
 
 /** R.B = where an indexed load ends, from its base. */
@@ -97,7 +111,7 @@ function baseOf(scope: Scope, bits: Bits, failures: Failures): BaseRef | undefin
   const { path, netRef } = scope
   switch (bits.base) {
     case 'link':
-      return { base: 'link', reg: undefined, disp: 0 }
+      return { base: 'link', reg: undefined, disp: 0, wire: 0 }
     case 'net':
       // The type before the network header is there even where the header is not.
       return path.net || bits.offset < 0 ? netRef : undefined
@@ -221,7 +235,9 @@ export function number(scope: Scope, term: Term, failures: Failures, depth = 0):
     case 'const':
       return constant(e, R.A, term.value)
     case 'length':
-      return access.length(e, R.A)
+      access.length(e, R.A)
+      if (path.tagBeside) e.put((c) => c.alu('add', R.A, 4))
+      return
     case 'field': {
       const value = known(path, term.field)
       if (value === 'missing') return e.goto(failures.missing)
@@ -261,7 +277,8 @@ function l4FromSlot({ e, path }: Scope, failures: Failures): void {
 
 /** The outermost tag, which is there if the frame's type says so and the tag's own word is captured. */
 function tagField(scope: Scope, field: 'vlan.tpid' | 'vlan.tci', failures: Failures): void {
-  const { e, access } = scope
+  const { e, access, path } = scope
+  if (path.tagBeside) return field === 'vlan.tpid' ? tagType(e, R.A) : tagControl(e, R.A)
   const link: BaseRef = { base: 'link', reg: undefined, disp: 0 }
   const tagged = e.label('tagged')
   const { reg, disp } = access.reach(e, link, 12, 4, failures.missing)
