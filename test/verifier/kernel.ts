@@ -77,7 +77,7 @@ const NOT_ERRORS = [
   /^$/,
   /^\d+: /,
   /^from \d+ to \d+/,
-  /^mark_precise: /,
+  /^(mark|force)_precise: /,
   /^frame \d+: propagating/,
   /^func#\d+ @\d+/,
   /^(caller|callee|returning from callee):$/,
@@ -87,11 +87,13 @@ const NOT_ERRORS = [
   /^verification time/,
   /^stack depth/,
   /^SCC /,
-  /^\(\d+\) (frame|live)/,
+  /^\([\d,]+\) (frame|live)/,
 ]
 
 /** The lines of a log that say what is wrong. */
-export function errorLines(log: string): string[] {
+export function errorLines(whole: string): string[] {
+  // Of a very long log the middle is missing, and half of the line after the gap.
+  const log = whole.replace(/^[^]*\n…\n.*\n/, '')
   // One message of the kernel's has no line end of its own.
   return log
     .replace(/(.)processed \d+ insns/g, '$1\nprocessed 0 insns')

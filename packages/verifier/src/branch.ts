@@ -2,8 +2,8 @@
 
 import type { JumpOp } from '@netsieve/asm'
 import { addRaw } from './domain/arith.ts'
-import { decide, FLIPPED, type Outcomes, outcomes, violation, violationText } from './domain/compare.ts'
-import { draft, isKnownIn, isZero, known, knownInt, type Num, UNKNOWN } from './domain/num.ts'
+import { decide, FLIPPED, learn, OPPOSITE, violation, violationText } from './domain/compare.ts'
+import { draft, isKnownIn, isZero, known, knownInt, type Num, sync, unbound32, unbound64 } from './domain/num.ts'
 import { uapprox } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
@@ -43,10 +43,7 @@ export function stepJump(env: Env, slot: number): number {
   proveReadable(env, dst)
   const left = env.reg(dst)
   const right = byReg ? env.reg(src) : scalar(knownInt(prog.imm[slot]!))
-  let taken = foresee(op, width, left, right)
-  const numbers = taken === undefined && left.type === 'scalar' && right.type === 'scalar'
-  const learnt = numbers ? outcomes(op, width, left.num, right.num) : undefined
-  if (learnt) taken = learnt.only
+  const taken = foresee(op, width, left, right)
   const target = jumpTarget(prog, slot)
   if (taken !== undefined) {
     if (!isPointer(left)) markPrecise(env, dst)
@@ -54,7 +51,7 @@ export function stepJump(env: Env, slot: number): number {
     env.log.state(env.state, slot)
     return taken ? target : slot + 1
   }
-  fork(env, slot, op, width, dst, byReg ? src : undefined, learnt)
+  fork(env, slot, op, width, dst, byReg ? src : undefined)
   env.log.state(env.state, slot)
   return slot + 1
 }
@@ -86,15 +83,7 @@ function foreseePacket(op: JumpOp, left: Reg, right: Reg): boolean | undefined {
   return undefined
 }
 
-function fork(
-  env: Env,
-  slot: number,
-  op: JumpOp,
-  width: 32 | 64,
-  dst: number,
-  src: number | undefined,
-  learnt: Outcomes | undefined,
-): void {
+function fork(env: Env, slot: number, op: JumpOp, width: 32 | 64, dst: number, src: number | undefined): void {
   const { prog } = env
   const here = env.state
   const linkedSrc = src === undefined ? [] : linkedTo(env, here, env.reg(src))
@@ -103,9 +92,11 @@ function fork(
   if (linked.length > 1) env.recordStep(undefined, linked)
   const there = env.putOff(jumpTarget(prog, slot), slot)
   const left = env.reg(dst)
-  if (learnt) {
-    const { yes, no } = learnt
-    checkSane(env, yes, no, src !== undefined)
+  const right = src === undefined ? scalar(knownInt(prog.imm[slot]!)) : env.reg(src)
+  if (left.type === 'scalar' && right.type === 'scalar') {
+    const no = learn(OPPOSITE[op], width, left.num, right.num, dst === src)
+    const yes = learn(op, width, left.num, right.num, dst === src)
+    checkSane(env, yes, no)
     put(here, dst, no[0])
     put(there, dst, yes[0])
     if (src !== undefined) {
@@ -131,18 +122,19 @@ function put(state: State, regno: number, num: Num): void {
   state.frame.regs[regno] = change(reg, { num })
 }
 
-/** Ranges that contradict each other mean a dead branch that was not foreseen; nothing is known there. */
-function checkSane(env: Env, yes: readonly [Num, Num], no: readonly [Num, Num], both: boolean): void {
+/** Ranges that contradict each other mean a dead branch that was not foreseen; there they are given up. */
+function checkSane(env: Env, yes: readonly [Num, Num], no: readonly [Num, Num]): void {
   const check = (num: Num, where: string) => {
     const wrong = violation(num)
     if (!wrong) return
-    env.log.line(`REG INVARIANTS VIOLATION (${where}): ${wrong} ${violationText(num)}`)
-    Object.assign(num, draft(UNKNOWN))
+    env.log.line(`verifier bug: REG INVARIANTS VIOLATION (${where}): ${wrong} ${violationText(num)}`)
+    unbound64(num)
+    unbound32(num)
   }
   check(yes[0], 'true_reg1')
-  if (both) check(yes[1], 'true_reg2')
+  check(yes[1], 'true_reg2')
   check(no[0], 'false_reg1')
-  if (both) check(no[1], 'false_reg2')
+  check(no[1], 'false_reg2')
 }
 
 function same(a: LinkedReg, b: LinkedReg): boolean {
@@ -188,7 +180,7 @@ function follow(reg: Reg, from: Reg): Reg {
   const num = draft(from.num)
   const distance = reg.off - from.off
   addRaw(num, known(distance < 0 ? -1 : 0, distance | 0))
-  return change(from, { num, off: reg.off, delta: reg.delta })
+  return change(from, { num: sync(num), off: reg.off, delta: reg.delta })
 }
 
 /** Two pointers compared equal, one of them known not to be null: neither is the other. */

@@ -82,7 +82,6 @@ export class Log {
     if (!this.shows) return
     this.line('')
     this.line(`from ${prev} to ${slot}:${frameText(state, state.frame, undefined)}`)
-    this.touchAll()
   }
 
   /** Back to where the log was when a branch was put off. */

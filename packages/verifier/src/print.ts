@@ -49,7 +49,11 @@ function rangeParts(n: Readonly<Num>): string[] {
     if (widest || named.has(i)) return
     let names = name
     rows.forEach(([other, oh, ol, oWidest], j) => {
-      if (j <= i || oWidest || named.has(j) || oh !== h || ol !== l) return
+      // A negative number and a huge one have the same bits, not the same value.
+      const signs = name.startsWith('s') !== other.startsWith('s') && h < 0
+      // Ends of one side only.
+      const sides = name.includes('min') !== other.includes('min')
+      if (j <= i || oWidest || named.has(j) || oh !== h || ol !== l || signs || sides) return
       names += `=${other}`
       named.add(j)
     })

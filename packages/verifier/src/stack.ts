@@ -174,6 +174,7 @@ export function loadStackRange(env: Env, frame: Frame, min: number, max: number)
   for (let off = min; off < max; off++) {
     const at = -off - 1
     env.liveStack.read(frame.number, at >> 3)
+    env.log.touchSlot(at >> 3)
     if (byteType(slotAt(frame, at >> 3), at & 7) !== ZEROED) zero = false
   }
   return zero ? ZERO_SCALAR : UNKNOWN_SCALAR

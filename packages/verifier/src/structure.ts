@@ -311,6 +311,7 @@ function loopEdges(prog: Prog, slot: number): readonly number[] {
 }
 
 const CALLER_SAVED = 0x3f
+const ALL_REGS = 0x3ff
 
 /** The registers a slot reads and those it sets, as bits. */
 function usesOf(prog: Prog, slot: number): readonly [use: number, def: number] {
@@ -321,7 +322,8 @@ function usesOf(prog: Prog, slot: number): readonly [use: number, def: number] {
   switch (opcode & 7) {
     case 0:
       if (opcode === 0x18) return [0, dst]
-      return [(1 << 6) | ((opcode & 0xe0) === 0x40 ? src : 0), CALLER_SAVED]
+      // The kernel takes a packet load for an instruction that may read anything.
+      return [ALL_REGS, 0]
     case 1:
       return [src, dst]
     case 2:

@@ -34,6 +34,7 @@ export function enter(env: Env, slot: number): number {
     env.log.line(frameText(state, caller, undefined))
     env.log.line('callee:')
     env.log.line(frameText(state, callee, undefined))
+    env.log.touchAll()
   }
   return target
 }

@@ -278,7 +278,7 @@ export function violation(n: Readonly<Num>): string | undefined {
 
 /** The ranges of a number as the kernel prints them when they contradict each other. */
 export function violationText(n: Readonly<Num>): string {
-  const hex = (value: bigint) => (value === 0n ? '0' : `0x${value.toString(16)}`)
+  const hex = (value: bigint) => `0x${value.toString(16)}`
   const u64 = (h: number, l: number) => hex(toUnsigned(h, l))
   const u32 = (l: number) => hex(BigInt(l >>> 0))
   return (
@@ -288,26 +288,20 @@ export function violationText(n: Readonly<Num>): string {
   )
 }
 
-/** Both sides of a comparison on the branch where `test` holds, in step. */
-export function learn(test: Test, width: 32 | 64, a: Readonly<Num>, b: Readonly<Num>): readonly [Num, Num] {
+/**
+ * Both sides of a comparison on the branch where `test` holds, in step. `same`: a register compared with itself, whose two
+ * sides are narrowed as one number.
+ */
+export function learn(
+  test: Test,
+  width: 32 | 64,
+  a: Readonly<Num>,
+  b: Readonly<Num>,
+  same: boolean,
+): readonly [Num, Num] {
   const x = draft(a)
-  const y = draft(b)
+  const y = same ? x : draft(b)
   refine(test, width, x, y)
-  return [sync(x), sync(y)]
-}
-
-/** Both sides where the test holds and where it does not; `dead` where one of the two cannot be. */
-export interface Outcomes {
-  readonly yes: readonly [Num, Num]
-  readonly no: readonly [Num, Num]
-  /** The outcome that remains where the other is impossible. */
-  readonly only: boolean | undefined
-}
-
-/** What either outcome of an open test says; trying both may show that one is impossible. */
-export function outcomes(test: JumpOp, width: 32 | 64, a: Readonly<Num>, b: Readonly<Num>): Outcomes {
-  const no = learn(OPPOSITE[test], width, a, b)
-  const yes = learn(test, width, a, b)
-  const only = isEmpty(no[0]) || isEmpty(no[1]) ? true : isEmpty(yes[0]) || isEmpty(yes[1]) ? false : undefined
-  return { yes, no, only }
+  sync(x)
+  return [x, same ? x : sync(y)]
 }

@@ -9,11 +9,12 @@ import {
   tnumIntersect,
   tnumJoin,
   tnumLow,
+  tnumNext,
   tnumRange,
   UNKNOWN_BITS,
   ZERO_BITS,
 } from './tnum.ts'
-import { slt, ult, ult32, umax32, umin32 } from './wide.ts'
+import { high, slt, ult, ult32, umax32, umin32 } from './wide.ts'
 
 const S32_MIN = -0x80000000
 const S32_MAX = 0x7fffffff
@@ -157,6 +158,30 @@ function update64(n: Num): void {
   lowerSmax(n, vh | (mh & S32_MAX), vl | ml)
   raiseUmin(n, vh, vl)
   lowerUmax(n, vh | mh, vl | ml)
+  if (mh !== -1 || ml !== -1) settleSingle(n)
+}
+
+/** Range and bits that have only one number in common: it is that number. */
+function settleSingle(n: Num): void {
+  const { vh, vl, mh, ml } = n.bits
+  const nextL = tnumNext(n.bits, n.uminH, n.uminL)
+  const nextH = high
+  const beyond = ult(n.umaxH, n.umaxL, nextH, nextL)
+  if ((n.uminH & ~mh) === vh && (n.uminL & ~ml) === vl) {
+    if (beyond) become(n, n.uminH, n.uminL)
+    return
+  }
+  if (nextH === (vh | mh) && nextL === (vl | ml)) return become(n, nextH, nextL)
+  if (beyond) return
+  const secondL = tnumNext(n.bits, nextH, nextL)
+  if (ult(n.umaxH, n.umaxL, high, secondL)) become(n, nextH, nextL)
+}
+
+function become(n: Num, h: number, l: number): void {
+  n.bits = tnumConst(h, l)
+  n.uminH = n.umaxH = n.sminH = n.smaxH = h
+  n.uminL = n.umaxL = n.sminL = n.smaxL = l
+  n.u32min = n.u32max = n.s32min = n.s32max = l
 }
 
 /** Ranges from the known bits. */

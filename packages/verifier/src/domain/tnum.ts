@@ -2,7 +2,7 @@
 // The operations are the sound and optimal ones of Vishwanathan et al., "Sound, Precise, and Fast Abstract Interpretation
 // with Tristate Numbers" (CGO 2022).
 
-import { add, bitLength, high, sar, shl, shr, sub } from './wide.ts'
+import { add, bitLength, high, sar, shl, shr, sub, ult } from './wide.ts'
 
 export class Tnum {
   readonly vh: number
@@ -168,4 +168,25 @@ export function tnumIn(a: Tnum, b: Tnum): boolean {
 /** Whether all numbers of `a` are multiples of `size`, a power of two up to 8. */
 export function tnumAligned(a: Tnum, size: number): boolean {
   return ((a.vl | a.ml) & (size - 1)) === 0
+}
+
+/** The smallest number of `t` above (h, l); the largest of all where there is none. The low half; the high half in `high`. */
+export function tnumNext(t: Tnum, h: number, l: number): number {
+  const maxH = t.vh | t.mh
+  const maxL = t.vl | t.ml
+  if (!ult(h, l, maxH, maxL)) return pair(maxH, maxL)
+  if (ult(h, l, t.vh, t.vl)) return pair(t.vh, t.vl)
+  // Count up within the mask: the bits outside it are filled with ones, so that the carry runs through them. A one outside
+  // the mask in the distance itself means that all mask bits below may start from nothing.
+  const distanceL = sub(h, l, t.vh, t.vl)
+  const distanceH = high
+  const stray = bitLength(distanceH & ~t.mh, distanceL & ~t.ml)
+  const oneL = stray > 63 ? 0 : shl(0, 1, stray)
+  const fillL = sub(stray > 63 ? 0 : high, oneL, 0, 1)
+  const nextL = add(distanceH | high | ~t.mh, distanceL | fillL | ~t.ml, 0, 1)
+  return pair(t.vh | (high & t.mh), t.vl | (nextL & t.ml))
+}
+
+function pair(h: number, l: number): number {
+  return add(h, l, 0, 0)
 }
