@@ -28,7 +28,12 @@ export class Code {
   }
 
   emit(form: string, fields: InsnFields = {}, target?: Label): void {
-    this.items.push({ insn: insn(form, { origin: this.origin, ...fields }), ...(target && { target }) })
+    this.add(insn(form, { origin: this.origin, ...fields }), target)
+  }
+
+  /** An instruction as it is; with a target, its distance is filled in by `layout()`. */
+  add(one: Insn, target?: Label): void {
+    this.items.push({ insn: one, ...(target && { target }) })
   }
 
   /** dst = dst op source, where source is a register (`{ reg }`) or a signed 32-bit number. */
@@ -106,7 +111,9 @@ function withOffset(jump: Insn, target: Label, places: ReadonlyMap<Label, number
   const place = places.get(target)
   if (place === undefined) throw new Error(`label ${target.name} is not bound`)
   const distance = place - next
-  if (jump.spec.kind === 'call') return { ...jump, imm: distance }
+  if (jump.spec.kind === 'call' || jump.spec.name === 'ja32') return { ...jump, imm: distance }
+  // A function pointer counts from the slot after the first half of LD_IMM64.
+  if (jump.spec.imm64 === 'func') return insn(jump.spec, { ...jump, imm64: Long.fromBits(distance + 1, 0) })
   if (distance === (distance << 16) >> 16) return { ...jump, off: distance }
   if (jump.spec.name !== 'ja') throw new Error(`${jump.spec.name} to ${target.name} spans ${distance} slots`)
   return insn('ja32', { imm: distance, origin: jump.origin })

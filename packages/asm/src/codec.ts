@@ -30,7 +30,7 @@ export interface BadSlot {
   readonly reason: string
   /** The field that should be 0, if the instruction is known and only that is wrong. */
   readonly field?: FieldUse
-  /** The bytes of the slot as hex, up to 8. */
+  /** The bytes as hex: of one slot, of both of a 64-bit immediate, or fewer at the end. */
   readonly hex: string
 }
 
@@ -57,19 +57,24 @@ export function decode(bytes: Uint8Array, { keepReserved = false }: DecodeOption
   for (let slot = 0; slot < slots; slot++) {
     const { insn, ...wrong } = decodeSlot(view, slot, slots)
     if (wrong.reason !== undefined)
-      bad.push({ slot, reason: wrong.reason, ...(wrong.field && { field: wrong.field }), hex: hex(bytes, slot) })
+      bad.push({
+        slot,
+        reason: wrong.reason,
+        ...(wrong.field && { field: wrong.field }),
+        hex: hex(bytes, slot, insn?.spec.slots ?? 1),
+      })
     if (!insn) continue
     if (wrong.reason === undefined || keepReserved) program.push(insn)
     slot += insn.spec.slots - 1
   }
   if (bytes.length % 8 !== 0) {
-    bad.push({ slot: slots, reason: `${bytes.length % 8} bytes are no whole instruction`, hex: hex(bytes, slots) })
+    bad.push({ slot: slots, reason: `${bytes.length % 8} bytes are no whole instruction`, hex: hex(bytes, slots, 1) })
   }
   return { program, bad }
 }
 
-function hex(bytes: Uint8Array, slot: number): string {
-  return Array.from(bytes.subarray(slot * 8, slot * 8 + 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+function hex(bytes: Uint8Array, slot: number, count: number): string {
+  return Array.from(bytes.subarray(slot * 8, (slot + count) * 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 interface Slot {

@@ -46,6 +46,7 @@ export {
 } from './conformance.ts'
 export { readElf } from './elf/read.ts'
 export { SECTION_OF_TYPE, type WriteOptions, writeElf } from './elf/write.ts'
+export { disassembleBytes, emitC, emitHex, fromJson, type InsnJson, toJson } from './emit.ts'
 export { type Insn, type InsnFields, insn, type Origin, slotTable } from './insn.ts'
 export {
   type AluOp,
@@ -66,6 +67,27 @@ export {
   specsByOpcode,
 } from './isa.ts'
 export { type BpfObject, type DataSection, type FunctionDef, type Program, typeOfSection } from './object.ts'
+export {
+  layout,
+  type Op,
+  type OpLine,
+  type Ops,
+  type OpTarget,
+  ops,
+  R0,
+  R1,
+  R2,
+  R3,
+  R4,
+  R5,
+  R6,
+  R7,
+  R8,
+  R9,
+  R10,
+  type Reg,
+} from './ops.ts'
 export { type AssembleOptions, assemble } from './text/assemble.ts'
+export { type Block, blocks, type CfgOptions, drawCfg, type Edge } from './text/cfg.ts'
 export { disassemble, type FormatOptions, formatInsn, type ListingOptions, targetSlot } from './text/print.ts'
 export { DIALECTS, type Dialect } from './text/templates.ts'
