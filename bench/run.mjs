@@ -1,9 +1,8 @@
 // Runs a TypeScript file of this folder: bundled with the packages' sources into one module, then imported.
 //   node bench/run.mjs bench/filter.ts [arguments]
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'vite'
 
 const [, , file, ...args] = process.argv
@@ -11,7 +10,8 @@ if (!file) {
   console.error('usage: node bench/run.mjs FILE.ts [arguments]')
   process.exit(2)
 }
-const outDir = mkdtempSync(join(tmpdir(), 'netsieve-bench-'))
+// Beside the dependencies, so that the bundle finds those it does not hold.
+const outDir = mkdtempSync(fileURLToPath(new URL('../node_modules/.bench-', import.meta.url)))
 process.on('exit', () => rmSync(outDir, { recursive: true, force: true }))
 await build({
   configFile: false,
