@@ -137,6 +137,9 @@ function walk(view: View, packet: Uint8Array, base: Found): Located {
     const looked = walked || (header === 'ah' && view.ipv6Walk.length > 0)
     if (looked && (headers === MAX_EXTENSION_HEADERS || next === undefined || length === undefined))
       return broken(protocol)
+    // The kernel reads four bytes of a routing header (ipv6_find_hdr), the flow dissector two of any.
+    if (walked && header === 'routing' && view.missing !== 'zero' && u16(packet, at + 2) === undefined)
+      return broken(protocol)
     if (!walked || next === undefined || length === undefined)
       return { ...base, l4proto: protocol, transport: at, fragment }
     if (header === 'fragment') {

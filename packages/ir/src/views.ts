@@ -91,7 +91,7 @@ export const VIEWS = {
     firstFragments: 'read',
     transportNeeds: 'header',
     missing: 'rule',
-    cutDrops: ['tcp', 'udp', 'udplite', 'sctp', 'dccp', 'icmp', 'icmp6'],
+    cutDrops: ['th', 'tcp', 'udp', 'udplite', 'sctp', 'dccp', 'icmp', 'icmp6'],
     tinyDrops: ['tcp'],
   },
   pcap: {

@@ -42,7 +42,9 @@ for (const [name, number, ...aliases] of cells(SERVICE_ROWS)) {
     }
   }
 }
-const PROTOCOLS = names(PROTOCOL_ROWS, true)
+/** Names that nft and iptables know besides the registry's. */
+const MORE_PROTOCOLS = 'ipv6-icmp 58 icmpv6 icmp6\nmobility-header 135 ipv6-mh mh'
+const PROTOCOLS = names(`${PROTOCOL_ROWS}${MORE_PROTOCOLS}`, true)
 const ETHERTYPES = names(ETHERTYPE_ROWS, true)
 
 /** The port of a service (`http`, or an alias: `www`), with a given transport (`tcp`, `udp`, …) or with any that has it. */
