@@ -5,6 +5,7 @@ import { evaluate, type Filter } from '@netsieve/ir'
 import fc from 'fast-check'
 import { buildFrame, type Plan } from './frame.ts'
 import { planArbitrary } from './generate.ts'
+import { oddities, plainPlan } from './odd.ts'
 import { collectConstants, type Path, pathKey, pathsOf } from './paths.ts'
 
 export interface Decided {
@@ -27,6 +28,8 @@ export interface CompareOptions {
   readonly runs?: number
   /** The same seed gives the same frames; default 1. */
   readonly seed?: number
+  /** `plain`: only whole, sound, untagged frames without options, extension headers and fragments; default `any`. */
+  readonly frames?: 'any' | 'plain'
 }
 
 export type Comparison =
@@ -34,6 +37,8 @@ export type Comparison =
       readonly status: 'different'
       /** The smallest frame found, and what each side said to it. */
       readonly frame: Uint8Array
+      /** What is unusual about the frame, in words; nothing for a plain one. */
+      readonly odd: readonly string[]
       readonly a: Decided
       readonly b: Decided
       readonly seed: number
@@ -49,16 +54,21 @@ const DEFAULT_RUNS = 20_000
 const AT_ALL = 4
 
 /** Compares two filters on frames made from the constants of both. Deterministic for a seed. */
-export function compare(a: Side, b: Side, { runs = DEFAULT_RUNS, seed = 1 }: CompareOptions = {}): Comparison {
+export function compare(
+  a: Side,
+  b: Side,
+  { runs = DEFAULT_RUNS, seed = 1, frames = 'any' }: CompareOptions = {},
+): Comparison {
   const [decideA, decideB] = [decider(a), decider(b)]
   const constants = collectConstants([a.filter, b.filter])
   const everywhere = planArbitrary(constants)
   const focus = changedPaths(a.filter, b.filter)
   const aimed =
     focus.length === 0 || focus.length === constants.paths.length ? undefined : planArbitrary(constants, focus)
-  const plans = aimed
+  const any = aimed
     ? fc.oneof({ arbitrary: everywhere, weight: 1 }, { arbitrary: aimed, weight: AT_ALL - 1 })
     : everywhere
+  const plans = frames === 'plain' ? any.map(plainPlan) : any
   const same = (plan: Plan) => {
     const frame = buildFrame(plan)
     return decideA(frame).decision === decideB(frame).decision
@@ -70,10 +80,12 @@ export function compare(a: Side, b: Side, { runs = DEFAULT_RUNS, seed = 1 }: Com
   // Again, outside fast-check: what a side throws is to be seen as it was thrown.
   const found = result.counterexample[0]
   if (same(found)) throw new Error('a side does not always decide a frame in the same way')
-  const frame = buildFrame(tidied(found, same))
+  const smallest = tidied(found, same)
+  const frame = buildFrame(smallest)
   return {
     status: 'different',
     frame,
+    odd: oddities(smallest),
     a: decideA(frame),
     b: decideB(frame),
     seed,

@@ -1,6 +1,7 @@
 export { type CompareOptions, type Comparison, compare, type Decide, type Decided, type Side } from './compare.ts'
 export { buildFrame, type Extension, type Net, ODDITIES, type Oddity, type Plan, type Write } from './frame.ts'
 export { frameArbitrary, planArbitrary } from './generate.ts'
+export { oddities, plainPlan } from './odd.ts'
 export { type Constants, collectConstants, type Path, pathsOf } from './paths.ts'
 export { type Proof, type ProveOptions, prove } from './prove.ts'
 export type { Constraint, Slot } from './slots.ts'

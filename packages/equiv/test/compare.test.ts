@@ -167,6 +167,30 @@ describe('none found', () => {
   })
 })
 
+describe('plain frames', () => {
+  const [nft, dissector] = [
+    filter([[and(tcp, port(80)), 'drop']], 'nft-netdev'),
+    filter([[and(tcp, port(80)), 'drop']], 'flower'),
+  ]
+
+  test('a difference says what is unusual about its frame', () => {
+    const result = compare({ filter: nft }, { filter: dissector })
+    if (result.status !== 'different') throw new Error('no difference found')
+    expect(result.odd).toHaveLength(1)
+    const plain = compare({ filter: filter([[port(1), 'drop']]) }, { filter: filter([[port(2), 'drop']]) })
+    expect(plain.status === 'different' && plain.odd).toEqual([])
+  })
+
+  test('two tools that differ on unusual frames only', () => {
+    expect(compare({ filter: nft }, { filter: dissector }, { frames: 'plain', runs: 5000 }).status).toBe('none-found')
+    const other = filter([[and(tcp, port(80, 81)), 'drop']], 'flower')
+    expect(compare({ filter: nft }, { filter: other }, { frames: 'plain' })).toMatchObject({
+      status: 'different',
+      odd: [],
+    })
+  })
+})
+
 test('a side that throws is heard', () => {
   const plain = filter([[tcp, 'drop']])
   const decide = () => {
