@@ -81,9 +81,9 @@ function loadCode(field: ContextField, at: number, size: number): number {
   if (field.kind === 'sock' || field.kind === 'flow_keys') return ACCESS.sock
   if (field.kind !== 'scalar') return ACCESS.packet
   // A narrow load of a field that is smaller in the kernel is not shifted to the part that was asked for.
-  if (field.kernelSize && size <= field.kernelSize && (at - field.offset) % field.kernelSize === 0) {
-    return at === field.offset ? ACCESS.plain : ACCESS.lowHalf
-  }
+  const inside = at - field.offset
+  const whole = field.kernelSize === 1 ? size < 4 : size === field.kernelSize
+  if (whole && inside !== 0) return ACCESS.lowHalf
   return ACCESS.plain
 }
 

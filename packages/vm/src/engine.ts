@@ -17,6 +17,9 @@ export const ROOM = { head: 256, tail: 512 } as const
 /** BPF_MAX_LOOPS. */
 const LIMITS_MAY_GOTO = 8 * 1024 * 1024
 
+/** xdp_adjust_head, xdp_adjust_meta. */
+const HEAD_HELPERS: ReadonlySet<number> = new Set([44, 54])
+
 export interface EngineOptions {
   readonly type: ProgTypeName
   readonly mode: 'linux' | 'rfc9669'
@@ -71,6 +74,8 @@ export class Engine {
   netAt = 0
   /** Bytes of the frame before the program's first one. */
   private skipped = 0
+  /** Whether a program may let bytes before the packet into it. */
+  private readonly growsHead: boolean
   info: PacketMeta = {}
   timeLo = 0
   timeHi = 0
@@ -114,6 +119,9 @@ export class Engine {
     this.maps = maps.map((def, index) => makeMap(this, def, index))
     const constants = new Constants()
     this.programs = programs.map((insns) => decodeProgram(insns, constants, (insn) => this.resolve(insn)))
+    this.growsHead = programs.some((insns) =>
+      insns.some(({ spec, imm }) => spec.call === 'helper' && HEAD_HELPERS.has(imm)),
+    )
     const registerBytes = FIRST_CONSTANT * 8 + constants.words.length * 4
     this.regsAt = this.mem.alloc(registerBytes)
     this.regs = new Int32Array(this.mem.bytes.buffer as ArrayBuffer, this.regsAt, registerBytes / 4)
@@ -161,6 +169,8 @@ export class Engine {
       return false
     }
     const at = this.packetFrom + ROOM.head
+    // What lies before a packet is anything in the kernel; here it is 0, so that runs repeat.
+    if (this.growsHead) this.mem.bytes.fill(0, this.packetFrom, at)
     this.mem.bytes.set(packet, at)
     this.info = meta
     this.linkAt = at

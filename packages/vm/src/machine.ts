@@ -58,6 +58,8 @@ export class RunResult {
   readonly fault?: Fault
   /** The packet as the program left it, only if it changed it. */
   readonly packet?: Uint8Array
+  /** XDP metadata in front of the packet, if there is any. */
+  readonly metadata?: Uint8Array
   /** What was printed, sent and redirected, in order; absent if nothing was. */
   readonly outputs?: readonly Output[]
 
@@ -72,6 +74,7 @@ export class RunResult {
       if (engine.programIndex > 0) this.program = engine.programIndex
     }
     if (packet) this.packet = packet
+    if (engine.meta < engine.data) this.metadata = engine.mem.bytes.slice(engine.meta, engine.data)
     if (engine.outputs.length > 0) this.outputs = engine.outputs
   }
 

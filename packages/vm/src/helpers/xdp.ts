@@ -19,8 +19,6 @@ function adjustHead(engine: Engine): number | undefined {
   const data = engine.data + offset
   if (data < engine.roomFrom + XDP_FRAME + metaLength || data > engine.end - ETH_HLEN) return ERRNO.EINVAL
   if (metaLength) engine.mem.bytes.copyWithin(engine.meta + offset, engine.meta, engine.meta + metaLength)
-  // What new room holds is anything in the kernel; here it is 0.
-  if (offset < 0) engine.mem.bytes.fill(0, data, engine.data)
   engine.meta += offset
   engine.data = data
   engine.packetMoved()
