@@ -23,6 +23,8 @@ export { type Decision, decisionOf, KEEP_ALL, PROG_TYPES, type ProgType, type Pr
 export { Code, type Label } from './builder.ts'
 export {
   CBPF,
+  CBPF_LONGEST,
+  CBPF_WORDS,
   type CbpfInsn,
   type CbpfMode,
   type CbpfOp,

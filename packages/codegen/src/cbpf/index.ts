@@ -1,0 +1,53 @@
+// A filter under libpcap's profile as classic BPF: one program of tests, each way threaded past what is known, then laid out from its end.
+
+import type { CbpfInsn } from '@netsieve/asm'
+import { CBPF_LONGEST } from '@netsieve/asm'
+import type { Diagnostic, Outcome } from '@netsieve/diag'
+import { and, decisionGraph, FALSE, type Filter, not, or, type Pred, type Rule, TRUE, threaded } from '@netsieve/ir'
+import { layout } from './layout.ts'
+import { Beyond, plainPred } from './plain.ts'
+
+export interface CbpfOptions {
+  /** What a packet that passes returns: how many of its bytes to keep. */
+  readonly snaplen?: number
+}
+
+/** The classic program of a filter, or why there is none: it needs libpcap's view, and chains without jumps. */
+export function generateCbpf(filter: Filter, { snaplen = 262144 }: CbpfOptions = {}): Outcome<readonly CbpfInsn[]> {
+  try {
+    const program = layout(threaded(decisionGraph(plainPred(passes(filter)))), snaplen)
+    if (program.length <= CBPF_LONGEST) return { value: program, diagnostics: [] }
+    return refused(`the program has ${program.length} instructions, classic BPF takes ${CBPF_LONGEST}`)
+  } catch (beyond) {
+    if (!(beyond instanceof Beyond)) throw beyond
+    return refused(`classic BPF has no way to say this: ${beyond.message}`)
+  }
+}
+
+function refused(message: string): Outcome<readonly CbpfInsn[]> {
+  const diagnostic: Diagnostic = { severity: 'error', code: 'codegen/cbpf', message }
+  return { diagnostics: [diagnostic] }
+}
+
+/** What holds of the packets that pass. @throws Beyond */
+function passes({ base, chains }: Filter): Pred {
+  const [entry] = base
+  if (!entry || base.length > 1 || entry.view !== 'pcap' || entry.family !== 'any')
+    throw new Beyond("a filter that is not in libpcap's view")
+  const { rules } = chains.find(({ name }) => name === entry.chain)!
+  const policy = entry.policy === 'accept' ? TRUE : FALSE
+  return rules.reduceRight((rest: Pred, rule) => decide(rule, rest), policy)
+}
+
+function decide({ steps }: Rule, rest: Pred): Pred {
+  const matches: Pred[] = []
+  for (const step of steps) {
+    if (step.kind === 'match') matches.push(step.pred)
+    if (step.kind !== 'verdict' || step.verdict.kind === 'continue') continue
+    const matched = matches.length === 0 ? TRUE : and(...matches)
+    if (step.verdict.kind === 'accept') return or(matched, rest)
+    if (step.verdict.kind === 'drop') return and(not(matched), rest)
+    throw new Beyond(`the verdict ${step.verdict.kind}`)
+  }
+  return rest
+}

@@ -1,0 +1,97 @@
+// Terms in the few shapes that classic BPF can load: fields become bytes at a place, the network header is at byte 14, what is wider than a
+// word is compared word by word.
+
+import { and, cmp, or, type Pred, type Term } from '@netsieve/ir'
+import { FIELDS, type FieldId, PROTOCOLS } from '@netsieve/packet'
+
+const NETWORK_HEADER = 14
+
+/** What cannot be said in classic BPF; index.ts makes a diagnostic of it. */
+export class Beyond extends Error {}
+
+/** The predicate with plain terms only, nothing in it wider than 32 bits. @throws Beyond */
+export function plainPred(pred: Pred): Pred {
+  switch (pred.kind) {
+    case 'const':
+      return pred
+    case 'not':
+      return { kind: 'not', arg: plainPred(pred.arg) }
+    case 'and':
+    case 'or':
+      return { kind: pred.kind, args: pred.args.map(plainPred) }
+    case 'cmp': {
+      const words = wide(pred.term)
+      if (!words) return { ...pred, term: plainTerm(pred.term) }
+      if (pred.test !== '==' && pred.test !== '!=') throw new Beyond('order of values wider than 32 bits')
+      const same = words.map(({ term, shift, bits }) => cmp(term, '==', (pred.value >> shift) & ((1n << bits) - 1n)))
+      const equal = and(...same)
+      return pred.test === '==' ? equal : { kind: 'not', arg: equal }
+    }
+    case 'in':
+      if (!wide(pred.term)) return { ...pred, term: plainTerm(pred.term) }
+      if (pred.ranges.some(({ lo, hi }) => lo !== hi)) throw new Beyond('ranges of values wider than 32 bits')
+      return or(...pred.ranges.map(({ lo }) => plainPred(cmp(pred.term, '==', lo))))
+    case 'relation':
+      return { ...pred, left: plainTerm(pred.left), right: plainTerm(pred.right) }
+  }
+}
+
+interface Word {
+  readonly term: Term
+  readonly shift: bigint
+  readonly bits: bigint
+}
+
+/** The words of a wide field: of a hardware address the last four bytes first, as libpcap compares them; else from the front. */
+function wide(term: Term): readonly Word[] | undefined {
+  if (term.kind !== 'field') return undefined
+  const { bit, bits, proto } = FIELDS[term.field]
+  if (bits <= 32) return undefined
+  const { base } = PROTOCOLS[proto]
+  if (base === 'meta') throw new Beyond(`the field ${term.field}`)
+  const start = bit / 8
+  const word = (offset: number, bytes: number): Word => ({
+    term: plainTerm({ kind: 'load', base, offset: start + offset, bytes }),
+    shift: BigInt(bits - 8 * (offset + bytes)),
+    bits: BigInt(8 * bytes),
+  })
+  if (bits === 48) return [word(2, 4), word(0, 2)]
+  return Array.from({ length: bits / 32 }, (_, i) => word(4 * i, 4))
+}
+
+/** @throws Beyond */
+export function plainTerm(term: Term): Term {
+  switch (term.kind) {
+    case 'const':
+    case 'length':
+      return term
+    case 'field':
+      return fieldBytes(term.field)
+    case 'mask':
+      return { kind: 'mask', term: plainTerm(term.term), mask: term.mask & 0xffffffffn }
+    case 'bin':
+      return { ...term, left: plainTerm(term.left), right: plainTerm(term.right) }
+    case 'load': {
+      const index = term.index && plainTerm(term.index)
+      const [base, offset] =
+        term.base === 'net' ? (['link', term.offset + NETWORK_HEADER] as const) : ([term.base, term.offset] as const)
+      if (term.bytes !== 1 && term.bytes !== 2 && term.bytes !== 4) throw new Beyond(`loads of ${term.bytes} bytes`)
+      return { kind: 'load', base, offset, bytes: term.bytes, ...(index && { index }) }
+    }
+  }
+}
+
+function fieldBytes(id: FieldId): Term {
+  if (id === 'meta.protocol') return { kind: 'load', base: 'link', offset: 12, bytes: 2 }
+  const { bit, bits, proto } = FIELDS[id]
+  const { base } = PROTOCOLS[proto]
+  if (base === 'meta') throw new Beyond(`the field ${id}`)
+  const first = Math.floor(bit / 8)
+  const span = Math.ceil((bit + bits) / 8) - first
+  const bytes = span === 3 ? 4 : span
+  const load = plainTerm({ kind: 'load', base, offset: first - (bytes - span), bytes })
+  const below = (first + span) * 8 - (bit + bits)
+  const shifted: Term =
+    below === 0 ? load : { kind: 'bin', op: 'rsh', left: load, right: { kind: 'const', value: BigInt(below) } }
+  return bits === bytes * 8 ? shifted : { kind: 'mask', term: shifted, mask: (1n << BigInt(bits)) - 1n }
+}
