@@ -3,7 +3,18 @@
 import type { JumpOp } from '@netsieve/asm'
 import { addRaw } from './domain/arith.ts'
 import { decide, FLIPPED, learn, OPPOSITE, violation, violationText } from './domain/compare.ts'
-import { draft, isKnownIn, isZero, known, knownInt, type Num, sync, unbound32, unbound64 } from './domain/num.ts'
+import {
+  draft,
+  isKnownIn,
+  isZero,
+  known,
+  knownInt,
+  type Num,
+  sync,
+  unbound32,
+  unbound64,
+  zeroExtend,
+} from './domain/num.ts'
 import { uapprox } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
@@ -175,11 +186,14 @@ function spread(state: State, from: Reg, linked: readonly LinkedReg[]): void {
   }
 }
 
+/** `reg` where `from` is known anew; sums of different widths say nothing of each other. */
 function follow(reg: Reg, from: Reg): Reg {
-  if (reg.off === from.off || (!reg.delta && !from.delta)) return from
+  if (reg.delta !== 0 && from.delta !== 0 && reg.delta !== from.delta) return reg
+  if (reg.off === from.off || (reg.delta === 0 && from.delta === 0)) return from
   const num = draft(from.num)
   const distance = reg.off - from.off
   addRaw(num, known(distance < 0 ? -1 : 0, distance | 0))
+  if (reg.delta === 32 || from.delta === 32) zeroExtend(num)
   return change(from, { num: sync(num), off: reg.off, delta: reg.delta })
 }
 

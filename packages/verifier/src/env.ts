@@ -61,7 +61,8 @@ export class Env {
   readonly structure: Structure
   readonly log: Log
   readonly pending: Pending[] = []
-  readonly saved: Saved[][] = []
+  /** States kept, in buckets by slot and call site: as many buckets as slots, as the kernel's counts depend on it. */
+  private readonly buckets: (Saved[] | undefined)[] = []
   readonly loopVisits = new Map<string, LoopVisit>()
   readonly counts: Counts = {
     insns: 0,
@@ -113,6 +114,13 @@ export class Env {
 
   setReg(index: number, reg: Reg): void {
     this.state.frame.regs[index] = reg
+  }
+
+  /** The states kept that may be compared with the present one; some of other slots among them. */
+  savedAt(slot: number, state: State): Saved[] {
+    const bucket = ((slot ^ state.frame.callSite) >>> 0) % this.prog.length
+    this.buckets[bucket] ??= []
+    return this.buckets[bucket]
   }
 
   /** Puts a copy of the state off, to be continued at `slot`. The copy is returned: what the branch learns goes there. */

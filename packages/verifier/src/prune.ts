@@ -70,7 +70,7 @@ function regSafe(old: Reg, now: Reg, ids: Ids, likeness: Likeness): boolean {
   switch (old.type) {
     case 'scalar':
       if (!old.precise && likeness === 'prune') return true
-      if (old.delta !== now.delta || (old.delta && old.off !== now.off)) return false
+      if (old.delta !== now.delta || (old.delta !== 0 && old.off !== now.off)) return false
       return ids.matchScalar(old.id, now.id) && includes(old.num, now.num)
     case 'map_key':
     case 'map_value':
@@ -261,11 +261,15 @@ export function isKnownState(env: Env, slot: number): boolean {
   const jumps = counts.jumps - counts.jumpsAtSave
   const insns = counts.insns - counts.insnsAtSave
   let keep = force || (jumps >= 2 && insns >= 8)
-  const list = env.saved[slot] ?? []
+  const list = env.savedAt(slot, now)
   let seen = 0
   for (let i = 0; i < list.length; ) {
     const old = list[i]!
     seen++
+    if (old.state.slot !== slot) {
+      i++
+      continue
+    }
     const verdict = compare(env, slot, old.state, now)
     if (verdict === 'hit') {
       old.hits++
@@ -357,9 +361,7 @@ function save(env: Env, slot: number): void {
   state.firstSlot = slot
   state.steps = []
   env.step = undefined
-  const list = env.saved[slot]
-  if (list) list.unshift(saved)
-  else env.saved[slot] = [saved]
+  env.savedAt(slot, state).unshift(saved)
 }
 
 function imprecise(reg: Reg): Reg {

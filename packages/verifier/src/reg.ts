@@ -16,11 +16,12 @@ export class Reg {
   type: RegType
   /** The number, or the variable part of a pointer's offset. */
   num: Readonly<Num>
-  /** Pointers: the fixed part of the offset. Linked scalars: the constant that was added, where `delta`. */
+  /** Pointers: the fixed part of the offset. Linked scalars: the constant that was added. */
   off = 0
   /** Registers of one id hold the same number or come from one pointer; 0 for none. */
   id = 0
-  delta = false
+  /** Width of that addition; 0 where nothing was added. */
+  delta: 0 | 32 | 64 = 0
   nullable = false
   /** The acquired object this belongs to, 0 for none. */
   refId = 0

@@ -65,7 +65,7 @@ export function loadStack(env: Env, frame: Frame, off: number, size: number): Re
   }
   if (isLowPart(off, size, spill)) {
     env.recordStep({ frame: frame.number, spi })
-    return widthOf(slot.reg.num) > size * 8 ? change(slot.reg, { id: 0, delta: false }) : slot.reg
+    return widthOf(slot.reg.num) > size * 8 ? change(slot.reg, { id: 0, delta: 0 }) : slot.reg
   }
   let spilled = 0
   let zeros = 0
@@ -100,7 +100,7 @@ export function storeStack(
     const fits = widthOf(reg.num) <= size * 8
     if (fits) linkBeforeCopy(env, value!)
     const kept = env.reg(value!)
-    frame.stack[spi] = spillInto(old, fits ? kept : change(kept, { id: 0, delta: false }), size)
+    frame.stack[spi] = spillInto(old, fits ? kept : change(kept, { id: 0, delta: 0 }), size)
     env.recordStep({ frame: frame.number, spi })
   } else if (!reg && imm !== undefined && off % 8 === 0) {
     frame.stack[spi] = spillInto(old, scalar(known(imm >> 31, imm)), size)
@@ -174,7 +174,7 @@ export function loadStackRange(env: Env, frame: Frame, min: number, max: number)
   for (let off = min; off < max; off++) {
     const at = -off - 1
     env.liveStack.read(frame.number, at >> 3)
-    env.log.touchSlot(at >> 3)
+    if (zero) env.log.touchSlot(at >> 3)
     if (byteType(slotAt(frame, at >> 3), at & 7) !== ZEROED) zero = false
   }
   return zero ? ZERO_SCALAR : UNKNOWN_SCALAR

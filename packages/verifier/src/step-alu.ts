@@ -2,7 +2,7 @@
 
 import { type AluOp, CLASS } from '@netsieve/asm'
 import { addOffset, arith, low32, signExtend32, signExtend64, subOffset, swapBytes, truncate } from './domain/arith.ts'
-import { isKnown, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
+import { isKnown, isKnownIn, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
 import { approx, toSigned, uapprox, ult } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
@@ -47,8 +47,8 @@ function changeOrder(env: Env, dst: number, swaps: boolean, bits: number): void 
 export function linkBeforeCopy(env: Env, regno: number): void {
   const reg = env.reg(regno)
   if (reg.type !== 'scalar' || isKnown(reg.num)) return
-  const fresh = reg.id === 0 || reg.delta
-  if (fresh) env.setReg(regno, change(reg, { id: env.newId(), off: 0, delta: false }))
+  const fresh = reg.id === 0 || reg.delta !== 0
+  if (fresh) env.setReg(regno, change(reg, { id: env.newId(), off: 0, delta: 0 }))
 }
 
 function move(env: Env, dst: number, src: number, width: 32 | 64): void {
@@ -119,17 +119,19 @@ function compute(env: Env, slot: number, op: AluOp, width: 32 | 64): void {
   }
   if (byReg && left.precise) markPrecise(env, src)
   const result = settle(left, arith(op, width, left.num, right.num))
-  linkByConstant(result, left, right.num, op, width)
+  if (!byReg || src !== dst) linkByConstant(result, left, right.num, op, width)
   env.setReg(dst, result)
 }
 
-/** After `r1 = r2; r1 += k` the two stay linked, k apart. */
+/** After `r1 = r2; r1 += k` the two stay linked, k apart; a second sum unlinks them. */
 function linkByConstant(result: Reg, left: Reg, right: Readonly<Num>, op: AluOp, width: 32 | 64): void {
-  if (op !== 'add' || width !== 64 || left.id === 0 || !isKnown(right)) return
-  if (left.delta || right.bits.vh !== 0 || right.bits.vl < 0) return
+  if ((op !== 'add' && op !== 'sub') || left.id === 0 || left.delta !== 0 || !isKnownIn(right, width)) return
+  const value = right.bits.vl
+  if (width === 64 ? right.bits.vh !== value >> 31 : left.num.umaxH !== 0) return
+  if (op === 'sub' && value === -0x80000000) return
   result.id = left.id
-  result.delta = true
-  result.off = right.bits.vl
+  result.delta = width
+  result.off = op === 'add' ? value : -value
 }
 
 /** A pointer plus or minus a number. `swapped`: the number was on the left. */

@@ -124,7 +124,9 @@ function sameCalls(a: State, b: State): boolean {
 
 /** The state of an earlier round that is still being explored. */
 export function earlierVisit(env: Env, state: State, slot: number): State | undefined {
-  return env.saved[slot]?.find((kept) => kept.state.branches > 0 && sameCalls(kept.state, state))?.state
+  return env
+    .savedAt(slot, state)
+    .find((kept) => kept.state.slot === slot && kept.state.branches > 0 && sameCalls(kept.state, state))?.state
 }
 
 /** Numbers that changed from one round to the next and that nothing depends on are forgotten, so that rounds converge. */

@@ -82,6 +82,7 @@ function verifyProg(prog: Prog, options: VerifyOptions): Verdict {
     if (prog.length === 0 || prog.length > LIMITS.programSlots) throw new Rejection('bad program size')
     const structure = analyse(prog, settings.maps, log)
     env = new Env(prog, structure, settings, log)
+    if (log.shows2) showLiveRegs(env)
     explore(env)
     proveStackDepth(env)
     finishLog(env, log)
@@ -131,6 +132,19 @@ function finishLog(env: Env, log: Log): void {
       `processed ${processedInsns} insns (limit ${LIMITS.verifierInsns}) max_states_per_insn ${maxStatesPerInsn} ` +
         `total_states ${totalStates} peak_states ${peakStates} mark_read 0`,
     )
+}
+
+/** The registers live before each instruction, and the loop it is in. */
+function showLiveRegs(env: Env): void {
+  const { prog, structure, log } = env
+  log.line('Live regs before insn:')
+  for (let slot = 0; slot < prog.length; slot++) {
+    if (prog.secondHalf[slot]) continue
+    let regs = ''
+    for (let r = 0; r < 10; r++) regs += structure.live[slot]! & (1 << r) ? r : '.'
+    const loop = structure.loop[slot] ? String(structure.loop[slot]).padStart(3) : '   '
+    log.line(`${loop} ${String(slot).padStart(3)}: ${regs} ${env.insnText(slot)}`)
+  }
 }
 
 /** Every path, depth first: at a jump that may go either way one way is put off. */
