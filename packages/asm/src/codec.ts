@@ -55,16 +55,11 @@ export function decode(bytes: Uint8Array, { keepReserved = false }: DecodeOption
   const bad: BadSlot[] = []
   const slots = Math.floor(bytes.length / 8)
   for (let slot = 0; slot < slots; slot++) {
-    const { insn, ...wrong } = decodeSlot(view, slot, slots)
-    if (wrong.reason !== undefined)
-      bad.push({
-        slot,
-        reason: wrong.reason,
-        ...(wrong.field && { field: wrong.field }),
-        hex: hex(bytes, slot, insn?.spec.slots ?? 1),
-      })
+    const { insn, reason, field } = decodeSlot(view, slot, slots)
+    if (reason !== undefined)
+      bad.push({ slot, reason, ...(field && { field }), hex: hex(bytes, slot, insn?.spec.slots ?? 1) })
     if (!insn) continue
-    if (wrong.reason === undefined || keepReserved) program.push(insn)
+    if (reason === undefined || keepReserved) program.push(insn)
     slot += insn.spec.slots - 1
   }
   if (bytes.length % 8 !== 0) {
@@ -91,6 +86,37 @@ function decodeSlot(view: DataView, slot: number, slots: number): Slot {
   const src = registers >> 4
   const off = view.getInt16(at + 2, true)
   const imm = view.getInt32(at + 4, true)
+  for (const each of EXACT[opcode]!) {
+    if (each.dst !== undefined && each.dst !== dst) continue
+    if (each.src !== undefined && each.src !== src) continue
+    if (each.off !== undefined && each.off !== off) continue
+    if (each.imm !== undefined && each.imm !== imm) continue
+    if (each.spec.slots === 1) return { insn: { spec: each.spec, dst, src, off, imm } }
+    break
+  }
+  return decodeRest(view, slot, slots, { opcode, dst, src, off, imm })
+}
+
+/** For each opcode its forms, with the values that fields must have which a form does not use. */
+const EXACT = Array.from({ length: 256 }, (_, opcode) =>
+  specsByOpcode(opcode).map((spec) => {
+    const must = (field: 'dst' | 'src' | 'off' | 'imm') =>
+      spec.uses.has(field) ? undefined : ((field === 'dst' ? undefined : spec.fixed[field]) ?? 0)
+    return { spec, dst: must('dst'), src: must('src'), off: must('off'), imm: must('imm') }
+  }),
+)
+
+interface Raw {
+  readonly opcode: number
+  readonly dst: number
+  readonly src: number
+  readonly off: number
+  readonly imm: number
+}
+
+/** A 64-bit immediate, or what is wrong with an instruction. */
+function decodeRest(view: DataView, slot: number, slots: number, { opcode, dst, src, off, imm }: Raw): Slot {
+  const at = slot * 8
   const specs = specsByOpcode(opcode)
   let spec = specs[0]
   if (!spec) return { reason: `unknown opcode ${byte(opcode)}` }

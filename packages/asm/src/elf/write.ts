@@ -6,7 +6,7 @@ import type { MapDef } from '../abi/maps.ts'
 import type { ProgTypeName } from '../abi/prog-types.ts'
 import { encode } from '../codec.ts'
 import { type Insn, insn, slotTable } from '../insn.ts'
-import type { BpfObject, DataSection, Program } from '../object.ts'
+import type { BpfObject, DataSection, FunctionDef, Program } from '../object.ts'
 import { targetSlot } from '../text/print.ts'
 import { utf8 } from '../utf8.ts'
 import { BtfBuilder } from './btf-builder.ts'
@@ -68,6 +68,17 @@ export function writeElf(object: BpfObject, { file = 'rules' }: WriteOptions = {
   return new ObjectWriter(object, file).done()
 }
 
+/** The functions that a program names, and those that it calls or points to without naming them. */
+function functionsOf({ name, insns, functions }: Program, slots: Uint32Array): readonly FunctionDef[] {
+  const names = new Map([[0, name], ...functions.map((each) => [each.slot, each.name] as const)])
+  insns.forEach((one, i) => {
+    const isCall = one.spec.call === 'local' || one.spec.imm64 === 'func'
+    const slot = isCall ? targetSlot(one, slots[i]!) : undefined
+    if (slot !== undefined && !names.has(slot)) names.set(slot, `function_${slot}`)
+  })
+  return [...names].map(([slot, name]) => ({ name, slot })).sort((a, b) => a.slot - b.slot)
+}
+
 class ObjectWriter {
   private readonly object: BpfObject
   private readonly file: string
@@ -112,7 +123,7 @@ class ObjectWriter {
   /** Cuts a program at its functions: the first stays in the program's section, the others go to `.text`. */
   private place(program: Program, index: number): void {
     const slots = slotTable(program.insns)
-    const starts = program.functions.length > 0 ? program.functions : [{ name: program.name, slot: 0 }]
+    const starts = functionsOf(program, slots)
     starts.forEach(({ name, slot }, i) => {
       const section = i === 0 ? program.section : '.text'
       const end = starts[i + 1]?.slot ?? slots[program.insns.length]!

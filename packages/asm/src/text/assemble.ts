@@ -93,9 +93,17 @@ function listingPrefix(text: string, start: number, end: number) {
   return undefined
 }
 
-/** What llvm-objdump writes between instructions: file and section headings, function headings, relocations. */
+/** What llvm-objdump writes between instructions (file, section and function headings, relocations), and bpftool's function headings. */
 const HEADING =
-  /^(?:.*:\s+file format \S+|Disassembly of section (\S+):|[0-9a-f]{16} <([^>]+)>:|\s+[0-9a-f]{16}:\s+R_BPF_.*)\s*$/
+  /^(?:.*:\s+file format \S+|Disassembly of section (\S+):|[0-9a-f]{16} <([^>]+)>:|\s+[0-9a-f]{16}:\s+R_BPF_.*|\w[\w *]*?\b(\w+)\(.*\):)\s*$/
+
+/** A cheap look at a line before HEADING is tried on it. */
+function mayBeHeading(text: string, start: number, end: number): boolean {
+  if (end - start < 14) return false
+  if (text.charCodeAt(start) === 9 || text.charCodeAt(end - 1) === 58) return true // a tab, a colon
+  const colon = text.indexOf(':', start)
+  return colon >= 0 && colon < end - 1 && text.charCodeAt(colon + 1) === 9
+}
 
 class Assembler implements Directives {
   readonly sections = new Map<string, Section>()
@@ -139,10 +147,11 @@ class Assembler implements Directives {
 
   line(start: number, end: number): void {
     const { text } = this.source
-    if (end - start > 14) {
+    if (mayBeHeading(text, start, end)) {
       const heading = HEADING.exec(text.slice(start, Math.min(end, start + 300)))
       if (heading?.[1]) this.current = this.section(heading[1])
-      if (heading?.[2]) this.label(heading[2], { kind: 'word', text: heading[2], start, end }, true)
+      const named = heading?.[2] ?? heading?.[3]
+      if (named) this.label(named, { kind: 'word', text: named, start, end }, true)
       if (heading) return
     }
     const prefix = listingPrefix(text, start, end)

@@ -80,9 +80,11 @@ function name(tokens: readonly Token[], at: number): Read | undefined {
 }
 const REGISTER = /^[rw](\d|1[0-5])$/
 
-/** `+3`, `3`, a label; llvm-objdump puts the target's name after the distance. */
+/** `+3`, `3`, a label; llvm-objdump puts the target's name behind in `<>`, bpftool behind a `#`. */
 function target(tokens: readonly Token[], at: number): Read | undefined {
   const read = signed(tokens, at) ?? name(tokens, at)
+  if (read && tokens[read.next]?.text === '#' && tokens[read.next + 1]?.kind === 'word')
+    return { ...read, next: read.next + 2 }
   if (read && tokens[read.next]?.text === '<') {
     for (let i = read.next + 1; i < tokens.length; i++) if (tokens[i]!.text === '>') return { ...read, next: i + 1 }
   }
@@ -107,6 +109,12 @@ function numberedHelper(tokens: readonly Token[], at: number): Read | undefined 
   if (tokens[at]?.kind !== 'word' || tokens[at + 1]?.text !== '#') return undefined
   const known = tokens[at]!.text.startsWith('bpf_unspec') || tokens[at]!.text === 'unknown' || helperId(tokens[at]!.text) !== undefined // biome-ignore format: one question
   return known ? signed(tokens, at + 2) : undefined
+}
+
+/** `bpf_xdp_metadata_rx_hash#123`: a kernel function, since no helper has that name. */
+function kernelFunction(tokens: readonly Token[], at: number): Read | undefined {
+  if (tokens[at]?.kind !== 'word' || tokens[at + 1]?.text !== '#') return undefined
+  return numberedHelper(tokens, at) ? undefined : signed(tokens, at + 2)
 }
 
 const after =
@@ -148,6 +156,7 @@ export const OPERANDS: Readonly<
   func: { read: localFunction, field: 'imm', what: 'a function or a distance such as +3' },
   helper: { read: helper, field: 'imm', what: 'a helper by name or number' },
   khelper: { read: numberedHelper, field: 'imm', what: 'a helper such as bpf_map_lookup_elem#1' },
+  kfunc: { read: kernelFunction, field: 'imm', what: 'a kernel function such as kfunc#123' },
   module: { read: optional(after(['module'], signed)), field: 'off', what: 'module N' },
   lo: { read: signed, field: 'imm', what: 'a number' },
   hi: { read: signed, field: 'hi', what: 'a number' },

@@ -53,6 +53,7 @@ const PRINTERS = {
   func: (insn, place) => target(insn.imm, place),
   helper: ({ imm }, { helperNames }) => (helperNames && kernelName(imm)) || `${imm >>> 0}`,
   khelper: ({ imm }) => `${kernelName(imm) ?? 'unknown'}#${imm}`,
+  kfunc: ({ imm }) => `kfunc#${imm}`,
   module: ({ off }) => (off === 0 ? '' : ` module ${off}`),
   lo: ({ imm }) => `${imm}`,
   hi: (insn) => `${high(insn)}`,

@@ -54,7 +54,7 @@ export const SHAPES = {
     ubpf: ['lddw {dst}, {ximm64}', 'lddw {dst}, {symbol}'],
     gcc: ['lddw %{dst},{ximm64}', 'lddw %{dst},{symbol}'],
   },
-  pseudo: same(['{dst} = <ref> ll'], ['{dst} = <ref>'], ['lddw {dst}, <ref>']),
+  pseudo: same(['{dst} = <ref> ll'], ['{dst} = <ref>', '{dst} = <loaded>'], ['lddw {dst}, <ref>']),
   ldabs: same(['r0 = *(u<bits> *)skb[{imm}]'], ['r0 = *(u<bits> *)skb[{imm}]'], ['ldabs<sz> {imm}']),
   ldind: same(
     ['r0 = *(u<bits> *)skb[{src}{optimm}]'],
@@ -139,7 +139,7 @@ export const SHAPES = {
   helper: { ...same(['call {helper}'], ['call {khelper}'], ['call {helper}']), gcc: ['call {helper}', 'call helper {helper}'] }, // biome-ignore format: a row
   local: same(['call {func}'], ['call pc{rel32}'], ['call local {func}']),
   kfunc: {
-    ...same(['call kfunc {imm}{module}'], ['call kfunc#{imm}{module}'], ['call kfunc {imm}{module}']),
+    ...same(['call kfunc {imm}{module}'], ['call {kfunc}{module}'], ['call kfunc {imm}{module}']),
     gcc: ['call runtime {imm}{module}'],
   },
   callx: { ...same(['callx {dst}'], ['callx {dst}'], ['callx {dst}', 'call {dst}']), gcc: ['call %{dst}'] },
@@ -160,6 +160,9 @@ const REFERENCE = {
   map_index: 'map[idx:{lo}]',
   map_index_value: 'map[idx:{lo}][0]+{hi}',
 } as const
+
+/** bpftool names maps of a loaded program by their ids. They are read as file descriptors: numbers that only a loader can resolve. */
+const LOADED: Readonly<Partial<Record<string, string>>> = { map_fd: 'map[id:{lo}]', map_value: 'map[id:{lo}][0]+{hi}' }
 
 /** The row of templates that a form uses. */
 export function shapeOf(spec: InsnSpec): Shape {
@@ -218,6 +221,7 @@ export function templatesOf(spec: InsnSpec, dialect: Dialect): readonly string[]
     m: spec.size < 8 ? 'w' : '', // the same for memory of this size
     r0: spec.width === 32 ? 'w0' : 'r0',
     ref: REFERENCE[spec.imm64 ?? 'value'],
+    loaded: LOADED[spec.imm64 ?? ''] ?? REFERENCE[spec.imm64 ?? 'value'],
   }
   const fill = (template: string) => template.replace(/<(\w+)>/g, (_, name: string) => columns[name]!)
   return [...new Set(SHAPES[shapeOf(spec)][dialect].map(fill))]
