@@ -97,7 +97,7 @@ function decodeOne(
   if ((spec.uses.has('dst') && dst > 10) || (spec.uses.has('src') && src > 10)) return invalid
   // r10 is read only; as a base of stores and a compare operand it is fine.
   if (dst === 10 && writesDst(spec)) return invalid
-  if (src === 10 && spec.kind === 'atomic' && (spec.fetch || spec.atomic === 'load_acquire')) return invalid
+  if (src === 10 && spec.kind === 'atomic' && spec.fetch && spec.atomic !== 'cmpxchg') return invalid
   const source = spec.source === 'imm' ? constants.register(imm, imm >> 31) : src
   switch (spec.kind) {
     case 'alu':
