@@ -125,7 +125,8 @@ function byType(d: Dispatch, netRef: BaseRef, kinds: Kinds, tagsOff: 0 | 1): voi
     const { reg, disp } = d.access.reach(e, LINK, at, 2, short)
     e.put((c) => c.load(2, R.RET, reg, disp))
     if (netRef === MOVING_NET) {
-      d.access.baseInto(e, R.NET, { ...LINK, disp: at + 2 })
+      if (at === 12 || view.tags === 'first') d.access.baseInto(e, R.NET, { ...LINK, disp: at + 2 })
+      else behindTags(d, at + 2)
       e.know({ net: 0 })
     }
     e.jump('jeq', R.RET, swapped(ETHERTYPE.ipv4), kinds.ipv4)
@@ -158,6 +159,25 @@ function byType(d: Dispatch, netRef: BaseRef, kinds: Kinds, tagsOff: 0 | 1): voi
     }
     e.goto(d.unseen)
   } else e.goto(kinds.other)
+}
+
+/** R.NET = the network header behind tags. However many there are, the verifier sees one case; it lets nothing before the header be read then. */
+function behindTags({ e, access }: Dispatch, at: number): void {
+  e.put((c) => c.mov(R.NET, at))
+  forget(e, R.NET, 1)
+  access.baseInto(e, R.A, LINK)
+  e.put((c) => c.alu('add', R.NET, { reg: R.A }))
+}
+
+/**
+ * Through the stack the verifier forgets what it knew of a small number, but that it fits `bytes` bytes: ways that differ in nothing else look
+ * alike to it then, and it follows only one of them.
+ */
+function forget(e: Emitter, reg: number, bytes: 1 | 2): void {
+  e.put((c) => {
+    c.store(bytes, R.FP, SLOT.forget + 2, { reg })
+    c.load(bytes, reg, R.FP, SLOT.forget + 2)
+  })
 }
 
 /** A tag whose VLAN id is not 0 is for another device. */
@@ -275,20 +295,25 @@ function ipv6(d: Dispatch, netRef: BaseRef): void {
   // R.AVAIL = length of the packet from its IPv6 header on; 0xffff (the frame's end counts) for a jumbogram.
   e.put((c) => c.load(1, R.RET, reg, disp + 6))
   if (view.header === 'checked') {
-    const [sized, counted] = [e.label('sized'), e.label('counted')]
+    const [sized, counted, zero] = [e.label('sized'), e.label('counted'), e.label('zero')]
     e.put((c) => {
       c.load(2, R.AVAIL, reg, disp + 4)
       c.be(R.AVAIL, 16)
     })
-    e.jump('jne', R.AVAIL, 0, sized)
-    e.jump('jne', R.RET, IPPROTO.hopopt, sized)
-    e.put((c) => c.mov(R.AVAIL, 0xffff))
-    e.goto(counted)
+    e.jump('jeq', R.AVAIL, 0, zero)
     e.bind(sized)
     e.put((c) => c.alu('add', R.AVAIL, 40))
     access.tooShort(e, netRef, R.AVAIL, bad)
     if (!view.trim) e.put((c) => c.mov(R.AVAIL, 0xffff))
     e.bind(counted)
+    const { origin } = e
+    e.defer(() => {
+      e.origin = origin
+      e.bind(zero)
+      e.jump('jne', R.RET, IPPROTO.hopopt, sized)
+      e.put((c) => c.mov(R.AVAIL, 0xffff))
+      e.goto(counted)
+    })
   } else e.put((c) => c.mov(R.AVAIL, 0xffff))
   if (!needs.transport && !needs.l4proto) {
     return d.rules(
@@ -338,7 +363,11 @@ function walk(d: Dispatch, netRef: BaseRef): void {
   e.goto(found)
 
   // The kernel reads four bytes of a routing header (ipv6_find_hdr), the flow dissector two of any.
-  for (const [label, bytes] of [[options, 2], [routing, flower ? 2 : 4]] as const) { // biome-ignore format: pairs
+  for (const [label, bytes] of [
+    [options, 2],
+    [routing, flower ? 2 : 4],
+  ] as const) {
+    // biome-ignore format: pairs
     e.bind(label)
     enter(d, netRef, bytes, broken)
     e.put((c) => {
@@ -381,7 +410,8 @@ function walk(d: Dispatch, netRef: BaseRef): void {
 
 /** The chain's end: R.TRANSPORT from an offset to the header's place, R.AVAIL to what is left of the packet there. */
 function placed({ e, access, view }: Dispatch, netRef: BaseRef, broken: Label): void {
-  // No chain of 16 headers reaches so far, but the verifier has forgotten that.
+  // Chains of any length look alike from here on. None of 16 headers reaches as far as the bound, but the verifier has forgotten that.
+  forget(e, R.TRANSPORT, 2)
   e.jump('jgt', R.TRANSPORT, MAX_OFFSET, broken)
   const inside = e.label('inside')
   e.put((c) => {
@@ -409,11 +439,7 @@ function enter({ e, access, view }: Dispatch, netRef: BaseRef, bytes: number, br
       c.store(4, R.FP, SLOT.count, { reg: R.A })
     })
   }
-  // Through two bytes of stack the verifier forgets what it knew of the offset: all ways round the loop look alike to it, and it ends soon.
-  e.put((c) => {
-    c.store(2, R.FP, SLOT.forget + 2, { reg: R.TRANSPORT })
-    c.load(2, R.TRANSPORT, R.FP, SLOT.forget + 2)
-  })
+  forget(e, R.TRANSPORT, 2)
   if (view.trim) {
     e.put((c) => {
       c.mov(R.A, { reg: R.TRANSPORT })
