@@ -2,9 +2,10 @@
 
 import { disassemble, encode } from '@netsieve/asm'
 import { print, toJson } from '@netsieve/ir'
+import { type Command, Option } from 'commander'
 import type { Compiled } from '../pipeline.ts'
 import { Trouble, writeOutput } from './io.ts'
-import { compileOptions, compileOrEnd, type RuleFlags, rulesOf } from './rules.ts'
+import { compileOptions, compileOrEnd, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
 export interface CompileFlags extends RuleFlags {
   readonly emit: string
@@ -41,6 +42,14 @@ function object({ source, syntax, filter, type, insns, maps }: Compiled): object
       ...(origin && { for: origin.text, ...(origin.rule !== undefined && { rule: origin.rule }) }),
     })),
   }
+}
+
+export function define(command: Command, done: (exitCode: number) => void): void {
+  withRuleOptions(command)
+    .argument('[expression...]', 'rules as words, instead of -f')
+    .addOption(new Option('--emit <form>', 'what to print').choices(Object.keys(EMITS)).default('asm'))
+    .option('-o, --output <file>', 'where to; - is stdout')
+    .action((words: string[], flags: CompileFlags) => done(compileCommand(words, flags)))
 }
 
 export function compileCommand(words: readonly string[], flags: CompileFlags): number {

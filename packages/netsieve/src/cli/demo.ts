@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { disassemble } from '@netsieve/asm'
 import { SYNTAXES, type SyntaxName } from '@netsieve/rules'
+import type { Command } from 'commander'
 import { verifyCompiled } from '../pipeline.ts'
 import { Counter, table } from '../report.ts'
 import { captureParts, out, readText, Trouble } from './io.ts'
@@ -20,6 +21,10 @@ const EXAMPLES = {
 } as const satisfies Record<SyntaxName, string>
 
 const SAMPLES = join(dirname(fileURLToPath(import.meta.url)), '../../../../samples')
+
+export function define(command: Command, done: (exitCode: number) => void): void {
+  command.action(() => done(demo()))
+}
 
 export function demo(): number {
   const capture = join(SAMPLES, 'http.pcap')

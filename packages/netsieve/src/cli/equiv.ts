@@ -4,6 +4,7 @@
 import { position } from '@netsieve/diag'
 import { compare, type Decided, type Side } from '@netsieve/equiv'
 import { writeCapture } from '@netsieve/packet'
+import { type Command, Option } from 'commander'
 import { type Compiled, rulesById, Sieve } from '../pipeline.ts'
 import { out, readText, Trouble, writeOutput } from './io.ts'
 import { compileOptions, compileOrEnd } from './rules.ts'
@@ -19,6 +20,29 @@ export interface EquivFlags {
   readonly seed: string
   readonly runs: string
   readonly json?: boolean
+}
+
+export function define(command: Command, done: (exitCode: number) => void): void {
+  command
+    .argument('<a>', 'file of rules')
+    .argument('<b>', 'file of rules')
+    .option('-s, --syntax <name>', 'syntax of both; by default what each looks like')
+    .option('--syntax-b <name>', 'syntax of the second')
+    .addOption(new Option('--prog <type>', 'program type').choices(['xdp', 'tc', 'socket']).default('xdp'))
+    .option('--hook <name>', 'the hook whose packets these are')
+    .option('--profile <name>', 'whose meaning the rules have')
+    .addOption(
+      new Option('--on-match <verdict>', 'pcap expressions: what becomes of packets that match').choices([
+        'pass',
+        'drop',
+      ]),
+    )
+    .option('-w, --write <capture>', 'write the packet that tells them apart')
+    .option('--seed <n>', 'of the packets tried', '1')
+    .option('--runs <n>', 'how many packets to try', '20000')
+    .option('--json', 'one object')
+    .addHelpText('after', '\nExit code: 0 no difference found, 1 different, 2 trouble.')
+    .action((a: string, b: string, flags: EquivFlags) => done(equivCommand(a, b, flags)))
 }
 
 /** @returns exit code: 0 no difference found, 1 different */

@@ -1,82 +1,35 @@
-// The command line: verbs, options, exit codes. 0 done · 1 a negative answer (rejected, different) · 2 trouble · 130 interrupted.
+// The command line: verbs and exit codes. 0 done · 1 a negative answer (rejected, different) · 2 trouble.
+// Only the module of the verb that was asked for is loaded: starting is most of the time of a short run.
 
-import { Command, CommanderError, Option } from 'commander'
-import { type CompileFlags, compileCommand, EMITS } from './compile.ts'
-import { demo } from './demo.ts'
-import { type EquivFlags, equivCommand } from './equiv.ts'
+import { Command, CommanderError } from 'commander'
 import { err, Trouble } from './io.ts'
-import { withRuleOptions } from './rules.ts'
-import { type RunFlags, run } from './run.ts'
-import { type TraceFlags, trace } from './trace.ts'
-import { type VerifyFlags, verifyCommand } from './verify.ts'
 
-function program(done: (exitCode: number) => void): Command {
+/** A verb's module: gives its command options and an action, which tells the exit code. */
+interface Verb {
+  define(command: Command, done: (exitCode: number) => void): void
+}
+
+const VERBS: Readonly<Record<string, { readonly title: string; load(): Promise<Verb> }>> = {
+  run: { title: 'run a capture through rules', load: () => import('./run.ts') },
+  compile: { title: 'rules to IR, assembly or bytes', load: () => import('./compile.ts') },
+  verify: { title: 'what the kernel verifier would say of a program', load: () => import('./verify.ts') },
+  trace: { title: 'one packet through the program, instruction by instruction', load: () => import('./trace.ts') },
+  equiv: { title: 'look for a packet that two rulesets judge differently', load: () => import('./equiv.ts') },
+  demo: { title: 'one rule in five syntaxes over a shipped capture', load: () => import('./demo.ts') },
+}
+
+async function program(args: readonly string[], done: (exitCode: number) => void): Promise<Command> {
   const root = new Command('netsieve')
     .description('Packet-filter rules in any syntax, compiled to eBPF and run over captures, without a kernel.')
     .version('0.1.0')
     .showHelpAfterError('(netsieve VERB --help shows the options)')
     .exitOverride()
-
-  withRuleOptions(root.command('run'))
-    .description('run a capture through rules')
-    .argument('[expression...]', 'rules as words, instead of -f')
-    .option('-r, --read <capture>', 'pcap or pcapng file, also .gz; - is stdin')
-    .option('-w, --write <capture>', 'write the packets that pass, byte for byte; - is stdout')
-    .option('-c, --count <n>', 'stop after n packets that pass')
-    .option('--json', 'one object with totals and hits a rule')
-    .option('--jsonl', 'a line a packet: {"i", "verdict", "r0", "rule"}')
-    .option('--check', 'hold each verdict against the meaning of the rules')
-    .addOption(
-      new Option('--engine <name>', 'what runs the program').choices(['interpreter', 'jit']).default('interpreter'),
-    )
-    .action((words: string[], flags: RunFlags) => done(run(words, flags)))
-
-  withRuleOptions(root.command('compile'))
-    .description('rules to IR, assembly or bytes')
-    .argument('[expression...]', 'rules as words, instead of -f')
-    .addOption(new Option('--emit <form>', 'what to print').choices(Object.keys(EMITS)).default('asm'))
-    .option('-o, --output <file>', 'where to; - is stdout')
-    .action((words: string[], flags: CompileFlags) => done(compileCommand(words, flags)))
-
-  root
-    .command('verify')
-    .description('what the kernel verifier would say of a program (bytes, hex text or assembly)')
-    .argument('<file>', 'the program; - is stdin')
-    .addOption(new Option('--prog <type>', 'program type').choices(['xdp', 'tc', 'socket']).default('xdp'))
-    .option('--log <level>', 'how much of the log: 0, 1, 2, 4', '1')
-    .option('--strict', 'as for a loader without privileges')
-    .option('--json', 'one object')
-    .action((file: string, flags: VerifyFlags) => done(verifyCommand(file, flags)))
-
-  withRuleOptions(root.command('trace'))
-    .description('one packet through the program, instruction by instruction')
-    .argument('[expression...]', 'rules as words, instead of -f')
-    .option('-r, --read <capture>', 'the capture; - is stdin')
-    .option('-p, --packet <n>', 'which packet, from 0', '0')
-    .option('--json', 'a line an instruction')
-    .action((words: string[], flags: TraceFlags) => done(trace(words, flags)))
-
-  root
-    .command('equiv')
-    .description('look for a packet that two rulesets judge differently: exit 0 none found, 1 different, 2 trouble')
-    .argument('<a>', 'file of rules')
-    .argument('<b>', 'file of rules')
-    .option('-s, --syntax <name>', 'syntax of both; by default what each looks like')
-    .option('--syntax-b <name>', 'syntax of the second')
-    .addOption(new Option('--prog <type>', 'program type').choices(['xdp', 'tc', 'socket']).default('xdp'))
-    .option('--hook <name>', 'the hook whose packets these are')
-    .option('--profile <name>', 'whose meaning the rules have')
-    .option('--on-match <verdict>', 'pcap expressions: what becomes of packets that match')
-    .option('-w, --write <capture>', 'write the packet that tells them apart')
-    .option('--seed <n>', 'of the packets tried', '1')
-    .option('--runs <n>', 'how many packets to try', '20000')
-    .option('--json', 'one object')
-    .action((a: string, b: string, flags: EquivFlags) => done(equivCommand(a, b, flags)))
-
-  root
-    .command('demo')
-    .description('one rule in five syntaxes over a shipped capture')
-    .action(() => done(demo()))
+  const asked = args.find((word) => !word.startsWith('-'))
+  for (const [name, { title, load }] of Object.entries(VERBS)) {
+    const command = root.command(name).description(title)
+    const wanted = name === asked || (asked === 'help' && args.includes(name))
+    if (wanted) (await load()).define(command, done)
+  }
   return root
 }
 
@@ -84,9 +37,10 @@ function program(done: (exitCode: number) => void): Command {
 export async function main(args: readonly string[]): Promise<number> {
   let exitCode = 0
   try {
-    await program((code) => {
+    const root = await program(args, (code) => {
       exitCode = code
-    }).parseAsync(args, { from: 'user' })
+    })
+    await root.parseAsync(args, { from: 'user' })
   } catch (error) {
     if (error instanceof Trouble) {
       if (error.message !== '') err(`${error.message}\n`)

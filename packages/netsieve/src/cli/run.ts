@@ -2,11 +2,12 @@
 
 import { evaluate } from '@netsieve/ir'
 import type { CaptureRecord } from '@netsieve/packet'
+import { type Command, Option } from 'commander'
 import { type PacketVerdict, verifyCompiled } from '../pipeline.ts'
 import { Counter, type Totals, table } from '../report.ts'
 import { captureParts, err, out, say, Trouble, writeOutput } from './io.ts'
 import { ETHERNET, type Line, Lines } from './packets.ts'
-import { compileOptions, type RuleFlags, rulesOf } from './rules.ts'
+import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
 export interface RunFlags extends RuleFlags {
   readonly read?: string
@@ -16,6 +17,21 @@ export interface RunFlags extends RuleFlags {
   readonly jsonl?: boolean
   readonly engine: string
   readonly check?: boolean
+}
+
+export function define(command: Command, done: (exitCode: number) => void): void {
+  withRuleOptions(command)
+    .argument('[expression...]', 'rules as words, instead of -f')
+    .option('-r, --read <capture>', 'pcap or pcapng file, also .gz; - is stdin')
+    .option('-w, --write <capture>', 'write the packets that pass, byte for byte; - is stdout')
+    .option('-c, --count <n>', 'stop after n packets that pass')
+    .option('--json', 'one object with totals and hits a rule')
+    .option('--jsonl', 'a line a packet: {"i", "verdict", "r0", "rule"}')
+    .option('--check', 'hold each verdict against the meaning of the rules')
+    .addOption(
+      new Option('--engine <name>', 'what runs the program').choices(['interpreter', 'jit']).default('interpreter'),
+    )
+    .action((words: string[], flags: RunFlags) => done(run(words, flags)))
 }
 
 /** @returns exit code: 0, or 2 if a program's verdict was not what the rules mean (`--check`) */

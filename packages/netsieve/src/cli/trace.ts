@@ -3,14 +3,24 @@
 import { formatInsn } from '@netsieve/asm'
 import type { CaptureRecord } from '@netsieve/packet'
 import type { TraceStep } from '@netsieve/vm'
+import type { Command } from 'commander'
 import { captureParts, out, say, Trouble } from './io.ts'
 import { Lines } from './packets.ts'
-import { compileOptions, type RuleFlags, rulesOf } from './rules.ts'
+import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
 export interface TraceFlags extends RuleFlags {
   readonly read?: string
   readonly packet: string
   readonly json?: boolean
+}
+
+export function define(command: Command, done: (exitCode: number) => void): void {
+  withRuleOptions(command)
+    .argument('[expression...]', 'rules as words, instead of -f')
+    .option('-r, --read <capture>', 'the capture; - is stdin')
+    .option('-p, --packet <n>', 'which packet, from 0', '0')
+    .option('--json', 'a line an instruction')
+    .action((words: string[], flags: TraceFlags) => done(trace(words, flags)))
 }
 
 export function trace(words: readonly string[], flags: TraceFlags): number {

@@ -3,6 +3,7 @@
 import { assemble, decode, type Insn, type MapDef } from '@netsieve/asm'
 import { source } from '@netsieve/diag'
 import { verify } from '@netsieve/verifier'
+import { type Command, Option } from 'commander'
 import { out, readBytes, say, Trouble } from './io.ts'
 import { progOf } from './rules.ts'
 
@@ -11,6 +12,17 @@ export interface VerifyFlags {
   readonly log: string
   readonly strict?: boolean
   readonly json?: boolean
+}
+
+export function define(command: Command, done: (exitCode: number) => void): void {
+  command
+    .argument('<file>', 'the program: bytes, hex text or assembly; - is stdin')
+    .addOption(new Option('--prog <type>', 'program type').choices(['xdp', 'tc', 'socket']).default('xdp'))
+    .option('--log <level>', 'how much of the log: 0, 1, 2, 4', '1')
+    .option('--strict', 'as for a loader without privileges')
+    .option('--json', 'one object')
+    .addHelpText('after', '\nExit code: 0 accepted, 1 rejected, 2 trouble or not decided.')
+    .action((file: string, flags: VerifyFlags) => done(verifyCommand(file, flags)))
 }
 
 /** @returns exit code: 0 accepted, 1 rejected, 2 not decided */

@@ -1,0 +1,283 @@
+// The command line as users type it: what it prints, where, and the exit code. It runs the build, as users do.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readCapture } from '@netsieve/packet'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const BIN = join(ROOT, 'packages/netsieve/bin/netsieve.js')
+let folder = ''
+
+beforeAll(() => {
+  if (!existsSync(join(ROOT, 'packages/netsieve/dist/cli/main.js')))
+    throw new Error('not built: node scripts/setup.mjs')
+  folder = mkdtempSync(join(tmpdir(), 'netsieve-'))
+})
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function netsieve(args: readonly string[], input = ''): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
+    cwd: ROOT,
+    input,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
+  return { status, stdout, stderr }
+}
+
+function file(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name)
+  writeFileSync(path, content)
+  return path
+}
+
+const TALK = 'samples/talk.pcap'
+
+describe('bad input: one message with a place, exit 2, nothing on stdout', () => {
+  const cases: readonly [string, () => readonly string[], RegExp][] = [
+    ['an unknown verb', () => ['filter'], /unknown command 'filter'/],
+    ['an unknown option', () => ['run', '-r', TALK, '--bogus', 'tcp'], /unknown option '--bogus'/],
+    ['no capture', () => ['run', 'tcp'], /no capture/],
+    ['no rules', () => ['run', '-r', TALK], /no rules/],
+    ['rules twice', () => ['run', '-r', TALK, '-f', 'samples/rules/http.nft', 'tcp'], /given twice/],
+    ['an unknown syntax', () => ['run', '-r', TALK, '-s', 'pf', 'tcp'], /no syntax pf; there are iptables, nft/],
+    ['an unknown profile', () => ['run', '-r', TALK, '--profile', 'x', 'tcp'], /no profile x/],
+    ['a missing capture', () => ['run', '-r', 'no.pcap', 'tcp'], /no\.pcap: error: there is no such file/],
+    ['a folder as capture', () => ['run', '-r', 'samples', 'tcp'], /samples: error: this is a directory/],
+    ['a text as capture', () => ['run', '-r', 'LICENSE', 'tcp'], /LICENSE: not a pcap or pcapng capture/],
+    ['a capture as rules', () => ['run', '-r', TALK, '-f', TALK], /this is no text/],
+    ['missing rules', () => ['run', '-r', TALK, '-f', 'no.nft'], /no\.nft: error: there is no such file/],
+    [
+      'an empty ruleset (nft)',
+      () => ['run', '-r', TALK, '-s', 'nft', '-f', file('e.nft', '')],
+      /e\.nft:1:1: error: .*\[rules\/empty\]/,
+    ],
+    [
+      'an empty ruleset (iptables)',
+      () => ['run', '-r', TALK, '-s', 'iptables', '-f', file('e.rules', '# nothing\n')],
+      /e\.rules:\d+:\d+: error: .*\[rules\/empty\]/,
+    ],
+    [
+      'an empty ruleset (flower)',
+      () => ['run', '-r', TALK, '-s', 'flower', '-f', file('e.tc', '\n')],
+      /\[rules\/empty\]/,
+    ],
+    [
+      'an empty ruleset (ethtool)',
+      () => ['run', '-r', TALK, '-s', 'ethtool', '-f', file('e.eth', '\n')],
+      /\[rules\/empty\]/,
+    ],
+    [
+      'port 70000 (iptables)',
+      () => ['run', '-r', TALK, '--', '-A INPUT -p tcp --dport 70000 -j DROP'],
+      /<expression>:1:25: error: port 70000 is above 65535[\s\S]*\n {28}\^{5}\n/,
+    ],
+    [
+      'port 70000 (nft)',
+      () => [
+        'run',
+        '-r',
+        TALK,
+        '-f',
+        file('p.nft', 'table ip t {\n chain c {\n  type filter hook input priority 0\n  tcp dport 70000 drop\n }\n}\n'),
+      ],
+      /p\.nft:4:13: error: .*70000/,
+    ],
+    ['port 70000 (pcap)', () => ['run', '-r', TALK, 'tcp port 70000'], /<expression>:1:10: error: .*70000/],
+    [
+      'port 70000 (flower)',
+      () => ['run', '-r', TALK, 'protocol ip flower ip_proto tcp dst_port 70000 action drop'],
+      /:1:\d+: error: .*70000/,
+    ],
+    [
+      'port 70000 (ethtool)',
+      () => ['run', '-r', TALK, 'flow-type tcp4 dst-port 70000 action -1'],
+      /:1:\d+: error: .*70000/,
+    ],
+    [
+      'a bad address',
+      () => ['run', '-r', TALK, '--', '-A INPUT -s 10.0.0.256 -j DROP'],
+      /<expression>:1:\d+: error: [\s\S]*10\.0\.0\.256/,
+    ],
+    [
+      'an unterminated block',
+      () => ['run', '-r', TALK, '-f', file('u.nft', 'table ip t {\n chain c {\n')],
+      /u\.nft:2:10: error: .*never closed/,
+    ],
+    [
+      'an unclosed parenthesis',
+      () => ['run', '-r', TALK, 'tcp and (port 80'],
+      /<expression>:1:17: error: [\s\S]*expected '\)'/,
+    ],
+    [
+      'a packet that is not there',
+      () => ['trace', '-r', TALK, '-p', '99999', 'tcp'],
+      /there is no packet 99999: the capture has 1504/,
+    ],
+    ['two reports at once', () => ['run', '-r', TALK, '--json', '--jsonl', 'tcp'], /choose one/],
+    [
+      'bytes that are no program',
+      () => ['verify', file('p.hex', 'ff00000000000000\n')],
+      /instruction 0: unknown opcode ff/,
+    ],
+    ['rules to compare that are not there', () => ['equiv', 'samples/rules/http.nft', 'no.nft'], /no\.nft: error/],
+  ]
+  it.each(cases)('%s', (_, args, message) => {
+    const { status, stdout, stderr } = netsieve(args())
+    expect(stderr).toMatch(message)
+    expect(stdout).toBe('')
+    expect(status).toBe(2)
+  })
+})
+
+it('reads a cut capture up to the cut, and says where that is', () => {
+  const cut = file('cut.pcap', readFileSync(join(ROOT, TALK)).subarray(0, 5000))
+  const { status, stdout, stderr } = netsieve(['run', '-r', cut, '--json', 'ip'])
+  const records = readCapture(cut, readFileSync(cut)).records.length
+  expect(stderr).toMatch(/warning: .*cut\.pcap: .*\[capture\/cut\]/)
+  expect(JSON.parse(stdout)).toMatchObject({ packets: records })
+  expect(records).toBeGreaterThan(10)
+  expect(status).toBe(0)
+})
+
+describe('run', () => {
+  it('counts hits a rule, and says which verifier verdict, profile and hook', () => {
+    const { status, stdout } = netsieve(['run', '-r', TALK, '-f', 'samples/rules/http.nft', '--check', '--json'])
+    expect(status).toBe(0)
+    const report = JSON.parse(stdout) as Record<string, unknown>
+    expect(report).toMatchObject({
+      v: 1,
+      syntax: 'nft',
+      profile: 'nft-6.18',
+      prog: 'xdp',
+      verifier: { status: 'accepted' },
+      packets: 1504,
+      faults: 0,
+      hits: [{ rule: 0, verdict: 'drop', by: 'tcp dport 80 drop', file: 'samples/rules/http.nft', line: 5 }],
+    })
+    expect((report.passed as number) + (report.dropped as number)).toBe(1504)
+  })
+
+  it('prints a line a packet', () => {
+    const { stdout } = netsieve(['run', '-r', 'samples/http.pcap', '-f', 'samples/rules/http.nft', '--jsonl'])
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { i: number; verdict: string; rule: number | null })
+    expect(lines).toHaveLength(112)
+    expect(lines.map(({ i }) => i)).toEqual(lines.map((_, i) => i))
+    // Packets of the server's side have source port 80 and pass by policy.
+    expect(lines[0]).toMatchObject({ i: 0, verdict: 'drop', rule: 0 })
+    expect(lines.filter(({ verdict }) => verdict === 'pass').every(({ rule }) => rule === null)).toBe(true)
+  })
+
+  it.each(['xdp', 'tc', 'socket'])('judges the same as %s, by either engine', (prog) => {
+    const args = [
+      'run',
+      '-r',
+      TALK,
+      '--prog',
+      prog,
+      '--check',
+      '--jsonl',
+      'host 10.0.0.2 and (tcp port 80 or udp) or ip6',
+    ]
+    const told = ['interpreter', 'jit'].map((engine) => netsieve([...args, '--engine', engine]))
+    expect(told[0]!.status).toBe(0)
+    expect(told[0]!.stdout).toBe(told[1]!.stdout)
+    const verdicts = told[0]!.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { verdict: string }).verdict)
+    expect(new Set(verdicts)).toEqual(new Set(['pass', 'drop']))
+  })
+
+  it('writes the packets that pass byte for byte, in a pcapng too, and from stdin', () => {
+    const path = join(folder, 'dns.pcapng')
+    expect(netsieve(['run', '-r', 'samples/dns.pcapng', '-w', path, 'udp']).status).toBe(0)
+    const all = readCapture('dns', readFileSync(join(ROOT, 'samples/dns.pcapng'))).records
+    const kept = readCapture('kept', readFileSync(path)).records
+    const udp = all.filter(({ data }) => (data[12] === 8 ? data[23] : data[20]) === 17)
+    expect(kept.map(({ raw }) => Buffer.from(raw).toString('hex'))).toEqual(
+      udp.map(({ raw }) => Buffer.from(raw).toString('hex')),
+    )
+    expect(kept.length).toBeGreaterThan(10)
+  })
+})
+
+it('compile prints IR, assembly, hex and JSON of the same program', () => {
+  const emit = (form: string) => netsieve(['compile', '--emit', form, 'tcp dst port 80']).stdout
+  expect(emit('ir')).toContain('profile pcap-file')
+  const json = JSON.parse(emit('json')) as { hex: string; instructions: unknown[] }
+  expect(emit('hex').trim()).toBe(json.hex)
+  expect(
+    emit('asm')
+      .split('\n')
+      .filter((line) => /^ *\d+: /.test(line)),
+  ).toHaveLength(json.instructions.length)
+})
+
+it('verify says what the kernel would say of bytes and of assembly: exit 0 accepted, 1 rejected', () => {
+  const hex = file('ok.hex', netsieve(['compile', '--emit', 'hex', 'ip']).stdout)
+  expect(netsieve(['verify', hex])).toMatchObject({ status: 0 })
+  const bad = netsieve(['verify', '-'], 'r0 = *(u32 *)(r1 + 0)\nr2 = *(u8 *)(r0 + 0)\nexit\n')
+  expect(bad.status).toBe(1)
+  expect(bad.stdout).toMatch(/invalid access to packet, off=0 size=1, R0/)
+})
+
+it('trace shows every executed instruction with registers and the rule it comes from', () => {
+  const { status, stdout } = netsieve(['trace', '-r', 'samples/http.pcap', '-p', '0', '-f', 'samples/rules/http.nft'])
+  expect(status).toBe(0)
+  expect(stdout).toContain('; rule 0: tcp dport 80 drop')
+  expect(stdout).toMatch(/r1 = \*\(u16 \*\)\(r8 \+2\) +; r1: 0x\w+ → 0x5000, packet\[36\] = 0050/)
+  expect(stdout).toMatch(/packet 0: drop, r0 = 1, by rule 0: tcp dport 80 drop\n$/)
+})
+
+describe('equiv', () => {
+  it('finds none between two spellings of the same filter', () => {
+    const { status, stdout } = netsieve([
+      'equiv',
+      'samples/rules/http.nft',
+      'samples/rules/http.iptables',
+      '--runs',
+      '3000',
+    ])
+    expect(stdout).toMatch(/no difference found in 3000 frames/)
+    expect(status).toBe(0)
+  })
+
+  it('shows a packet that tells two filters apart, and writes it as a capture', () => {
+    const witness = join(folder, 'witness.pcap')
+    const { status, stdout } = netsieve([
+      'equiv',
+      'samples/rules/http.nft',
+      'samples/rules/http.pcap-filter',
+      '-w',
+      witness,
+      '--json',
+    ])
+    expect(status).toBe(1)
+    const told = JSON.parse(stdout) as { frame: string; a: { verdict: string }; b: { verdict: string } }
+    expect(told.a.verdict).not.toBe(told.b.verdict)
+    const [record] = readCapture(witness, readFileSync(witness)).records
+    expect(Buffer.from(record!.data).toString('hex')).toBe(told.frame)
+    // The written packet is judged so by `run` too.
+    const run = (rules: string) =>
+      JSON.parse(netsieve(['run', '-r', witness, '-f', rules, '--jsonl']).stdout) as { verdict: string }
+    expect(run('samples/rules/http.nft').verdict).toBe(told.a.verdict)
+    expect(run('samples/rules/http.pcap-filter').verdict).toBe(told.b.verdict)
+  })
+})
+
+it('the demo has one row a syntax, all accepted, all with the same counts', () => {
+  const { status, stdout } = netsieve(['demo'])
+  expect(status).toBe(0)
+  const rows = [...stdout.matchAll(/^ {2}(\w+) +\d+ {2}accepted \(\d+\) +(\d+ +\d+) {2}/gm)]
+  expect(rows.map((row) => row[1])).toEqual(['iptables', 'nft', 'pcap', 'flower', 'ethtool'])
+  expect(new Set(rows.map((row) => row[2]!.replace(/ +/, ' '))).size).toBe(1)
+})
