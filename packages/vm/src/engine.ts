@@ -14,8 +14,8 @@ import { AT, Memory, REGION, ROW } from './memory.ts'
 /** Bytes before and after a packet that helpers may grow it into. */
 export const ROOM = { head: 256, tail: 512 } as const
 
-/** BPF_MAX_LOOPS. */
-const LIMITS_MAY_GOTO = 8 * 1024 * 1024
+/** BPF_MAX_LOOPS: how often a program's `may_goto` are passed. */
+export const MAY_GOTO = 8 * 1024 * 1024
 
 /** xdp_adjust_head, xdp_adjust_meta. */
 const HEAD_HELPERS: ReadonlySet<number> = new Set([44, 54])
@@ -161,8 +161,6 @@ export class Engine {
 
   /** Puts a packet in place and fills the context. False (and a fault) if it is too long. */
   setPacket(packet: Uint8Array, meta: PacketMeta): boolean {
-    const { type, mode } = this.options
-    const metaLength = type === 'xdp' ? (meta.metaLength ?? 0) : 0
     if (packet.length > this.options.packetBytes) {
       const reason = `a packet of ${packet.length} bytes is longer than ${this.options.packetBytes}`
       this.fault = { kind: 'packet', insn: 0, slot: 0, reason }
@@ -172,9 +170,17 @@ export class Engine {
     // What lies before a packet is anything in the kernel; here it is 0, so that runs repeat.
     if (this.growsHead) this.mem.bytes.fill(0, this.packetFrom, at)
     this.mem.bytes.set(packet, at)
+    this.place(at, packet.length, meta)
+    return true
+  }
+
+  /** Makes the bytes at an address the packet, where they are. */
+  place(at: number, length: number, meta: PacketMeta): void {
+    const { type, mode } = this.options
+    const metaLength = type === 'xdp' ? (meta.metaLength ?? 0) : 0
     this.info = meta
     this.linkAt = at
-    this.netAt = at + Math.min(meta.linkHeader ?? 14, packet.length)
+    this.netAt = at + Math.min(meta.linkHeader ?? 14, length)
     // A cgroup program starts at the network header, all others at the frame's first byte.
     const first = mode === 'linux' && PROG_TYPES[type].firstHeader === 'net' ? this.netAt : at
     this.skipped = first - at
@@ -182,11 +188,10 @@ export class Engine {
     this.meta = first - metaLength
     if (metaLength > 0) this.mem.bytes.fill(0, this.meta, first)
     this.data = first
-    this.end = at + packet.length
+    this.end = at + length
     this.setTime(meta.timestampNs)
-    this.fillContext(packet.length)
+    this.fillContext(length)
     this.packetMoved()
-    return true
   }
 
   private setTime(time: PacketMeta['timestampNs']): void {
@@ -255,7 +260,7 @@ export class Engine {
     this.pc = 0
     this.used = 0
     this.depth = 0
-    this.mayGoto = LIMITS_MAY_GOTO
+    this.mayGoto = MAY_GOTO
     this.tailCalls = 0
     this.next = undefined
     for (let i = 1; i < options.callDepth; i++) mem.clearRegion(REGION.stack + i)

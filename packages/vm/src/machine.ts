@@ -8,9 +8,11 @@ import { type Fault, hex64 } from './fault.ts'
 import type { HelperFunction } from './helpers/helper.ts'
 import { HELPER_FUNCTIONS } from './helpers/table.ts'
 import { type Ended, execute } from './interpret.ts'
+import { Batch, type BatchOptions } from './jit/batch.ts'
+import type { Proved } from './jit/function.ts'
 import { Jit } from './jit/jit.ts'
 import { SlotArray } from './maps/array.ts'
-import { type BpfMap, bytesOf } from './maps/map.ts'
+import type { BpfMap } from './maps/map.ts'
 import { RingBuffer } from './maps/ringbuf.ts'
 import { Stepper, type TraceStep } from './step.ts'
 
@@ -34,6 +36,11 @@ export interface LoadOptions {
     /** Bytes of memory, maps included. Default 512 MiB. */
     readonly memory?: number
   }
+  /**
+   * What a verifier proved: of an instruction by its index, that its memory access lies wholly in the packet, the stack or one
+   * map value. The JIT then leaves out its check; the interpreter never does.
+   */
+  readonly proved?: Proved
   /** Longest packet. Default 65,536 bytes. */
   readonly packetBytes?: number
   /** Of get_prandom_u32. Default 1. */
@@ -94,6 +101,8 @@ export class Machine {
   private readonly codes: readonly Int32Array[]
   private readonly writes: boolean
   private readonly jit: Jit | undefined
+  private readonly proved: Proved | undefined
+  private batchJit: Jit | undefined
   private stepper: Stepper | undefined
 
   constructor(program: readonly Insn[], options: LoadOptions) {
@@ -118,7 +127,9 @@ export class Machine {
     )
     this.codes = this.engine.programs.map(({ code }) => code)
     this.writes = programs.some((insns) => insns.some(mayWritePacket))
-    this.jit = options.engine === 'jit' ? new Jit(this.engine) : undefined
+    this.proved = options.proved
+    this.jit = options.engine === 'jit' ? new Jit(this.engine, options.proved) : undefined
+    this.batchJit = this.jit
     this.engine.callback = (insn) => this.callback(insn)
   }
 
@@ -131,6 +142,12 @@ export class Machine {
       else execute(engine, this.codes, 0)
     }
     return this.finish(packet)
+  }
+
+  /** A walk over pieces of a pcap file: see `Batch`. */
+  batch(options: BatchOptions = {}): Batch {
+    this.batchJit ??= new Jit(this.engine, this.proved)
+    return new Batch(this.engine, this.batchJit, options, (packet, meta) => this.run(packet, meta))
   }
 
   /** Executes one instruction of the run that `start` began, and tells what it did. Undefined at the end. */
@@ -225,5 +242,3 @@ function mayWritePacket({ spec, dst }: Insn): boolean {
 export function load(program: readonly Insn[], options: LoadOptions): Machine {
   return new Machine(program, options)
 }
-
-export { bytesOf }
