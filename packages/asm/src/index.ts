@@ -65,6 +65,8 @@ export {
   ISA,
   type JumpOp,
   type Kind,
+  requiredCpu,
+  requiredGroups,
   specByName,
   specsByOpcode,
 } from './isa.ts'

@@ -284,3 +284,17 @@ export function specByName(name: string): InsnSpec {
 export function specsByOpcode(opcode: number): readonly InsnSpec[] {
   return BY_OPCODE[opcode & 0xff] ?? []
 }
+
+const CPUS: readonly Cpu[] = ['v1', 'v2', 'v3', 'v4']
+
+/** The lowest cpu version that has all of some forms (clang's -mcpu); v1 for none. */
+export function requiredCpu(specs: Iterable<InsnSpec>): Cpu {
+  let highest = 0
+  for (const { cpu } of specs) highest = Math.max(highest, CPUS.indexOf(cpu))
+  return CPUS[highest]!
+}
+
+/** The conformance groups that some forms need, in alphabetical order. */
+export function requiredGroups(specs: Iterable<InsnSpec>): Group[] {
+  return [...new Set(Array.from(specs, ({ group }) => group))].sort()
+}

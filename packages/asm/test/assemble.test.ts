@@ -1,4 +1,5 @@
 import { renderAll, source } from '@netsieve/diag'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type AssembleOptions, assemble, encode, type Insn, Long } from '../src/index.ts'
 
@@ -122,4 +123,36 @@ describe('objects', () => {
     expect([data!.spec.name, data!.imm, data!.imm64!.high]).toEqual(['lddw_map_index_value', 1, 4])
     expect([...value!.data[0]!.bytes]).toEqual([80, 0, 0xbb, 1, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11])
   })
+})
+
+test('no text crashes it: words of all dialects in any order', () => {
+  const words =
+    'r0 r1 r10 w2 %r3 = += - + * ( ) [ ] u8 u64 s8 if goto gotol call exit lock fetch add32 add64 ldxw lddw mov jne32 le16 ll skb map idx : , < > ! & | 0 1 -5 0x 0xffffffff 99999999999999999999999 # ; // label .map .section .byte .ascii "x" "\n \u0000 \t é'.split(
+      ' ',
+    )
+  const text = fc.array(fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 4 })), { maxLength: 40 })
+  fc.assert(
+    fc.property(text, fc.constantFrom(' ', '', '\n'), (parts, between) => {
+      const { value, diagnostics } = assemble(source('t', parts.join(between)))
+      expect(value !== undefined || diagnostics.length > 0).toBe(true)
+      expect(renderAll(diagnostics)).toBeTypeOf('string')
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('long and hostile text takes time in proportion', () => {
+  const started = performance.now()
+  for (const text of [
+    '('.repeat(300_000),
+    'a:'.repeat(100_000),
+    '- '.repeat(200_000),
+    `.byte ${'1,'.repeat(100_000)}1`,
+    'x(\n'.repeat(50_000),
+    `${' '.repeat(300_000)}:`,
+  ]) {
+    // biome-ignore format: a list
+    assemble(source('t', text))
+  }
+  expect(performance.now() - started).toBeLessThan(10_000)
 })
