@@ -17,7 +17,7 @@ export interface Constants {
   readonly paths: readonly Path[]
 }
 
-const MOST_ALTERNATIVES = 64
+const MOST_ALTERNATIVES = 2048
 const MOST_CALLS = 4
 
 /** The constants and boxes of some filters. */
@@ -99,7 +99,7 @@ function alternativesOf(rule: Rule): readonly (readonly Constraint[])[] {
   return ways
 }
 
-/** The alternatives under which a predicate holds (or not), each a list of constraints; at most some dozens of them. */
+/** The alternatives under which a predicate holds (or not), each a list of constraints; at most some thousands of them. */
 function expand(pred: Pred, holds: boolean): readonly (readonly Constraint[])[] {
   switch (pred.kind) {
     case 'const':
@@ -123,14 +123,14 @@ function product(
   left: readonly (readonly Constraint[])[],
   right: readonly (readonly Constraint[])[],
 ): readonly (readonly Constraint[])[] {
-  const out: (readonly Constraint[])[] = []
-  for (const a of left) {
-    for (const b of right) {
-      if (out.length >= MOST_ALTERNATIVES) return out
-      out.push([...a, ...b])
-    }
+  const [first, second] = [left.length, right.length]
+  if (first === 0 || second === 0) return []
+  // Too many to pair all: each of either side at least once.
+  if (first * second > MOST_ALTERNATIVES) {
+    const pairs = Math.min(MOST_ALTERNATIVES, Math.max(first, second))
+    return Array.from({ length: pairs }, (_, i) => [...left[i % first]!, ...right[i % second]!])
   }
-  return out
+  return left.flatMap((a) => right.map((b) => [...a, ...b]))
 }
 
 /** What a path asks and does, as text. */

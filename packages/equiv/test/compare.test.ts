@@ -1,5 +1,5 @@
 import type { Filter, Pred, Rule } from '@netsieve/ir'
-import { and, between, cmp, evaluate, inPrefix, not } from '@netsieve/ir'
+import { and, between, cmp, evaluate, inPrefix, not, or } from '@netsieve/ir'
 import { describe, expect, test } from 'vitest'
 import { compare } from '../src/index.ts'
 
@@ -102,6 +102,11 @@ describe('differences that are found', () => {
       filter([[and(tcp, port(0, 65535)), 'drop']]),
     ],
     ['one address of four billion', filter([[cmp('ipv4.src', '==', 0x12345678), 'drop']]), filter([])],
+    [
+      'the last of many alternatives',
+      filter([[or(...Array.from({ length: 300 }, (_, i) => and(tcp, port(100 + 7 * i)))), 'drop']]),
+      filter([[or(...Array.from({ length: 299 }, (_, i) => and(tcp, port(100 + 7 * i)))), 'drop']]),
+    ],
     [
       'the length of the frame',
       filter([[cmp({ kind: 'length' }, '>', 99), 'drop']]),
