@@ -5,7 +5,7 @@ import { type BaseChain, type Chain, type Filter, PROFILES, type ProfileName, ty
 import type { LowerOptions } from '../front.ts'
 import { chooseHook, chooseProfile, type Hook, type HookUse, hookPath, type IpFamily } from '../shared/index.ts'
 import { apply, type ChainState, type TableState } from './apply.ts'
-import type { RuleSpec, Ruleset, Target } from './ast.ts'
+import type { Match, RuleSpec, Ruleset, Target } from './ast.ts'
 import { lowerMatch, XT_PROFILES, type XtProfile } from './match.ts'
 import { TABLES, UNSUPPORTED_TARGETS } from './options.ts'
 
@@ -126,7 +126,7 @@ class Lowering {
   }
 
   private rule(table: TableState, spec: RuleSpec, id: number): Rule {
-    const steps: Step[] = spec.matches.flatMap((match) =>
+    const steps: Step[] = inOrder(spec.matches, this.profile).flatMap((match) =>
       lowerMatch(match, table.family, this.profile, this.diagnostics),
     )
     const { target } = spec
@@ -140,6 +140,16 @@ class Lowering {
     }
     return { id, text: spec.text, span: spec.span, steps }
   }
+}
+
+/** The kernel's xt code looks at addresses before the protocol, iptables-nft writes the protocol first. */
+function inOrder(matches: readonly Match[], profile: XtProfile): readonly Match[] {
+  if (profile === 'xt-legacy') return matches
+  const [first, rest] = [
+    matches.filter(({ kind }) => kind === 'protocol'),
+    matches.filter(({ kind }) => kind !== 'protocol'),
+  ]
+  return [...first, ...rest]
 }
 
 function nameOf({ family, name }: { readonly family: IpFamily; readonly name: string }, chain: string): string {

@@ -78,6 +78,7 @@ function inNetworks(id: FieldId, networks: readonly Network[]): Pred {
 }
 
 function portPred(id: FieldId, { negated, lo, hi }: PortTest): Pred {
+  if (lo === 0n && hi > 0n && hi < 65535n) return cmp(id, negated ? '>' : '<=', hi)
   const pred = lo === hi ? cmp(id, '==', lo) : between(id, lo, hi)
   return negated ? not(pred) : pred
 }
@@ -104,6 +105,10 @@ function nftTransport({ module, sport, dport, flags, span }: Of<'transport'>, di
     return [FALSE]
   }
   const preds: Pred[] = []
+  if (flags && flags.mask !== 0n) {
+    const pred = cmp(masked(field('tcp.flags'), flags.mask), flags.negated ? '!=' : '==', flags.value)
+    preds.push(pred)
+  }
   for (const [id, test] of [
     [`${module}.sport`, sport],
     [`${module}.dport`, dport],
@@ -116,10 +121,6 @@ function nftTransport({ module, sport, dport, flags, span }: Of<'transport'>, di
         'iptables-nft 1.8.9 loses `! 0:65535`: the rule matches as if it were not there',
         test.span,
       )
-  }
-  if (flags && flags.mask !== 0n) {
-    const pred = cmp(masked(field('tcp.flags'), flags.mask), flags.negated ? '!=' : '==', flags.value)
-    preds.push(pred)
   }
   return preds
 }
