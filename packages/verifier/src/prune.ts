@@ -94,7 +94,7 @@ function asScalar(slot: Slot, strict: boolean): Reg | undefined {
     const type = byteType(slot, byte)
     if (type !== MISC && !(type === INVALID && !strict)) return undefined
   }
-  return slot.types === 0 ? undefined : UNBOUND
+  return UNBOUND
 }
 
 import { UNKNOWN_SCALAR as UNBOUND } from './reg.ts'

@@ -140,7 +140,7 @@ function writeBytes(old: Slot, firstByte: number, size: number, type: number): S
 function scrub(slot: Slot): number {
   let types = slot.types
   if (!hasSpill(slot)) return types
-  for (let byte = 0; byte < 8; byte++) if (byteType(slot, byte) === SPILL) types = withByte(types, byte, MISC)
+  for (let byte = 0; byte < 8; byte++) if (byteType(slot, byte) !== INVALID) types = withByte(types, byte, MISC)
   return types
 }
 

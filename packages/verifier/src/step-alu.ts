@@ -1,7 +1,17 @@
 // What ALU instructions do to registers: numbers by the abstract domain, pointers by their own rules.
 
 import { type AluOp, CLASS } from '@netsieve/asm'
-import { addOffset, arith, low32, signExtend32, signExtend64, subOffset, swapBytes, truncate } from './domain/arith.ts'
+import {
+  addOffset,
+  arith,
+  low32,
+  signExtend32,
+  signExtend64,
+  subOffset,
+  swapBytes,
+  truncate,
+  withLow,
+} from './domain/arith.ts'
 import { isKnown, isKnownIn, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
 import { approx, toSigned, uapprox, ult } from './domain/wide.ts'
 import type { Env } from './env.ts'
@@ -118,9 +128,28 @@ function compute(env: Env, slot: number, op: AluOp, width: 32 | 64): void {
     return movePointer(env, slot, op, width, left, byReg ? env.reg(src) : right, false)
   }
   if (byReg && left.precise) markPrecise(env, src)
-  const result = settle(left, arith(op, width, left.num, right.num))
+  if ((op === 'and' || op === 'or') && isKnown(right.num)) splitSign(env, slot, dst)
+  const result = settle(left, arith(op, width, env.reg(dst).num, right.num))
   if (!byReg || src !== dst) linkByConstant(result, left, right.num, op, width)
   env.setReg(dst, result)
+}
+
+/**
+ * A sign spread over all bits (0 or -1) that is about to be a mask: each of the two is followed by itself. The other one
+ * comes back to this instruction later.
+ */
+function splitSign(env: Env, slot: number, dst: number): void {
+  const { num } = env.reg(dst)
+  const wide = num.sminH === -1 && num.sminL === -1 && num.smaxH === 0 && num.smaxL === 0
+  if (!wide && !(num.s32min === -1 && num.s32max === 0)) return
+  const other = env.putOff(slot, slot)
+  if (wide) {
+    other.frame.regs[dst] = scalar(known(0, 0))
+    env.setReg(dst, scalar(known(-1, -1)))
+    return
+  }
+  other.frame.regs[dst] = change(other.frame.regs[dst]!, { num: withLow(num, 0) })
+  env.setReg(dst, change(env.reg(dst), { num: withLow(num, -1) }))
 }
 
 /** After `r1 = r2; r1 += k` the two stay linked, k apart; a second sum unlinks them. */

@@ -449,6 +449,14 @@ export function signExtend32(src: Readonly<Num>, size: number): Readonly<Num> {
   return sync(n)
 }
 
+/** The same number with its low half known; the 64-bit ranges are left for the next operation to narrow. */
+export function withLow(src: Readonly<Num>, low: number): Num {
+  const n = draft(src)
+  n.bits = new Tnum(n.bits.vh, low, n.bits.mh, 0)
+  n.u32min = n.u32max = n.s32min = n.s32max = low
+  return n
+}
+
 function swapBytes32(l: number): number {
   return (l << 24) | ((l & 0xff00) << 8) | ((l >>> 8) & 0xff00) | (l >>> 24)
 }
