@@ -3,8 +3,8 @@
 
   NETSIEVE_ORACLE=/path/to/oracle test/golden/pcap.record.py
 
-The oracle folder holds kpcapfilter.py, which calls libpcap itself. Writes pcap.golden.json: for each expression the error, or for each
-capture the numbers of the packets that match (from 0, as ranges).
+The oracle folder holds kpcapfilter.py, which calls libpcap itself. Writes pcap.golden.json: for each expression the error, or
+how long the program is and, for each capture, the numbers of the packets that match (from 0, as ranges).
 """
 import json
 import os
@@ -33,7 +33,7 @@ def record(expr, captures):
     flt = kpcapfilter.Filter(expr, 1, 262144, True, 0)
     if flt.error:
         return {"expr": expr, "error": flt.error}
-    row = {"expr": expr}
+    row = {"expr": expr, "insns": flt.p.len}
     for name, cap in captures:
         row[name] = ranges([flt.match(f, o) for f, o in zip(cap.frames, cap.origlens)])
     flt.close()

@@ -92,11 +92,14 @@ function inRange(add: (node: TestNode) => number, pred: Pred, term: Term, { lo, 
   return add(comparison(pred, term, '>=', lo, below, no))
 }
 
-/** The graph with every way threaded, until nothing more is known; nodes that nothing leads to are left out. */
-export function threaded(graph: DecisionGraph): DecisionGraph {
+/**
+ * The graph with every way threaded, until nothing more is known; nodes that nothing leads to are left out.
+ * @param keepIdle make tests that change nothing, for the bytes they need; only known outcomes are passed
+ */
+export function threaded(graph: DecisionGraph, keepIdle = false): DecisionGraph {
   let now = reachable(graph)
   for (;;) {
-    const { ways } = threadOnce(now)
+    const { ways } = threadOnce(now, keepIdle)
     if (!ways) return now
     now = reachable(ways)
   }
@@ -160,7 +163,7 @@ interface Round {
 }
 
 /** One round over a reachable graph, with what dominates each way before the round. */
-function threadOnce(graph: DecisionGraph): Round {
+function threadOnce(graph: DecisionGraph, keepIdle = false): Round {
   const { nodes, entry } = graph
   const dominators = new Dominators(graph)
   const idleNodes = new Map<number, Way>()
@@ -185,7 +188,7 @@ function threadOnce(graph: DecisionGraph): Round {
     const yes = thread(i, true, node.yes)
     const no = thread(i, false, node.no)
     next.push(yes === node.yes && no === node.no ? node : { ...node, yes, no })
-    if (yes === no) idleNodes.set(i, yes)
+    if (yes === no && !keepIdle) idleNodes.set(i, yes)
   }
   let start = entry
   while (typeof start === 'number' && idleNodes.has(start)) start = next[start]!.yes

@@ -5,7 +5,7 @@ import { CBPF_LONGEST } from '@netsieve/asm'
 import type { Diagnostic, Outcome } from '@netsieve/diag'
 import { and, decisionGraph, FALSE, type Filter, not, or, type Pred, type Rule, TRUE, threaded } from '@netsieve/ir'
 import { layout } from './layout.ts'
-import { Beyond, plainPred } from './plain.ts'
+import { Beyond, plainPred, writtenOut } from './plain.ts'
 
 export interface CbpfOptions {
   /** What a packet that passes returns: how many of its bytes to keep. */
@@ -15,13 +15,24 @@ export interface CbpfOptions {
 /** The classic program of a filter, or why there is none: it needs libpcap's view, and chains without jumps. */
 export function generateCbpf(filter: Filter, { snaplen = 262144 }: CbpfOptions = {}): Outcome<readonly CbpfInsn[]> {
   try {
-    const program = layout(threaded(decisionGraph(plainPred(passes(filter)))), snaplen)
+    const program = shortest(plainPred(passes(filter)), snaplen)
     if (program.length <= CBPF_LONGEST) return { value: program, diagnostics: [] }
     return refused(`the program has ${program.length} instructions, classic BPF takes ${CBPF_LONGEST}`)
   } catch (beyond) {
     if (!(beyond instanceof Beyond)) throw beyond
     return refused(`classic BPF has no way to say this: ${beyond.message}`)
   }
+}
+
+/** Writing sets out costs time with the number of tests; above this many it is not tried. */
+const LARGEST = 3000
+
+function shortest(pred: Pred, snaplen: number): CbpfInsn[] {
+  const plain = layout(threaded(decisionGraph(pred), true), snaplen)
+  const graph = decisionGraph(writtenOut(pred))
+  if (graph.nodes.length > LARGEST) return plain
+  const other = layout(threaded(graph, true), snaplen)
+  return other.length < plain.length ? other : plain
 }
 
 function refused(message: string): Outcome<readonly CbpfInsn[]> {

@@ -95,3 +95,21 @@ function fieldBytes(id: FieldId): Term {
     below === 0 ? load : { kind: 'bin', op: 'rsh', left: load, right: { kind: 'const', value: BigInt(below) } }
   return bits === bytes * 8 ? shifted : { kind: 'mask', term: shifted, mask: (1n << BigInt(bits)) - 1n }
 }
+
+/** Sets longer than this are not written out. */
+const SHORT_SET = 4
+
+/**
+ * The predicate with `x in {a, b} and rest` written as `x == a and rest or x == b and rest`: more tests, but each way through them knows
+ * the value of x, and what is the same in the end becomes one again.
+ */
+export function writtenOut(pred: Pred): Pred {
+  if (pred.kind === 'not') return { kind: 'not', arg: writtenOut(pred.arg) }
+  if (pred.kind === 'or') return { kind: 'or', args: pred.args.map(writtenOut) }
+  if (pred.kind !== 'and') return pred
+  return pred.args.reduceRight((rest: Pred | undefined, arg) => {
+    if (!rest) return writtenOut(arg)
+    if (arg.kind !== 'in' || arg.ranges.length > SHORT_SET) return and(writtenOut(arg), rest)
+    return or(...arg.ranges.map((range) => and({ ...arg, ranges: [range] }, rest)))
+  }, undefined)!
+}
