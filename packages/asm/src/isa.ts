@@ -4,8 +4,17 @@
 //   opcode   7 6 5 4 | 3   | 2 1 0        ALU, JMP:     op   | source | class
 //            7 6 5   | 4 3 | 2 1 0        LD, ST:       mode | size   | class
 
-/** RFC 9669 §2.4 conformance groups; `linux` marks what only the kernel has. */
-export type Group = 'base32' | 'base64' | 'divmul32' | 'divmul64' | 'atomic32' | 'atomic64' | 'packet' | 'linux'
+/** RFC 9669 §2.4 conformance groups; `linux` marks what only the kernel has, `callx` what some runtimes have and neither RFC nor kernel. */
+export type Group =
+  | 'base32'
+  | 'base64'
+  | 'divmul32'
+  | 'divmul64'
+  | 'atomic32'
+  | 'atomic64'
+  | 'packet'
+  | 'linux'
+  | 'callx'
 export type Cpu = 'v1' | 'v2' | 'v3' | 'v4'
 
 export type Kind =
@@ -261,7 +270,7 @@ function* jumpForms(): Generator<InsnSpec> {
   yield form({ name: 'call', opcode: 0x85, kind: 'call', call: 'helper', uses: 'imm', fixed: { src: 0 }, group: 'base32', cpu: 'v1' }) // biome-ignore format: a row
   yield form({ name: 'call_local', opcode: 0x85, kind: 'call', call: 'local', uses: 'imm', fixed: { src: 1 }, group: 'base32', cpu: 'v3' }) // biome-ignore format: a row
   yield form({ name: 'call_kfunc', opcode: 0x85, kind: 'call', call: 'kfunc', uses: 'off imm', fixed: { src: 2 }, group: 'base32', cpu: 'v3' }) // biome-ignore format: a row
-  yield form({ name: 'callx', opcode: 0x8d, kind: 'call', call: 'register', uses: 'dst', source: 'reg', group: 'base32', cpu: 'v3' }) // biome-ignore format: a row
+  yield form({ name: 'callx', opcode: 0x8d, kind: 'call', call: 'register', uses: 'dst', source: 'reg', group: 'callx', cpu: 'v3' }) // biome-ignore format: a row
   yield form({ name: 'exit', opcode: 0x95, kind: 'exit', uses: '', group: 'base32', cpu: 'v1' })
 }
 
