@@ -93,5 +93,6 @@ export {
 } from './ops.ts'
 export { type AssembleOptions, assemble } from './text/assemble.ts'
 export { type Block, blocks, type CfgOptions, drawCfg, type Edge } from './text/cfg.ts'
+export { listObject, type ObjectListingOptions } from './text/list-object.ts'
 export { disassemble, type FormatOptions, formatInsn, type ListingOptions, targetSlot } from './text/print.ts'
 export { DIALECTS, type Dialect } from './text/templates.ts'

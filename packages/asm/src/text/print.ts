@@ -112,6 +112,8 @@ export interface ListingOptions {
   readonly labels?: boolean
   /** Names of helpers where the dialect writes numbers. Default false. */
   readonly helperNames?: boolean
+  /** Put before the labels that are made up, to tell programs of one text apart. */
+  readonly labelPrefix?: string
 }
 
 /** A program as text, one instruction a line, each line ended by a newline. The listing reads back as the same program. */
@@ -119,8 +121,7 @@ export function disassemble(program: readonly Insn[], options: ListingOptions = 
   const { dialect = 'kernel', origins = false, helperNames = false } = options
   const slots = slotTable(program)
   const kernel = dialect === 'kernel'
-  const labels =
-    kernel || options.labels === false ? (options.names ?? new Map()) : label(program, slots, options.names)
+  const labels = kernel || options.labels === false ? (options.names ?? new Map()) : label(program, slots, options)
   let text = ''
   let origin: Origin | undefined
   for (let i = 0; i < program.length; i++) {
@@ -152,14 +153,16 @@ export function targetSlot({ spec, off, imm }: Insn, slot: number): number | und
 }
 
 /** Names for all targets of jumps and local calls that are starts of instructions: those given, else `L<slot>` and `F<slot>`. */
-function label(program: readonly Insn[], slots: Uint32Array, given: ReadonlyMap<number, string> = new Map()) {
+function label(program: readonly Insn[], slots: Uint32Array, options: ListingOptions): Map<number, string> {
+  const { names: given = new Map(), labelPrefix = '' } = options
   const starts = new Set(slots)
   const names = new Map<number, string>()
   for (let i = 0; i < program.length; i++) {
     const slot = targetSlot(program[i]!, slots[i]!)
     if (slot === undefined || !starts.has(slot)) continue
-    if (program[i]!.spec.kind === 'call' || program[i]!.spec.kind === 'ldimm64') names.set(slot, `F${slot}`)
-    else if (!names.has(slot)) names.set(slot, `L${slot}`)
+    if (program[i]!.spec.kind === 'call' || program[i]!.spec.kind === 'ldimm64')
+      names.set(slot, `${labelPrefix}F${slot}`)
+    else if (!names.has(slot)) names.set(slot, `${labelPrefix}L${slot}`)
   }
   for (const [slot, name] of given) names.set(slot, name)
   return new Map([...names].sort(([a], [b]) => a - b))

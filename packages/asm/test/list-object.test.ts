@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+import { renderAll, source } from '@netsieve/diag'
+import { describe, expect, test } from 'vitest'
+import { assemble, type BpfObject, DIALECTS, listObject, readElf } from '../src/index.ts'
+
+const object = (name: string) =>
+  readElf(new Uint8Array(readFileSync(new URL(`../../../test/asm/objects/${name}.o`, import.meta.url)))).value!
+/** Without origins, which are the lines of the other text. */
+const bare = (value: BpfObject) =>
+  JSON.parse(JSON.stringify(value, (key, each) => (key === 'origin' ? undefined : each)))
+
+describe.each(['xdp', 'tc', 'socket'])('%s.o', (name) => {
+  test.each(DIALECTS)('as %s text reads back as the same object', (dialect) => {
+    const text = listObject(object(name), { dialect, origins: true })
+    const { value, diagnostics } = assemble(source(name, text), { dialect })
+    expect(renderAll(diagnostics)).toBe('')
+    const again = bare(value!)
+    // Text of the kernel's dialect has no labels inside a program but its functions.
+    for (const program of again.programs) program.functions = []
+    const before = bare(object(name))
+    for (const program of before.programs) program.functions = []
+    expect(again).toEqual(before)
+  })
+})
+
+test('the text of an object', () => {
+  const { value } = assemble(
+    source('t', '.license "GPL"\n.map m hash key 4 value 8 entries 2 flags 1\n.section .data\na: .byte 1,2\nb: .byte 3\n.section tc\nmain: if r1 == 0 goto out\nr1 = b ll\nout: exit'), // biome-ignore format: one text
+  )
+  expect(listObject(value!, { dialect: 'llvm' })).toBe(`.license "GPL"
+.map m hash key 4 value 8 entries 2 flags 1
+.section .data
+a:
+    .byte 0x1, 0x2
+b:
+    .byte 0x3
+.section tc
+.globl main
+main:
+    if r1 == 0 goto L3
+    r1 = map[idx:1][0]+2 ll
+L3:
+    exit
+`)
+})
