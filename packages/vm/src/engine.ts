@@ -74,6 +74,10 @@ export class Engine {
   netAt = 0
   /** Bytes of the frame before the program's first one. */
   private skipped = 0
+  /** Words of the context that say where the packet is: data and data_end, and data_meta. */
+  private readonly dataWord: number
+  private readonly metaWord: number
+  private readonly writable: boolean
   /** Whether a program may let bytes before the packet into it. */
   private readonly growsHead: boolean
   info: PacketMeta = {}
@@ -127,6 +131,14 @@ export class Engine {
     this.regs = new Int32Array(this.mem.bytes.buffer as ArrayBuffer, this.regsAt, registerBytes / 4)
     this.regs.set(constants.words, FIRST_CONSTANT * 2)
     const ctxTo = this.ctxAt + this.access.size
+    this.openFrame(0)
+    const { mode, type } = options
+    const xdp = PROG_TYPES[type].context === 'xdp_md'
+    const fields = xdp ? CONTEXTS.xdp_md.fields : CONTEXTS.__sk_buff.fields
+    this.dataWord = (this.ctxAt + fields.data.offset) >> 2
+    this.metaWord = (this.ctxAt + fields.data_meta.offset) >> 2
+    this.writable = mode === 'rfc9669' || xdp || type === 'sched_cls'
+    this.mem.setRegion(REGION.packet, { name: 'packet', from: 0, to: 0, write: this.writable })
     this.mem.setRegion(REGION.ctx, { name: 'ctx', from: this.ctxAt, to: ctxTo, write: true, slow: true })
     this.framePc = new Int32Array(options.callDepth)
     this.frameRegs = new Int32Array(options.callDepth * 18)
@@ -220,18 +232,17 @@ export class Engine {
 
   /** Tells the region table and the context where the packet is now. */
   packetMoved(): void {
-    const { type, mode } = this.options
-    const xdp = PROG_TYPES[type].context === 'xdp_md'
-    const fields = xdp ? CONTEXTS.xdp_md.fields : CONTEXTS.__sk_buff.fields
-    this.mem.setRegion(REGION.packet, {
-      name: 'packet',
-      from: this.meta,
-      to: this.end,
-      write: mode === 'rfc9669' || xdp || type === 'sched_cls',
-    })
-    this.mem.view.setInt32(this.ctxAt + fields.data.offset, this.data, true)
-    this.mem.view.setInt32(this.ctxAt + fields.data_end.offset, this.end, true)
-    this.mem.view.setInt32(this.ctxAt + fields.data_meta.offset, this.meta, true)
+    const { words } = this.mem
+    const row = (AT.regions >> 2) + REGION.packet * ROW.words
+    words[row] = this.meta
+    words[row + 1] = this.end
+    words[row + 2] = this.writable ? this.meta : 0
+    words[row + 3] = this.writable ? this.end : 0
+    words[row + 4] = this.meta
+    words[row + 5] = this.end
+    words[this.dataWord] = this.data
+    words[this.dataWord + 1] = this.end
+    words[this.metaWord] = this.meta
   }
 
   /** Whether the packet is another than the one given to `setPacket`. */
@@ -253,18 +264,20 @@ export class Engine {
 
   /** Everything a run starts with: registers, one stack frame, budgets. */
   reset(): void {
-    const { regs, mem, options } = this
+    const { regs, mem } = this
     regs.fill(0, 0, FIRST_CONSTANT * 2)
     this.fault = undefined
     this.programIndex = 0
     this.pc = 0
     this.used = 0
-    this.depth = 0
+    // A fault may have left frames open.
+    while (this.depth > 0) mem.clearRegion(REGION.stack + this.depth--)
     this.mayGoto = MAY_GOTO
     this.tailCalls = 0
     this.next = undefined
-    for (let i = 1; i < options.callDepth; i++) mem.clearRegion(REGION.stack + i)
-    this.openFrame(0)
+    mem.bytes.fill(0, this.stackAt, this.stackAt + LIMITS.stackBytes)
+    regs[20] = this.stackAt + LIMITS.stackBytes
+    regs[21] = REGION.stack
   }
 
   /** The arguments of the program, once the packet is in place. */

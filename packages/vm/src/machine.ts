@@ -7,7 +7,7 @@ import { Engine, type Output } from './engine.ts'
 import { type Fault, hex64 } from './fault.ts'
 import type { HelperFunction } from './helpers/helper.ts'
 import { HELPER_FUNCTIONS } from './helpers/table.ts'
-import { type Ended, execute } from './interpret.ts'
+import { type Ended, execute, withCases } from './interpret.ts'
 import { Batch, type BatchOptions } from './jit/batch.ts'
 import type { Proved } from './jit/function.ts'
 import { Jit } from './jit/jit.ts'
@@ -101,6 +101,7 @@ export class Machine {
   private readonly codes: readonly Int32Array[]
   private readonly writes: boolean
   private readonly jit: Jit | undefined
+  private readonly rings: readonly RingBuffer[]
   private readonly proved: Proved | undefined
   private batchJit: Jit | undefined
   private stepper: Stepper | undefined
@@ -125,11 +126,12 @@ export class Machine {
       options.maps ?? [],
       own.length > 0 ? new Map([...HELPER_FUNCTIONS, ...own]) : HELPER_FUNCTIONS,
     )
-    this.codes = this.engine.programs.map(({ code }) => code)
+    this.codes = this.engine.programs.map(({ code }) => withCases(code))
     this.writes = programs.some((insns) => insns.some(mayWritePacket))
     this.proved = options.proved
     this.jit = options.engine === 'jit' ? new Jit(this.engine, options.proved) : undefined
     this.batchJit = this.jit
+    this.rings = this.engine.maps.filter((map) => map instanceof RingBuffer)
     this.engine.callback = (insn) => this.callback(insn)
   }
 
@@ -164,6 +166,7 @@ export class Machine {
   start(packet: Uint8Array, meta: PacketMeta = {}): void {
     this.stepper = new Stepper(
       this.engine,
+      this.codes,
       () => this.begin(packet, meta),
       (codes) => this.execute(codes),
     )
@@ -225,7 +228,7 @@ export class Machine {
 
   private finish(packet: Uint8Array): RunResult {
     const { engine } = this
-    for (const map of engine.maps) if (map instanceof RingBuffer) map.clear()
+    for (const ring of this.rings) ring.clear()
     return new RunResult(engine, this.writes && engine.packetDiffers(packet) ? engine.packetBytes() : undefined)
   }
 }

@@ -1,10 +1,9 @@
 // One instruction at a time: what it read, wrote and changed. The way back is to run again from the start, one step fewer.
 
 import type { Insn } from '@netsieve/asm'
-import { OP } from './decode.ts'
 import type { Engine, MapChange } from './engine.ts'
 import { type Fault, hex64 } from './fault.ts'
-import type { Ended } from './interpret.ts'
+import { type Ended, STOP } from './interpret.ts'
 import { hexOf } from './maps/map.ts'
 import { REGION } from './memory.ts'
 import { packetAddress } from './packet-load.ts'
@@ -51,19 +50,26 @@ export class Stepper {
   private readonly engine: Engine
   private readonly begin: () => boolean
   private readonly execute: (codes: readonly Int32Array[]) => Ended
+  private readonly real: readonly Int32Array[]
   private readonly codes: readonly Int32Array[]
   private readonly restoreMaps: readonly (() => void)[]
   private readonly seed: number
   private over: boolean
   private steps = 0
 
-  constructor(engine: Engine, begin: () => boolean, run: (codes: readonly Int32Array[]) => Ended) {
+  constructor(
+    engine: Engine,
+    codes: readonly Int32Array[],
+    begin: () => boolean,
+    run: (codes: readonly Int32Array[]) => Ended,
+  ) {
     this.engine = engine
     this.begin = begin
     this.execute = run
-    this.codes = engine.programs.map(({ code }) => {
+    this.real = codes
+    this.codes = codes.map((code) => {
       const stopped = code.slice()
-      for (let pc = 0; pc < stopped.length; pc += 4) stopped[pc] = OP.stop
+      for (let pc = 0; pc < stopped.length; pc += 4) stopped[pc] = STOP
       return stopped
     })
     this.restoreMaps = engine.maps.map((map) => map.save())
@@ -113,10 +119,10 @@ export class Stepper {
     const { engine } = this
     const { pc } = engine
     const own = this.codes[engine.programIndex]!
-    const real = engine.programs[engine.programIndex]!.code
+    const real = this.real[engine.programIndex]!
     for (let i = 0; i < 4; i++) own[pc + i] = real[pc + i]!
     const ended = this.execute(this.codes)
-    own[pc] = OP.stop
+    own[pc] = STOP
     this.steps++
     if (ended !== 'stop') this.over = true
     return ended
