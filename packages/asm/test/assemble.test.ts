@@ -80,6 +80,13 @@ describe('errors', () => {
   })
 })
 
+test('the gcc dialect cuts hexadecimal numbers to 32 bits, with a warning; the others refuse them', () => {
+  const { value, diagnostics } = assemble(source('t', 'mov32 %r1,0x876543210\nexit'))
+  expect(value!.programs[0]!.insns[0]!.imm).toBe(0x76543210)
+  expect(diagnostics.map(({ code }) => code)).toEqual(['asm/cut'])
+  expect(errors('mov32 r1, 0x876543210\nexit', { dialect: 'ubpf' })).toContain('does not fit 32 bits')
+})
+
 describe('objects', () => {
   const text = `
     .license "GPL"

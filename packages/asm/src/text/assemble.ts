@@ -177,9 +177,15 @@ class Assembler implements Directives {
   private instruction(tokens: readonly Token[], from: number, section: Section, opcode: number | undefined): undefined {
     const matched = match(tokens, from, this.family, opcode)
     if (!('insn' in matched)) return this.mismatch(tokens, from, matched)
-    const { insn, target, extended } = matched
+    const { insn, target, extended, cut } = matched
     const span = at(this.source, tokens[from]!.start, tokens.at(-1)!.end)
     if (extended) this.extended(extended)
+    if (cut)
+      this.diagnostics.warning(
+        'asm/cut',
+        `${cut.text} does not fit 32 bits: its low half ${insn.imm >>> 0} is taken`,
+        this.span(cut),
+      )
     if (target) section.pending.push({ insn: section.insns.length, name: target.name, field: target.field, span: this.span(target.token) }) // biome-ignore format: one act
     section.insns.push(this.origins ? { ...insn, origin: { text: this.source.text.slice(span.start, span.end), span } } : insn) // biome-ignore format: one act
     section.lines.push(span)

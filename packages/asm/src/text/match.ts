@@ -60,6 +60,8 @@ export interface Matched {
   readonly target?: { readonly name: string; readonly field: Field; readonly token: Token }
   /** A number that was given unsigned and that the operation takes as negative. */
   readonly extended?: Token
+  /** A number of which only the low 32 bits are taken. */
+  readonly cut?: Token
 }
 
 /** Why a line is no instruction: at which token (the line's end: none), and what could have stood there. */
@@ -78,7 +80,7 @@ interface Capture {
 
 /** Reads `tokens[from..]` as one instruction of a family; with `opcode` only forms that have it. */
 export function match(tokens: readonly Token[], from: number, family: Family, opcode?: number): Matched | Mismatch {
-  const search = new Search(tokens, opcode)
+  const search = new Search(tokens, family, opcode)
   const found = search.walk(TRIES[family], from)
   if (found) return found
   return search.wrong ?? { at: search.furthest, expected: [...search.expected] }
@@ -93,8 +95,11 @@ class Search {
   private readonly tokens: readonly Token[]
   private readonly opcode: number | undefined
 
-  constructor(tokens: readonly Token[], opcode: number | undefined) {
+  private readonly family: Family
+
+  constructor(tokens: readonly Token[], family: Family, opcode: number | undefined) {
     this.tokens = tokens
+    this.family = family
     this.opcode = opcode
   }
 
@@ -141,6 +146,7 @@ class Search {
     const fields: Partial<Record<Field, number | bigint>> = {}
     let target: Matched['target']
     let extended: Token | undefined
+    let cutNumber: Token | undefined
     for (const { operand, value, at } of this.captures) {
       const { field } = OPERANDS[operand]
       if (typeof value === 'object') {
@@ -148,6 +154,19 @@ class Search {
         continue
       }
       const wrong = misfit(value, field)
+      // The conformance suite's assembler cuts numbers, and one of its files relies on it.
+      if (
+        wrong &&
+        this.family === 'gcc' &&
+        field === 'imm' &&
+        this.tokens[at]!.text.startsWith('0x') &&
+        !misfit(value, 'imm64')
+      ) {
+        // biome-ignore format: one question
+        fields.imm = Number(BigInt.asIntN(32, BigInt(value)))
+        cutNumber = this.tokens[at]
+        continue
+      }
       if (wrong) {
         const signed = this.tokens[at]!.text === '-' || this.tokens[at]!.text === '+'
         this.wrong ??= { at: signed ? at + 1 : at, expected: [], misfit: wrong }
@@ -156,7 +175,12 @@ class Search {
       fields[field] = value
       if (field === 'imm' && value > 0x7fffffff && /^\d+$/.test(this.tokens[at]!.text) && spec.width === 64 && spec.kind !== 'call') extended = this.tokens[at] // biome-ignore format: one question
     }
-    return { insn: compose(spec, fields), ...(target && { target }), ...(extended && { extended }) }
+    return {
+      insn: compose(spec, fields),
+      ...(target && { target }),
+      ...(extended && { extended }),
+      ...(cutNumber && { cut: cutNumber }),
+    }
   }
 }
 
