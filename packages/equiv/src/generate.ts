@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { buildFrame, type Extension, ODDITIES, type Oddity, type Plan, type Write } from './frame.ts'
 import type { Constants, Path } from './paths.ts'
 import { type Constraint, complement, type Slot, topOf } from './slots.ts'
+import { blockersOf, uncover } from './uncover.ts'
 
 const TRANSPORTS = [
   IPPROTO.tcp,
@@ -25,10 +26,15 @@ const EXTENSIONS: readonly Extension[] = ['dstopts', 'hopopt', 'routing', 'fragm
 /** Whole, DF, MF, offset 1 (8 bytes), offset 185, both. */
 const FRAGS = [0, 0x4000, 0x2000, 1, 185, 0x20b9]
 
-/** Plans of frames around the boxes of `constants`; `focus` are the paths to aim at, all where absent. */
-export function planArbitrary(constants: Constants, focus: readonly Path[] = constants.paths): fc.Arbitrary<Plan> {
+/** Plans of frames around the boxes of `constants`; `focus` are the paths to aim at, all where absent; of
+ * `inside` + 2 frames `inside` are in a box, the others just off it. */
+export function planArbitrary(
+  constants: Constants,
+  focus: readonly Path[] = constants.paths,
+  inside = 1,
+): fc.Arbitrary<Plan> {
   const atoms = new Map(constants.slots.map(({ slot, atoms }) => [slot.key, atoms]))
-  const boxed = focus.length === 0 ? fc.constant<readonly Write[]>([]) : boxArbitrary(focus, atoms)
+  const boxed = focus.length === 0 ? fc.constant<readonly Write[]>([]) : boxArbitrary(focus, atoms, inside)
   return fc
     .record({ shape: shapeArbitrary(), extra: extraArbitrary(constants), box: boxed })
     .map(({ shape, extra, box }): Plan => {
@@ -89,21 +95,27 @@ function extraArbitrary({ slots }: Constants): fc.Arbitrary<readonly Write[]> {
 type Atoms = ReadonlyMap<string, readonly bigint[]>
 
 /** Numbers that a path's constraints allow, or all but one of them. */
-function boxArbitrary(paths: readonly Path[], atoms: Atoms): fc.Arbitrary<readonly Write[]> {
+function boxArbitrary(paths: readonly Path[], atoms: Atoms, inside: number): fc.Arbitrary<readonly Write[]> {
+  const blockers = new Map<Path, readonly Path[]>()
   return fc
-    .record({ path: fc.nat(paths.length - 1), off: fc.nat(), onBox: fc.integer({ min: 0, max: 2 }) })
-    .chain(({ path, off, onBox }) => {
-      const { constraints } = paths[path]!
-      if (constraints.length === 0) return fc.constant<readonly Write[]>([])
-      const odd = onBox === 0 ? -1 : off % constraints.length
-      const writes = constraints.map((constraint, i) =>
-        valueArbitrary(i === odd ? reverse(constraint) : constraint, atoms),
-      )
-      return fc.tuple(...writes).map((values) => {
+    .record({
+      index: fc.nat(paths.length - 1),
+      off: fc.nat(),
+      onBox: fc.integer({ min: 0, max: inside + 1 }),
+      way: fc.nat(),
+    })
+    .chain(({ index, off, onBox, way }) => {
+      const path = paths[index]!
+      if (path.constraints.length === 0) return fc.constant<readonly Write[]>([])
+      const odd = onBox < inside ? -1 : off % path.constraints.length
+      const box = path.constraints.map((constraint, i) => (i === odd ? reverse(constraint) : constraint))
+      return fc.tuple(...box.map((constraint) => valueArbitrary(constraint, atoms))).map((values) => {
         const out: Write[] = []
-        for (const [i, value] of values.entries())
-          if (value !== undefined) out.push({ slot: constraints[i]!.slot, value })
-        return out
+        for (const [i, value] of values.entries()) if (value !== undefined) out.push({ slot: box[i]!.slot, value })
+        if (way % 4 === 0) return out
+        const known = blockers.get(path) ?? blockersOf(path)
+        blockers.set(path, known)
+        return uncover(out, box, known, way)
       })
     })
 }
@@ -138,9 +150,9 @@ function rangesArbitrary(
     const inner = from < to ? fc.integer({ min: from, max: to - 1 }).map((at) => known[at]!) : edges
     return fc.oneof(
       { withCrossShrink: true },
-      { arbitrary: edges, weight: 3 },
-      { arbitrary: inner, weight: 4 },
-      { arbitrary: fc.bigInt({ min: lo, max: hi }), weight: 1 },
+      { arbitrary: edges, weight: 2 },
+      { arbitrary: inner, weight: 3 },
+      { arbitrary: fc.bigInt({ min: lo, max: hi }), weight: 3 },
     )
   })
 }

@@ -9,6 +9,9 @@ export interface Path {
   readonly constraints: readonly Constraint[]
   /** What becomes of a packet here, as text. */
   readonly verdict: string
+  /** All paths of the filter, in the order in which rules are asked, and this one's place among them. */
+  readonly siblings: readonly Path[]
+  readonly index: number
 }
 
 /** The numbers next to which filters change their minds, by slot; sorted. */
@@ -69,7 +72,9 @@ export function pathsOf(filter: Filter): Path[] {
     for (const rule of chain.rules) {
       const ways = alternativesOf(rule)
       const verdict = verdictOf(rule)
-      for (const way of ways) out.push({ rule: rule.id, constraints: [...before, ...way], verdict })
+      for (const way of ways) {
+        out.push({ rule: rule.id, constraints: [...before, ...way], verdict, siblings: out, index: out.length })
+      }
       for (const step of rule.steps) {
         if (step.kind !== 'verdict') continue
         const { verdict } = step
