@@ -1,7 +1,17 @@
 // Files and streams of the command line. Everything that can go wrong with them ends in a Trouble with one clear message.
 
-import { closeSync, openSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from 'node:fs'
-import { gunzipSync } from 'node:zlib'
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { constants, gunzipSync } from 'node:zlib'
 import { type Diagnostic, renderAll, type Source, source } from '@netsieve/diag'
 import { type CapturePart, CaptureReader, isGzip } from '@netsieve/packet'
 
@@ -33,15 +43,21 @@ export function readText(path: string): Source {
   return source(name, new TextDecoder().decode(bytes))
 }
 
-/** Writes a file whole: beside it first, so that no half file is ever seen. `-` is stdout. @throws Trouble */
+/**
+ * Writes a file whole: beside it first, so that no half file is ever seen. What is no plain file (a pipe, a device, a link) is written
+ * to as it is: renaming would put a file in its place. `-` is stdout. @throws Trouble
+ */
 export function writeOutput(path: string | undefined, content: string | Uint8Array): void {
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
   if (path === undefined || path === '-') return writeAll(1, bytes)
   const part = `${path}.${process.pid}.part`
   try {
+    const there = lstatSync(path, { throwIfNoEntry: false })
+    if (there && !there.isFile()) return writeFileSync(path, bytes)
     writeFileSync(part, bytes)
     renameSync(part, path)
   } catch (error) {
+    rmSync(part, { force: true })
     throw new Trouble(`${path}: error: ${reason(error)} [io/write]`)
   }
 }
@@ -61,10 +77,18 @@ function writeAll(fd: number, bytes: Uint8Array): void {
       at += writeSync(fd, bytes, at)
     } catch (error) {
       const { code } = error as { code?: string }
+      // Nobody reads what goes wrong on stderr either.
+      if (fd === 2 && code !== 'EAGAIN') return
       if (code === 'EPIPE') process.exit(0)
-      if (code !== 'EAGAIN') throw error
+      if (code !== 'EAGAIN') throw new Trouble(`<stdout>: error: ${reason(error)} [io/write]`)
+      nap()
     }
   }
+}
+
+/** Waits 2 ms for a pipe that is full or empty and does not block. */
+function nap(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
 }
 
 /** Says diagnostics on stderr. */
@@ -74,21 +98,24 @@ export function say(diagnostics: readonly Diagnostic[]): void {
 
 const CHUNK = 1 << 20
 
-/** The parts of a capture, read in chunks; `.gz` is unpacked. @throws Trouble if it is none, or cannot be read. */
-export function* captureParts(path: string): Generator<CapturePart, CaptureReader> {
+/** Bytes that a .gz may unpack to: a few packed bytes can stand for very many. */
+const MOST_UNPACKED = 2 ** 30
+
+/** The parts of a capture, read in chunks; `.gz` is unpacked whole. @throws Trouble if it is none, or cannot be read. */
+export function* captureParts(path: string, mostUnpacked = MOST_UNPACKED): Generator<CapturePart, CaptureReader> {
   const name = path === '-' ? '<stdin>' : path
   const reader = new CaptureReader(name)
+  const packed: Uint8Array[] = []
   let first = true
   for (const chunk of chunks(path, name)) {
-    if (first && isGzip(chunk)) {
-      reader.push(unpack(path, name))
+    if (packed.length > 0 || (first && isGzip(chunk))) packed.push(chunk)
+    else {
+      reader.push(chunk)
       yield* drain(reader)
-      break
     }
     first = false
-    reader.push(chunk)
-    yield* drain(reader)
   }
+  if (packed.length > 0) reader.push(unpack(concat(packed), name, mostUnpacked))
   reader.end()
   yield* drain(reader)
   return reader
@@ -108,8 +135,10 @@ function* chunks(path: string, name: string): Generator<Uint8Array> {
   try {
     for (;;) {
       const chunk = new Uint8Array(CHUNK)
-      const got = readSome(fd, chunk, name)
+      let got = readSome(fd, chunk, name)
       if (got === 0) return
+      // A pipe may give one byte first; it takes two to know gzip.
+      if (got === 1) got += readSome(fd, chunk.subarray(1), name)
       yield chunk.subarray(0, got)
     }
   } finally {
@@ -125,16 +154,34 @@ function readSome(fd: number, chunk: Uint8Array, name: string): number {
       const { code } = error as { code?: string }
       if (code === 'EOF') return 0
       if (code !== 'EAGAIN') throw new Trouble(`${name}: error: ${reason(error)} [io/read]`)
+      nap()
     }
   }
 }
 
-function unpack(path: string, name: string): Uint8Array {
+function unpack(packed: Uint8Array, name: string, maxOutputLength: number): Uint8Array {
   try {
-    return gunzipSync(readBytes(path))
+    return gunzipSync(packed, { maxOutputLength })
   } catch (error) {
-    throw new Trouble(`${name}: error: cannot be unpacked: ${reason(error)} [io/gzip]`)
+    const { code } = error as { code?: string }
+    if (code === 'ERR_BUFFER_TOO_LARGE')
+      throw new Trouble(`${name}: error: this unpacks to more than ${maxOutputLength} bytes: unpack it first [io/gzip]`)
+    if (code !== 'Z_BUF_ERROR') throw new Trouble(`${name}: error: cannot be unpacked: ${reason(error)} [io/gzip]`)
   }
+  const message = `${name}: the packed data is cut at byte ${packed.length}: what comes before is read`
+  say([{ severity: 'warning', code: 'io/gzip', message }])
+  return gunzipSync(packed, { maxOutputLength, finishFlush: constants.Z_SYNC_FLUSH })
+}
+
+/** All bytes of some, one after another. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -143,6 +190,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'no permission',
   EPERM: 'no permission',
   ENOTDIR: 'there is no such directory',
+  ENOSPC: 'no space left',
 }
 
 export function reason(error: unknown): string {

@@ -47,7 +47,11 @@ export async function main(args: readonly string[]): Promise<number> {
       return error.exitCode
     }
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    throw error
+    // A fault of our own is trouble too, not the negative answer that an exit code of 1 would be.
+    err(
+      `${error instanceof Error ? error.stack : String(error)}\nerror: a fault of netsieve: please report it [cli/fault]\n`,
+    )
+    return 2
   }
   return exitCode
 }

@@ -24,6 +24,8 @@ export interface RuleFlags {
   readonly hook?: string
   readonly profile?: string
   readonly onMatch?: string
+  /** The capture, of verbs that take one. */
+  readonly read?: string
 }
 
 /** Adds the options about rules to a command. */
@@ -50,6 +52,8 @@ export function rulesOf(flags: RuleFlags, words: readonly string[]): Source {
   if (flags.file !== undefined && words.length > 0) {
     throw new Trouble(`error: rules are given twice, by -f ${flags.file} and as words: ${words.join(' ')} [cli/rules]`)
   }
+  if (flags.file === '-' && flags.read === '-')
+    throw new Trouble('error: -f - and -r -: rules and capture cannot both come from stdin [cli/stdin]')
   if (flags.file !== undefined) return readText(flags.file)
   if (words.length === 0) throw new Trouble('error: no rules: give a file with -f, or an expression [cli/rules]')
   return source('<expression>', words.join(' '))

@@ -5,7 +5,7 @@ import type { CaptureRecord } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
 import { type PacketVerdict, verifyCompiled } from '../pipeline.ts'
 import { Counter, type Totals, table } from '../report.ts'
-import { captureParts, err, out, say, Trouble, writeOutput } from './io.ts'
+import { captureParts, concat, err, out, say, Trouble, writeOutput } from './io.ts'
 import { ETHERNET, type Line, Lines } from './packets.ts'
 import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
@@ -174,14 +174,4 @@ class LineWriter {
     this.waiting = []
     this.length = 0
   }
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

@@ -1,0 +1,112 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { writeCapture } from '@netsieve/packet'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { captureParts, concat, readText, Trouble, writeOutput } from '../src/cli/io.ts'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'netsieve-io-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const path = (name: string) => join(folder, name)
+/** 2,000 packets that gzip cannot make small: bytes of a linear congruence. */
+const CAPTURE = writeCapture(
+  Array.from({ length: 2000 }, (_, i) => {
+    let state = i + 1
+    const next = () => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0
+      return state >> 16
+    }
+    return { data: Uint8Array.from({ length: 60 }, next), linkType: 1 }
+  }),
+  { format: 'pcap' },
+)
+
+function packets(file: string): number {
+  return [...captureParts(file)].filter(({ kind }) => kind === 'packet').length
+}
+
+describe('captureParts', () => {
+  it('reads plain and packed captures', () => {
+    writeFileSync(path('a.pcap'), CAPTURE)
+    writeFileSync(path('a.pcap.gz'), gzipSync(CAPTURE))
+    expect(packets(path('a.pcap'))).toBe(2000)
+    expect(packets(path('a.pcap.gz'))).toBe(2000)
+  })
+
+  it('reads a packed capture that is cut up to there', () => {
+    const packed = gzipSync(CAPTURE)
+    writeFileSync(path('cut.gz'), packed.subarray(0, packed.length >> 1))
+    const half = packets(path('cut.gz'))
+    expect(half).toBeGreaterThan(800)
+    expect(half).toBeLessThan(1200)
+  })
+
+  it('refuses packed rubbish, and more than it may unpack', () => {
+    const rubbish = Uint8Array.of(0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6, 255, 255, 255)
+    writeFileSync(path('bad.gz'), rubbish)
+    expect(() => packets(path('bad.gz'))).toThrow(/bad\.gz: error: cannot be unpacked/)
+    writeFileSync(path('bomb.gz'), gzipSync(new Uint8Array(100_000)))
+    expect(() => [...captureParts(path('bomb.gz'), 99_999)]).toThrow(/unpacks to more than 99999 bytes/)
+    expect(() => [...captureParts(path('bomb.gz'), 99_999)]).toThrow(Trouble)
+  })
+})
+
+describe('writeOutput', () => {
+  it('leaves no part behind', () => {
+    writeOutput(path('new'), 'one')
+    writeOutput(path('new'), 'two')
+    expect(readFileSync(path('new'), 'utf8')).toBe('two')
+    expect(() => writeOutput(folder, 'x')).toThrow(/this is a directory/)
+    expect(() => writeOutput(path('no/where'), 'x')).toThrow(/there is no such file/)
+    expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([])
+    expect(existsSync(`${folder}.${process.pid}.part`)).toBe(false)
+  })
+
+  it('writes through a link', () => {
+    writeFileSync(path('target'), '')
+    symlinkSync(path('target'), path('link'))
+    writeOutput(path('link'), 'through')
+    expect(lstatSync(path('link')).isSymbolicLink()).toBe(true)
+    expect(readFileSync(path('target'), 'utf8')).toBe('through')
+  })
+
+  it.skipIf(process.platform === 'win32')('writes into a pipe, which stays one', async () => {
+    const fifo = path('fifo')
+    await once(spawn('mkfifo', [fifo]), 'exit')
+    const reader = spawn('cat', [fifo])
+    let read = ''
+    reader.stdout.setEncoding('utf8').on('data', (text: string) => {
+      read += text
+    })
+    writeOutput(fifo, 'into the pipe')
+    await once(reader, 'close')
+    expect(read).toBe('into the pipe')
+    expect(statSync(fifo).isFIFO()).toBe(true)
+  })
+})
+
+it('refuses bytes as text', () => {
+  writeFileSync(path('zero'), 'ab\0c')
+  expect(() => readText(path('zero'))).toThrow(/zero: error: this is no text: byte 2 is 0/)
+})
+
+it('concat joins', () => {
+  expect(concat([Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3)])).toEqual(Uint8Array.of(1, 2, 3))
+})
