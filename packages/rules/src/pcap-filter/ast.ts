@@ -60,7 +60,7 @@ export type Expr =
   | { readonly kind: 'direction'; readonly inbound: boolean; readonly span: Span }
   | { readonly kind: 'ifindex'; readonly value: number; readonly span: Span }
 
-export type Encapsulation = 'vlan' | 'mpls' | 'pppoed' | 'pppoes' | 'geneve'
+export type Encapsulation = 'vlan' | 'mpls' | 'pppoed' | 'pppoes' | 'geneve' | 'vxlan'
 
 export type Arith =
   | { readonly kind: 'number'; readonly value: number; readonly span: Span }

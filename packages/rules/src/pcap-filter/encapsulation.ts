@@ -1,10 +1,11 @@
-// `vlan`, `mpls`, `pppoes`: each matches a header and moves everything to its right behind it.
+// `vlan`, `mpls`, `pppoes` and the tunnels: each matches a header and moves everything to its right behind it.
 
 import { and, cmp, masked, type Pred } from '@netsieve/ir'
 import type { Encapsulation } from './ast.ts'
 import { Fault } from './fault.ts'
 import type { Layers } from './layers.ts'
 import { bottomOfStack, ETHER, isTagged, linkProtocol } from './link.ts'
+import { geneve, vxlan } from './tunnel.ts'
 
 /** @throws Fault for a number that does not fit, or where the encapsulation cannot be. */
 export function encapsulated(layers: Layers, name: Encapsulation, id: number | undefined): Pred {
@@ -18,7 +19,11 @@ export function encapsulated(layers: Layers, name: Encapsulation, id: number | u
     case 'pppoes':
       return pppoes(layers, id)
     case 'geneve':
-      throw new Fault('rules/unsupported', '`geneve` is not supported')
+      fits(id, 0xffffff, 'network')
+      return geneve(layers, id)
+    case 'vxlan':
+      fits(id, 0xffffff, 'network')
+      return vxlan(layers, id)
   }
 }
 

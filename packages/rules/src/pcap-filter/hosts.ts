@@ -108,6 +108,11 @@ function unqualified(proto: ProtocolWord, what: string, family: string): Fault {
   })
 }
 
+/** What is asked of an Ethernet header, where a tunnel may hold a packet without one. */
+function inFrame(layers: Layers, pred: Pred): Pred {
+  return layers.frame ? and(layers.frame, pred) : pred
+}
+
 /** A hardware address. @throws Fault on a link without any. */
 export function etherHost(layers: Layers, value: bigint, dir: Direction | undefined): Pred {
   if (layers.link !== 'EN10MB')
@@ -120,7 +125,7 @@ export function etherHost(layers: Layers, value: bigint, dir: Direction | undefi
           cmp(layers.linkBytes(offset + 2, 4), '==', value & 0xffffffffn),
           cmp(layers.linkBytes(offset, 2), '==', value >> 32n),
         )
-  return directed(dir, address('eth.src', 6), address('eth.dst', 0))
+  return inFrame(layers, directed(dir, address('eth.src', 6), address('eth.dst', 0)))
 }
 
 /** A DECnet phase IV node: the places of its address in short and long data headers, each with and without a byte of padding. */
@@ -155,7 +160,7 @@ export function cast(
     if (layers.link !== 'EN10MB')
       throw new Fault('rules/link-type', `only Ethernet frames have a ${kind} address that can be matched`)
     if (kind === 'broadcast') return etherHost(layers, 0xffffffffffffn, 'dst')
-    return cmp(masked(layers.linkBytes(0, 1), 1n), '!=', 0)
+    return inFrame(layers, cmp(masked(layers.linkBytes(0, 1), 1n), '!=', 0))
   }
   if (proto === 'ip' && kind === 'broadcast') {
     const hosts = ~netmask & 0xffffffffn

@@ -1,7 +1,7 @@
 // Where headers are while an expression is lowered. `vlan`, `mpls`, `pppoes` and `geneve` move everything to their right, whatever
 // `or`, `not` and parentheses say: so this is state that the lowering changes on its way through the text, as libpcap's does.
 
-import { field, load, masked, type Term } from '@netsieve/ir'
+import { field, load, masked, type Pred, type Term } from '@netsieve/ir'
 import { FIELDS, type FieldId } from '@netsieve/packet'
 
 /** The link types that are modelled, by libpcap's names. */
@@ -36,7 +36,7 @@ export class Layers {
   llc: number
   /** From the payload's start to the network header: MPLS labels. */
   labels = 0
-  tunnel = false
+  frame: Pred | undefined
   /** Write every test out as libpcap does, also those that say the same in short: for settle.ts. */
   readonly full: boolean
 
@@ -74,15 +74,15 @@ export class Layers {
     this.labels = 0
   }
 
-  /** Inside a tunnel, Ethernet's rules at computed places. */
-  enter(header: Term, type: Term, payload: Term): void {
+  /** Inside a tunnel, Ethernet's rules at computed places. `frame` must hold for there to be an Ethernet header. */
+  enter(inner: { header: Term; type: Term; payload: Term; frame: Pred | undefined }): void {
     this.link = 'EN10MB'
-    this.header = { bytes: 0, more: header }
-    this.type = { bytes: 0, more: type }
-    this.payload = { bytes: 0, more: payload }
+    this.header = { bytes: 0, more: inner.header }
+    this.type = { bytes: 0, more: inner.type }
+    this.payload = { bytes: 0, more: inner.payload }
+    this.frame = inner.frame
     this.llc = 3
     this.labels = 0
-    this.tunnel = true
   }
 
   linkBytes(offset: number, bytes: number): Term {

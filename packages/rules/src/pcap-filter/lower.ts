@@ -17,6 +17,7 @@ import {
 import { prefixMask } from '@netsieve/packet'
 import { accessorTerm } from './accessors.ts'
 import type { Arith, Ast, Expr } from './ast.ts'
+import { protocolChain } from './chain.ts'
 import { encapsulated } from './encapsulation.ts'
 import { Fault } from './fault.ts'
 import { type About, cast, decnetHost, etherHost, ipv4Host, ipv6Host } from './hosts.ts'
@@ -217,7 +218,7 @@ class Lowering {
         const left = this.term(arith.left, checks, trusted)
         const right = this.unchecked(arith.right)
         const shift = arith.op === 'lsh' || arith.op === 'rsh'
-        if (shift && arith.right.kind === 'number' && arith.right.value > 31)
+        if (shift && isConstant(arith.right) && firstNumber(arith.right) > 31)
           throw new Fault('rules/arithmetic', 'shift by more than 31 bits', arith.span)
         return computed(arith.op, left, right, arith.span)
       }
@@ -261,7 +262,7 @@ class Lowering {
       case 'proto':
         return protocolByNumber(this.layers, qualifiers.proto, this.protocolId(expr))
       case 'protochain':
-        throw new Fault('rules/unsupported', '`protochain` is not supported')
+        return protocolChain(this.layers, qualifiers.proto, this.protocolId(expr))
       default:
         return this.address(expr)
     }
@@ -377,6 +378,13 @@ function literal(left: Arith, right: Arith): boolean {
 function isConstant(arith: Arith): boolean {
   if (arith.kind === 'binary') return isConstant(arith.left) && isConstant(arith.right)
   return arith.kind === 'number' || (arith.kind === 'negate' && isConstant(arith.arg))
+}
+
+/** Libpcap judges a shift by the first number of its constant right side. */
+function firstNumber(arith: Arith): number {
+  if (arith.kind === 'binary') return firstNumber(arith.left)
+  if (arith.kind === 'negate') return firstNumber(arith.arg)
+  return arith.kind === 'number' ? arith.value : 0
 }
 
 function computed(op: Parameters<typeof combine>[0], left: Term, right: Term, span: Span): Term {

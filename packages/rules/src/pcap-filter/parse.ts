@@ -267,6 +267,7 @@ class Parser {
       case 'pppoed':
       case 'pppoes':
       case 'geneve':
+      case 'vxlan':
         return this.encapsulation(token.text, span)
       default:
         this.at--

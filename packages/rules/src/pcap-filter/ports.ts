@@ -26,7 +26,8 @@ export function portMatch(layers: Layers, ports: Ports, dir: Direction | undefin
   return or(ipv6Ports(layers, ports, dir), ipv4Ports(layers, ports, dir))
 }
 
-function ipv6Ports(layers: Layers, ports: Ports, dir: Direction | undefined): Pred {
+/** IPv6 alone, straight after its fixed header. */
+export function ipv6Ports(layers: Layers, ports: Ports, dir: Direction | undefined): Pred {
   return and(
     linkProtocol(layers, ETHER.ip6),
     ofTransport(layers, layers.netField('ipv6.nexthdr'), ports.transport, () =>

@@ -83,6 +83,7 @@ export const PRIMITIVES = [
   'pppoed',
   'pppoes',
   'geneve',
+  'vxlan',
   'llc',
 ] as const
 
@@ -90,7 +91,7 @@ export const PRIMITIVES = [
 export const UNSUPPORTED: ReadonlySet<string> = new Set(
   (
     'on ifname rnr rulenum srnr subrulenum rset ruleset reason action type subtype dir direction addr1 addr2 addr3 addr4 ' +
-    'address1 address2 address3 address4 ra ta vxlan ' +
+    'address1 address2 address3 address4 ra ta ' +
     'lane oamf4sc oamf4ec oam oamf4 metac bcc sc ilmic connectmsg metaconnect vpi vci ' +
     'fisu fissu lssu lsu msu hfisu hfissu hlssu hmsu sio opc dpc sls hsio hopc hdpc hsls'
   ).split(' '),
