@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { readCapture } from '@netsieve/packet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -20,7 +21,10 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function netsieve(args: readonly string[], input = ''): { status: number | null; stdout: string; stderr: string } {
+function netsieve(
+  args: readonly string[],
+  input: string | Uint8Array = '',
+): { status: number | null; stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
     cwd: ROOT,
     input,
@@ -119,6 +123,7 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
       () => ['trace', '-r', TALK, '-p', '99999', 'tcp'],
       /there is no packet 99999: the capture has 1504/,
     ],
+    ['rules and capture both from stdin', () => ['run', '-r', '-', '-f', '-'], /cannot both come from stdin/],
     ['two reports at once', () => ['run', '-r', TALK, '--json', '--jsonl', 'tcp'], /choose one/],
     [
       'bytes that are no program',
@@ -143,6 +148,25 @@ it('reads a cut capture up to the cut, and says where that is', () => {
   expect(JSON.parse(stdout)).toMatchObject({ packets: records })
   expect(records).toBeGreaterThan(10)
   expect(status).toBe(0)
+})
+
+it('reads captures from stdin, packed ones too', () => {
+  const bytes = readFileSync(join(ROOT, TALK))
+  for (const input of [bytes, gzipSync(bytes)]) {
+    const { status, stdout } = netsieve(['run', '-r', '-', '--json', 'ip'], input)
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ packets: 1504 })
+  }
+})
+
+it('compiles so many rules that jumps reach further than 16 bits', () => {
+  const lines = Array.from({ length: 4000 }, (_, i) => `-A INPUT -p tcp -m tcp --dport ${i + 1} -j DROP`)
+  const rules = file('many.rules', `*filter\n:INPUT ACCEPT [0:0]\n${lines.join('\n')}\nCOMMIT\n`)
+  const { status, stdout, stderr } = netsieve(['run', '-r', 'samples/http.pcap', '-f', rules, '--check', '--json'])
+  expect(stderr).toBe('')
+  expect(status).toBe(0)
+  const { hits } = JSON.parse(stdout) as { hits: { rule: number; hits: number }[] }
+  expect(hits.filter((row) => row.hits > 0).map(({ rule }) => rule)).toEqual([79])
 })
 
 describe('run', () => {
