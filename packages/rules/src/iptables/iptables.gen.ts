@@ -57,7 +57,8 @@ export const GRAMMAR: GrammarData = [
   {"name":"NUMBER","alternatives":[[{"rule":"%26","max":"many"}]]},
   {"name":"%27","alternatives":[[{"chars":"[^ \\x09\\x0A\\x0D]"}]]},
   {"name":"END","alternatives":[[{"rule":"%27","look":"!"}]]},
-  {"name":"%28","alternatives":[[{"chars":"\\x0D"}]]},
-  {"name":"%29","alternatives":[[{"chars":"[ \\x09\\x0D]"}],[{"chars":"\\x5C"},{"rule":"%28","min":0},{"chars":"\\x0A"}]]},
-  {"name":"S","alternatives":[[{"rule":"%29","max":"many"}]]},
+  {"name":"%28","alternatives":[[{"chars":"[ \\x09\\x0D]"}]]},
+  {"name":"%29","alternatives":[[{"chars":"\\x0D"}]]},
+  {"name":"%30","alternatives":[[{"rule":"%28","max":"many"}],[{"chars":"\\x5C"},{"rule":"%29","min":0},{"chars":"\\x0A"}]]},
+  {"name":"S","alternatives":[[{"rule":"%30","max":"many"}]]},
 ]

@@ -1,0 +1,270 @@
+import { code, renderAll, source } from '@netsieve/diag'
+import { type Filter, print } from '@netsieve/ir'
+import { describe, expect, test } from 'vitest'
+import type { LowerOptions } from '../src/front.ts'
+import { nft } from '../src/index.ts'
+
+function read(text: string, options: LowerOptions = {}) {
+  const parsed = nft.parse(source('rules', text))
+  const lowered = parsed.value ? nft.lower(parsed.value, options) : { diagnostics: [] }
+  return { ...lowered, diagnostics: [...parsed.diagnostics, ...lowered.diagnostics] }
+}
+
+function filter(text: string, options?: LowerOptions): Filter {
+  const { value, diagnostics } = read(text, options)
+  if (!value) throw new Error(renderAll(diagnostics))
+  return value
+}
+
+const chain = (items: string, family = 'inet') =>
+  `table ${family} t {\n\tchain c {\n\t\ttype filter hook input priority 0;\n\t\t${items}\n\t}\n}\n`
+
+test('a ruleset with sets, definitions, chains and several hooks', () => {
+  const text = `#!/usr/sbin/nft -f
+flush ruleset
+define web = { 80, 443 } # ports
+define inside = 10.0.0.0/8
+table inet filter {
+	set good {
+		type ipv4_addr
+		flags interval
+		elements = { $inside, 192.0.2.1, # one more
+			198.51.100.0-198.51.100.9 }
+	}
+	set none { type inet_service; }
+	chain web { ip saddr @good counter packets 1 bytes 2 accept; tcp sport @none drop; }
+	chain in {
+		type filter hook input priority filter + 5; policy drop;
+		tcp dport $web jump web
+		tcp dport { $web, 8080 } \\
+			goto web comment "rest; of it"
+	}
+	chain pre { type filter hook prerouting priority raw; }
+	chain unused { ct state new accept; }
+	chain out { type filter hook output priority 0; oif lo accept; }
+}
+table netdev early { chain ingress { type filter hook ingress device "eth0" priority -500; meta protocol ip6 drop; } }
+`
+  expect(print(filter(text))).toBe(`filter nft profile nft-6.18
+hook ingress view nft-netdev family any chain netdev/early/ingress policy accept
+hook prerouting view nft-ip family ip chain inet/filter/pre policy accept
+hook input view nft-ip family ip chain inet/filter/in policy drop
+chain netdev/early/ingress {
+  #4: meta.protocol == 0x86dd, → drop    ; meta protocol ip6 drop
+}
+chain inet/filter/pre {
+}
+chain inet/filter/in {
+  #2: meta.l4proto == 6, tcp.dport in {80, 443}, → jump inet/filter/web    ; tcp dport $web jump web
+  #3: meta.l4proto == 6, tcp.dport in {80, 443, 8080}, → goto inet/filter/web    ; tcp dport { $web, 8080 } \\ goto web comment "rest; of it"
+}
+chain inet/filter/web {
+  #0: meta.nfproto == 2, ipv4.src in {10.0.0.0-10.255.255.255, 192.0.2.1, 198.51.100.0-198.51.100.9}, count, → accept    ; ip saddr @good counter packets 1 bytes 2 accept
+  #1: meta.l4proto == 6, tcp.sport in {}, → drop    ; tcp sport @none drop
+}
+`)
+})
+
+describe('commands', () => {
+  const rules = (text: string) => filter(text).chains.flatMap((each) => each.rules.map((rule) => rule.text))
+  test.each([
+    [
+      'of a file',
+      'add table ip t\nadd chain ip t c { type filter hook input priority 0; }\nadd rule ip t c tcp dport 80 drop\ninsert rule ip t c udp dport 53 accept',
+    ],
+    [
+      'of a shell',
+      "nft add table ip t\nsudo nft add chain ip t c '{ type filter hook input priority 0 ; policy accept ; }'\nnft 'add rule ip t c tcp dport 80 drop'\nnft insert rule ip t c udp dport 53 accept",
+    ],
+    [
+      'with backslashes',
+      'nft add table t\nnft add chain t c \\{ type filter hook input priority 0 \\; \\}\nnft add rule t c tcp dport 80 drop\nnft insert rule t c udp dport 53 accept',
+    ],
+    [
+      'of a table in two blocks',
+      'table ip t { chain c { type filter hook input priority 0; udp dport 53 accept; } }\ntable ip t { chain c { tcp dport 80 drop; } }',
+    ],
+  ])('%s', (_, text) => {
+    // biome-ignore format: a table
+    expect(rules(text)).toEqual(['udp dport 53 accept', 'tcp dport 80 drop'])
+  })
+
+  test.each([
+    ['flush ruleset', 'table ip x { chain c { type filter hook input priority 0; drop; } }\nflush ruleset\n'],
+    ['flush chain', 'table inet t { chain c { drop; } }\nflush chain inet t c\n'],
+    ['flush table', 'table inet t { chain c { drop; } }\nflush table inet t\n'],
+    ['delete table', 'table ip x { chain c { type filter hook input priority 0; drop; } }\ndelete table ip x\n'],
+  ])('%s forgets what stood before', (_, before) => {
+    expect(rules(before + chain('tcp dport 80 accept'))).toEqual(['tcp dport 80 accept'])
+  })
+
+  test('elements are added to a set', () => {
+    const text = `add table ip t\nadd set ip t s { type inet_service; }\nadd element ip t s { 80, 443 }\nadd chain ip t c { type filter hook input priority 0; }\nadd element ip t s { http, 22 }\nadd rule ip t c tcp dport @s drop`
+    expect(print(filter(text))).toContain('tcp.dport in {22, 80, 443}')
+  })
+
+  test('definitions are those of their block', () => {
+    const text =
+      'define a = 1\ntable ip t {\n define a = 2\n chain c {\n type filter hook input priority 0\n define b = { $a, 5-7 }\n tcp dport { $b, 9 } drop\n }\n}'
+    expect(print(filter(text))).toContain('tcp.dport in {2, 5-7, 9}')
+    expect(print(filter(`define p = 5\nredefine p = 6\n${chain('tcp dport $p')}`))).toContain('tcp.dport == 6')
+  })
+})
+
+describe('base chains', () => {
+  const order = (text: string, options?: LowerOptions) => filter(text, options).base.map((base) => base.chain)
+  const base = (name: string, hook: string, priority: string) =>
+    `chain ${name} { type filter hook ${hook} priority ${priority}; counter; }`
+  test('by hook, then priority; of equal ones the newest first', () => {
+    const text = `table ip a { ${base('x', 'input', '0')}; ${base('y', 'input', '-10')}; ${base('p', 'prerouting', '300')} }\ntable inet b { ${base('z', 'input', 'filter')}; ${base('f', 'forward', '0')} }`
+    expect(order(text)).toEqual(['ip/a/p', 'ip/a/y', 'inet/b/z', 'ip/a/x'])
+    expect(order(text, { hook: 'forward' })).toEqual(['ip/a/p', 'inet/b/f'])
+    expect(order(text, { hook: 'prerouting' })).toEqual(['ip/a/p'])
+  })
+
+  test.each([
+    ['the only hook is taken', `table netdev t { ${base('i', 'ingress device lo', '0')} }`, {}, ['rules/hook-chosen']],
+    [
+      'two others',
+      `table ip t { ${base('f', 'forward', '0')}; ${base('o', 'output', '0')} }`,
+      {},
+      ['rules/hook-ambiguous'],
+    ],
+    ['no such chain', chain('drop'), { hook: 'forward' }, ['rules/hook']],
+    [
+      'address translation',
+      `table ip t { chain n { type nat hook prerouting priority -100; }; ${base('i', 'input', '0')} }`,
+      {},
+      ['nft/type'],
+    ],
+    ['no base chain', 'table ip t { chain c { drop; } }', {}, ['rules/hook']],
+    ['no rules', 'table ip t { }', {}, ['rules/empty']],
+    ['a family for others', 'table arp t { chain c { type filter hook input priority 0; } }', {}, ['nft/unsupported']],
+  ] as const)('%s', (_, text, options, codes) => {
+    expect(code(read(text, options).diagnostics)).toEqual(codes)
+  })
+})
+
+describe('what is wrong is said where it is', () => {
+  test.each([
+    [
+      'port 70000',
+      chain('tcp dport 70000 drop'),
+      `rules:4:13: error: port 70000 is above 65535 [rules/port]
+      tcp dport 70000 drop
+                ^^^^^
+  expected one of a port from 0 to 65535, a service's name`,
+    ],
+    [
+      'a bad address',
+      chain('ip saddr 10.0.0.256'),
+      `rules:4:19: error: 256 is above 255, in the address 10.0.0.256 [rules/address]
+      ip saddr 10.0.0.256
+                      ^^^
+  expected an IPv4 address such as 192.0.2.1`,
+    ],
+    [
+      'an open block',
+      'table ip t {\n  chain c {\n    accept\n',
+      `rules:2:11: error: this \`{\` is never closed [nft/unterminated]
+      chain c {
+              ^
+  expected '}'
+rules:1:12: error: this \`{\` is never closed [nft/unterminated]
+    table ip t {
+               ^
+  expected '}'`,
+    ],
+    [
+      'an unknown word',
+      chain('tcp dport 80 accpet'),
+      `rules:4:16: error: \`accpet\` cannot stand here [nft/syntax]
+      tcp dport 80 accpet
+                   ^^^^^^
+  expected one of ',', '-', '/', 'comment', a match, a statement or a verdict, end of input`,
+    ],
+    [
+      'an unknown field',
+      chain('tcp dprot 80'),
+      `rules:4:7: error: tcp has no field \`dprot\` [nft/field]
+      tcp dprot 80
+          ^^^^^
+  expected one of sport, dport, sequence, ackseq, doff, flags, window, checksum, urgptr
+  hint: did you mean tcp dport?`,
+    ],
+    [
+      'nothing',
+      '',
+      `rules:1:1: error: there are no tables here [rules/empty]
+    
+    ^
+  expected a table with a chain, such as 'table inet filter { chain input { type filter hook input priority 0; } }'`,
+    ],
+    [
+      'a statement for later',
+      chain('ct state established accept'),
+      `rules:4:3: error: unsupported: \`ct\` [nft/unsupported]
+      ct state established accept
+      ^^`,
+    ],
+    [
+      'elements that overlap',
+      'table ip t {\n set s { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 10.1.0.0/16 }; }\n chain c { type filter hook input priority 0; ip saddr @s drop; }\n}',
+      `rules:2:67: error: these elements of the set overlap [nft/overlap]
+     set s { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 10.1.0.0/16 }; }
+                                                                      ^^^^^^^^^^^
+  hint: add \`auto-merge\` to the set
+rules:2:55: note: with this one
+     set s { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 10.1.0.0/16 }; }
+                                                          ^^^^^^^^^^`,
+    ],
+  ])('%s', (_, text, message) => {
+    // biome-ignore format: messages
+    expect(renderAll(read(text).diagnostics).trimEnd()).toBe(message)
+  })
+
+  test.each([
+    ['}', ['nft/syntax']],
+    ['table ip t { chain c { type filter hook inptu priority 0; } }', ['nft/hook']],
+    ['table ip t { chain c { type filter hook ingress priority 0; } }', ['nft/unsupported']],
+    ['table ip t { chain c { type filter hook input priority fliter; } }', ['nft/priority']],
+    ['table ip t { chain c { type filter hook input priority 0; policy reject; } }', ['nft/syntax']],
+    ['define a = 1\ndefine a = 2', ['nft/redefinition']],
+    ['include "x"', ['nft/unsupported']],
+    ['add rule ip t c accept', ['nft/name']],
+    ['add table ip t\nadd rule ip t c accept', ['nft/name']],
+    [chain('jump nowhere'), ['nft/chain']],
+    [chain('jump c'), ['nft/chain']],
+    [
+      'table ip t { chain a { jump b; }; chain b { goto a; }; chain c { type filter hook input priority 0; jump a; } }',
+      ['nft/loop'],
+    ],
+    [
+      `table ip t {\n${Array.from({ length: 20 }, (_, i) => `chain c${i} { jump c${i + 1}; }`).join('\n')}\nchain c20 { accept; }\nchain c { type filter hook input priority 0; jump c0; } }`,
+      ['nft/deep'],
+    ],
+    [
+      'table ip t { set s { type ipv4_addr; elements = { 10.0.0.0/8 }; }; chain c { type filter hook input priority 0; ip saddr @s; } }',
+      ['nft/interval'],
+    ],
+    [
+      'table ip t { set s { type inet_service; }; chain c { type filter hook input priority 0; ip saddr @s; } }',
+      ['nft/type'],
+    ],
+    [
+      'table ip t { set s { type ipv4_addr; flags timeout; }; chain c { type filter hook input priority 0; ip saddr @s; } }',
+      ['nft/unsupported'],
+    ],
+    [
+      'table ip t { map m { type ipv4_addr : verdict; }; chain c { type filter hook input priority 0; } }',
+      ['nft/unsupported'],
+    ],
+    [
+      'table ip t { chain c { type filter hook input priority 0; }; chain u { tcp dport 70000; ct state new; } }',
+      ['rules/port'],
+    ],
+  ])('%j', (text, codes) => {
+    // biome-ignore format: a table
+    expect(code(read(text).diagnostics)).toEqual(codes)
+  })
+})
