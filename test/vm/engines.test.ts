@@ -35,7 +35,7 @@ test('interpreter and JIT agree on programs a kernel would accept', () => {
     const { type, program, maps } = randomProgram(seed)
     compare(program, { type, maps }, randomFrames(seed, 4), seed)
   }
-})
+}, 7_200_000)
 
 test('interpreter and JIT agree on hostile programs, and none gets out', () => {
   let faults = 0
@@ -48,4 +48,4 @@ test('interpreter and JIT agree on hostile programs, and none gets out', () => {
     expect(run.insns).toBeLessThan(5000 + 100)
   }
   expect(faults).toBeGreaterThan(COUNT / 4)
-})
+}, 7_200_000)

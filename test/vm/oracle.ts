@@ -35,8 +35,10 @@ export class Oracle {
   private readonly child: ChildProcess
   private readonly waiting: ((answer: KernelAnswer) => void)[] = []
 
-  constructor() {
-    this.child = spawn('python3', [SCRIPT!, 'serve'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  /** `prefix`: a command that starts others, such as `taskset -c 0`. */
+  constructor(prefix: readonly string[] = []) {
+    const [command, ...args] = [...prefix, 'python3', SCRIPT!, 'serve']
+    this.child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     createInterface({ input: this.child.stdout! }).on('line', (line) => this.waiting.shift()?.(JSON.parse(line)))
   }
 

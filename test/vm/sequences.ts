@@ -1,0 +1,285 @@
+// Programs that do a row of map operations or packet helpers and keep every result: what the kernel answered to them is in
+// `*.golden.json` beside this file, and both engines must answer the same.
+
+import { Code, type Insn, type MapDef, type MapTypeName } from '@netsieve/asm'
+import { Random } from './generate.ts'
+
+export interface Sequence {
+  readonly name: string
+  readonly type: 'xdp' | 'sched_cls' | 'cgroup_skb'
+  readonly program: readonly Insn[]
+  readonly maps: readonly MapDef[]
+  readonly frames: readonly Uint8Array[]
+}
+
+/** One value of 8 bytes for each operation's result. */
+const RESULTS: MapDef = { name: 'results', type: 'array', keySize: 4, valueSize: 8, maxEntries: 40 }
+const ABSENT = -1000
+
+const def = (type: MapTypeName, keySize: number, maxEntries = 4, flags = 0): MapDef => ({
+  name: 'map',
+  type,
+  keySize,
+  valueSize: 8,
+  maxEntries,
+  ...(flags && { flags }),
+})
+
+/** Each map type that programs can fill and ask, with room for few entries, so that it gets full. */
+export const SUBJECTS: readonly MapDef[] = [
+  def('array', 4),
+  def('percpu_array', 4),
+  def('hash', 4),
+  { ...def('hash', 4, 4, 1), name: 'not preallocated' },
+  def('hash', 7),
+  def('percpu_hash', 4),
+  def('lru_hash', 4, 512),
+  def('lru_percpu_hash', 4, 512),
+  def('lpm_trie', 8, 4, 1),
+  def('queue', 0),
+  def('stack', 0),
+  def('bloom_filter', 0, 64),
+]
+
+const KEY = -16
+const VALUE = -24
+const RESULT = -32
+const INDEX = -40
+
+function begin(code: Code): void {
+  code.mov(6, { reg: 1 })
+  for (const at of [KEY, VALUE, RESULT, INDEX, -8, -48, -56, -64]) code.store(8, 10, at, 0)
+}
+
+/** Keeps r0 as result `i`. */
+function keep(code: Code, i: number): void {
+  code.store(8, 10, RESULT, { reg: 0 })
+  code.store(4, 10, INDEX, i)
+  code.emit('lddw_map_index', { dst: 1, imm: 0 })
+  pointer(code, 2, INDEX)
+  pointer(code, 3, RESULT)
+  code.mov(4, 0)
+  code.call(2)
+}
+
+function pointer(code: Code, register: number, at: number): void {
+  code.mov(register, { reg: 10 })
+  code.alu('add', register, at)
+}
+
+/** r0 = the 8 bytes it points to, or ABSENT. */
+function readValue(code: Code): void {
+  const absent = code.label()
+  const done = code.label()
+  code.jump('jeq', 0, 0, absent)
+  code.load(8, 0, 0, 0)
+  code.goto(done)
+  code.bind(absent)
+  code.mov(0, ABSENT)
+  code.bind(done)
+}
+
+const FLAGS = [0, 0, 0, 1, 2, 3, 4, 8]
+
+function mapOperation(code: Code, random: Random, subject: MapDef): void {
+  const keyed = subject.keySize > 0
+  if (subject.type === 'lpm_trie') {
+    code.store(4, 10, KEY, random.pick([0, 8, 16, 24, 31, 32, 33]))
+    code.store(4, 10, KEY + 4, random.pick([0x0100000a, 0x0200000a, 0x0000000a, 0x0100a8c0]))
+  } else code.store(4, 10, KEY, random.below(6))
+  code.store(4, 10, VALUE, random.below(keyed ? 1000 : 4))
+  code.emit('lddw_map_index', { dst: 1, imm: 1 })
+  if (!keyed) {
+    pointer(code, 2, VALUE)
+    const helper = subject.type === 'bloom_filter' ? random.pick([87, 89]) : random.pick([87, 87, 88, 89])
+    if (helper === 87) code.mov(3, random.pick(FLAGS))
+    code.call(helper)
+    if (helper === 87 || subject.type === 'bloom_filter') return
+    // What was popped, next to how it went.
+    code.load(4, 1, 10, VALUE)
+    code.alu('lsh', 0, 32)
+    code.alu('or', 0, { reg: 1 })
+    return
+  }
+  pointer(code, 2, KEY)
+  const percpu = subject.type.includes('percpu')
+  switch (random.below(percpu ? 4 : 3)) {
+    case 0:
+      code.call(1)
+      return readValue(code)
+    case 1:
+      pointer(code, 3, VALUE)
+      code.mov(4, random.pick(FLAGS))
+      return code.call(2)
+    case 2:
+      return code.call(3)
+    default:
+      code.mov(3, random.below(4))
+      code.call(195)
+      return readValue(code)
+  }
+}
+
+export function mapSequence(subject: MapDef, seed: number): Sequence {
+  const random = new Random(seed)
+  const code = new Code()
+  begin(code)
+  for (let i = 0; i < RESULTS.maxEntries; i++) {
+    mapOperation(code, random, subject)
+    keep(code, i)
+  }
+  code.mov(0, 2)
+  code.exit()
+  const name = `${subject.name === 'map' ? subject.type : `${subject.type}, ${subject.name}`}, keys of ${subject.keySize}, seed ${seed}`
+  return {
+    name,
+    type: 'xdp',
+    program: code.layout(),
+    maps: [RESULTS, { ...subject, name: 'map' }],
+    frames: [new Uint8Array(64)],
+  }
+}
+
+const ipv4 = '020000000001020000000002080045020040123440004006aabb0a0000010a000002'
+const ipv6 =
+  '02000000000102000000000286dd60200000002406400000000000000000000000000000000100000000000000000000000000000002'
+const FRAMES = [
+  `${ipv4}1f90005000000001000000025018200012340000${'5a'.repeat(20)}`,
+  `${ipv6}1f90005000000001000000025018200012340000${'a5'.repeat(16)}`,
+  `0200000000010200000000028100200a0800${ipv4.slice(28)}1f9000500000000100000002501820001234${'77'.repeat(16)}`,
+  `0180c200000002000000000288a8000a8100000b0800${ipv4.slice(28)}${'11'.repeat(24)}`,
+  `ffffffffffff02000000000200264242030000${'33'.repeat(50)}`,
+].map((hex) => Uint8Array.from(Buffer.from(hex, 'hex')))
+
+/** Loads the fields that helpers change, folded into r0. */
+function fields(code: Code): void {
+  code.load(4, 0, 6, 0)
+  code.alu('lsh', 0, 16)
+  code.load(4, 1, 6, 16)
+  code.alu('or', 0, { reg: 1 })
+  code.alu('lsh', 0, 16)
+  code.load(4, 1, 6, 24)
+  code.load(4, 2, 6, 28)
+  code.alu('xor', 1, { reg: 2 })
+  code.alu('or', 0, { reg: 1 })
+  code.load(4, 1, 6, 20)
+  code.alu('lsh', 1, 63)
+  code.alu('xor', 0, { reg: 1 })
+}
+
+type Operation = (code: Code, random: Random) => void
+
+const skb = (helper: number, ...args: readonly ((random: Random) => number)[]): Operation => {
+  return (code, random) => {
+    code.mov(1, { reg: 6 })
+    args.forEach((value, i) => {
+      code.mov(2 + i, value(random))
+    })
+    code.call(helper)
+  }
+}
+const one =
+  (...values: readonly number[]): ((random: Random) => number) =>
+  (random) =>
+    random.pick(values)
+
+/** Packet helpers of tc programs, by name: each sequence is about one of them, with others between. */
+export const TC_OPERATIONS: Readonly<Record<string, Operation>> = {
+  vlan_push: skb(18, one(0x0081, 0xa888, 0x0008), one(0, 1, 10, 0x2fff)),
+  vlan_pop: skb(19),
+  change_tail: skb(38, one(0, 13, 14, 20, 33, 34, 54, 60, 61, 90, 200, 1500, 4000, 70000), one(0, 0, 0, 1)),
+  change_head: skb(43, one(0, 4, 14, 40, 100, 300, 70000), one(0, 0, 0, 1)),
+  change_type: skb(32, one(0, 1, 2, 3, 4, 7)),
+  pull_data: skb(39, one(0, 1, 20, 54, 60, 64, 65, 100, 5000)),
+  ecn_set_ce: skb(97),
+  change_proto: skb(31, one(0x0008, 0xdd86, 0x0608), one(0, 0, 0, 1)),
+  adjust_room: skb(50, one(-20, -8, 0, 4, 8, 20, 1000, 5000), one(0, 1, 2), one(0, 0, 1, 2, 64)),
+  set_hash: skb(48, one(0, 1, 77)),
+  get_hash: skb(34),
+  csum_update: skb(40, one(0, 1)),
+  csum_level: skb(135, one(0, 1, 2, 3, 4)),
+  set_tstamp: skb(192, one(0, 5), one(0, 1, 2)),
+  load_bytes: (code, random) => {
+    code.mov(1, { reg: 6 })
+    code.mov(2, random.pick([0, 10, 14, 40, 60, 5000, -1]))
+    pointer(code, 3, -64)
+    code.mov(4, random.pick([1, 4, 8]))
+    code.call(26)
+    code.load(8, 1, 10, -64)
+    code.alu('xor', 0, { reg: 1 })
+  },
+  redirect: (code, random) => {
+    code.mov(1, random.pick([0, 1, 5]))
+    code.mov(2, random.pick([0, 1, 2]))
+    code.call(23)
+  },
+  check_mtu: (code, random) => {
+    code.mov(1, { reg: 6 })
+    code.mov(2, random.pick([0, 1]))
+    code.store(4, 10, -64, 0)
+    pointer(code, 3, -64)
+    code.mov(4, random.pick([0, 10, -20]))
+    code.mov(5, 0)
+    code.call(163)
+  },
+  strtol: (code, random) => {
+    code.lddw(
+      1,
+      BigInt(
+        `0x${Buffer.from(
+          random.pick([
+            ' 123 x\0\0',
+            '-0x1f \0\0',
+            '0777\0\0\0\0',
+            '99999999',
+            'zz\0\0\0\0\0\0',
+            '+5\0\0\0\0\0\0',
+            '-1\0\0\0\0\0\0',
+          ]),
+          'latin1',
+        )
+          .reverse()
+          .toString('hex')}`,
+      ),
+    )
+    code.store(8, 10, -64, { reg: 1 })
+    pointer(code, 1, -64)
+    code.mov(2, 8)
+    code.mov(3, random.pick([0, 8, 10, 16, 3]))
+    pointer(code, 4, -56)
+    code.call(random.pick([105, 106]))
+    code.load(8, 1, 10, -56)
+    code.alu('lsh', 0, 48)
+    code.alu('xor', 0, { reg: 1 })
+  },
+}
+
+export function helperSequence(about: string, seed: number): Sequence {
+  const random = new Random(seed)
+  const code = new Code()
+  begin(code)
+  const others = Object.values(TC_OPERATIONS)
+  for (let i = 0; i < 12; i += 2) {
+    const operation = random.below(3) === 0 ? random.pick(others) : TC_OPERATIONS[about]!
+    operation(code, random)
+    keep(code, i)
+    fields(code)
+    keep(code, i + 1)
+  }
+  code.mov(0, 0)
+  code.exit()
+  return {
+    name: `${about}, seed ${seed}`,
+    type: 'sched_cls',
+    program: code.layout(),
+    maps: [RESULTS],
+    frames: [FRAMES[seed % FRAMES.length]!],
+  }
+}
+
+/** Sequences of one golden file. */
+export const SEQUENCES: Readonly<Record<string, () => Sequence[]>> = {
+  maps: () => SUBJECTS.flatMap((subject, i) => [1, 2, 3].map((n) => mapSequence(subject, i * 10 + n))),
+  helpers: () =>
+    Object.keys(TC_OPERATIONS).flatMap((about, i) => [0, 1, 2, 3, 4].map((n) => helperSequence(about, i * 20 + n))),
+}
