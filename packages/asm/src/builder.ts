@@ -85,36 +85,84 @@ export class Code {
   }
 
   /**
-   * Labels become offsets. A `ja` whose offset does not fit 16 bits becomes `ja32`.
-   * @throws Error for a label that is not bound, bound twice, or a conditional jump over more than 32,767 slots.
+   * Labels become offsets. A `ja` whose offset does not fit 16 bits becomes `ja32`; a conditional jump, one to a `ja32` beside it:
+   * `if … goto +1; goto +1; gotol target`.
+   * @throws Error for a label that is not bound or bound twice.
    */
   layout(): Insn[] {
+    const far = new Set<Item>()
+    for (;;) {
+      const places = this.places(far)
+      const found = this.tooFar(places, far)
+      if (found.length === 0) return this.resolve(places, far)
+      // Longer jumps move what is behind them, so more may not fit now.
+      for (const item of found) far.add(item)
+    }
+  }
+
+  private places(far: ReadonlySet<Item>): ReadonlyMap<Label, number> {
     const places = new Map<Label, number>()
     let slot = 0
     for (const item of this.items) {
-      if ('insn' in item) slot += item.insn.spec.slots
+      if ('insn' in item) slot += slotsOf(item, far)
       else if (places.has(item.bind)) throw new Error(`label ${item.bind.name} is bound twice`)
       else places.set(item.bind, slot)
     }
-    const program: Insn[] = []
-    slot = 0
+    return places
+  }
+
+  /** Conditional jumps that do not reach their labels. */
+  private tooFar(places: ReadonlyMap<Label, number>, far: ReadonlySet<Item>): Item[] {
+    const found: Item[] = []
+    let slot = 0
     for (const item of this.items) {
       if (!('insn' in item)) continue
-      slot += item.insn.spec.slots
-      program.push(item.target ? withOffset(item.insn, item.target, places, slot) : item.insn)
+      slot += slotsOf(item, far)
+      const { kind } = item.insn.spec
+      if (!item.target || !(kind === 'jump' || kind === 'may_goto') || far.has(item)) continue
+      if (!fits16(placeOf(item.target, places) - slot)) found.push(item)
+    }
+    return found
+  }
+
+  private resolve(places: ReadonlyMap<Label, number>, far: ReadonlySet<Item>): Insn[] {
+    const program: Insn[] = []
+    let slot = 0
+    for (const item of this.items) {
+      if (!('insn' in item)) continue
+      slot += slotsOf(item, far)
+      if (!item.target) program.push(item.insn)
+      else if (!far.has(item)) program.push(withOffset(item.insn, item.target, places, slot))
+      else {
+        const { origin } = item.insn
+        const imm = placeOf(item.target, places) - slot
+        program.push({ ...item.insn, off: 1 }, insn('ja', { off: 1, origin }), insn('ja32', { imm, origin }))
+      }
     }
     return program
   }
 }
 
-function withOffset(jump: Insn, target: Label, places: ReadonlyMap<Label, number>, next: number): Insn {
+/** Slots of an item that is an instruction: a conditional jump that reaches far takes three. */
+function slotsOf(item: Item & { readonly insn: Insn }, far: ReadonlySet<Item>): number {
+  return far.has(item) ? 3 : item.insn.spec.slots
+}
+
+function placeOf(target: Label, places: ReadonlyMap<Label, number>): number {
   const place = places.get(target)
   if (place === undefined) throw new Error(`label ${target.name} is not bound`)
-  const distance = place - next
+  return place
+}
+
+function fits16(distance: number): boolean {
+  return distance === (distance << 16) >> 16
+}
+
+function withOffset(jump: Insn, target: Label, places: ReadonlyMap<Label, number>, next: number): Insn {
+  const distance = placeOf(target, places) - next
   if (jump.spec.kind === 'call' || jump.spec.name === 'ja32') return { ...jump, imm: distance }
   // A function pointer counts from the slot after the first half of LD_IMM64.
   if (jump.spec.imm64 === 'func') return insn(jump.spec, { ...jump, imm64: Long.fromBits(distance + 1, 0) })
-  if (distance === (distance << 16) >> 16) return { ...jump, off: distance }
-  if (jump.spec.name !== 'ja') throw new Error(`${jump.spec.name} to ${target.name} spans ${distance} slots`)
+  if (fits16(distance)) return { ...jump, off: distance }
   return insn('ja32', { imm: distance, origin: jump.origin })
 }
