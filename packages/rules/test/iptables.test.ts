@@ -180,6 +180,13 @@ describe('hooks and profiles', () => {
     expect(legacy).toContain('view xt-ip')
   })
 
+  test('commands of iptables-legacy mean what it makes of them, unless another profile is asked for', () => {
+    const text = 'iptables-legacy -A INPUT -p tcp -m tcp -j DROP'
+    expect(filter(text).profile).toBe('xt-legacy')
+    expect(code(read(text, { profile: 'xt-nft' }).diagnostics)).toEqual(['iptables/unsupported'])
+    expect(filter(`${text}\niptables-nft -P INPUT DROP`, { profile: 'xt-legacy' }).profile).toBe('xt-legacy')
+  })
+
   test('a match without a test still wants its header under xt-legacy', () => {
     expect(print(filter('-A INPUT -p udp -m udp -j DROP', { profile: 'xt-legacy' }))).toContain(
       'udp.dport in {0-65535}',

@@ -6,6 +6,8 @@ import type { IpFamily, Network, Word } from '../shared/index.ts'
 export interface Ruleset {
   readonly source: Source
   readonly commands: readonly Command[]
+  /** Its commands are iptables-legacy's by name: it means what that makes of them unless another profile is asked for. */
+  readonly legacy: boolean
 }
 
 export type Command = Line & Action

@@ -11,7 +11,7 @@ import { TABLES, UNSUPPORTED_TARGETS } from './options.ts'
 
 export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> {
   const diagnostics = new Diagnostics()
-  const profile = chooseProfile(XT_PROFILES, options.profile, diagnostics)
+  const profile = chooseProfile(XT_PROFILES, options.profile ?? (ruleset.legacy ? 'xt-legacy' : undefined), diagnostics)
   if (!profile) return diagnostics.outcome<Filter>(undefined)
   const tables = apply(ruleset, diagnostics)
   const start = at(ruleset.source, 0, 0)

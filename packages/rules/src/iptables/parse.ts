@@ -31,6 +31,7 @@ export function parse(source: Source): Outcome<Ruleset> {
   const diagnostics = new Diagnostics()
   const commands: Command[] = []
   const guess = guessFamily(source.text)
+  const programs = new Set<string>()
   let table: { readonly name: string; readonly line: Range } | undefined
   for (const range of lines(source)) {
     const node = matchLine(source, range, diagnostics)
@@ -56,7 +57,9 @@ export function parse(source: Source): Outcome<Ruleset> {
         break
       case 'command': {
         const program = child(what, 'program')
-        const family = program ? (wordOf(source, program).text.includes('ip6tables') ? 'ipv6' : 'ipv4') : guess
+        const name = program && wordOf(source, program).text
+        const family = name ? (name.includes('ip6tables') ? 'ipv6' : 'ipv4') : guess
+        if (name) programs.add(name.endsWith('-legacy') ? 'legacy' : 'nft')
         const options = children(what, 'item').map((item) => option(source, item))
         const found = parseCommand(options, { ...context, family, inTable: table !== undefined }, diagnostics)
         if (found) commands.push(found)
@@ -68,7 +71,7 @@ export function parse(source: Source): Outcome<Ruleset> {
     diagnostics.error('rules/empty', 'there are no rules here', at(source, 0, 0), {
       expected: ["a command such as 'iptables -A INPUT -p tcp --dport 80 -j DROP'", "'*filter' of iptables-save"],
     })
-  return diagnostics.outcome({ source, commands })
+  return diagnostics.outcome({ source, commands, legacy: programs.has('legacy') && programs.size === 1 })
 }
 
 function matchLine(source: Source, { start, end }: Range, diagnostics: Diagnostics): Node | undefined {
