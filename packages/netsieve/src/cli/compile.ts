@@ -1,6 +1,6 @@
 // `netsieve compile`: rules as IR, assembly, bytes, JSON.
 
-import { disassemble, encode } from '@netsieve/asm'
+import { disassemble, encode, toJson as insnsToJson, SECTION_OF_TYPE, writeElf } from '@netsieve/asm'
 import { print, toJson } from '@netsieve/ir'
 import { type Command, Option } from 'commander'
 import type { Compiled } from '../pipeline.ts'
@@ -20,7 +20,16 @@ export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uin
   asm: ({ insns }) => disassemble(insns, { origins: true }),
   hex: ({ insns }) => `${hex(encode(insns))}\n`,
   bin: ({ insns }) => encode(insns),
+  elf: elfOf,
+
   json: (compiled) => `${JSON.stringify(object(compiled), undefined, 2)}\n`,
+}
+
+/** An object that libbpf loads; its line information points at the rules. */
+function elfOf({ source, type, insns, maps }: Compiled): Uint8Array {
+  const section = SECTION_OF_TYPE[type]
+  const program = { name: 'netsieve', section, type, insns, functions: [{ name: 'netsieve', slot: 0 }] }
+  return writeElf({ programs: [program], maps, data: [], license: 'GPL' }, { file: source.name })
 }
 
 function object({ source, syntax, filter, type, insns, maps }: Compiled): object {
@@ -32,15 +41,7 @@ function object({ source, syntax, filter, type, insns, maps }: Compiled): object
     ir: toJson(filter),
     maps,
     hex: hex(encode(insns)),
-    instructions: insns.map(({ spec, dst, src, off, imm, imm64, origin }) => ({
-      name: spec.name,
-      dst,
-      src,
-      off,
-      imm,
-      ...(imm64 && { imm64: `0x${imm64.toUnsigned().toString(16)}` }),
-      ...(origin && { for: origin.text, ...(origin.rule !== undefined && { rule: origin.rule }) }),
-    })),
+    instructions: insnsToJson(insns),
   }
 }
 

@@ -12,6 +12,8 @@ interface Verb {
 const VERBS: Readonly<Record<string, { readonly title: string; load(): Promise<Verb> }>> = {
   run: { title: 'run a capture through rules', load: () => import('./run.ts') },
   compile: { title: 'rules to IR, assembly or bytes', load: () => import('./compile.ts') },
+  asm: { title: 'assembly to bytes, an object, C, JSON', load: () => import('./asm.ts') },
+  disasm: { title: 'a program as text in a dialect, or as a graph', load: () => import('./disasm.ts') },
   verify: { title: 'what the kernel verifier would say of a program', load: () => import('./verify.ts') },
   trace: { title: 'one packet through the program, instruction by instruction', load: () => import('./trace.ts') },
   equiv: { title: 'look for a packet that two rulesets judge differently', load: () => import('./equiv.ts') },

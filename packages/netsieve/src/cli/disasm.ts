@@ -1,0 +1,50 @@
+// `netsieve disasm`: bytes, objects and assembly as text in a dialect, as JSON, as C, as a control-flow graph.
+
+import { DIALECTS, disassemble, disassembleBytes, drawCfg, emitC, emitHex, listObject, toJson } from '@netsieve/asm'
+import { type Command, Option } from 'commander'
+import { readBytes, Trouble, writeOutput } from './io.ts'
+import { dialectOf, programOf, readObject } from './program.ts'
+
+interface DisasmFlags {
+  readonly dialect: string
+  readonly emit: string
+  readonly cfg?: 'dot' | 'mermaid'
+  readonly origins?: boolean
+  readonly program?: string
+  readonly output?: string
+  readonly raw?: boolean
+}
+
+export function define(command: Command, done: (exitCode: number) => void): void {
+  command
+    .argument('<file>', 'ELF object, bytes, hex text, JSON or assembly; - is stdin')
+    .option('--dialect <name>', `one of ${DIALECTS.join(', ')}`, 'kernel')
+    .addOption(new Option('--emit <form>', 'what to write').choices(['asm', 'json', 'c', 'hex']).default('asm'))
+    .addOption(new Option('--cfg <form>', 'draw the control flow instead').choices(['dot', 'mermaid']))
+    .option('--origins', 'what instructions are for, as comments')
+    .option('--program <name>', 'which program, if there are several; asm shows all')
+    .option('--raw', 'bytes that may be no program: what is no instruction is shown as data')
+    .option('-o, --output <file>', 'where to; - is stdout')
+    .action((file: string, flags: DisasmFlags) => done(disasm(file, flags)))
+}
+
+export function disasm(file: string, flags: DisasmFlags): number {
+  const dialect = dialectOf(flags.dialect)
+  if (!dialect) throw new Trouble(`error: --dialect ${flags.dialect}: name one to write [cli/dialect]`)
+  if (flags.raw) {
+    writeOutput(flags.output, disassembleBytes(readBytes(file), dialect))
+    return 0
+  }
+  const object = readObject(file)
+  const origins = flags.origins ?? false
+  const one = () => programOf(object, file, flags.program).insns
+  if (flags.cfg) writeOutput(flags.output, drawCfg(one(), { format: flags.cfg, dialect, origins }))
+  else if (flags.emit === 'json')
+    writeOutput(flags.output, `${JSON.stringify({ v: 1, instructions: toJson(one()) }, undefined, 2)}\n`)
+  else if (flags.emit === 'c') writeOutput(flags.output, emitC(one()))
+  else if (flags.emit === 'hex') writeOutput(flags.output, emitHex(one()))
+  else if (object.programs.length === 1 || flags.program !== undefined)
+    writeOutput(flags.output, disassemble(one(), { dialect, origins }))
+  else writeOutput(flags.output, listObject(object, { dialect, origins }))
+  return 0
+}
