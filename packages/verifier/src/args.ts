@@ -38,7 +38,6 @@ export interface Call {
 }
 
 const MEM_TYPES: readonly RegType[] = ['fp', 'pkt', 'pkt_meta', 'map_key', 'map_value', 'mem', 'ringbuf_mem']
-const KEY_TYPES: readonly RegType[] = ['fp', 'pkt', 'pkt_meta', 'map_key', 'map_value']
 const SOCK_TYPES: readonly RegType[] = ['sock_common', 'sock', 'tcp_sock', 'xdp_sock']
 
 interface Kind {
@@ -49,17 +48,16 @@ interface Kind {
 
 const kind = (types: readonly RegType[], more = ''): Kind => ({ types, expected: types.join(', ') + more })
 const MEM = kind(MEM_TYPES, ', buf, trusted_ptr_')
-const KEY = kind(KEY_TYPES)
 const SIZE = kind(['scalar'])
 
 const KINDS: Record<Exclude<ArgKind, 'anything'>, Kind> = {
   ctx: kind(['ctx']),
   ctxOrNull: kind(['ctx']),
   mapPtr: kind(['map_ptr']),
-  mapKey: KEY,
-  mapValue: KEY,
-  mapValueOrNull: KEY,
-  mapValueUninit: KEY,
+  mapKey: MEM,
+  mapValue: MEM,
+  mapValueOrNull: MEM,
+  mapValueUninit: MEM,
   mem: MEM,
   memOrNull: MEM,
   memWrite: MEM,

@@ -53,6 +53,8 @@ export function stepHelper(env: Env, slot: number): void {
 function begin(env: Env, id: number): Call {
   const helper = helperById(id)
   const name = helperName(id)
+  // Id 0 has a name in the kernel, but nobody may call it.
+  if (id === 0) throw new Rejection('program of this type cannot use helper bpf_unspec#0')
   if (!helper) throw new Rejection(`invalid func unknown#${id}`)
   if (!helperMay(helper, env.settings.type))
     throw new Rejection(`program of this type cannot use helper bpf_${name}#${id}`)

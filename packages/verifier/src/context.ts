@@ -53,7 +53,7 @@ export function socketAccess(type: RegType, off: number, size: number): boolean 
   if (type === 'xdp_sock') return off === 0 && size === 4
   if (off >= BPF_SOCK_SIZE || (type === 'sock_common' && off >= 8 && off < 24)) return false
   // dst_port is 16 bits wide with padding behind it, which reads as part of a whole word only.
-  if (off >= 48 && off < 50) return size <= 2 || off === 48
+  if (off >= 48 && off < 50) return size <= 2 || (off === 48 && size === 4)
   if (off >= 50 && off < 52) return false
   const narrow = NARROW_SOCK_FIELDS.some(([from, to]) => off >= from && off < to)
   return narrow ? size <= 4 : size === 4

@@ -5,7 +5,7 @@ import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
 
 /** Frames are laid out in steps of this many bytes. */
-const STEP = 32
+const STEP = 16
 /** A frame this deep may not make a tail call: the next program starts with a full stack. */
 const TAIL_CALL_DEPTH = 256
 
