@@ -159,16 +159,6 @@ it('reads captures from stdin, packed ones too', () => {
   }
 })
 
-it('compiles so many rules that jumps reach further than 16 bits', () => {
-  const lines = Array.from({ length: 4000 }, (_, i) => `-A INPUT -p tcp -m tcp --dport ${i + 1} -j DROP`)
-  const rules = file('many.rules', `*filter\n:INPUT ACCEPT [0:0]\n${lines.join('\n')}\nCOMMIT\n`)
-  const { status, stdout, stderr } = netsieve(['run', '-r', 'samples/http.pcap', '-f', rules, '--check', '--json'])
-  expect(stderr).toBe('')
-  expect(status).toBe(0)
-  const { hits } = JSON.parse(stdout) as { hits: { rule: number; hits: number }[] }
-  expect(hits.filter((row) => row.hits > 0).map(({ rule }) => rule)).toEqual([79])
-})
-
 describe('run', () => {
   it('counts hits a rule, and says which verifier verdict, profile and hook', () => {
     const { status, stdout } = netsieve(['run', '-r', TALK, '-f', 'samples/rules/http.nft', '--check', '--json'])

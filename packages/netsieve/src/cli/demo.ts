@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url'
 import { disassemble } from '@netsieve/asm'
 import { SYNTAXES, type SyntaxName } from '@netsieve/rules'
 import type { Command } from 'commander'
-import { verifyCompiled } from '../pipeline.ts'
 import { Counter, table } from '../report.ts'
 import { captureParts, out, readText, Trouble } from './io.ts'
 import { Line } from './packets.ts'
@@ -36,8 +35,8 @@ export function demo(): number {
     const path = join(SAMPLES, 'rules', file)
     const rules = { ...readText(path), name: shown(path) }
     const compiled = compileOrEnd(rules, { syntax })
-    const { status, stats } = verifyCompiled(compiled)
     const line = new Line(compiled, 1, 'interpreter')
+    const { status, stats } = line.verifier
     const counter = new Counter()
     const verdicts: string[] = []
     for (const part of captureParts(capture)) {

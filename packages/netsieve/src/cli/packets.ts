@@ -4,6 +4,7 @@ import type { Source } from '@netsieve/diag'
 import { termsOf } from '@netsieve/ir'
 import { type CaptureRecord, FIELDS, LINK_TYPES, networkOf, timestampNs } from '@netsieve/packet'
 import { pcapLinkOf } from '@netsieve/rules'
+import type { Verdict } from '@netsieve/verifier'
 import type { PacketMeta } from '@netsieve/vm'
 import { type Compiled, type CompileOptions, Sieve, verifyCompiled } from '../pipeline.ts'
 import { Trouble } from './io.ts'
@@ -14,12 +15,20 @@ const ETHERNET = 1
 /** The rules, compiled for a link type, and how its packets become the frames that they see. */
 export class Line {
   readonly sieve: Sieve
+  /** What the verifier says of the program. */
+  readonly verifier: Verdict
   private readonly linkType: number
   /** The rules see Ethernet frames; packets of other links get a header made from what theirs says. */
   private readonly adapts: boolean
 
+  /** @throws Trouble for a program that the verifier refuses, or rules that read a header which the packets do not have */
   constructor(compiled: Compiled, linkType: number, engine: 'interpreter' | 'jit') {
     this.linkType = linkType
+    this.verifier = verifyCompiled(compiled)
+    if (this.verifier.status === 'rejected') {
+      const { slot, message } = this.verifier
+      throw new Trouble(`error: the verifier rejects the generated program at ${slot ?? '?'}: ${message} (a fault of netsieve: please report it) [cli/verifier]`) // biome-ignore format: one message
+    }
     this.adapts = compiled.syntax !== 'pcap' && linkType !== ETHERNET
     if (this.adapts && readsLinkHeader(compiled)) {
       const name = LINK_TYPES[linkType]?.name ?? String(linkType)
@@ -58,7 +67,7 @@ function readsLinkHeader({ filter }: Compiled): boolean {
   return false
 }
 
-/** Compiles once for each link type, and has the verifier look at each program. */
+/** Compiles once for each link type. */
 export class Lines {
   private readonly lines = new Map<number, Line>()
   private readonly rules: Source
@@ -78,12 +87,7 @@ export class Lines {
     if (pcapLinkOf(linkType) === undefined) {
       throw new Trouble(`error: unsupported: packets of link type ${linkType} [cli/link-type]`)
     }
-    const compiled = compileOrEnd(this.rules, this.options, linkType)
-    const verdict = verifyCompiled(compiled)
-    if (verdict.status === 'rejected') {
-      throw new Trouble(`error: the verifier rejects the generated program at ${verdict.slot ?? '?'}: ${verdict.message} (a fault of netsieve: please report it) [cli/verifier]`) // biome-ignore format: one message
-    }
-    const line = new Line(compiled, linkType, this.engine)
+    const line = new Line(compileOrEnd(this.rules, this.options, linkType), linkType, this.engine)
     this.lines.set(linkType, line)
     return line
   }

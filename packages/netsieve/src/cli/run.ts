@@ -3,7 +3,7 @@
 import { evaluate } from '@netsieve/ir'
 import type { CaptureRecord } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
-import { type PacketVerdict, verifyCompiled } from '../pipeline.ts'
+import type { PacketVerdict } from '../pipeline.ts'
 import { Counter, type Totals, table } from '../report.ts'
 import { captureParts, concat, err, out, say, Trouble, writeOutput } from './io.ts'
 import { ETHERNET, type Line, Lines } from './packets.ts'
@@ -107,9 +107,9 @@ function lineOf(record: CaptureRecord, { verdict, r0, rule, by, fault }: PacketV
   return { i: record.index, verdict, r0, rule, ...(rule === null && { by }), ...(fault !== undefined && { fault }) }
 }
 
-function object(flags: RunFlags, { sieve }: Line, totals: Totals): object {
+function object(flags: RunFlags, { sieve, verifier }: Line, totals: Totals): object {
   const { compiled } = sieve
-  const { status, stats, message } = verifyCompiled(compiled)
+  const { status, stats, message } = verifier
   return {
     v: 1,
     capture: flags.read,
@@ -130,9 +130,9 @@ function object(flags: RunFlags, { sieve }: Line, totals: Totals): object {
   }
 }
 
-function text(flags: RunFlags, { sieve }: Line, totals: Totals): string {
+function text(flags: RunFlags, { sieve, verifier }: Line, totals: Totals): string {
   const { compiled } = sieve
-  const { status, stats, message } = verifyCompiled(compiled)
+  const { status, stats, message } = verifier
   const hooks = [...new Set(compiled.filter.base.map(({ hook }) => hook))].join(', ')
   const each = totals.packets > 0 ? `, ${(totals.insns / totals.packets).toFixed(1)} executed a packet` : ''
   const head = table([
