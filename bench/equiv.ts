@@ -40,7 +40,7 @@ function makeRules(kind: keyof typeof KINDS, count: number, seed: number): Row[]
   const prefix = (): readonly [number, number] => {
     const length = lengths[pick(lengths.length)]!
     const value = (10 << 24) | (pick(8) << 20) | (pick(16) << 8) | pick(256)
-    return [length === 0 ? 0 : (value & (-1 << (32 - length))) >>> 0, length]
+    return [(value & (-1 << (32 - length))) >>> 0, length]
   }
   return Array.from({ length: count }, (): Row => {
     const proto = ([6, 6, 17, undefined] as const)[pick(4)]
