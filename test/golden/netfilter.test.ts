@@ -1,13 +1,17 @@
 // Rulesets against the verdicts that nft, iptables-nft and iptables-legacy gave on real kernels (netfilter/record.py): parse, lower and
-// evaluate must say the same of every frame that came to the hook.
+// evaluate must say the same of every frame that came to the hook, and so must the eBPF program that is made of the ruleset.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { decisionOf } from '@netsieve/asm'
+import { generate } from '@netsieve/codegen'
+import { renderAll, source } from '@netsieve/diag'
+import { evaluate, type Filter } from '@netsieve/ir'
+import { readCapture } from '@netsieve/packet'
+import { iptables, nft } from '@netsieve/rules'
+import { verify } from '@netsieve/verifier'
+import { load } from '@netsieve/vm'
 import { describe, expect, test } from 'vitest'
-import { renderAll, source } from '../../packages/diag/src/index.ts'
-import { evaluate, type Filter } from '../../packages/ir/src/index.ts'
-import { readCapture } from '../../packages/packet/src/index.ts'
-import { iptables, nft } from '../../packages/rules/src/index.ts'
 
 interface Row {
   readonly name: string
@@ -54,16 +58,32 @@ test('both backends and at least a dozen rulesets of each syntax are recorded', 
   expect(count('iptables-legacy')).toBeGreaterThanOrEqual(12)
 })
 
+/** Frames of a capture on which `decide` and the kernel differ. */
+function wrong(row: Row, capture: CaptureName, decide: (frame: Uint8Array) => string): string[] {
+  const verdicts = row[capture]
+  expect(frames[capture].length).toBe(verdicts.length)
+  return frames[capture].flatMap((frame, i) => {
+    if (verdicts[i] === '-') return []
+    const decision = decide(frame)
+    return decision === (verdicts[i] === 'a' ? 'pass' : 'drop') ? [] : [`frame ${i}: ${decision}, told ${verdicts[i]}`]
+  })
+}
+
 describe.each(golden.rows)('$name under $tool at $hook', (row) => {
-  test.each(Object.keys(FILES) as CaptureName[])('%s', (capture) => {
-    const filter = filterOf(row)
-    const verdicts = row[capture]
-    expect(frames[capture].length).toBe(verdicts.length)
-    const wrong = frames[capture].flatMap((frame, i) => {
-      if (verdicts[i] === '-') return []
-      const { decision } = evaluate(filter, frame)
-      return decision === (verdicts[i] === 'a' ? 'pass' : 'drop') ? [] : [`frame ${i}: ${decision}, told ${verdicts[i]}`]
-    })
-    expect(wrong).toEqual([])
+  const filter = filterOf(row)
+
+  test.each(Object.keys(FILES) as CaptureName[])('meaning on %s', (capture) => {
+    expect(wrong(row, capture, (frame) => evaluate(filter, frame).decision)).toEqual([])
+  })
+
+  test('program', () => {
+    const { insns, maps } = generate(filter, { type: 'xdp' })
+    expect(verify(insns, { type: 'xdp', maps })).toMatchObject({ status: 'accepted' })
+    const machine = load(insns, { type: 'xdp', maps })
+    const run = (frame: Uint8Array) => {
+      const { r0, fault } = machine.run(frame)
+      return fault?.reason ?? decisionOf('xdp', r0)
+    }
+    expect([...wrong(row, 'base', run), ...wrong(row, 'trunc', run)]).toEqual([])
   })
 })

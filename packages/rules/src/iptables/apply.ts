@@ -44,7 +44,6 @@ function emptyTable({ family, table }: Command): TableState {
 function run(table: TableState, command: Command, diagnostics: Diagnostics): void {
   switch (command.kind) {
     case 'table':
-    case 'commit':
       return
     case 'new': {
       const { text: name, span } = command.chain
@@ -92,7 +91,7 @@ function clear(
   }
 }
 
-type Change = Exclude<Command, { kind: 'table' | 'commit' | 'new' | 'flush' | 'remove' }>
+type Change = Exclude<Command, { kind: 'table' | 'new' | 'flush' | 'remove' }>
 
 function change(table: TableState, chain: ChainState, command: Change, diagnostics: Diagnostics): void {
   switch (command.kind) {

@@ -21,7 +21,6 @@ interface Line {
 export type Action =
   /** `*filter` of iptables-save: the table starts empty. */
   | { readonly kind: 'table' }
-  | { readonly kind: 'commit' }
   /** `-P` and `:CHAIN POLICY`. */
   | { readonly kind: 'policy'; readonly chain: Word; readonly policy: 'accept' | 'drop' }
   | { readonly kind: 'new'; readonly chain: Word }

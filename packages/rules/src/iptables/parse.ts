@@ -84,7 +84,11 @@ function matchLine(source: Source, { start, end }: Range, diagnostics: Diagnosti
       ? 'the line ends too soon'
       : `\`${word}\` cannot stand here`
   const span = at(source, Math.min(result.at, end), Math.min(end, result.at + Math.max(1, word.length)))
-  diagnostics.error('iptables/syntax', message, span, { expected: result.expected })
+  const negated = /!\s+$/.test(source.text.slice(start, result.at))
+  diagnostics.error('iptables/syntax', message, span, {
+    expected: result.expected,
+    ...(negated && { hint: 'write `!` before the option: ! --dport 80' }),
+  })
   return undefined
 }
 

@@ -117,8 +117,7 @@ class LineParser {
     }
     const [extra] = option.values.slice(row.max)
     if (extra) {
-      const hint = extra.text === '!' ? 'write `!` before the option' : undefined
-      this.fail('argument', `\`${extra.text}\` is one word too many for ${spanText(option.nameSpan)}`, extra.span, undefined, hint) // biome-ignore format: one message
+      this.fail('argument', `\`${extra.text}\` is one word too many for ${spanText(option.nameSpan)}`, extra.span)
       return
     }
     if (option.negated && !row.negatable) {

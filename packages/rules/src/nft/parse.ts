@@ -4,7 +4,7 @@ import { at, Diagnostics, type Outcome, type Source, type Span } from '@netsieve
 import { Grammar, type Node } from '../grammar/match.ts'
 import { child, children, spanOf } from '../grammar/node.ts'
 import { HOOKS, isHook, nearest, type Word } from '../shared/index.ts'
-import type { Chain, HookSpec, NamedSet, NftFamily, Ruleset, Table, Value } from './ast.ts'
+import type { Chain, HookSpec, NamedSet, NftFamily, Ruleset, Table } from './ast.ts'
 import { GRAMMAR as DATA } from './nft.gen.ts'
 import { readRule } from './rule.ts'
 import { type Item, scan } from './scan.ts'
@@ -329,5 +329,3 @@ class Parser {
     }
   }
 }
-
-export type { Value }
