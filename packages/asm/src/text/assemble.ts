@@ -101,8 +101,7 @@ const HEADING =
 function mayBeHeading(text: string, start: number, end: number): boolean {
   if (end - start < 14) return false
   if (text.charCodeAt(start) === 9 || text.charCodeAt(end - 1) === 58) return true // a tab, a colon
-  const colon = text.indexOf(':', start)
-  return colon >= 0 && colon < end - 1 && text.charCodeAt(colon + 1) === 9
+  return text.slice(start, end).includes(':\t')
 }
 
 class Assembler implements Directives {
