@@ -42,7 +42,7 @@ export type Comparison =
       readonly a: Decided
       readonly b: Decided
       readonly seed: number
-      /** fast-check's path to the frame from the seed. */
+      /** fast-check's path to the frame from the seed, within the search (of plain frames, then of all) that found it. */
       readonly path: string
       /** Frames tried until one differed. */
       readonly runs: number
@@ -50,8 +50,8 @@ export type Comparison =
   | { readonly status: 'none-found'; readonly runs: number; readonly seed: number }
 
 const DEFAULT_RUNS = 20_000
-/** Of this many frames one is aimed at all rules, the others at those that only one side has. */
-const AT_ALL = 4
+/** Of all frames this part is plain and comes first: a difference that anyone can meet is worth more than an odd one. */
+const PLAIN_FIRST = 1 / 4
 
 /** Compares two filters on frames made from the constants of both. Deterministic for a seed. */
 export function compare(
@@ -60,37 +60,48 @@ export function compare(
   { runs = DEFAULT_RUNS, seed = 1, frames = 'any' }: CompareOptions = {},
 ): Comparison {
   const [decideA, decideB] = [decider(a), decider(b)]
-  const constants = collectConstants([a.filter, b.filter])
-  const everywhere = planArbitrary(constants)
-  const focus = changedPaths(a.filter, b.filter)
-  const aimed = focus.length === 0 || focus.length === constants.paths.length ? undefined : aimedPlans(constants, focus)
-  const any = aimed
-    ? fc.oneof({ arbitrary: everywhere, weight: 1 }, { arbitrary: aimed, weight: AT_ALL - 1 })
-    : everywhere
-  const plans = frames === 'plain' ? any.map(plainPlan) : any
+  const plans = plansFor(a.filter, b.filter)
   const same = (plan: Plan) => {
     const frame = buildFrame(plan)
     return decideA(frame).decision === decideB(frame).decision
   }
-  const result = fc.check(fc.property(plans, same), { numRuns: runs, seed, verbose: fc.VerbosityLevel.None })
-  if (!result.failed) return { status: 'none-found', runs: result.numRuns, seed }
-  if (result.counterexample === null || result.counterexamplePath === null)
-    throw new Error('fast-check failed without a counterexample')
-  // Again, outside fast-check: what a side throws is to be seen as it was thrown.
-  const found = result.counterexample[0]
-  if (same(found)) throw new Error('a side does not always decide a frame in the same way')
-  const smallest = tidied(found, same)
-  const frame = buildFrame(smallest)
+  const plain = frames === 'plain' ? runs : Math.floor(runs * PLAIN_FIRST)
+  const found = search(plans.map(plainPlan), same, plain, seed) ?? search(plans, same, runs - plain, seed, plain)
+  if (!found) return { status: 'none-found', runs, seed }
+  const frame = buildFrame(found.plan)
+  const { path, runs: tried } = found
   return {
     status: 'different',
     frame,
-    odd: oddities(smallest),
+    odd: oddities(found.plan),
     a: decideA(frame),
     b: decideB(frame),
     seed,
-    path: result.counterexamplePath,
-    runs: result.numRuns,
+    path,
+    runs: tried,
   }
+}
+
+/** The smallest plan that is not the same to both sides, if any is found; `before` counts the frames of earlier searches. */
+function search(plans: fc.Arbitrary<Plan>, same: (plan: Plan) => boolean, runs: number, seed: number, before = 0) {
+  if (runs === 0) return undefined
+  const result = fc.check(fc.property(plans, same), { numRuns: runs, seed })
+  if (!result.failed) return undefined
+  const { counterexample, counterexamplePath: path } = result
+  if (counterexample === null || path === null) throw new Error('fast-check failed without a counterexample')
+  // Again, outside fast-check: what a side throws is to be seen as it was thrown.
+  if (same(counterexample[0])) throw new Error('a side does not always decide a frame in the same way')
+  return { plan: tidied(counterexample[0], same), path, runs: before + result.numRuns }
+}
+
+/** Plans around the rules of both filters, and three of four around those that only one of them has. */
+function plansFor(a: Filter, b: Filter): fc.Arbitrary<Plan> {
+  const constants = collectConstants([a, b])
+  const everywhere = planArbitrary(constants)
+  const focus = changedPaths(a, b)
+  if (focus.length === 0 || focus.length === constants.paths.length) return everywhere
+  const aimed = aimedPlans(constants, focus)
+  return fc.oneof({ arbitrary: everywhere, weight: 1 }, { arbitrary: aimed, weight: 3 })
 }
 
 /** Mostly plain frames: a changed rule shows in them nearly always. */

@@ -186,6 +186,17 @@ describe('plain frames', () => {
     expect(plain.status === 'different' && plain.odd).toEqual([])
   })
 
+  test('a plain difference goes before an unusual one', () => {
+    const other = filter(
+      [
+        [and(tcp, port(80)), 'drop'],
+        [and(tcp, port(8080)), 'drop'],
+      ],
+      'flower',
+    )
+    expect(compare({ filter: nft }, { filter: other })).toMatchObject({ status: 'different', odd: [] })
+  })
+
   test('two tools that differ on unusual frames only', () => {
     expect(compare({ filter: nft }, { filter: dissector }, { frames: 'plain', runs: 5000 }).status).toBe('none-found')
     const other = filter([[and(tcp, port(80, 81)), 'drop']], 'flower')
