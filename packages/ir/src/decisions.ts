@@ -27,8 +27,19 @@ export interface DecisionGraph {
   readonly nodes: readonly TestNode[]
 }
 
+/** Keys of terms that were asked for: parts of a term are often shared, and its text is as long as if they were not. */
+const KEYS = new WeakMap<Term, string>()
+
 /** A term as text: equal texts, equal values. */
 export function termKey(term: Term): string {
+  const known = KEYS.get(term)
+  if (known !== undefined) return known
+  const key = textOf(term)
+  KEYS.set(term, key)
+  return key
+}
+
+function textOf(term: Term): string {
   switch (term.kind) {
     case 'field':
       return term.field

@@ -4,17 +4,56 @@ import { CBPF_WORDS, type CbpfInsn } from '@netsieve/asm'
 import { type BinOp, type Term, type TestNode, termKey } from '@netsieve/ir'
 import { Beyond } from './plain.ts'
 
-/** What the registers hold, as term keys; nothing if that is not known. */
+/** What the registers hold, as term keys; nothing if that is not known. And the keys that are in the words kept for them. */
 export interface Registers {
   readonly a: string | undefined
   readonly x: string | undefined
+  readonly memory: ReadonlySet<string>
 }
 
-export const UNKNOWN: Registers = { a: undefined, x: undefined }
+export const UNKNOWN: Registers = { a: undefined, x: undefined, memory: new Set() }
 
 /** What both hold alike. */
 export function common(one: Registers, other: Registers): Registers {
-  return { a: one.a === other.a ? one.a : undefined, x: one.x === other.x ? one.x : undefined }
+  return {
+    a: one.a === other.a ? one.a : undefined,
+    x: one.x === other.x ? one.x : undefined,
+    memory: new Set([...one.memory].filter((key) => other.memory.has(key))),
+  }
+}
+
+/** Terms that have a word of memory for the whole program, by key. */
+export type Kept = ReadonlyMap<string, number>
+
+/** Words of memory for terms that are used again; the others are for arithmetic. */
+const KEPT_WORDS = 12
+
+/** Which terms are worth a word: those used again and again that take most instructions to compute. */
+export function worthKeeping(nodes: readonly TestNode[]): Kept {
+  const seen = new Map<string, { uses: number; readonly cost: number }>()
+  const visit = (term: Term): number => {
+    if (term.kind !== 'bin' && term.kind !== 'mask' && term.kind !== 'load') return 1
+    const key = keyOf(term)
+    const known = seen.get(key)
+    if (known) {
+      known.uses++
+      return 1
+    }
+    const inner =
+      term.kind === 'bin' ? visit(term.left) + visit(term.right) : term.kind === 'mask' ? visit(term.term) : term.index ? visit(term.index) : 0 // biome-ignore format: one choice
+    seen.set(key, { uses: 1, cost: msh(term) === undefined ? inner + 1 : 1 })
+    return inner + 1
+  }
+  for (const { left, operand } of nodes) {
+    visit(left)
+    if (typeof operand !== 'bigint') visit(operand)
+  }
+  const worth = [...seen]
+    .map(([key, { uses, cost }]) => ({ key, gain: (uses - 1) * (cost - 1) - 1 }))
+    .filter(({ gain }) => gain > 0)
+    .sort((one, other) => other.gain - one.gain)
+    .slice(0, KEPT_WORDS)
+  return new Map(worth.map(({ key }, i) => [key, CBPF_WORDS - 1 - i]))
 }
 
 /** A test's instructions, the last of them a conditional jump whose targets are not filled in. */
@@ -64,8 +103,8 @@ const keyOf = (term: Term): string => {
 }
 
 /** @throws Beyond if sixteen words of memory are not enough. */
-export function testBlock(node: TestNode, before: Registers): Block {
-  const code = new Emitted(before)
+export function testBlock(node: TestNode, before: Registers, kept: Kept): Block {
+  const code = new Emitted(before, kept)
   const { left, operand, test } = node
   if (typeof operand === 'bigint') {
     const bits = test === 'eq' && left.kind === 'mask' ? left : undefined
@@ -87,14 +126,18 @@ class Emitted {
   private a: string | undefined
   private x: string | undefined
   private words = 0
+  private readonly memory: Set<string>
+  private readonly kept: Kept
 
-  constructor(before: Registers) {
+  constructor(before: Registers, kept: Kept) {
     this.a = before.a
     this.x = before.x
+    this.memory = new Set(before.memory)
+    this.kept = kept
   }
 
   get registers(): Registers {
-    return { a: this.a, x: this.x }
+    return { a: this.a, x: this.x, memory: this.memory }
   }
 
   block(jump: number, k: bigint, swapped: boolean): Block {
@@ -109,8 +152,16 @@ class Emitted {
   toA(term: Term): void {
     const key = keyOf(term)
     if (this.a === key) return
+    const word = this.kept.get(key)
     if (this.x === key) this.put(OP.txa)
-    else this.compute(term)
+    else if (word !== undefined && this.memory.has(key)) this.put(OP.ldMem, word)
+    else {
+      this.compute(term)
+      if (word !== undefined) {
+        this.put(OP.st, word)
+        this.memory.add(key)
+      }
+    }
     this.a = key
   }
 
@@ -174,11 +225,12 @@ class Emitted {
       this.toA(left)
       return this.moveToX(keyOf(left))
     }
-    if (!usesX(left)) {
+    if (!this.usesX(left)) {
       this.toX(right)
       return this.toA(left)
     }
-    if (this.words >= CBPF_WORDS) throw new Beyond('arithmetic that needs more than 16 words of memory')
+    if (this.words >= CBPF_WORDS - this.kept.size)
+      throw new Beyond('arithmetic that needs more than 16 words of memory')
     this.toA(right)
     const word = this.words++
     this.put(OP.st, word)
@@ -190,6 +242,7 @@ class Emitted {
 
   /** X can be loaded without A. */
   private direct(term: Term): boolean {
+    if (this.memory.has(keyOf(term))) return true
     return this.x === keyOf(term) || term.kind === 'const' || term.kind === 'length' || msh(term) !== undefined
   }
 
@@ -198,7 +251,8 @@ class Emitted {
     if (this.x === key) return
     const k = msh(term)
     if (k !== undefined) return this.mshToX(k)
-    if (term.kind === 'const') this.put(OP.ldxImm, Number(term.value))
+    if (this.memory.has(key)) this.put(OP.ldxMem, this.kept.get(key)!)
+    else if (term.kind === 'const') this.put(OP.ldxImm, Number(term.value))
     else if (term.kind === 'length') this.put(OP.ldxLen)
     else {
       this.toA(term)
@@ -216,18 +270,25 @@ class Emitted {
     if (this.x !== mshKey(k)) this.put(OP.ldxMsh, k)
     this.x = mshKey(k)
   }
-}
 
-/** Computing the term may change X. */
-function usesX(term: Term): boolean {
-  switch (term.kind) {
-    case 'load':
-      return term.base === 'transport' || term.index !== undefined
-    case 'mask':
-      return usesX(term.term)
-    case 'bin':
-      return msh(term) !== undefined || usesX(term.left) || term.right.kind !== 'const'
-    default:
-      return false
+  /** Computing the term may change X. */
+  private usesX(term: Term): boolean {
+    if (this.memory.has(keyOf(term))) return false
+    switch (term.kind) {
+      case 'load':
+        return term.base === 'transport' || term.index !== undefined
+      case 'mask':
+        return this.usesX(term.term)
+      case 'bin':
+        return (
+          msh(term) !== undefined || this.usesX(term.left) || (term.right.kind !== 'const' && !this.isNegation(term))
+        )
+      default:
+        return false
+    }
+  }
+
+  private isNegation({ op, left, right }: Extract<Term, { kind: 'bin' }>): boolean {
+    return op === 'sub' && left.kind === 'const' && left.value === 0n && !this.usesX(right)
   }
 }

@@ -2,7 +2,7 @@
 
 import type { CbpfInsn } from '@netsieve/asm'
 import type { DecisionGraph, TestNode, Way } from '@netsieve/ir'
-import { type Block, common, type Registers, testBlock, UNKNOWN } from './evaluator.ts'
+import { type Block, common, type Kept, type Registers, testBlock, UNKNOWN, worthKeeping } from './evaluator.ts'
 
 const RET = 0x06
 const JA = 0x05
@@ -11,7 +11,11 @@ const FARTHEST = 253
 
 export function layout(graph: DecisionGraph, snaplen: number): CbpfInsn[] {
   const { entry, nodes } = merged(graph)
-  return place(nodes, blocks(nodes, entry), entry, snaplen)
+  const plain = place(nodes, blocks(nodes, entry, new Map()), entry, snaplen)
+  const kept = worthKeeping(nodes)
+  if (kept.size === 0) return plain
+  const other = place(nodes, blocks(nodes, entry, kept), entry, snaplen)
+  return other.length < plain.length ? other : plain
 }
 
 /** Tests that are the same and go on to the same are one. */
@@ -33,7 +37,7 @@ function merged({ entry, nodes }: DecisionGraph): DecisionGraph {
 }
 
 /** The code of each test, from the first on, knowing what the registers hold on every way to it. */
-function blocks(nodes: readonly TestNode[], entry: Way): (Block | undefined)[] {
+function blocks(nodes: readonly TestNode[], entry: Way, kept: Kept): (Block | undefined)[] {
   const before: (Registers | undefined)[] = nodes.map(() => undefined)
   if (typeof entry === 'number') before[entry] = UNKNOWN
   const out: (Block | undefined)[] = nodes.map(() => undefined)
@@ -41,7 +45,7 @@ function blocks(nodes: readonly TestNode[], entry: Way): (Block | undefined)[] {
     const registers = before[i]
     if (!registers) continue
     const node = nodes[i]!
-    const block = testBlock(node, registers)
+    const block = testBlock(node, registers, kept)
     out[i] = block
     for (const way of [node.yes, node.no]) {
       if (typeof way === 'number') before[way] = before[way] ? common(before[way], block.after) : block.after

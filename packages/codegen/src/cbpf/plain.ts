@@ -59,8 +59,19 @@ function wide(term: Term): readonly Word[] | undefined {
   return Array.from({ length: bits / 32 }, (_, i) => word(4 * i, 4))
 }
 
+/** What terms became: parts that several terms share stay shared. */
+const PLAIN = new WeakMap<Term, Term>()
+
 /** @throws Beyond */
 export function plainTerm(term: Term): Term {
+  const known = PLAIN.get(term)
+  if (known) return known
+  const plain = simplest(term)
+  PLAIN.set(term, plain)
+  return plain
+}
+
+function simplest(term: Term): Term {
   switch (term.kind) {
     case 'const':
     case 'length':

@@ -70,13 +70,14 @@ function isIpv4(layers: Layers): Term {
   const last = test.kind === 'and' ? test.args.at(-1)! : test
   if (last.kind === 'const') return constant(last.value ? 1 : 0)
   if (last.kind !== 'cmp') throw new Error('the link header tells IPv4 by one comparison')
+  // A family in the byte order of the machine has its number in the first byte.
+  if (last.value > 0xffffn) return isZero(bin('xor', bin('rsh', last.term, constant(16)), constant(last.value >> 16n)))
   return isZero(bin('xor', last.term, constant(last.value)))
 }
 
-/** 1 if the term is 0, else 0: a number or its negative has the top bit, unless both are 0. */
+/** 1 if a number of 16 bits is 0, else 0. */
 function isZero(term: Term): Term {
-  const either = bin('or', term, bin('sub', constant(0), term))
-  return bin('sub', constant(1), bin('rsh', either, constant(31)))
+  return bin('xor', bin('rsh', bin('add', term, constant(0xffff)), constant(16)), constant(1))
 }
 
 function bin(op: Parameters<typeof combine>[0], left: Term, right: Term): Term {
