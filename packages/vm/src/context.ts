@@ -32,6 +32,8 @@ export interface PacketMeta {
   readonly metaLength?: number
   /** Bytes before the network header: 14, or 0 for captures that start at the IP header. */
   readonly linkHeader?: number
+  /** MTU of the device; 65,536 by default, as that of the loopback device. */
+  readonly mtu?: number
   /** AF_INET 2, AF_INET6 10; of the socket, for cgroup programs. */
   readonly family?: number
 }

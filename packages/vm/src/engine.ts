@@ -11,8 +11,10 @@ import { makeMap } from './maps/make.ts'
 import type { BpfMap } from './maps/map.ts'
 import { AT, Memory, REGION, ROW } from './memory.ts'
 
-/** Bytes before and after a packet that helpers may grow it into. */
-export const ROOM = { head: 256, tail: 512 } as const
+/** Bytes before and after a packet that helpers may grow it into; XDP has less before it, see `place`. */
+export const ROOM = { head: 4096, tail: 4096 } as const
+/** XDP_PACKET_HEADROOM */
+const XDP_HEADROOM = 256
 
 /** BPF_MAX_LOOPS: how often a program's `may_goto` are passed. */
 export const MAY_GOTO = 8 * 1024 * 1024
@@ -180,7 +182,7 @@ export class Engine {
     }
     const at = this.packetFrom + ROOM.head
     // What lies before a packet is anything in the kernel; here it is 0, so that runs repeat.
-    if (this.growsHead) this.mem.bytes.fill(0, this.packetFrom, at)
+    if (this.growsHead) this.mem.bytes.fill(0, at - XDP_HEADROOM, at)
     this.mem.bytes.set(packet, at)
     this.place(at, packet.length, meta)
     return true
@@ -196,7 +198,7 @@ export class Engine {
     // A cgroup program starts at the network header, all others at the frame's first byte.
     const first = mode === 'linux' && PROG_TYPES[type].firstHeader === 'net' ? this.netAt : at
     this.skipped = first - at
-    this.roomFrom = this.packetFrom
+    this.roomFrom = at - (type === 'xdp' ? XDP_HEADROOM : ROOM.head)
     this.meta = first - metaLength
     if (metaLength > 0) this.mem.bytes.fill(0, this.meta, first)
     this.data = first

@@ -7,7 +7,7 @@ import { ERRNO } from '../maps/map.ts'
 import { REGION } from '../memory.ts'
 import { addSum, fold16, sumBytes } from './checksum.ts'
 import { arg, flagsArg, type HelperFunction, return64, uarg } from './helper.ts'
-import { format, readString } from './text.ts'
+import { format, parseNumber, readString } from './text.ts'
 
 const BPF_MAX_LOOPS = 8 * 1024 * 1024
 
@@ -97,6 +97,61 @@ function strncmp(engine: Engine): number | undefined {
   return 0
 }
 
+function parse(engine: Engine, signed: boolean): number | undefined {
+  const length = uarg(engine, 2)
+  const at = engine.memArg(1, length, false)
+  const to = at === undefined ? undefined : engine.memArg(4, 8, true)
+  if (at === undefined || to === undefined) return undefined
+  const read = parseNumber(readString(engine.mem.bytes, at, length), flagsArg(engine, 3), signed)
+  if (typeof read === 'number') {
+    engine.mem.view.setBigInt64(to, 0n, true)
+    return read
+  }
+  engine.mem.view.setBigInt64(to, read.value, true)
+  return read.length
+}
+
+/** Text from a format and 8-byte values: as many as `length` bytes hold. */
+function formatted(engine: Engine, template: string, register: number): string | undefined | number {
+  const length = uarg(engine, register + 1)
+  if (length & 7) return ERRNO.EINVAL
+  const at = engine.memArg(register, length, false)
+  if (at === undefined) return undefined
+  const { view } = engine.mem
+  const values = Array.from({ length: length / 8 }, (_, i) => ({
+    lo: view.getInt32(at + i * 8, true),
+    hi: view.getInt32(at + i * 8 + 4, true),
+  }))
+  return format(template, values) ?? ERRNO.EINVAL
+}
+
+function snprintf(engine: Engine): number | undefined {
+  const size = uarg(engine, 2)
+  const to = engine.memArg(1, size, true)
+  if (to === undefined) return undefined
+  let template = ''
+  for (let i = 0; ; i++) {
+    const byte = engine.byteOf(3, i)
+    if (byte === undefined) return undefined
+    if (byte === 0) break
+    template += String.fromCharCode(byte)
+  }
+  const text = formatted(engine, template, 4)
+  if (typeof text !== 'string') return text
+  for (let i = 0; i < size; i++) engine.mem.bytes[to + i] = i < Math.min(text.length, size - 1) ? text.charCodeAt(i) : 0
+  return text.length + 1
+}
+
+function traceVprintk(engine: Engine): number | undefined {
+  const length = uarg(engine, 2)
+  const at = engine.memArg(1, length, false)
+  if (at === undefined) return undefined
+  const text = formatted(engine, readString(engine.mem.bytes, at, length), 3)
+  if (typeof text !== 'string') return text
+  engine.outputs.push({ kind: 'trace', text })
+  return text.length
+}
+
 export const MISC_HELPERS: Partial<Record<HelperName, HelperFunction>> = {
   ktime_get_ns: time,
   ktime_get_boot_ns: time,
@@ -115,6 +170,10 @@ export const MISC_HELPERS: Partial<Record<HelperName, HelperFunction>> = {
   loop,
   csum_diff: csumDiff,
   strncmp,
+  strtol: (engine) => parse(engine, true),
+  strtoul: (engine) => parse(engine, false),
+  snprintf,
+  trace_vprintk: traceVprintk,
   // Nothing runs beside a program, so a lock is always free.
   spin_lock: () => 0,
   spin_unlock: () => 0,

@@ -1,7 +1,7 @@
 // Helpers on socket buffers: reading and writing the packet by offset, checksums, size, VLAN tags, redirection.
 
 import { CONTEXTS, type HelperName } from '@netsieve/asm'
-import { networkOrder16 } from '../context.ts'
+import { networkOrder16, protocolOf } from '../context.ts'
 import type { Engine } from '../engine.ts'
 import { ERRNO } from '../maps/map.ts'
 import { replace2, replace4, replaceByDiff } from './checksum.ts'
@@ -104,53 +104,194 @@ function resized(engine: Engine): void {
   engine.packetMoved()
 }
 
-const HEADROOM_LIMIT = 4096
+/** The longest packet that helpers make. */
+const MAX_LENGTH = 65536
+
+function present(engine: Engine): boolean {
+  return engine.mem.view.getInt32(engine.ctxAt + SKB.vlan_present.offset, true) !== 0
+}
+
+/** The tag beside the packet. The protocol is in network order, as the context has it. */
+function putTag(engine: Engine, proto: number, tci: number): void {
+  setField(engine, SKB.vlan_present, proto === 0 ? 0 : 1)
+  setField(engine, SKB.vlan_proto, proto)
+  setField(engine, SKB.vlan_tci, tci)
+}
+
+/** Moves the front of the packet: `by` bytes forward (the packet shrinks) or back, keeping the first `kept` bytes in front. */
+function moveFront(engine: Engine, by: number, kept: number): void {
+  engine.mem.bytes.copyWithin(engine.data + by, engine.data, engine.data + kept)
+  engine.data += by
+  engine.linkAt += by
+  engine.netAt = engine.linkAt + 14
+  engine.meta = engine.data
+  resized(engine)
+}
 
 function vlanPush(engine: Engine): number | undefined {
   if (!engine.ctxArg(1)) return undefined
   // The protocol comes in network order; anything but 802.1ad is 802.1Q.
   const proto = networkOrder16(arg(engine, 2) & 0xffff) === 0x88a8 ? 0x88a8 : 0x8100
-  const { view, bytes } = engine.mem
+  const { view } = engine.mem
   const at = engine.ctxAt
-  if (view.getInt32(at + SKB.vlan_present.offset, true) !== 0) {
+  if (present(engine)) {
     // The tag there was goes into the frame, the new one beside it.
     if (engine.data - 4 < engine.roomFrom) return ERRNO.ENOMEM
-    bytes.copyWithin(engine.data - 4, engine.data, engine.data + 12)
-    engine.data -= 4
-    engine.linkAt -= 4
-    engine.meta = engine.data
-    view.setInt16(engine.data + 12, view.getInt16(at + SKB.vlan_proto.offset, true), true)
+    const old = view.getUint16(at + SKB.vlan_proto.offset, true)
+    moveFront(engine, -4, 12)
+    view.setUint16(engine.data + 12, old, true)
     view.setUint16(engine.data + 14, view.getUint16(at + SKB.vlan_tci.offset, true), false)
-    resized(engine)
+    setField(engine, SKB.protocol, old)
   }
-  setField(engine, SKB.vlan_present, 1)
-  setField(engine, SKB.vlan_proto, networkOrder16(proto))
-  setField(engine, SKB.vlan_tci, arg(engine, 3) & 0xffff)
+  putTag(engine, networkOrder16(proto), arg(engine, 3) & 0xffff)
   return 0
+}
+
+/** Takes the tag out of the frame: its value, undefined if the frame is too short. */
+function popFromFrame(engine: Engine): number | undefined {
+  if (engine.end - engine.data < 18) return undefined
+  const tci = engine.mem.view.getUint16(engine.data + 14, false)
+  moveFront(engine, 4, 12)
+  const protocol = protocolOf(engine.mem.bytes, engine.data, engine.end - engine.data)
+  setField(engine, SKB.protocol, networkOrder16(protocol))
+  return tci
 }
 
 function vlanPop(engine: Engine): number | undefined {
   if (!engine.ctxArg(1)) return undefined
-  const { view, bytes } = engine.mem
-  if (view.getInt32(engine.ctxAt + SKB.vlan_present.offset, true) !== 0) {
-    setField(engine, SKB.vlan_present, 0)
-    setField(engine, SKB.vlan_proto, 0)
-    setField(engine, SKB.vlan_tci, 0)
-    return 0
-  }
-  const inFrame = isVlan(view.getUint16(engine.ctxAt + SKB.protocol.offset, false))
-  if (!inFrame || engine.end - engine.data < 18) return 0
-  bytes.copyWithin(engine.data + 4, engine.data, engine.data + 12)
-  engine.data += 4
-  engine.linkAt += 4
-  engine.meta = engine.data
-  setField(engine, SKB.protocol, view.getUint16(engine.data + 12, true))
-  resized(engine)
+  const protocol = (): number => engine.mem.view.getUint16(engine.ctxAt + SKB.protocol.offset, false)
+  if (present(engine)) putTag(engine, 0, 0)
+  else if (!isVlan(protocol())) return 0
+  else if (popFromFrame(engine) === undefined) return ERRNO.ENOMEM
+  // The next tag of the frame moves beside it.
+  const next = protocol()
+  if (!isVlan(next)) return 0
+  const tci = popFromFrame(engine)
+  if (tci === undefined) return ERRNO.ENOMEM
+  putTag(engine, networkOrder16(next), tci)
   return 0
 }
 
 function isVlan(ethertype: number): boolean {
   return ethertype === 0x8100 || ethertype === 0x88a8
+}
+
+const IPV4 = 0x0800
+const IPV6 = 0x86dd
+
+function ethertype(engine: Engine): number {
+  return engine.mem.view.getUint16(engine.ctxAt + SKB.protocol.offset, false)
+}
+
+/** IPv4 becomes IPv6 or the other way: 20 bytes more or fewer after the link header, the rest is the program's work. */
+function changeProto(engine: Engine): number | undefined {
+  if (!engine.ctxArg(1)) return undefined
+  if (flagsArg(engine, 3) !== 0) return ERRNO.EINVAL
+  const to = networkOrder16(arg(engine, 2) & 0xffff)
+  const from = ethertype(engine)
+  if (!((from === IPV4 && to === IPV6) || (from === IPV6 && to === IPV4))) return ERRNO.ENOTSUPP
+  const head = engine.netAt - engine.data
+  if (to === IPV6) {
+    if (engine.data - 20 < engine.roomFrom) return ERRNO.ENOMEM
+    moveFront(engine, -20, head)
+    engine.mem.bytes.fill(0, engine.data + head, engine.data + head + 20)
+  } else if (engine.end - engine.data < head + 20) return ERRNO.ENOMEM
+  else moveFront(engine, 20, head)
+  setField(engine, SKB.protocol, networkOrder16(to))
+  setField(engine, SKB.hash, 0)
+  return 0
+}
+
+const ROOM_FLAGS = 0x1ff
+const ENCAP_L3_IPV4 = 2
+const ENCAP_L3 = 6
+const ENCAP_L2_ETH = 0x40
+/** All flags that only growing may have. */
+const ENCAP = 0x5e
+const DECAP_L3_IPV4 = 0x80
+const DECAP_L3 = 0x180
+
+/** Grows or shrinks the packet after the link header (mode 1) or after the basic network header (mode 0). */
+function adjustRoom(engine: Engine): number | undefined {
+  if (!engine.ctxArg(1)) return undefined
+  const difference = arg(engine, 2)
+  const mode = arg(engine, 3)
+  const flags = flagsArg(engine, 4)
+  if (flags & ~ROOM_FLAGS) return ERRNO.EINVAL
+  if (Math.abs(difference) > 0xfff) return ERRNO.EFAULT
+  const protocol = ethertype(engine)
+  if (protocol !== IPV4 && protocol !== IPV6) return ERRNO.ENOTSUPP
+  const header = protocol === IPV4 ? 20 : 40
+  const link = engine.netAt - engine.data
+  if (mode !== 0 && mode !== 1) return ERRNO.ENOTSUPP
+  const shrink = difference < 0
+  const encap = flags & ENCAP_L3
+  const decap = flags & DECAP_L3
+  if (decap !== 0 && (!shrink || decap === DECAP_L3)) return ERRNO.EINVAL
+  const at = mode === 0 ? link + header : link
+  const least = decap === 0 ? header : decap === DECAP_L3_IPV4 ? 20 : 40
+  if (shrink && engine.end - engine.netAt + difference < least) return ERRNO.ENOTSUPP
+  if (!shrink && engine.end - engine.data + difference > MAX_LENGTH) return ERRNO.ENOTSUPP
+  if (shrink) {
+    if (flags & ENCAP) return ERRNO.EINVAL
+    moveFront(engine, -difference, at)
+  } else {
+    // An inner link header needs its length in the flags' highest byte, which is none here.
+    if (encap === ENCAP_L3 || (encap && flags & ENCAP_L2_ETH)) return ERRNO.EINVAL
+    if (engine.data - difference < engine.roomFrom) return ERRNO.ENOMEM
+    moveFront(engine, -difference, at)
+    engine.mem.bytes.fill(0, engine.data + at, engine.data + at + difference)
+  }
+  const outer = encap === ENCAP_L3_IPV4 || decap === DECAP_L3_IPV4 ? IPV4 : encap || decap ? IPV6 : protocol
+  setField(engine, SKB.protocol, networkOrder16(outer))
+  return 0
+}
+
+const EACCES = -13
+
+/** Checksums are not offloaded here: a query says so, what would change the level has nothing to change. */
+function csumLevel(engine: Engine): number | undefined {
+  if (!engine.ctxArg(1)) return undefined
+  const level = flagsArg(engine, 2)
+  if (level === 0) return EACCES
+  return level <= 3 ? 0 : ERRNO.EINVAL
+}
+
+/** The delivery time, of clock 0 (real time; 0 is none), 1 (monotonic) or 2 (TAI). */
+function setTstamp(engine: Engine): number | undefined {
+  if (!engine.ctxArg(1)) return undefined
+  const protocol = ethertype(engine)
+  if (protocol !== IPV4 && protocol !== IPV6) return ERRNO.EOPNOTSUPP
+  const clock = arg(engine, 3)
+  const [lo, hi] = [engine.regs[4]!, engine.regs[5]!]
+  const zero = (lo | hi) === 0
+  if (clock < 0 || clock > 2 || (zero && clock !== 0)) return ERRNO.EINVAL
+  engine.mem.view.setInt32(engine.ctxAt + SKB.tstamp.offset, lo, true)
+  engine.mem.view.setInt32(engine.ctxAt + SKB.tstamp.offset + 4, hi, true)
+  engine.mem.bytes[engine.ctxAt + SKB.tstamp_type.offset] = clock
+  return 0
+}
+
+const ENODEV = -19
+const LOOPBACK_MTU = 65536
+const FRAG_NEEDED = 1
+
+/** Whether the packet, changed by so many bytes, fits the device's MTU. There is one device: the one the packet came by. */
+function checkMtu(engine: Engine): number | undefined {
+  if (!engine.ctxArg(1)) return undefined
+  const at = engine.memArg(3, 4, true)
+  if (at === undefined) return undefined
+  const { view } = engine.mem
+  const given = view.getUint32(at, true)
+  const difference = arg(engine, 4)
+  const flags = flagsArg(engine, 5)
+  if (flags & ~1 || (flags & 1 && (difference !== 0 || given !== 0))) return ERRNO.EINVAL
+  const device = arg(engine, 2)
+  if (device !== 0 && device !== (engine.info.ifindex ?? 1)) return ENODEV
+  const mtu = engine.info.mtu ?? LOOPBACK_MTU
+  const length = given > 0 ? given + 14 : engine.end - engine.data
+  view.setUint32(at, mtu, true)
+  return length + difference <= mtu + 14 ? 0 : FRAG_NEEDED
 }
 
 /** Makes room at the head, filled with 0, or takes none away: head_room only grows. */
@@ -159,9 +300,10 @@ function changeHead(engine: Engine): number | undefined {
   const room = uarg(engine, 2)
   if (flagsArg(engine, 3) !== 0) return ERRNO.EINVAL
   const length = engine.end - engine.data + room
-  if (length > HEADROOM_LIMIT * 16) return ERRNO.EINVAL
+  if (length > MAX_LENGTH) return ERRNO.EINVAL
   if (engine.data - room < engine.roomFrom) return ERRNO.ENOMEM
   engine.data -= room
+  // The network header stays where it was.
   engine.linkAt = engine.data
   engine.meta = engine.data
   engine.mem.bytes.fill(0, engine.data, engine.data + room)
@@ -211,22 +353,33 @@ function cloneRedirect(engine: Engine): number | undefined {
   return 0
 }
 
+function innerProtocol(engine: Engine): number {
+  const { view } = engine.mem
+  let at = engine.linkAt + 12
+  let protocol = ethertype(engine)
+  while (isVlan(protocol) && at + 6 <= engine.end) {
+    at += 4
+    protocol = view.getUint16(at, false)
+  }
+  return protocol
+}
+
 /** Sets the ECN field to "congestion experienced" where the packet says it can be: 1 if it is set afterwards. */
 function ecnSetCe(engine: Engine): number | undefined {
   if (!engine.ctxArg(1)) return undefined
   const { view, bytes } = engine.mem
-  const protocol = view.getUint16(engine.ctxAt + SKB.protocol.offset, false)
   const at = engine.netAt
-  if (protocol === 0x0800 && at + 20 <= engine.end) {
-    const ecn = bytes[at + 1]! & 3
-    if (ecn === 0) return 0
-    if (ecn === 3) return 1
-    const before = view.getUint16(at, true)
+  // Tags are looked through for the protocol, while the network header stays where it was.
+  const protocol = innerProtocol(engine)
+  if (protocol === IPV4 && at + 20 <= engine.end) {
+    const next = (bytes[at + 1]! + 1) & 3
+    if (next < 2) return next === 0 ? 1 : 0
+    const sum = view.getUint16(at + 10, false) + 0xfffb + next
+    view.setUint16(at + 10, (sum & 0xffff) + (sum >>> 16), false)
     bytes[at + 1]! |= 3
-    view.setUint16(at + 10, replace2(view.getUint16(at + 10, true), before, view.getUint16(at, true)), true)
     return 1
   }
-  if (protocol === 0x86dd && at + 40 <= engine.end) {
+  if (protocol === IPV6 && at + 40 <= engine.end) {
     const ecn = (bytes[at + 1]! >> 4) & 3
     if (ecn === 0) return 0
     bytes[at + 1]! |= 0x30
@@ -249,6 +402,11 @@ export const SKB_HELPERS: Partial<Record<HelperName, HelperFunction>> = {
   skb_pull_data: pullData,
   skb_ecn_set_ce: ecnSetCe,
   redirect,
+  skb_change_proto: changeProto,
+  skb_adjust_room: adjustRoom,
+  skb_set_tstamp: setTstamp,
+  csum_level: csumLevel,
+  check_mtu: checkMtu,
   clone_redirect: cloneRedirect,
   get_hash_recalc: (engine) => {
     if (!engine.ctxArg(1)) return undefined

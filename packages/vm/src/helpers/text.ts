@@ -54,3 +54,30 @@ function show(value: Word, long: boolean, kind: string): string | undefined {
       return undefined
   }
 }
+
+const ERRNO_EINVAL = -22
+const ERRNO_ERANGE = -34
+
+/** A number at the start of some bytes, as strtol and strtoul of the kernel read it: value and bytes taken, or an errno. */
+export function parseNumber(text: string, flags: number, signed: boolean): { value: bigint; length: number } | number {
+  let base = flags & 0x1f
+  if (flags >>> 5 !== 0 || ![0, 8, 10, 16].includes(base)) return ERRNO_EINVAL
+  let at = /^[\s]*/.exec(text)![0].length
+  const negative = text[at] === '-'
+  if (negative) at++
+  if (negative && !signed) return ERRNO_EINVAL
+  const prefix = /^0x[0-9a-f]/i.test(text.slice(at))
+  if (base === 0) base = prefix ? 16 : text[at] === '0' ? 8 : 10
+  if (base === 16 && /^0x/i.test(text.slice(at))) at += 2
+  let value = 0n
+  const first = at
+  for (; at < text.length; at++) {
+    const digit = Number.parseInt(text[at]!, 16)
+    if (!(digit < base)) break
+    value = value * BigInt(base) + BigInt(digit)
+  }
+  if (at === first) return ERRNO_EINVAL
+  const limit = !signed ? 1n << 64n : negative ? (1n << 63n) + 1n : 1n << 63n
+  if (value >= limit) return ERRNO_ERANGE
+  return { value: negative ? -value : value, length: at }
+}

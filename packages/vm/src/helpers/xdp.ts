@@ -1,7 +1,7 @@
 // Helpers of XDP programs: moving the packet's ends, and reading and writing it by offset.
 
 import type { HelperName } from '@netsieve/asm'
-import { type Engine, ROOM } from '../engine.ts'
+import type { Engine } from '../engine.ts'
 import { ERRNO } from '../maps/map.ts'
 import { arg, type HelperFunction, uarg } from './helper.ts'
 
@@ -39,8 +39,7 @@ function adjustMeta(engine: Engine): number | undefined {
 function adjustTail(engine: Engine): number | undefined {
   if (!engine.ctxArg(1)) return undefined
   const end = engine.end + arg(engine, 2)
-  const hardEnd = Math.max(engine.packetFrom + PAGE_ROOM, engine.packetFrom + ROOM.head + ETH_HLEN)
-  if (end > Math.max(hardEnd, engine.end) || end < engine.data + ETH_HLEN) return ERRNO.EINVAL
+  if (end > Math.max(engine.roomFrom + PAGE_ROOM, engine.end) || end < engine.data + ETH_HLEN) return ERRNO.EINVAL
   if (end > engine.end) engine.mem.bytes.fill(0, engine.end, end)
   engine.end = end
   engine.packetMoved()

@@ -39,10 +39,12 @@ export class ArrayMap extends BpfMap {
   }
 
   update(keyAt: number, valueAt: number, flags: number): number {
-    if (flags > UPDATE.exist) return ERRNO.EINVAL
+    if ((flags & ~UPDATE.lock) >>> 0 > UPDATE.exist) return ERRNO.EINVAL
     const index = this.indexAt(keyAt)
     if (index >= this.def.maxEntries) return ERRNO.E2BIG
-    if (flags === UPDATE.noexist) return ERRNO.EEXIST
+    if (flags & UPDATE.noexist) return ERRNO.EEXIST
+    // A lock is asked for, and there is none in the value.
+    if (flags & UPDATE.lock) return ERRNO.EINVAL
     this.engine.mem.bytes.copyWithin(this.lookup(keyAt), valueAt, valueAt + this.def.valueSize)
     return 0
   }

@@ -27,14 +27,16 @@ export class HashMap extends BpfMap {
   private oldest = 0
   count = 0
 
-  constructor(engine: Engine, def: MapDef, index: number, limit = def.maxEntries) {
+  /** `extra`: bytes of each entry after its values, for those who build on this. */
+  constructor(engine: Engine, def: MapDef, index: number, extra = 0) {
     super(engine, def, index)
+    const limit = def.maxEntries
     this.limit = limit
     this.lru = def.type === 'lru_hash' || def.type === 'lru_percpu_hash'
     const keyBytes = (def.keySize + 7) & ~7
     this.wordsOfKey = def.keySize >> 2
     this.valueOffset = HEAD + keyBytes
-    this.stride = HEAD + keyBytes + this.cpuStride * this.cpus
+    this.stride = HEAD + keyBytes + this.cpuStride * this.cpus + ((extra + 7) & ~7)
     let buckets = 1
     while (buckets < limit && buckets < 1 << 22) buckets *= 2
     this.mask = buckets - 1

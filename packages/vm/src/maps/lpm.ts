@@ -16,7 +16,8 @@ export class LpmMap extends BpfMap {
   constructor(engine: Engine, def: MapDef, index: number) {
     super(engine, def, index)
     this.bits = (def.keySize - 4) * 8
-    this.table = new HashMap(engine, { ...def, type: 'hash' }, index)
+    // The key as it was given, unmasked, follows the value: that is what going through the trie shows.
+    this.table = new HashMap(engine, { ...def, type: 'hash' }, index, def.keySize)
     this.region = this.table.region
     this.probe = engine.mem.alloc(def.keySize)
     this.lengths = new Int32Array(this.bits + 1)
@@ -35,7 +36,8 @@ export class LpmMap extends BpfMap {
   }
 
   lookup(keyAt: number): number {
-    let length = Math.min(this.engine.mem.view.getUint32(keyAt, true), this.bits)
+    let length = this.engine.mem.view.getUint32(keyAt, true)
+    if (length > this.bits) return 0
     for (; length >= 0; length--) {
       if (this.lengths[length] === 0) continue
       const at = this.table.lookup(this.mask(keyAt, length))
@@ -51,6 +53,10 @@ export class LpmMap extends BpfMap {
     // A full trie says ENOSPC where a full hash table says E2BIG.
     const result = this.table.update(this.mask(keyAt, length), valueAt, flags)
     if (this.table.count > before) this.lengths[length]!++
+    if (result === 0) {
+      const at = this.table.lookup(this.probe) + this.cpuStride
+      this.engine.mem.bytes.copyWithin(at, keyAt, keyAt + this.def.keySize)
+    }
     return result === ERRNO.E2BIG ? ERRNO.ENOSPC : result
   }
 
@@ -63,7 +69,7 @@ export class LpmMap extends BpfMap {
   }
 
   each(visit: (keyAt: number, valueAt: number) => void): void {
-    this.table.each(visit)
+    this.table.each((_keyAt, valueAt) => visit(valueAt + this.cpuStride, valueAt))
   }
 
   clear(): void {

@@ -11,7 +11,7 @@ export const ERRNO = {
 } as const // biome-ignore format: one family
 
 /** Update flags: whether the element must be new (NOEXIST) or there already (EXIST). */
-export const UPDATE = { any: 0, noexist: 1, exist: 2 } as const
+export const UPDATE = { any: 0, noexist: 1, exist: 2, lock: 4 } as const
 
 /** A map as JSON: keys and values in hexadecimal; per-CPU values are lists. */
 export interface MapJson {
