@@ -104,7 +104,8 @@ function fieldBytes(id: FieldId): Term {
   const below = (first + span) * 8 - (bit + bits)
   const shifted: Term =
     below === 0 ? load : { kind: 'bin', op: 'rsh', left: load, right: { kind: 'const', value: BigInt(below) } }
-  return bits === bytes * 8 ? shifted : { kind: 'mask', term: shifted, mask: (1n << BigInt(bits)) - 1n }
+  // Nothing is above the field after the shift if it starts the load.
+  return bits + below === bytes * 8 ? shifted : { kind: 'mask', term: shifted, mask: (1n << BigInt(bits)) - 1n }
 }
 
 /** Sets longer than this are not written out. */
