@@ -64,6 +64,8 @@ describe('errors', () => {
     ['mov64 r0, 0\nmov64 r0, 1\nr0 = 5', 'this line is of the llvm dialect'],
     ['r1 = 99999999999999999999 ll', 'does not fit 64 bits'],
     ['a:\na:\nexit', 'a is defined twice'],
+    ['call bpf_map_lookup\nexit', 'did you mean bpf_map_lookup_elem'],
+    ['exi', 'did you mean exit?'],
     ['', 'no instructions'],
     ['.map m nothing key 4', 'nothing is no map type'],
     ['.wrong', '.wrong is no directive'],
@@ -158,7 +160,6 @@ test('long and hostile text takes time in proportion', () => {
     'x(\n'.repeat(50_000),
     `${' '.repeat(300_000)}:`,
   ]) {
-    // biome-ignore format: a list
     assemble(source('t', text))
   }
   expect(performance.now() - started).toBeLessThan(10_000)

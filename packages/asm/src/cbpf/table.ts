@@ -19,8 +19,7 @@ export const CBPF_WORDS = 16
 /** BPF_MAXINSNS. */
 export const CBPF_LONGEST = 4096
 
-export type CbpfOp =
-  | 'ld' | 'ldx' | 'st' | 'stx' | 'alu' | 'ja' | 'jump' | 'ret' | 'tax' | 'txa' // biome-ignore format: one family
+export type CbpfOp = 'ld' | 'ldx' | 'st' | 'stx' | 'alu' | 'ja' | 'jump' | 'ret' | 'tax' | 'txa'
 /** Where the value comes from: `mode` in the classic manual's words. */
 export type CbpfMode = 'imm' | 'abs' | 'ind' | 'mem' | 'len' | 'msh' | 'k' | 'x' | 'a' | 'none'
 

@@ -88,7 +88,7 @@ export const EXTENSIONS = {
   vlan_avail: 48,
   poff: 52,
   rand: 56,
-  vlan_tpid: 60, // biome-ignore format: a table
+  vlan_tpid: 60,
 } as const
 /** SKF_AD_OFF of uapi linux/filter.h, as an unsigned number. */
 export const AD_OFF = 0xfffff000
@@ -135,7 +135,11 @@ export function parseCbpf(source: Source): Outcome<readonly CbpfInsn[]> {
 
 /** `-ddd` (a count, then four decimals a line) and `-dd` (C initialisers). */
 function numeric(text: string): readonly CbpfInsn[] | undefined {
-  const rows = text.trim().split('\n').slice(0, CBPF_LONGEST + 1).map((line) => line.trim()) // biome-ignore format: a pipeline
+  const rows = text
+    .trim()
+    .split('\n')
+    .slice(0, CBPF_LONGEST + 1)
+    .map((line) => line.trim())
   const initialisers = rows.map((line) => /^\{\s*(\w+),\s*(\w+),\s*(\w+),\s*(\w+)\s*\},?$/.exec(line))
   const decimals = rows.slice(1).map((line) => /^(\d+) (\d+) (\d+) (\d+)$/.exec(line))
   const found = initialisers.every(Boolean) ? initialisers : /^\d+$/.test(rows[0] ?? '') && Number(rows[0]) === decimals.length && decimals.every(Boolean) ? decimals : undefined // biome-ignore format: one choice

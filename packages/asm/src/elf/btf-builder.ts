@@ -83,7 +83,6 @@ export class BtfBuilder {
     variables: readonly { name: string; struct: number; offset: number; size: number }[],
     size: number,
   ): void {
-    // biome-ignore format: one line
     const ids = variables.map((variable) => {
       const id = this.type(variable.name, BTF.var, 0, variable.struct)
       this.body.u32(1) // global

@@ -2,6 +2,7 @@
 // when all lines are read. Listings of llvm-objdump, bpftool and the verifier's log are read as well.
 
 import { at, Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
+import { HELPERS } from '../abi/helpers.ts'
 import type { MapDef } from '../abi/maps.ts'
 import { type Insn, slotTable } from '../insn.ts'
 import { type CodeSection, link, type Target } from '../link.ts'
@@ -245,12 +246,19 @@ class Assembler implements Directives {
         target &&
         (field === 'imm64' || (target.kind === 'code' && one.spec.kind !== 'jump' && one.spec.kind !== 'goto'))
       )
-        refs.set(index, target) // biome-ignore format: one choice
-      else
-        this.diagnostics.error('asm/label', target ? `${name} is not in this section` : `${name} is not defined`, span)
+        refs.set(index, target)
+      else this.unknownName(name, one, target, span)
     }
     const list: FunctionDef[] = [...functions].map(([slot, name]) => ({ name, slot })).sort((a, b) => a.slot - b.slot)
     return { name: section.name, insns: section.insns, functions: list, refs }
+  }
+
+  private unknownName(name: string, one: Insn, target: Target | undefined, span: Span): void {
+    const message = target ? `${name} is not in this section` : `${name} is not defined`
+    const short = name.replace(/^bpf_/, '')
+    const helpers = one.spec.kind === 'call' ? Object.keys(HELPERS).filter((each) => each.startsWith(short) || isNear(each, short)) : [] // biome-ignore format: one choice
+    const hint = helpers.length > 0 && { hint: `did you mean ${helpers.slice(0, 3).map((each) => `bpf_${each}`).join(' or ')}?` } // biome-ignore format: one line
+    this.diagnostics.error('asm/label', message, span, hint || {})
   }
 
   /** The conformance suite's rule: `exit` is also a label, that of the first exit instruction. */
@@ -289,7 +297,7 @@ function endOf(tokens: readonly Token[]): Token {
 }
 
 /** The words that some instruction of some dialect starts with. */
-const MNEMONICS: readonly string[] = FAMILIES.flatMap(firstWords)
+const MNEMONICS: readonly string[] = [...new Set(FAMILIES.flatMap(firstWords))]
 
 /** A hint with the words that are one letter away. */
 function near(word: string, words: readonly string[]): string | undefined {

@@ -162,7 +162,6 @@ class Search {
         this.tokens[at]!.text.startsWith('0x') &&
         !misfit(value, 'imm64')
       ) {
-        // biome-ignore format: one question
         fields.imm = Number(BigInt.asIntN(32, BigInt(value)))
         cutNumber = this.tokens[at]
         continue
