@@ -256,7 +256,15 @@ rules:2:55: note: with this one
       ['nft/unsupported'],
     ],
     [
-      'table ip t { map m { type ipv4_addr : verdict; }; chain c { type filter hook input priority 0; } }',
+      'table ip t { map m { type ipv4_addr : verdict; }; counter n { }; chain c { type filter hook input priority 0; } }',
+      [],
+    ],
+    [
+      'table ip t { map m { type ipv4_addr : verdict; }; chain c { type filter hook input priority 0; ip saddr vmap @m; } }',
+      ['nft/unsupported'],
+    ],
+    [
+      'table ip t { counter n { }; chain c { type filter hook input priority 0; counter name "n"; } }',
       ['nft/unsupported'],
     ],
     [

@@ -55,10 +55,18 @@ export class Matches {
     const { bits, proto } = FIELDS[row.field]
     const transport = ['tcp', 'udp', 'udplite', 'sctp', 'dccp'].includes(proto) ? { transport: proto } : {}
     const kind: Kind = { type: row.type, bits, ...transport }
-    const found = this.test(step, row.field, kind)
+    const found = this.test(step, this.seen(row.field), kind)
     if (!found || !before) return []
     if (found.values) this.learn(row.field, found.values)
     return [...before, found.pred].map((pred) => ({ ...match(pred), span: step.span }))
+  }
+
+  /**
+   * Before the IP hooks the kernel has taken priority tags off and moved the Ethernet header up to the packet: the type it shows there is
+   * the network protocol's (measured: `ether type ip` holds for a frame tagged with VLAN 0 at prerouting, and not at ingress).
+   */
+  private seen(field: FieldId): FieldId {
+    return field === 'eth.type' && this.place.family !== 'netdev' ? 'meta.protocol' : field
   }
 
   private error(what: string, message: string, span: Span, expected?: readonly string[], hint?: string): undefined {

@@ -206,10 +206,7 @@ class Parser {
       case 'tableattribute':
         if (this.text.startsWith('flags', node.start)) this.unsupported('flags of a table', spanOf(this.source, node))
         return
-      default: {
-        const what = /^\S+/.exec(this.text.slice(node.start, node.end))![0]
-        this.unsupported(`\`${what}\` in a table`, at(this.source, node.start, node.start + what.length))
-      }
+      // Maps, counters, flow tables and helpers: what is declared does nothing until a rule names it, and that is not understood.
     }
   }
 
