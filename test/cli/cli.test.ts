@@ -288,6 +288,74 @@ describe('equiv', () => {
   })
 })
 
+describe("tcpdump's way to be called", () => {
+  it('writes what matches byte for byte', () => {
+    const path = join(folder, 'tcpdump.pcap')
+    expect(netsieve(['-r', TALK, '-w', path, 'tcp', 'port', '80'])).toEqual({ status: 0, stdout: '', stderr: '' })
+    const all = readCapture(TALK, readFileSync(join(ROOT, TALK))).records
+    const kept = readCapture(path, readFileSync(path)).records
+    const jsonl = netsieve(['run', '-r', TALK, '--jsonl', '--engine', 'interpreter', 'tcp port 80']).stdout
+    const passed = jsonl
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { verdict: string }).verdict === 'pass')
+    expect(kept.map(({ raw }) => Buffer.from(raw).toString('hex'))).toEqual(
+      all.filter((_, i) => passed[i]).map(({ raw }) => Buffer.from(raw).toString('hex')),
+    )
+    expect(kept.length).toBeGreaterThan(100)
+  })
+
+  it('counts, and stops after -c packets', () => {
+    expect(netsieve(['-r', TALK, '--count', 'icmp']).stdout).toBe('55 packets\n')
+    const path = join(folder, 'three.pcap')
+    expect(netsieve(['-r', TALK, '-w', path, '-c', '3', 'icmp']).status).toBe(0)
+    expect(readCapture(path, readFileSync(path)).records).toHaveLength(3)
+  })
+
+  it('prints the classic program in three forms, which `-s cbpf` takes back', () => {
+    // The text of tcpdump 4.99.3 (libpcap 1.10.3).
+    expect(netsieve(['-d', 'ip']).stdout).toBe(
+      '(000) ldh      [12]\n(001) jeq      #0x800           jt 2\tjf 3\n(002) ret      #262144\n(003) ret      #0\n',
+    )
+    const told = ['-d', '-dd', '-ddd'].map((flag) => {
+      const program = netsieve([flag, 'udp port 53']).stdout
+      return netsieve(['run', '-r', TALK, '-s', 'cbpf', '-f', '-', '--json'], program)
+    })
+    for (const { status, stdout } of told) {
+      expect(status).toBe(0)
+      expect(JSON.parse(stdout)).toMatchObject({
+        syntax: 'cbpf',
+        passed: JSON.parse(netsieve(['run', '-r', TALK, '--json', 'udp port 53']).stdout).passed,
+      })
+    }
+  })
+})
+
+describe('asm and disasm', () => {
+  const text = 'r0 = 0\nif r1 > 5 goto +1\nr0 = 1\nexit\n'
+
+  it('go from text to bytes, JSON and an object, and back', () => {
+    const hex = netsieve(['asm', '-'], text).stdout
+    expect(hex).toBe('b700000000000000\n2501010005000000\nb700000001000000\n9500000000000000\n')
+    const object = join(folder, 'a.o')
+    expect(netsieve(['asm', '-', '--emit', 'elf', '-o', object], text).status).toBe(0)
+    const shown = [
+      netsieve(['disasm', '-'], hex),
+      netsieve(['disasm', '-'], netsieve(['asm', '-', '--emit', 'json'], text).stdout),
+      netsieve(['disasm', object]),
+    ]
+    for (const { stdout } of shown) expect(stdout).toContain('1: (25) if r1 > 0x5 goto pc+1\n')
+    expect(netsieve(['disasm', object, '--dialect', 'ubpf']).stdout).toContain('jgt r1, 5, ')
+    expect(netsieve(['disasm', object, '--cfg', 'dot']).stdout).toMatch(/^digraph/)
+  })
+
+  it('name every wrong line', () => {
+    const { status, stdout, stderr } = netsieve(['asm', '-'], 'r0 = \nfoo r1\nexit\n')
+    expect(stderr).toMatch(/<stdin>:1:5: error: [\s\S]*<stdin>:2:1: error: no instruction starts with foo/)
+    expect([status, stdout]).toEqual([2, ''])
+  })
+})
+
 it('the demo has one row a syntax, all accepted, all with the same counts', () => {
   const { status, stdout } = netsieve(['demo'])
   expect(status).toBe(0)

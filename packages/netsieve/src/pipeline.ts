@@ -1,16 +1,16 @@
 // The whole way as functions: rule text to IR, to instructions, to the verifier's word, to verdicts on packets.
 
-import { decisionOf, type Insn, type MapDef, type ProgTypeName } from '@netsieve/asm'
+import { decisionOf, type Insn, type MapDef, type ProgTypeName, parseCbpf, translateCbpf } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
 import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
 import { check, type Filter, type Rule } from '@netsieve/ir'
 import { guessSyntax, type RuleOptions, SYNTAXES, type SyntaxName } from '@netsieve/rules'
 import { type Verdict, verify } from '@netsieve/verifier'
-import { load, type Machine, type PacketMeta, type RunResult } from '@netsieve/vm'
+import { load, type Machine, type PacketMeta } from '@netsieve/vm'
 
 export interface CompileOptions extends RuleOptions {
-  /** Default: what the text looks like. */
-  readonly syntax?: SyntaxName
+  /** Default: what the text looks like. `cbpf` is a classic program, as `tcpdump -d`, `-dd`, `-ddd` print it or bpf_asm reads it. */
+  readonly syntax?: SyntaxName | 'cbpf'
   /** Default `xdp`. */
   readonly type?: ProgTypeName
 }
@@ -18,15 +18,19 @@ export interface CompileOptions extends RuleOptions {
 /** A ruleset on its way: what it means, and the program that does it. */
 export interface Compiled {
   readonly source: Source
-  readonly syntax: SyntaxName
-  readonly filter: Filter
+  readonly syntax: SyntaxName | 'cbpf'
+  /** What the rules mean; none for classic BPF, which is a program already. */
+  readonly filter?: Filter
   readonly type: ProgTypeName
   readonly insns: readonly Insn[]
   readonly maps: readonly MapDef[]
 }
 
 /** Rule text to IR: parsed, lowered, checked. */
-export function readRules(source: Source, options: CompileOptions = {}): Outcome<Filter> {
+export function readRules(
+  source: Source,
+  options: RuleOptions & { readonly syntax?: SyntaxName } = {},
+): Outcome<Filter> {
   const read = SYNTAXES[options.syntax ?? guessSyntax(source.text)].read(source, options)
   if (read.value === undefined) return read
   const checked = check(read.value)
@@ -35,13 +39,28 @@ export function readRules(source: Source, options: CompileOptions = {}): Outcome
 
 /** Rule text to an eBPF program. */
 export function compile(source: Source, options: CompileOptions = {}): Outcome<Compiled> {
-  const { value: filter, diagnostics } = readRules(source, options)
+  const { syntax = guessSyntax(source.text) } = options
+  if (syntax === 'cbpf') return compileClassic(source)
+  const { value: filter, diagnostics } = readRules(source, { ...options, syntax })
   if (filter === undefined) return { diagnostics }
   const { type = 'xdp' } = options
   const { insns, maps } = generate(filter, { type })
   return {
-    value: { source, syntax: options.syntax ?? guessSyntax(source.text), filter, type, insns, maps },
+    value: { source, syntax, filter, type, insns, maps },
     diagnostics,
+  }
+}
+
+/** A classic BPF program as a socket filter. */
+function compileClassic(source: Source): Outcome<Compiled> {
+  const { value: classic, diagnostics } = parseCbpf(source)
+  if (!classic) return { diagnostics }
+  const translated = translateCbpf(classic)
+  const all = [...diagnostics, ...translated.diagnostics]
+  if (!translated.value) return { diagnostics: all }
+  return {
+    value: { source, syntax: 'cbpf', type: 'socket_filter', insns: translated.value, maps: [] },
+    diagnostics: all,
   }
 }
 
@@ -75,22 +94,23 @@ export class Sieve {
 
   /** Judges a frame. A fault of the program is told, and drops the packet as the kernel would. */
   judge(frame: Uint8Array, meta: PacketMeta = {}): PacketVerdict {
-    const result = this.machine.run(frame, meta)
-    const origin = this.originOf(result)
-    const verdict = result.fault ? 'drop' : decisionOf(this.compiled.type, result.r0)
-    const { r0, insns, fault } = result
+    const { exit, r0, insns, fault } = this.machine.run(frame, meta)
+    return { ...this.told(exit ?? -1, r0, fault?.reason), insns }
+  }
+
+  /** What a run says that ended at an instruction (-1: in a fault) with a return value. */
+  told(exit: number, r0: number, fault?: string): PacketVerdict {
+    const { insns: program, type } = this.compiled
+    const origin = program[exit]?.origin
+    const verdict = exit < 0 ? 'drop' : decisionOf(type, r0)
     return {
       verdict,
       r0,
       rule: origin?.rule ?? null,
       by: origin?.text ?? 'fault',
-      insns,
-      ...(fault && { fault: fault.reason }),
+      insns: 0,
+      ...(exit < 0 && { fault: fault ?? 'fault' }),
     }
-  }
-
-  private originOf({ exit }: RunResult): { readonly rule?: number; readonly text: string } | undefined {
-    return exit === undefined ? undefined : this.compiled.insns[exit]?.origin
   }
 }
 

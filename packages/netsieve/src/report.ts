@@ -30,23 +30,23 @@ export class Counter {
   private readonly counts = new Map<string, { verdict: PacketVerdict; hits: number }>()
   private readonly total = { packets: 0, passed: 0, dropped: 0, faults: 0, insns: 0 }
 
-  add(verdict: PacketVerdict): void {
+  add(verdict: PacketVerdict, packets = 1): void {
     const { total } = this
-    total.packets++
+    total.packets += packets
     total.insns += verdict.insns
-    if (verdict.verdict === 'pass') total.passed++
-    else total.dropped++
-    if (verdict.fault !== undefined) total.faults++
+    if (verdict.verdict === 'pass') total.passed += packets
+    else total.dropped += packets
+    if (verdict.fault !== undefined) total.faults += packets
     const key = `${verdict.verdict} ${verdict.rule ?? verdict.by}`
     const row = this.counts.get(key)
-    if (row) row.hits++
-    else this.counts.set(key, { verdict, hits: 1 })
+    if (row) row.hits += packets
+    else this.counts.set(key, { verdict, hits: packets })
   }
 
-  totals(filter: Filter): Totals {
+  totals(filter: Filter | undefined): Totals {
     const rows = [...this.counts.values()]
     const rules: Hits[] = []
-    for (const rule of rulesById(filter).values()) {
+    for (const rule of filter ? rulesById(filter).values() : []) {
       const place = rule.span && { file: rule.span.source.name, line: position(rule.span.source, rule.span.start).line }
       const own = rows.filter(({ verdict }) => verdict.rule === rule.id)
       if (own.length === 0)
@@ -55,7 +55,7 @@ export class Counter {
         rules.push({ verdict: verdict.verdict, by: rule.text, rule: rule.id, ...place, hits })
     }
     const others = rows
-      .filter(({ verdict }) => verdict.rule === null)
+      .filter(({ verdict }) => verdict.rule === null || !filter)
       .map(({ verdict, hits }) => ({ verdict: verdict.verdict, by: verdict.by, rule: null, hits }))
     return { ...this.total, rules, others }
   }

@@ -1,10 +1,19 @@
 // `netsieve compile`: rules as IR, assembly, bytes, JSON.
 
-import { disassemble, encode, toJson as insnsToJson, SECTION_OF_TYPE, writeElf } from '@netsieve/asm'
+import {
+  type CbpfInsn,
+  disassemble,
+  encode,
+  toJson as insnsToJson,
+  printCbpf,
+  SECTION_OF_TYPE,
+  writeElf,
+} from '@netsieve/asm'
+import { generateCbpf } from '@netsieve/codegen'
 import { print, toJson } from '@netsieve/ir'
 import { type Command, Option } from 'commander'
 import type { Compiled } from '../pipeline.ts'
-import { Trouble, writeOutput } from './io.ts'
+import { say, Trouble, writeOutput } from './io.ts'
 import { compileOptions, compileOrEnd, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
 export interface CompileFlags extends RuleFlags {
@@ -16,13 +25,26 @@ const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).pa
 
 /** What can be emitted, by name. */
 export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uint8Array>> = {
-  ir: ({ filter }) => print(filter),
+  ir: ({ filter, syntax }) => {
+    if (!filter) throw new Trouble(`error: unsupported: ${syntax} has no IR [cli/emit]`)
+    return print(filter)
+  },
+  cbpf: (compiled) => printCbpf(classicOf(compiled), 'd'),
   asm: ({ insns }) => disassemble(insns, { origins: true }),
   hex: ({ insns }) => `${hex(encode(insns))}\n`,
   bin: ({ insns }) => encode(insns),
   elf: elfOf,
 
   json: (compiled) => `${JSON.stringify(object(compiled), undefined, 2)}\n`,
+}
+
+/** The classic program of a pcap expression. @throws Trouble for rules that classic BPF cannot say */
+export function classicOf({ filter, syntax }: Compiled): readonly CbpfInsn[] {
+  if (!filter) throw new Trouble(`error: unsupported: ${syntax} is classic BPF already [cli/emit]`)
+  const { value, diagnostics } = generateCbpf(filter)
+  say(diagnostics)
+  if (!value) throw new Trouble('')
+  return value
 }
 
 /** An object that libbpf loads; its line information points at the rules. */
@@ -38,7 +60,7 @@ function object({ source, syntax, filter, type, insns, maps }: Compiled): object
     rules: source.name,
     syntax,
     prog: type,
-    ir: toJson(filter),
+    ...(filter && { ir: toJson(filter) }),
     maps,
     hex: hex(encode(insns)),
     instructions: insnsToJson(insns),

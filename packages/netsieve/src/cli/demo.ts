@@ -47,7 +47,7 @@ export function demo(): number {
     }
     outcomes.add(verdicts.join(' '))
     const { passed, dropped } = counter.totals(compiled.filter)
-    const rule = compiled.filter.chains.flatMap((chain) => chain.rules)[0]?.text ?? ''
+    const rule = compiled.filter?.chains.flatMap((chain) => chain.rules)[0]?.text ?? ''
     rows.push([syntax, compiled.insns.length, `${status} (${stats.processedInsns})`, passed, dropped, rule])
     if (syntax === 'nft') listing = disassemble(compiled.insns, { origins: true })
   }

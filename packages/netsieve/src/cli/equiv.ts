@@ -3,6 +3,7 @@
 
 import { position } from '@netsieve/diag'
 import { compare, type Decided, type Side } from '@netsieve/equiv'
+import type { Filter } from '@netsieve/ir'
 import { writeCapture } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
 import { type Compiled, rulesById, Sieve } from '../pipeline.ts'
@@ -85,7 +86,7 @@ export function equivCommand(a: string, b: string, flags: EquivFlags): number {
 function side(compiled: Compiled): Side {
   const sieve = new Sieve(compiled)
   return {
-    filter: compiled.filter,
+    filter: filterOf(compiled),
     decide(frame) {
       const { verdict, rule, fault } = sieve.judge(frame)
       if (fault !== undefined) throw new Error(`the program for ${compiled.source.name} faults: ${fault}`)
@@ -94,12 +95,18 @@ function side(compiled: Compiled): Side {
   }
 }
 
+/** @throws Trouble for a program without rules: its constants are not known */
+function filterOf({ filter, syntax }: Compiled): Filter {
+  if (!filter) throw new Trouble(`error: unsupported: ${syntax} has no rules to make packets from [cli/syntax]`)
+  return filter
+}
+
 /** A decision in the user's words. */
 function answer(
-  { filter }: Compiled,
+  compiled: Compiled,
   { decision, rule }: Decided,
 ): { verdict: string; rule: number | null; by: string; place?: number } {
-  const found = rule === undefined ? undefined : rulesById(filter).get(rule)
+  const found = rule === undefined ? undefined : rulesById(filterOf(compiled)).get(rule)
   if (!found) return { verdict: decision, rule: null, by: 'no rule (the policy, or a frame that no chain is given)' }
   const { span } = found
   return {

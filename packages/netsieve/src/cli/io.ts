@@ -1,16 +1,6 @@
 // Files and streams of the command line. Everything that can go wrong with them ends in a Trouble with one clear message.
 
-import {
-  closeSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, lstatSync, openSync, readFileSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { constants, gunzipSync } from 'node:zlib'
 import { type Diagnostic, renderAll, type Source, source } from '@netsieve/diag'
 import { type CapturePart, CaptureReader, isGzip } from '@netsieve/packet'
@@ -44,21 +34,65 @@ export function readText(path: string): Source {
 }
 
 /**
- * Writes a file whole: beside it first, so that no half file is ever seen. What is no plain file (a pipe, a device, a link) is written
- * to as it is: renaming would put a file in its place. `-` is stdout. @throws Trouble
+ * A file that grows beside its place and is put there when it is whole, so that no half file is ever seen. What is no plain file (a pipe, a
+ * device, a link) is written to as it is: renaming would put a file in its place. `-` is stdout.
  */
+export class OutputFile {
+  private readonly path: string
+  /** The unfinished file; none for what is written to directly. */
+  private readonly part: string | undefined
+  private readonly fd: number
+  private open = true
+
+  /** @throws Trouble if it cannot be written */
+  constructor(path: string) {
+    this.path = path
+    const there = path === '-' ? undefined : lstatSync(path, { throwIfNoEntry: false })
+    this.part = path === '-' || (there && !there.isFile()) ? undefined : `${path}.${process.pid}.part`
+    try {
+      this.fd = path === '-' ? 1 : openSync(this.part ?? path, 'w')
+    } catch (error) {
+      throw new Trouble(`${path}: error: ${reason(error)} [io/write]`)
+    }
+  }
+
+  write(bytes: Uint8Array): void {
+    if (bytes.length > 0) writeAll(this.fd, bytes, this.path === '-' ? '<stdout>' : this.path)
+  }
+
+  /** The file is whole. */
+  commit(): void {
+    this.close()
+    if (this.part === undefined) return
+    try {
+      renameSync(this.part, this.path)
+    } catch (error) {
+      rmSync(this.part, { force: true })
+      throw new Trouble(`${this.path}: error: ${reason(error)} [io/write]`)
+    }
+  }
+
+  /** Throws away what was not committed. */
+  abort(): void {
+    if (!this.open) return
+    this.close()
+    if (this.part !== undefined) rmSync(this.part, { force: true })
+  }
+
+  private close(): void {
+    this.open = false
+    if (this.fd !== 1) closeSync(this.fd)
+  }
+}
+
+/** Writes a file, or stdout, at once. @throws Trouble */
 export function writeOutput(path: string | undefined, content: string | Uint8Array): void {
-  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
-  if (path === undefined || path === '-') return writeAll(1, bytes)
-  const part = `${path}.${process.pid}.part`
+  const file = new OutputFile(path ?? '-')
   try {
-    const there = lstatSync(path, { throwIfNoEntry: false })
-    if (there && !there.isFile()) return writeFileSync(path, bytes)
-    writeFileSync(part, bytes)
-    renameSync(part, path)
-  } catch (error) {
-    rmSync(part, { force: true })
-    throw new Trouble(`${path}: error: ${reason(error)} [io/write]`)
+    file.write(typeof content === 'string' ? new TextEncoder().encode(content) : content)
+    file.commit()
+  } finally {
+    file.abort()
   }
 }
 
@@ -71,7 +105,7 @@ export function err(text: string): void {
   writeAll(2, new TextEncoder().encode(text))
 }
 
-function writeAll(fd: number, bytes: Uint8Array): void {
+function writeAll(fd: number, bytes: Uint8Array, name = '<stdout>'): void {
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(fd, bytes, at)
@@ -80,7 +114,7 @@ function writeAll(fd: number, bytes: Uint8Array): void {
       // Nobody reads what goes wrong on stderr either.
       if (fd === 2 && code !== 'EAGAIN') return
       if (code === 'EPIPE') process.exit(0)
-      if (code !== 'EAGAIN') throw new Trouble(`<stdout>: error: ${reason(error)} [io/write]`)
+      if (code !== 'EAGAIN') throw new Trouble(`${name}: error: ${reason(error)} [io/write]`)
       nap()
     }
   }

@@ -26,6 +26,15 @@ async function program(args: readonly string[], done: (exitCode: number) => void
     .version('0.1.0')
     .showHelpAfterError('(netsieve VERB --help shows the options)')
     .exitOverride()
+  // Options without a verb: tcpdump's way to be called.
+  if (/^-[a-zA-Z]|^--count$/.test(args[0] ?? '') && !/^-[hV]$/.test(args[0]!)) {
+    ;(await import('./tcpdump.ts')).define(root.helpCommand(false), done)
+    return root
+  }
+  root.addHelpText(
+    'after',
+    "\nWithout a verb it takes tcpdump's options: netsieve -r in.pcap [-w out.pcap] [-d] expression",
+  )
   const asked = args.find((word) => !word.startsWith('-'))
   for (const [name, { title, load }] of Object.entries(VERBS)) {
     const command = root.command(name).description(title)

@@ -1,5 +1,6 @@
 // Packets of a capture as the compiled rules take them: one sieve for each link type that the capture has.
 
+import { decisionOf } from '@netsieve/asm'
 import type { Source } from '@netsieve/diag'
 import { termsOf } from '@netsieve/ir'
 import { type CaptureRecord, FIELDS, LINK_TYPES, networkOf, timestampNs } from '@netsieve/packet'
@@ -29,7 +30,7 @@ export class Line {
       const { slot, message } = this.verifier
       throw new Trouble(`error: the verifier rejects the generated program at ${slot ?? '?'}: ${message} (a fault of netsieve: please report it) [cli/verifier]`) // biome-ignore format: one message
     }
-    this.adapts = compiled.syntax !== 'pcap' && linkType !== ETHERNET
+    this.adapts = compiled.syntax !== 'pcap' && compiled.syntax !== 'cbpf' && linkType !== ETHERNET
     if (this.adapts && readsLinkHeader(compiled)) {
       const name = LINK_TYPES[linkType]?.name ?? String(linkType)
       throw new Trouble(
@@ -37,6 +38,16 @@ export class Line {
       )
     }
     this.sieve = new Sieve(compiled, engine)
+  }
+
+  /** Packets are judged as they lie in the capture. */
+  get direct(): boolean {
+    return !this.adapts
+  }
+
+  /** What a return value of the program does to its packet. */
+  passes(r0: number): boolean {
+    return decisionOf(this.sieve.compiled.type, r0) === 'pass'
   }
 
   frame(record: CaptureRecord): Uint8Array {
@@ -58,7 +69,7 @@ export class Line {
 }
 
 function readsLinkHeader({ filter }: Compiled): boolean {
-  for (const term of termsOf(filter)) {
+  for (const term of filter ? termsOf(filter) : []) {
     if (term.kind === 'load' && term.base === 'link') return true
     if (term.kind !== 'field') continue
     const { proto } = FIELDS[term.field]

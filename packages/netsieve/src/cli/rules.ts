@@ -8,6 +8,8 @@ import { type Command, Option } from 'commander'
 import { type Compiled, type CompileOptions, compile, failed } from '../pipeline.ts'
 import { readText, say, Trouble } from './io.ts'
 
+const SYNTAX_NAMES = [...Object.keys(SYNTAXES), 'cbpf'].join(', ')
+
 /** Names of program types on the command line, with the kernel's own. */
 const PROGS: Readonly<Record<string, ProgTypeName>> = {
   xdp: 'xdp',
@@ -32,7 +34,7 @@ export interface RuleFlags {
 export function withRuleOptions(command: Command): Command {
   return command
     .option('-f, --file <rules>', 'file of rules; - is stdin')
-    .option('-s, --syntax <name>', `one of ${Object.keys(SYNTAXES).join(', ')}; by default what the rules look like`)
+    .option('-s, --syntax <name>', `one of ${SYNTAX_NAMES}; by default what the rules look like`)
     .addOption(new Option('--prog <type>', 'program type').choices(['xdp', 'tc', 'socket']).default('xdp'))
     .option(
       '--hook <name>',
@@ -59,10 +61,11 @@ export function rulesOf(flags: RuleFlags, words: readonly string[]): Source {
   return source('<expression>', words.join(' '))
 }
 
-export function syntaxOf(name: string | undefined): SyntaxName | undefined {
+export function syntaxOf(name: string | undefined): SyntaxName | 'cbpf' | undefined {
   if (name === undefined || name === 'auto') return undefined
+  if (name === 'cbpf') return name
   const syntax = syntaxByName(name)
-  if (!syntax) throw new Trouble(`error: no syntax ${name}; there are ${Object.keys(SYNTAXES).join(', ')} [cli/syntax]`)
+  if (!syntax) throw new Trouble(`error: no syntax ${name}; there are ${SYNTAX_NAMES} [cli/syntax]`)
   return syntax
 }
 

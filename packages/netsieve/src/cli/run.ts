@@ -3,11 +3,12 @@
 import { evaluate } from '@netsieve/ir'
 import type { CaptureRecord } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
-import type { PacketVerdict } from '../pipeline.ts'
+import { type PacketVerdict, verifyCompiled } from '../pipeline.ts'
 import { Counter, type Totals, table } from '../report.ts'
-import { captureParts, concat, err, out, say, Trouble, writeOutput } from './io.ts'
+import { captureParts, err, OutputFile, out, say, Trouble } from './io.ts'
 import { ETHERNET, type Line, Lines } from './packets.ts'
 import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
+import { judgeStream, type StreamEnd } from './stream.ts'
 
 export interface RunFlags extends RuleFlags {
   readonly read?: string
@@ -27,53 +28,48 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('-c, --count <n>', 'stop after n packets that pass')
     .option('--json', 'one object with totals and hits a rule')
     .option('--jsonl', 'a line a packet: {"i", "verdict", "r0", "rule"}')
-    .option('--check', 'hold each verdict against the meaning of the rules')
+    .option('--check', 'hold each verdict against the meaning of the rules (slow)')
     .addOption(
-      new Option('--engine <name>', 'what runs the program').choices(['interpreter', 'jit']).default('interpreter'),
+      new Option('--engine <name>', 'what runs the program; the interpreter counts instructions')
+        .choices(['jit', 'interpreter'])
+        .default('jit'),
     )
     .action((words: string[], flags: RunFlags) => done(run(words, flags)))
 }
 
-/** @returns exit code: 0, or 2 if a program's verdict was not what the rules mean (`--check`) */
+/** @returns exit code: 0, or 2 if a program's verdict was not what the rules mean (`--check`), or it faulted */
 export function run(words: readonly string[], flags: RunFlags): number {
   if (flags.read === undefined) throw new Trouble('error: no capture: name one with -r, or - for stdin [cli/capture]')
   if (flags.json && flags.jsonl) throw new Trouble('error: --json and --jsonl: choose one [cli/output]')
   if (flags.write === '-' && (flags.json || flags.jsonl))
     throw new Trouble('error: -w - and a report cannot both go to stdout [cli/output]')
-  const most = count(flags.count)
-  const rules = rulesOf(flags, words)
-  const lines = new Lines(rules, compileOptions(flags), flags.engine === 'jit' ? 'jit' : 'interpreter')
-  const counter = new Counter()
-  const kept: Uint8Array[] = []
-  const jsonl = new LineWriter()
-  let line: Line | undefined
-  let wrong = 0
-  const parts = captureParts(flags.read)
-  let step = parts.next()
-  for (; !step.done; step = parts.next()) {
-    const part = step.value
-    if (part.kind === 'block') {
-      if (flags.write !== undefined) kept.push(part.raw)
-      continue
-    }
-    line = lines.for(part.linkType)
-    const verdict = judge(line, part)
-    counter.add(verdict)
-    if (flags.check && !agrees(line, part, verdict)) wrong++
-    if (flags.jsonl) jsonl.write(`${JSON.stringify(lineOf(part, verdict))}\n`)
-    if (verdict.verdict !== 'pass') continue
-    if (flags.write !== undefined) kept.push(part.raw)
-    if (most !== undefined && --most.left <= 0) break
+  const job: Job = {
+    path: flags.read,
+    lines: new Lines(rulesOf(flags, words), compileOptions(flags), flags.engine === 'jit' ? 'jit' : 'interpreter'),
+    counter: new Counter(),
+    output: flags.write === undefined ? undefined : new OutputFile(flags.write),
+    jsonl: flags.jsonl ? new LineWriter() : undefined,
+    most: countOf(flags.count),
   }
-  const reader = step.done ? step.value : undefined
-  if (reader) {
-    say(reader.diagnostics)
-    if (!reader.format || reader.diagnostics.some(({ severity }) => severity === 'error')) return 2
+  try {
+    return finish(flags, job)
+  } finally {
+    job.output?.abort()
   }
-  line ??= lines.for(reader?.format?.format === 'pcap' ? reader.format.linkType : ETHERNET)
-  jsonl.flush()
-  if (flags.write !== undefined) writeOutput(flags.write, concat(kept))
-  const totals = counter.totals(line.sieve.compiled.filter)
+}
+
+function finish(flags: RunFlags, job: Job): number {
+  // One packet at a time where something is to be told of each that only a single run tells, or where it matters which is the last.
+  const single = flags.check || flags.engine === 'interpreter' || job.most !== undefined
+  const { end, line: seen, wrong } = single ? runSingly(job, flags.check ?? false) : runChunks(job)
+  if (end) {
+    say(end.diagnostics)
+    if (!end.format || end.diagnostics.some(({ severity }) => severity === 'error')) return 2
+  }
+  const line = seen ?? job.lines.for(end?.format?.format === 'pcap' ? end.format.linkType : ETHERNET)
+  job.jsonl?.flush()
+  job.output?.commit()
+  const totals = job.counter.totals(line.sieve.compiled.filter)
   if (flags.json) out(`${JSON.stringify(object(flags, line, totals))}\n`)
   else if (!flags.jsonl) (flags.write === '-' ? err : out)(text(flags, line, totals))
   if (wrong > 0)
@@ -83,40 +79,120 @@ export function run(words: readonly string[], flags: RunFlags): number {
   return wrong > 0 || totals.faults > 0 ? 2 : 0
 }
 
-function count(text: string | undefined): { left: number } | undefined {
+interface Job {
+  readonly path: string
+  readonly lines: Lines
+  readonly counter: Counter
+  readonly output: OutputFile | undefined
+  readonly jsonl: LineWriter | undefined
+  /** Packets to pass before the end. */
+  readonly most: number | undefined
+}
+
+interface Done {
+  /** Absent if the end of the file was not reached. */
+  readonly end?: StreamEnd
+  readonly line: Line | undefined
+  readonly wrong: number
+}
+
+/** A number of packets. @throws Trouble */
+export function countOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (!/^[1-9]\d{0,14}$/.test(text))
     throw new Trouble(`error: -c ${text}: a number of packets from 1 on is expected [cli/count]`)
-  return { left: Number(text) }
+  return Number(text)
 }
 
-function judge(line: Line, record: CaptureRecord): PacketVerdict {
-  const frame = line.frame(record)
-  return line.sieve.judge(frame, line.meta(record, frame))
+function runSingly({ path, lines, counter, output, jsonl, most }: Job, check: boolean): Done {
+  let line: Line | undefined
+  let wrong = 0
+  let passed = 0
+  const parts = captureParts(path)
+  let step = parts.next()
+  for (; !step.done; step = parts.next()) {
+    const part = step.value
+    if (part.kind === 'block') {
+      output?.write(part.raw)
+      continue
+    }
+    line = lines.for(part.linkType)
+    const frame = line.frame(part)
+    const verdict = line.sieve.judge(frame, line.meta(part, frame))
+    counter.add(verdict)
+    if (check && !agrees(line, part, verdict)) wrong++
+    jsonl?.write(lineOf(part.index, verdict))
+    if (verdict.verdict !== 'pass') continue
+    output?.write(part.raw)
+    if (++passed === most) return { line, wrong }
+  }
+  return { end: step.value, line, wrong }
+}
+
+/** Chunks of packets; what decided is counted by the instruction that ended each run. */
+function runChunks({ path, lines, counter, output, jsonl }: Job): Done {
+  let line: Line | undefined
+  const lineFor = (linkType: number) => {
+    line = lines.for(linkType)
+    return line
+  }
+  const stream = judgeStream(path, { keep: output !== undefined, lineFor })
+  let step = stream.next()
+  for (; !step.done; step = stream.next()) {
+    const { first, count, r0, exits, faults, kept } = step.value
+    output?.write(kept)
+    if (count === 0 || !line) continue
+    const reasons = new Map(faults.map(({ record, fault }) => [record, fault.reason]))
+    const tally = new Map<number, { verdict: PacketVerdict; packets: number }>()
+    for (let i = 0; i < count; i++) {
+      const exit = exits[i]!
+      const value = r0[i]!
+      if (jsonl || exit < 0) {
+        const verdict = line.sieve.told(exit, value, reasons.get(i))
+        jsonl?.write(lineOf(first + i, verdict))
+        counter.add(verdict)
+        continue
+      }
+      // The same exit with the same value is the same verdict.
+      const key = exit * 4 + (value & 3)
+      const row = tally.get(key)
+      if (row && row.verdict.r0 === value) row.packets++
+      else if (row) counter.add(line.sieve.told(exit, value))
+      else tally.set(key, { verdict: line.sieve.told(exit, value), packets: 1 })
+    }
+    for (const { verdict, packets } of tally.values()) counter.add(verdict, packets)
+  }
+  return { end: step.value, line, wrong: 0 }
 }
 
 /** The program's verdict is what the IR means. XDP programs know the captured length only. */
 function agrees(line: Line, record: CaptureRecord, verdict: PacketVerdict): boolean {
   const frame = line.frame(record)
   const { compiled } = line.sieve
+  if (!compiled.filter)
+    throw new Trouble(
+      `error: unsupported: ${compiled.syntax} has no meaning apart from its program to check it against [cli/check]`,
+    )
   const wireLength = compiled.type === 'xdp' ? frame.length : (line.meta(record, frame).wireLength ?? frame.length)
   return evaluate(compiled.filter, frame, { wireLength }).decision === verdict.verdict
 }
 
-function lineOf(record: CaptureRecord, { verdict, r0, rule, by, fault }: PacketVerdict): object {
-  return { i: record.index, verdict, r0, rule, ...(rule === null && { by }), ...(fault !== undefined && { fault }) }
+function lineOf(index: number, { verdict, r0, rule, by, fault }: PacketVerdict): string {
+  return `${JSON.stringify({ i: index, verdict, r0, rule, ...(rule === null && { by }), ...(fault !== undefined && { fault }) })}\n`
 }
 
-function object(flags: RunFlags, { sieve, verifier }: Line, totals: Totals): object {
+function object(flags: RunFlags, { sieve }: Line, totals: Totals): object {
   const { compiled } = sieve
-  const { status, stats, message } = verifier
+  const { status, stats, message } = verifyCompiled(compiled)
   return {
     v: 1,
     capture: flags.read,
     rules: compiled.source.name,
     syntax: compiled.syntax,
-    profile: compiled.filter.profile,
-    hooks: compiled.filter.base.map(({ hook, chain }) => ({ hook, chain })),
+    ...(compiled.filter && {
+      profile: compiled.filter.profile,
+      hooks: compiled.filter.base.map(({ hook, chain }) => ({ hook, chain })),
+    }),
     prog: compiled.type,
     instructions: compiled.insns.length,
     verifier: { status, processed: stats.processedInsns, ...(message !== undefined && { message }) },
@@ -124,20 +200,22 @@ function object(flags: RunFlags, { sieve, verifier }: Line, totals: Totals): obj
     passed: totals.passed,
     dropped: totals.dropped,
     faults: totals.faults,
-    executed: totals.insns,
+    ...(totals.insns > 0 && { executed: totals.insns }),
     hits: totals.rules,
     others: totals.others,
   }
 }
 
-function text(flags: RunFlags, { sieve, verifier }: Line, totals: Totals): string {
+function text(flags: RunFlags, { sieve }: Line, totals: Totals): string {
   const { compiled } = sieve
-  const { status, stats, message } = verifier
-  const hooks = [...new Set(compiled.filter.base.map(({ hook }) => hook))].join(', ')
-  const each = totals.packets > 0 ? `, ${(totals.insns / totals.packets).toFixed(1)} executed a packet` : ''
+  const { status, stats, message } = verifyCompiled(compiled)
+  const { filter } = compiled
+  const hooks =
+    filter && `, profile ${filter.profile}, hook ${[...new Set(filter.base.map(({ hook }) => hook))].join(', ')}`
+  const each = totals.insns > 0 ? `, ${(totals.insns / totals.packets).toFixed(1)} executed a packet` : ''
   const head = table([
     ['capture', `${flags.read}: ${totals.packets} packets`],
-    ['rules', `${compiled.source.name}: ${compiled.syntax}, profile ${compiled.filter.profile}, hook ${hooks}`],
+    ['rules', `${compiled.source.name}: ${compiled.syntax}${hooks ?? ''}`],
     ['program', `${compiled.type}, ${compiled.insns.length} instructions${each}`],
     [
       'verifier',
@@ -149,13 +227,10 @@ function text(flags: RunFlags, { sieve, verifier }: Line, totals: Totals): strin
     ],
   ])
   const rows = [...totals.rules, ...totals.others].map(
-    (row) => [row.hits, row.verdict, place(row), row.by.replace(/\s+/g, ' ')] as const,
+    (row) =>
+      [row.hits, row.verdict, row.line === undefined ? '' : String(row.line), row.by.replace(/\s+/g, ' ')] as const,
   )
   return `${head}\n${table([['hits', 'verdict', 'line', 'decided by'], ...rows], '  ')}`
-}
-
-function place({ line }: { readonly line?: number }): string {
-  return line === undefined ? '' : String(line)
 }
 
 /** Lines gathered to larger writes. */
@@ -163,9 +238,9 @@ class LineWriter {
   private waiting: string[] = []
   private length = 0
 
-  write(text: string): void {
-    this.waiting.push(text)
-    this.length += text.length
+  write(line: string): void {
+    this.waiting.push(line)
+    this.length += line.length
     if (this.length > 1 << 16) this.flush()
   }
 

@@ -1,0 +1,189 @@
+// A capture through a program, a chunk at a time. Classic pcap files are read straight into the machine's memory, where compiled code walks
+// the records; other files go record by record. Memory stays the same whatever the file's size.
+
+import { closeSync, openSync, readSync } from 'node:fs'
+import type { Insn } from '@netsieve/asm'
+import type { Diagnostic } from '@netsieve/diag'
+import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
+import type { Fault, PacketMeta } from '@netsieve/vm'
+import { captureParts, reason, Trouble } from './io.ts'
+import type { Line } from './packets.ts'
+
+/** Judged packets in the order of the file. Arrays are views that the next chunk overwrites. */
+export interface Judged {
+  /** Number of the first packet, from 0. */
+  readonly first: number
+  readonly count: number
+  readonly r0: Int32Array
+  /** Index of the instruction that ended each run, -1 after a fault. */
+  readonly exits: Int32Array
+  readonly faults: readonly { readonly record: number; readonly fault: Fault }[]
+  /** What goes to the output: file headers and the records that pass. */
+  readonly kept: Uint8Array
+}
+
+export interface StreamEnd {
+  readonly format: CaptureFormat | undefined
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+export interface StreamOptions {
+  /** Gather the records that pass in `kept`. */
+  readonly keep: boolean
+  /** The rules, ready for packets of a link type. */
+  readonly lineFor: (linkType: number) => Line
+}
+
+const CHUNK = 1 << 20
+const FILE_HEADER = 24
+
+/** @throws Trouble if the file cannot be read, or its packets cannot be judged */
+export function* judgeStream(path: string, options: StreamOptions): Generator<Judged, StreamEnd> {
+  const fast = openFast(path)
+  return fast ? yield* judgeFast(path, fast, options) : yield* judgeSlowly(path, options)
+}
+
+interface Fast {
+  readonly fd: number
+  readonly header: Uint8Array
+  readonly format: CaptureFormat & { format: 'pcap' }
+}
+
+/** Opens a regular classic pcap file; anything else (pcapng, gzip, a pipe, no capture) is for the slow way. */
+function openFast(path: string): Fast | undefined {
+  if (path === '-') return undefined
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch (error) {
+    throw new Trouble(`${path}: error: ${reason(error)} [io/read]`)
+  }
+  const header = new Uint8Array(FILE_HEADER)
+  const reader = new CaptureReader(path)
+  try {
+    if (readSync(fd, header) === FILE_HEADER && !isGzip(header)) reader.push(header)
+    reader.nextPart()
+  } catch (error) {
+    closeSync(fd)
+    throw new Trouble(`${path}: error: ${reason(error)} [io/read]`)
+  }
+  const { format } = reader
+  if (format?.format === 'pcap') return { fd, header, format }
+  closeSync(fd)
+  return undefined
+}
+
+function* judgeFast(path: string, { fd, header, format }: Fast, options: StreamOptions): Generator<Judged, StreamEnd> {
+  const line = options.lineFor(format.linkType)
+  if (!line.direct) {
+    closeSync(fd)
+    return yield* judgeSlowly(path, options)
+  }
+  const batch = line.sieve.machine.batch({
+    chunkBytes: CHUNK,
+    order: format.little ? 'little' : 'big',
+    ticks: format.nanoseconds ? 'ns' : 'us',
+    exits: true,
+    ...(options.keep && { keep: 'pass' as const }),
+  })
+  const none = new Int32Array(0)
+  if (options.keep) yield { first: 0, count: 0, r0: none, exits: none, faults: [], kept: header }
+  let first = 0
+  let waiting = 0
+  try {
+    for (;;) {
+      const got = readSync(fd, batch.input, waiting, CHUNK - waiting, null)
+      const length = waiting + got
+      const { records, consumed, r0, exits, output, faults } = batch.run(length)
+      if (records > 0) yield { first, count: records, r0, exits, faults, kept: output }
+      first += records
+      waiting = length - consumed
+      if (got === 0 || (consumed === 0 && waiting === CHUNK)) break
+      batch.input.copyWithin(0, consumed, length)
+    }
+  } finally {
+    closeSync(fd)
+  }
+  if (waiting === 0) return { format, diagnostics: [] }
+  // Something is wrong behind the last whole record: the reader knows how to say it.
+  return { format, diagnostics: diagnose(path) }
+}
+
+function diagnose(path: string): readonly Diagnostic[] {
+  const parts = captureParts(path)
+  let step = parts.next()
+  while (!step.done) step = parts.next()
+  return step.value.diagnostics
+}
+
+/** Record by record; chunks of as many as came in one read. */
+function* judgeSlowly(path: string, options: StreamOptions): Generator<Judged, StreamEnd> {
+  const parts = captureParts(path)
+  const gathered = new Gathered()
+  let step = parts.next()
+  for (; !step.done; step = parts.next()) {
+    const part = step.value
+    if (part.kind === 'block') {
+      if (options.keep) gathered.keep(part.raw)
+      continue
+    }
+    const line = options.lineFor(part.linkType)
+    const frame = line.frame(part)
+    const { r0, exit, fault } = line.sieve.machine.run(frame, line.meta(part, frame))
+    gathered.add(part.index, r0, exit ?? -1, fault)
+    if (options.keep && !fault && line.passes(r0)) gathered.keep(part.raw)
+    if (gathered.count >= 1024) yield gathered.take()
+  }
+  if (gathered.count > 0 || gathered.bytes > 0) yield gathered.take()
+  return { format: step.value.format, diagnostics: step.value.diagnostics }
+}
+
+/** Results of single runs, until there are enough to pass on. */
+class Gathered {
+  private first = 0
+  private r0: number[] = []
+  private exits: number[] = []
+  private faults: { record: number; fault: Fault }[] = []
+  private kept: Uint8Array[] = []
+  bytes = 0
+
+  get count(): number {
+    return this.r0.length
+  }
+
+  add(index: number, r0: number, exit: number, fault: Fault | undefined): void {
+    if (this.r0.length === 0) this.first = index
+    if (fault) this.faults.push({ record: this.r0.length, fault })
+    this.r0.push(r0)
+    this.exits.push(exit)
+  }
+
+  keep(raw: Uint8Array): void {
+    this.kept.push(raw)
+    this.bytes += raw.length
+  }
+
+  take(): Judged {
+    const kept = new Uint8Array(this.bytes)
+    let at = 0
+    for (const raw of this.kept) {
+      kept.set(raw, at)
+      at += raw.length
+    }
+    const { first, r0, exits, faults } = this
+    const judged = { first, count: r0.length, r0: Int32Array.from(r0), exits: Int32Array.from(exits), faults, kept }
+    this.r0 = []
+    this.exits = []
+    this.faults = []
+    this.kept = []
+    this.bytes = 0
+    return judged
+  }
+}
+
+/** What an exit is for: the rule or policy that decided. */
+export function originOf(insns: readonly Insn[], exit: number): { readonly rule?: number; readonly text: string } {
+  return insns[exit]?.origin ?? { text: 'fault' }
+}
+
+export type { PacketMeta }

@@ -1,0 +1,134 @@
+// tcpdump's own way to be called: `netsieve -r in.pcap -w out.pcap tcp port 80`, with the options of tcpdump(8) that make sense on a file.
+
+import { type CbpfDialect, printCbpf } from '@netsieve/asm'
+import { source } from '@netsieve/diag'
+import { LINK_TYPES } from '@netsieve/packet'
+import type { Command } from 'commander'
+import { classicOf } from './compile.ts'
+import { captureParts, err, OutputFile, out, readText, say, Trouble } from './io.ts'
+import { Lines } from './packets.ts'
+import { compileOrEnd } from './rules.ts'
+import { countOf } from './run.ts'
+import { judgeStream } from './stream.ts'
+
+interface TcpdumpFlags {
+  readonly r?: string
+  readonly w?: string
+  readonly F?: string
+  readonly c?: string
+  readonly y?: string
+  readonly n?: boolean
+  readonly e?: boolean
+  readonly count?: boolean
+  readonly d: number
+}
+
+export function define(command: Command, done: (exitCode: number) => void): void {
+  command
+    .argument('[expression...]', 'a pcap-filter expression')
+    .option('-r <capture>', 'the capture; - is stdin')
+    .option('-w <capture>', 'write the packets that match, byte for byte; - is stdout')
+    .option('-F <file>', 'read the expression from a file')
+    .option('-c <n>', 'stop after n packets that match')
+    .option('-y <link type>', 'link type to compile for, where no capture tells it', 'EN10MB')
+    .option('-n', 'no names for addresses and ports: there are never any')
+    .option('-e', 'print the link header too')
+    .option('--count', 'only count the packets that match')
+    .option(
+      '-d',
+      'print the compiled expression and stop; -dd as C, -ddd as numbers',
+      (_, times: number) => times + 1,
+      0,
+    )
+    .action((words: string[], flags: TcpdumpFlags) => done(tcpdump(words, flags)))
+}
+
+const DUMPS: readonly CbpfDialect[] = ['d', 'd', 'dd', 'ddd']
+
+/** @returns exit code 0; everything else is Trouble */
+export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
+  const most = countOf(flags.c)
+  if (flags.F !== undefined && words.length > 0)
+    err('warning: the expression on the command line is ignored: -F names a file [cli/rules]\n')
+  const rules = flags.F === undefined ? source('<expression>', words.join(' ')) : readText(flags.F)
+  const options = { syntax: 'pcap', type: 'socket_filter' } as const
+  if (flags.d > 0) {
+    const compiled = compileOrEnd(
+      rules,
+      options,
+      flags.r === undefined ? linkTypeNamed(flags.y ?? 'EN10MB') : linkTypeOf(flags.r),
+    )
+    out(printCbpf(classicOf(compiled), DUMPS[Math.min(flags.d, 3)]))
+    return 0
+  }
+  if (flags.r === undefined)
+    throw new Trouble(
+      'error: no capture: name one with -r, or - for stdin; there is nothing to listen to here [cli/capture]',
+    )
+  const lines = new Lines(rules, options, 'jit')
+  return flags.w === undefined || most !== undefined ? slowly(flags, lines, most) : quickly(flags.r, flags.w, lines)
+}
+
+/** The number of a link type by its name, as tcpdump -L writes it. @throws Trouble */
+function linkTypeNamed(name: string): number {
+  const found = Object.entries(LINK_TYPES).find((row) => row[1].name === name.toUpperCase())
+  if (!found) throw new Trouble(`error: unsupported: link type ${name}; there are ${[...new Set(Object.values(LINK_TYPES).map((row) => row.name))].join(', ')} [cli/link-type]`) // biome-ignore format: one message
+  return Number(found[0])
+}
+
+/** The link type of a capture: of its header, or of its first packet. */
+function linkTypeOf(path: string): number {
+  const parts = captureParts(path)
+  for (let step = parts.next(); !step.done; step = parts.next())
+    if (step.value.kind === 'packet') return step.value.linkType
+  return 1
+}
+
+/** All packets that match, straight into a file. */
+function quickly(path: string, to: string, lines: Lines): number {
+  const output = new OutputFile(to)
+  try {
+    const stream = judgeStream(path, { keep: true, lineFor: (linkType) => lines.for(linkType) })
+    let step = stream.next()
+    for (; !step.done; step = stream.next()) output.write(step.value.kept)
+    const { format, diagnostics } = step.value
+    say(diagnostics)
+    if (!format || diagnostics.some(({ severity }) => severity === 'error')) return 2
+    output.commit()
+  } finally {
+    output.abort()
+  }
+  return 0
+}
+
+/** Packets one at a time: counted, written up to a number, or printed. */
+function slowly(flags: TcpdumpFlags, lines: Lines, most: number | undefined): number {
+  const output = flags.w === undefined ? undefined : new OutputFile(flags.w)
+  try {
+    let matched = 0
+    const parts = captureParts(flags.r!)
+    let step = parts.next()
+    for (; !step.done; step = parts.next()) {
+      const part = step.value
+      if (part.kind === 'block') {
+        output?.write(part.raw)
+        continue
+      }
+      const line = lines.for(part.linkType)
+      const frame = line.frame(part)
+      if (line.sieve.judge(frame, line.meta(part, frame)).verdict !== 'pass') continue
+      matched++
+      output?.write(part.raw)
+      if (matched === most) break
+    }
+    if (step.done) {
+      say(step.value.diagnostics)
+      if (!step.value.format || step.value.diagnostics.some(({ severity }) => severity === 'error')) return 2
+    }
+    if (flags.count || !output) out(`${matched} packet${matched === 1 ? '' : 's'}\n`)
+    output?.commit()
+  } finally {
+    output?.abort()
+  }
+  return 0
+}
