@@ -89,11 +89,13 @@ function result(engine: 'interpreter' | 'jit', a: bigint, b: bigint, code: reado
 const ALU = ISA.filter((spec) => spec.kind === 'alu')
 const isImm = (n: bigint): boolean => BigInt.asIntN(32, n) === BigInt.asIntN(64, n)
 
+const PAIRS = 600
+
 /** One program that leaves the result of every pair in memory is many times faster than one program a pair. */
 function table(engine: 'interpreter' | 'jit', spec: InsnSpec, pairs: readonly (readonly [bigint, bigint])[]): bigint[] {
   const results: bigint[] = []
-  for (let at = 0; at < pairs.length; at += 60) {
-    const part = pairs.slice(at, at + 60)
+  for (let at = 0; at < pairs.length; at += PAIRS) {
+    const part = pairs.slice(at, at + PAIRS)
     const code: Insn[] = [insn('mov_reg', { dst: 6, src: 1 })]
     part.forEach(([a, b], i) => {
       code.push(lddw(3, a))
@@ -103,9 +105,9 @@ function table(engine: 'interpreter' | 'jit', spec: InsnSpec, pairs: readonly (r
       code.push(insn('stxdw', { dst: 6, src: 3, off: i * 8 }))
     })
     const machine = load([...code, insn('exit')], { type: 'xdp', mode: 'rfc9669', engine })
-    const run = machine.run(new Uint8Array(480))
+    const run = machine.run(new Uint8Array(PAIRS * 8))
     expect(run.fault).toBeUndefined()
-    const out = run.packet ?? new Uint8Array(480)
+    const out = run.packet ?? new Uint8Array(PAIRS * 8)
     const view = new DataView(out.buffer, out.byteOffset)
     for (let i = 0; i < part.length; i++) results.push(view.getBigUint64(i * 8, true))
   }

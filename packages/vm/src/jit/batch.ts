@@ -57,6 +57,9 @@ const QUIET: ReadonlySet<number> = new Set(
   ).map((name) => HELPERS[name].id),
 ) // biome-ignore format: a set
 
+/** Those of them that look at memory only, not at the packet as such: the region table is enough. */
+const ON_MAPS: ReadonlySet<number> = new Set([1, 2, 3, 87, 88, 89, 195, 7, 8])
+
 export class Batch {
   private readonly engine: Engine
   private readonly options: BatchOptions
@@ -295,7 +298,7 @@ function emitWalk(
   if (needsSync(target, compiler)) {
     sync()
     synced = true
-  } else if (compiler.needs.regions) regionRow(body, data, end)
+  } else if (compiler.needs.regions || compiler.needs.helpers) regionRow(body, data, end)
   body.i32(0).set(exit)
   compiler.boundsFrom(data, length)
   clearStack(body, target)
@@ -361,7 +364,13 @@ function needsSync(target: Target, compiler: FunctionCompiler): boolean {
   const { code } = target.program
   for (let pc = 0; pc < code.length; pc += 4) if (code[pc] === 0xe5 || code[pc] === OP.callLocal) return true
   const { helpers, context } = compiler.needs
-  if (helpers) return true
+  if (
+    helpers &&
+    !target.program.insns.every(
+      ({ spec, imm }) => spec.kind !== 'ldpkt' && (spec.call !== 'helper' || ON_MAPS.has(imm)),
+    )
+  )
+    return true
   const xdp = PROG_TYPES[target.engine.options.type].context === 'xdp_md'
   return [...context].some(
     (offset) => !compiler.contextLocals.has(offset) && !(xdp ? offset < 24 : CONSTANT_SKB.has(offset)),
