@@ -5,6 +5,7 @@ import Long from 'long'
 import { Rejection } from './errors.ts'
 import { StackLiveness } from './live-stack.ts'
 import { Log } from './log.ts'
+import { type Need, needsAt } from './needs.ts'
 import type { Prog } from './prog.ts'
 import type { Reg } from './reg.ts'
 import { Frame, type LinkedReg, type Saved, State, type Step } from './state.ts'
@@ -74,6 +75,7 @@ export class Env {
     savedStates: 0,
     maxStatesPerInsn: 0,
   }
+  private readonly needs: (readonly Need[] | undefined)[] = []
   /** Pointer kinds seen at each memory access: one instruction is compiled for one kind. */
   readonly accessKind: (string | undefined)[] = []
   readonly stackDepth: number[] = []
@@ -114,6 +116,12 @@ export class Env {
 
   setReg(index: number, reg: Reg): void {
     this.state.frame.regs[index] = reg
+  }
+
+  /** The needs of the instruction at a slot; they do not depend on the state. */
+  needsOf(slot: number): readonly Need[] {
+    this.needs[slot] ??= needsAt(this.prog, slot)
+    return this.needs[slot]
   }
 
   /** The states kept that may be compared with the present one; some of other slots among them. */

@@ -1,37 +1,34 @@
 // Which stack slots are read before they are written again. Nothing is assumed of the program: the accesses that were seen on
 // the paths walked so far are marked, and flow backwards through each function, separately for each chain of calls.
+// A read spreads at once. A store that turns out to kill what was thought live only sharpens the answer, so the flow is done
+// anew for it only as far as the work done so far allows.
 
 import type { Env } from './env.ts'
 import type { State } from './state.ts'
 import { successors } from './structure.ts'
 
-/** Steps of flow in all; beyond, every slot counts as live (hostile programs must end too). */
-const WORK_LIMIT = 50_000_000
+/** Steps of renewed flow allowed for each instruction processed, and for free. */
+const WORK_PER_INSN = 200
+const FREE_WORK = 2_000_000
 
-/** A set of the 64 slots of a frame for each instruction of a function. */
-class Marks {
-  readonly low: Int32Array
-  readonly high: Int32Array
-  constructor(length: number) {
-    this.low = new Int32Array(length)
-    this.high = new Int32Array(length)
-  }
-}
-
-/** The accesses to one frame's stack from one function. */
+/** Sets of the 64 slots of one frame, for each instruction of a function: what it reads, and what is live before it. */
 class FrameMarks {
-  readonly reads: Marks
-  readonly live: Marks
+  readonly readLow: Int32Array
+  readonly readHigh: Int32Array
+  readonly liveLow: Int32Array
+  readonly liveHigh: Int32Array
   constructor(length: number) {
-    this.reads = new Marks(length)
-    this.live = new Marks(length)
+    this.readLow = new Int32Array(length)
+    this.readHigh = new Int32Array(length)
+    this.liveLow = new Int32Array(length)
+    this.liveHigh = new Int32Array(length)
   }
 }
 
 /** A store that always writes the same whole slot of the same frame; `varies` where it does not. */
 interface Write {
-  frame: number
-  spi: number
+  readonly frame: number
+  readonly spi: number
   varies: boolean
 }
 
@@ -39,17 +36,20 @@ interface Write {
 interface Instance {
   readonly start: number
   readonly end: number
+  readonly depth: number
   readonly outer: Instance | undefined
   readonly callSite: number
   readonly frames: (FrameMarks | undefined)[]
   readonly writes: Map<number, Write>
-  dirty: boolean
+  /** A store was seen since the last flow. */
+  stale: boolean
 }
 
 export class StackLiveness {
   private readonly instances = new Map<string, Instance>()
-  private readonly next: (readonly number[] | undefined)[] = []
+  private predecessors: (number[] | undefined)[] | undefined
   private work = 0
+  private stale = false
   private readonly env: Env
 
   constructor(env: Env) {
@@ -63,7 +63,7 @@ export class StackLiveness {
     if (!found) {
       const { start, end } = this.env.structure.subprogs[subprog]!
       const outer = index > 0 ? this.instance(state, index - 1) : undefined
-      found = { start, end, outer, callSite, frames: [], writes: new Map(), dirty: false }
+      found = { start, end, depth: index, outer, callSite, frames: [], writes: new Map(), stale: false }
       this.instances.set(chain, found)
     }
     return found
@@ -72,13 +72,8 @@ export class StackLiveness {
   /** The present instruction reads slot `spi` of a frame. */
   read(frame: number, spi: number): void {
     const { state, slot } = this.env
-    addRead(
-      this.instance(state, state.frames.length - 1),
-      frame,
-      slot,
-      spi < 32 ? 1 << spi : 0,
-      spi < 32 ? 0 : 1 << (spi - 32),
-    )
+    const instance = this.instance(state, state.frames.length - 1)
+    this.addRead(instance, frame, slot, spi < 32 ? 1 << spi : 0, spi < 32 ? 0 : 1 << (spi - 32))
   }
 
   /** The present instruction stores: a whole slot, or (undefined) something else. */
@@ -88,91 +83,121 @@ export class StackLiveness {
     const before = instance.writes.get(slot)
     if (!before) {
       instance.writes.set(slot, { frame, spi: spi ?? 0, varies: spi === undefined })
-      if (spi !== undefined) instance.dirty = true
+      if (spi === undefined || !instance.frames[frame]) return
+      instance.stale = true
+      this.stale = true
     } else if (!before.varies && (before.frame !== frame || before.spi !== spi)) {
       before.varies = true
-      instance.dirty = true
+      this.letThrough(instance, before.frame, slot)
     }
   }
 
   isLive(state: State, frame: number, spi: number): boolean {
-    this.update()
-    if (this.work > WORK_LIMIT) return true
+    if (this.stale) this.renew()
     for (let i = state.frames.length - 1; i >= frame; i--) {
       const inner = state.frames[i + 1]
       const at = inner ? (inner.callback ? inner.callSite : inner.callSite + 1) : state.slot
       const instance = this.instance(state, i)
       const marks = instance.frames[frame]
       if (!marks || at >= instance.end) continue
-      const word = spi < 32 ? marks.live.low[at - instance.start]! : marks.live.high[at - instance.start]!
+      const word = spi < 32 ? marks.liveLow[at - instance.start]! : marks.liveHigh[at - instance.start]!
       if (word & (1 << (spi & 31))) return true
     }
     return false
   }
 
-  private update(): void {
-    for (let again = true; again && this.work <= WORK_LIMIT; ) {
-      again = false
-      for (const instance of this.instances.values()) {
-        if (!instance.dirty) continue
-        again = true
-        instance.dirty = false
-        for (let f = 0; f < instance.frames.length; f++) {
-          const marks = instance.frames[f]
-          if (marks) this.flow(instance, f, marks)
-        }
+  private addRead(instance: Instance, frame: number, slot: number, low: number, high: number): void {
+    instance.frames[frame] ??= new FrameMarks(instance.end - instance.start)
+    const marks = instance.frames[frame]
+    const at = slot - instance.start
+    if ((marks.readLow[at]! & low) === low && (marks.readHigh[at]! & high) === high) return
+    // The first read of a frame meets stores that were seen before it.
+    marks.readLow[at]! |= low
+    marks.readHigh[at]! |= high
+    this.spread(instance, frame, marks, slot, low, high)
+  }
+
+  /** Slots are live before `slot`, and before what leads there unless it writes them. */
+  private spread(instance: Instance, frame: number, marks: FrameMarks, slot: number, low: number, high: number): void {
+    const work = [slot, low, high]
+    while (work.length > 0) {
+      let h = work.pop()!
+      let l = work.pop()!
+      const to = work.pop()!
+      const at = to - instance.start
+      l &= ~marks.liveLow[at]!
+      h &= ~marks.liveHigh[at]!
+      if (l === 0 && h === 0) continue
+      marks.liveLow[at]! |= l
+      marks.liveHigh[at]! |= h
+      if (to === instance.start && instance.outer && frame < instance.depth)
+        this.addRead(instance.outer, frame, instance.callSite, l, h)
+      for (const from of this.before(to)) {
+        if (from < instance.start || from >= instance.end) continue
+        const [keepLow, keepHigh] = kept(instance, frame, from)
+        if (l & keepLow || h & keepHigh) work.push(from, l & keepLow, h & keepHigh)
       }
     }
   }
 
-  private flow(instance: Instance, frame: number, { reads, live }: FrameMarks): void {
-    const { start, end, outer, callSite, writes } = instance
-    const { prog } = this.env
-    live.low.fill(0)
-    live.high.fill(0)
-    for (let changed = true; changed && this.work <= WORK_LIMIT; ) {
-      changed = false
-      this.work += end - start
-      for (let slot = end - 1; slot >= start; slot--) {
-        if (prog.secondHalf[slot]) continue
-        let low = 0
-        let high = 0
-        this.next[slot] ??= successors(prog, slot)
-        for (const to of this.next[slot]!) {
-          low |= live.low[to - start]!
-          high |= live.high[to - start]!
+  /** A store no longer stops what is live behind it. */
+  private letThrough(instance: Instance, frame: number, slot: number): void {
+    const marks = instance.frames[frame]
+    if (!marks) return
+    for (const to of successors(this.env.prog, slot))
+      this.spread(
+        instance,
+        frame,
+        marks,
+        slot,
+        marks.liveLow[to - instance.start]!,
+        marks.liveHigh[to - instance.start]!,
+      )
+  }
+
+  private before(slot: number): readonly number[] {
+    if (!this.predecessors) {
+      this.predecessors = []
+      const { prog } = this.env
+      for (let from = 0; from < prog.length; from++) {
+        if (prog.secondHalf[from]) continue
+        for (const to of successors(prog, from)) {
+          const list = this.predecessors[to]
+          if (list) list.push(from)
+          else this.predecessors[to] = [from]
         }
-        const write = writes.get(slot)
-        if (write && !write.varies && write.frame === frame) {
-          if (write.spi < 32) low &= ~(1 << write.spi)
-          else high &= ~(1 << (write.spi - 32))
-        }
-        low |= reads.low[slot - start]!
-        high |= reads.high[slot - start]!
-        if (low === live.low[slot - start] && high === live.high[slot - start]) continue
-        live.low[slot - start] = low
-        live.high[slot - start] = high
-        changed = true
       }
     }
-    // What the function reads of its callers' frames, its call reads.
-    if (outer && (live.low[0] || live.high[0]) && frame < depthOf(instance))
-      addRead(outer, frame, callSite, live.low[0]!, live.high[0]!)
+    return this.predecessors[slot] ?? []
+  }
+
+  /** Forgets what is live and lets all reads flow again, past the stores known by now. */
+  private renew(): void {
+    for (const instance of this.instances.values()) {
+      if (!instance.stale) continue
+      const length = instance.end - instance.start
+      if (this.work + length > FREE_WORK + WORK_PER_INSN * this.env.counts.insns) return
+      this.work += length
+      instance.stale = false
+      instance.frames.forEach((marks, frame) => {
+        if (!marks) return
+        marks.liveLow.fill(0)
+        marks.liveHigh.fill(0)
+        for (let at = 0; at < length; at++) {
+          const [low, high] = [marks.readLow[at]!, marks.readHigh[at]!]
+          if (low || high) this.spread(instance, frame, marks, instance.start + at, low, high)
+        }
+      })
+    }
+    this.stale = false
   }
 }
 
-function depthOf(instance: Instance): number {
-  let depth = 0
-  for (let i = instance.outer; i; i = i.outer) depth++
-  return depth
+/** The slots that an instruction leaves alone, as bits. */
+function kept(instance: Instance, frame: number, slot: number): readonly [number, number] {
+  const write = instance.writes.get(slot)
+  if (!write || write.varies || write.frame !== frame) return ALL
+  return write.spi < 32 ? [~(1 << write.spi), -1] : [-1, ~(1 << (write.spi - 32))]
 }
 
-function addRead(instance: Instance, frame: number, slot: number, low: number, high: number): void {
-  instance.frames[frame] ??= new FrameMarks(instance.end - instance.start)
-  const { reads } = instance.frames[frame]!
-  const at = slot - instance.start
-  if ((reads.low[at]! & low) === low && (reads.high[at]! & high) === high) return
-  reads.low[at]! |= low
-  reads.high[at]! |= high
-  instance.dirty = true
-}
+const ALL = [-1, -1] as const

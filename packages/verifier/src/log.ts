@@ -39,6 +39,7 @@ export class Log {
   }
 
   touchSlot(spi: number): void {
+    if (!this.shows) return
     this.touchedSlots.add(spi)
   }
 

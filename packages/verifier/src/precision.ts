@@ -12,15 +12,21 @@ const MAX_FRAMES = 8
 class Wanted {
   frame: number
   readonly regs = new Int32Array(MAX_FRAMES)
-  readonly slots: Set<number>[] = Array.from({ length: MAX_FRAMES }, () => new Set())
+  private readonly sets: (Set<number> | undefined)[] = []
 
   constructor(frame: number) {
     this.frame = frame
   }
 
   get empty(): boolean {
-    for (let i = 0; i <= this.frame; i++) if (this.regs[i] !== 0 || this.slots[i]!.size > 0) return false
+    for (let i = 0; i <= this.frame; i++) if (this.regs[i] !== 0 || (this.sets[i]?.size ?? 0) > 0) return false
     return true
+  }
+
+  /** The slots wanted of a frame. */
+  slots(frame: number): Set<number> {
+    this.sets[frame] ??= new Set()
+    return this.sets[frame]
   }
 
   has(reg: number): boolean {
@@ -37,7 +43,7 @@ class Wanted {
 
   text(): string {
     const regs = [...Array(11).keys()].filter((i) => this.has(i)).map((i) => `r${i}`)
-    const slots = [...this.slots[this.frame]!].sort((a, b) => a - b).map((spi) => `${-8 * (spi + 1)}`)
+    const slots = [...this.slots(this.frame)].sort((a, b) => a - b).map((spi) => `${-8 * (spi + 1)}`)
     return `regs=${regs.join(',')} stack=${slots.join(',')}`
   }
 }
@@ -53,7 +59,7 @@ export function markPrecise(env: Env, regno: number): void {
 /** The number in a stack slot is relied upon. */
 export function markSlotsPrecise(env: Env, frame: number, spi: number): void {
   const wanted = new Wanted(env.state.frames.length - 1)
-  wanted.slots[frame]!.add(spi)
+  wanted.slots(frame).add(spi)
   trace(env, env.state, wanted)
 }
 
@@ -65,7 +71,7 @@ export function inheritPrecision(env: Env, old: State, state: State): boolean {
       if (reg.type === 'scalar' && reg.precise) wanted.regs[i]! |= 1 << r
     })
     frame.stack.forEach((slot, spi) => {
-      if (hasSpill(slot) && slot.reg.type === 'scalar' && slot.reg.precise) wanted.slots[i]!.add(spi)
+      if (hasSpill(slot) && slot.reg.type === 'scalar' && slot.reg.precise) wanted.slots(i).add(spi)
     })
   })
   return trace(env, state, wanted)
@@ -114,7 +120,7 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
     const frame = state.frames[f]
     if (!frame) {
       wanted.regs[f] = 0
-      wanted.slots[f]!.clear()
+      wanted.slots(f).clear()
       continue
     }
     for (let r = 0; r < 11; r++) {
@@ -126,9 +132,9 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
         changed = true
       }
     }
-    for (const spi of wanted.slots[f]!) {
+    for (const spi of wanted.slots(f)) {
       const slot = frame.stack[spi] ?? EMPTY_SLOT
-      if (!hasSpill(slot) || slot.reg.type !== 'scalar' || slot.reg.precise) wanted.slots[f]!.delete(spi)
+      if (!hasSpill(slot) || slot.reg.type !== 'scalar' || slot.reg.precise) wanted.slots(f).delete(spi)
       else {
         frame.stack[spi] = { types: slot.types, reg: precise(slot.reg) }
         changed = true
@@ -169,11 +175,11 @@ function addLinked(wanted: Wanted, step: Step | undefined): void {
   if (!step?.linked) return
   const { linked } = step
   const hit = linked.some(({ frame, index, spill }) =>
-    spill ? wanted.slots[frame]!.has(index) : (wanted.regs[frame]! & (1 << index)) !== 0,
+    spill ? wanted.slots(frame).has(index) : (wanted.regs[frame]! & (1 << index)) !== 0,
   )
   if (!hit) return
   for (const { frame, index, spill } of linked) {
-    if (spill) wanted.slots[frame]!.add(index)
+    if (spill) wanted.slots(frame).add(index)
     else wanted.regs[frame]! |= 1 << index
   }
 }
@@ -232,7 +238,7 @@ function walkAlu(opcode: number, dst: number, src: number, wanted: Wanted): void
 function walkLoad(dst: number, step: Step | undefined, wanted: Wanted): void {
   if (!wanted.has(dst)) return
   wanted.drop(dst)
-  if (step?.access) wanted.slots[step.access.frame]!.add(step.access.spi)
+  if (step?.access) wanted.slots(step.access.frame).add(step.access.spi)
 }
 
 function walkStore(dst: number, src: number | undefined, step: Step | undefined, wanted: Wanted): boolean {
@@ -240,7 +246,7 @@ function walkStore(dst: number, src: number | undefined, step: Step | undefined,
   if (wanted.has(dst)) return false
   if (!step?.access) return true
   const { frame, spi } = step.access
-  if (!wanted.slots[frame]!.delete(spi)) return true
+  if (!wanted.slots(frame).delete(spi)) return true
   if (src !== undefined) wanted.add(src)
   return true
 }
@@ -284,7 +290,7 @@ function walkCall(env: Env, slot: number, later: number, wanted: Wanted): boolea
   const { prog } = env
   if (prog.src[slot] === 1) {
     const frame = wanted.frame
-    if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.slots[frame]!.size > 0) return false
+    if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.slots(frame).size > 0) return false
     wanted.regs[frame - 1]! |= wanted.regs[frame]!
     wanted.regs[frame] = 0
     wanted.frame--
@@ -292,7 +298,7 @@ function walkCall(env: Env, slot: number, later: number, wanted: Wanted): boolea
   }
   if (callsBack(env, slot) && slot !== later - 1) {
     const frame = wanted.frame
-    if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.slots[frame]!.size > 0) return false
+    if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.slots(frame).size > 0) return false
     wanted.regs[frame] = 0
     wanted.frame--
     return true

@@ -8,7 +8,7 @@ import { isKnown, known, knownInt, ZERO } from './domain/num.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
 import { proveNothingHeld } from './held.ts'
-import { CMPXCHG, LOAD_ACQUIRE, type Need, needsAt, STORE_RELEASE } from './needs.ts'
+import { CMPXCHG, LOAD_ACQUIRE, type Need, STORE_RELEASE } from './needs.ts'
 import { jumpTarget } from './prog.ts'
 import { prove, proveFixedPointer, proveReadable, proveWritable } from './prove.ts'
 import { change, Reg, scalar, UNINIT, UNKNOWN_SCALAR } from './reg.ts'
@@ -37,7 +37,7 @@ export function step(env: Env, slot: number): number | undefined {
       return slot + 1
     case 4:
     case 7:
-      for (const need of needsAt(prog, slot)) prove(env, need)
+      for (const need of env.needsOf(slot)) prove(env, need)
       stepAlu(env, slot)
       return slot + 1
     default:
@@ -146,7 +146,7 @@ function touchMemory(env: Env, slot: number): void {
   const isAtomic = (prog.opcode[slot]! & 0xe7) === 0xc3
   const imm = prog.imm[slot]!
   const isUpdate = isAtomic && imm !== LOAD_ACQUIRE && imm !== STORE_RELEASE
-  const needs = needsAt(prog, slot)
+  const needs = env.needsOf(slot)
   const kindReg = needs.find((need) => need.kind === 'memory')?.reg
   for (const need of needs) {
     prove(env, need)
