@@ -356,6 +356,24 @@ describe('asm and disasm', () => {
   })
 })
 
+it('the conformance plugin takes memory and program as the suite gives them, on both engines', () => {
+  const plugin = (program: string, args: readonly string[]) => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(ROOT, 'packages/netsieve/bin/conformance-plugin.js'), ...args],
+      { input: program, encoding: 'utf8' },
+    )
+    return { status, stdout, stderr }
+  }
+  // r0 = byte 1 of the memory; then one past its end.
+  for (const engine of ['interpreter', 'jit']) {
+    const read = plugin('71 10 01 00 00 00 00 00  95 00 00 00 00 00 00 00\n', ['aa  bb  cc  ', '--engine', engine])
+    expect(read).toEqual({ status: 0, stdout: 'bb\n', stderr: '' })
+    const beyond = plugin('71 10 03 00 00 00 00 00  95 00 00 00 00 00 00 00\n', ['aa  bb  cc  ', '--engine', engine])
+    expect(beyond).toMatchObject({ status: 1, stdout: '', stderr: expect.stringMatching(/out of packet by 1 byte/) })
+  }
+})
+
 it('the demo has one row a syntax, all accepted, all with the same counts', () => {
   const { status, stdout } = netsieve(['demo'])
   expect(status).toBe(0)
