@@ -4,7 +4,7 @@
 cd "$(dirname "$0")" || exit 1
 version=${CLANG:-14}
 mkdir -p objects
-for name in xdp tc socket; do
+for name in xdp tc socket core; do
   debug=-g
   [ "$name" = socket ] && debug=
   "clang-$version" -target bpf -mcpu=v3 -O2 $debug -fdebug-compilation-dir=. -c "c/$name.c" -o "objects/$name.o"

@@ -151,7 +151,8 @@ test('no text crashes it: words of all dialects in any order', () => {
 })
 
 test('long and hostile text takes time in proportion', () => {
-  const started = performance.now()
+  // Processor time: how busy the machine is does not count.
+  const started = process.cpuUsage()
   for (const text of [
     '('.repeat(300_000),
     'a:'.repeat(100_000),
@@ -162,5 +163,5 @@ test('long and hostile text takes time in proportion', () => {
   ]) {
     assemble(source('t', text))
   }
-  expect(performance.now() - started).toBeLessThan(10_000)
+  expect(process.cpuUsage(started).user / 1e6).toBeLessThan(8)
 })

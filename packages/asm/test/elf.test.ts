@@ -70,6 +70,12 @@ describe('objects from clang', () => {
     expect(object.programs[0]!.insns[13]!.origin).toEqual({ text: '__sync_fetch_and_add(count, 1);' })
   })
 
+  test('CO-RE relocations are warned of', () => {
+    const { value, diagnostics } = readElf(clang('core'))
+    expect(diagnostics.map(({ severity, code }) => [severity, code])).toEqual([['warning', 'elf/core']])
+    expect(value!.programs[0]!.name).toBe('pid_of')
+  })
+
   test('a function pointer becomes a distance', () => {
     const { insns } = read(clang('tc')).programs[0]!
     expect(insns.find(({ spec }) => spec.imm64 === 'func')).toMatchObject({ dst: 2, imm: 14 })

@@ -181,6 +181,11 @@ export interface LineInfo {
   readonly column: number
 }
 
+/** Bytes of CO-RE relocations in `.BTF.ext`: field offsets that a loader would fit to the running kernel. */
+export function coreRelocationBytes(view: View): number {
+  return view.u32(4) >= 32 ? view.u32(28) : 0
+}
+
 /** The line table of `.BTF.ext`, by section name. */
 export function lineInfo(view: View, btf: Btf): Map<string, LineInfo[]> {
   const lines = new Map<string, LineInfo[]>()

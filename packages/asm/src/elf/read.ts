@@ -8,7 +8,7 @@ import { type Insn, slotTable } from '../insn.ts'
 import { type CodeSection, link, type Target } from '../link.ts'
 import { type BpfObject, type DataSection, dataMap, isDataSection } from '../object.ts'
 import { fromUtf8 } from '../utf8.ts'
-import { type Btf, btfMaps, type LineInfo, lineInfo, mapType, readBtf } from './btf.ts'
+import { type Btf, btfMaps, coreRelocationBytes, type LineInfo, lineInfo, mapType, readBtf } from './btf.ts'
 import { Broken, View } from './bytes.ts'
 import { BIND, ELF, FLAG, RELOC, SECTION, SYMBOL } from './format.ts'
 
@@ -79,6 +79,13 @@ class Reader {
     const btfSection = this.find('.BTF')
     const btf = btfSection && readBtf(btfSection.view)
     const extension = this.find('.BTF.ext')
+    // The table has a record size even where it has no records.
+    if (extension && coreRelocationBytes(extension.view) > 4) {
+      this.diagnostics.warning(
+        'elf/core',
+        'relocations of kernel types (CO-RE) are not applied: offsets stay those of the compiler',
+      )
+    }
     const lines = btf && extension ? lineInfo(extension.view, btf) : new Map<string, LineInfo[]>()
     this.declareMaps(btf)
     this.declareData()
