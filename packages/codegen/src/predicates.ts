@@ -10,11 +10,6 @@ const JUMP = { '==': 'jeq', '!=': 'jne', '<': 'jlt', '<=': 'jle', '>': 'jgt', '>
   Test,
   string
 >
-const OPPOSITE = { '==': '!=', '!=': '==', '<': '>=', '<=': '>', '>': '<=', '>=': '<' } as const satisfies Record<
-  Test,
-  Test
->
-
 /** Emits a predicate; control leaves at `yes` or `no` (never falls through). */
 export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures: Failures): void {
   const { e } = scope
@@ -167,7 +162,7 @@ function search(scope: Scope, ranges: readonly Range[], yes: Label, no: Label): 
   if (lo === hi && ranges.length === 1) return compare(scope, '==', lo, yes, no)
   if (lo > 0n) {
     const inside = e.label('from')
-    compare(scope, OPPOSITE['>='], lo, below, inside)
+    compare(scope, '<', lo, below, inside)
     e.bind(inside)
   }
   const over = above.length > 0 ? e.label('above') : no

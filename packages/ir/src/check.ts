@@ -8,9 +8,12 @@ import { VIEWS, type View } from './views.ts'
 /** Chains called inside one another at most, as in the kernel (nft). */
 const MAX_DEPTH = 16
 
+/** Rules of a base chain at most, with those of called chains once for each call: code is generated for each. */
+const MAX_RULES = 65_536
+
 /**
  * The filter itself if `evaluate` and code generation can take it; else what is wrong, at the rule's place.
- * Codes: `ir/chain`, `ir/cycle`, `ir/depth`, `ir/value`, `ir/term`.
+ * Codes: `ir/chain`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`.
  */
 export function check(filter: Filter): Outcome<Filter> {
   const diags = new Diagnostics()
@@ -24,15 +27,16 @@ export function check(filter: Filter): Outcome<Filter> {
   return diags.outcome(filter)
 }
 
-/** Every called chain exists, no chain calls itself, and calls are not too deep. Each chain is looked at once. */
+/** Every called chain exists, no chain calls itself, calls are not too deep nor too many. Each chain is looked at once. */
 function checkCalls(start: string, chains: ReadonlyMap<string, Chain>, diags: Diagnostics): void {
-  const depths = new Map<string, number>()
+  const known = new Map<string, { readonly depth: number; readonly rules: number }>()
   const open = new Set<string>()
-  const depthOf = (name: string): number => {
-    const known = depths.get(name)
-    if (known !== undefined) return known
+  const look = (name: string): { readonly depth: number; readonly rules: number } => {
+    const before = known.get(name)
+    if (before) return before
     open.add(name)
     let depth = 1
+    let rules = chains.get(name)?.rules.length ?? 0
     for (const rule of chains.get(name)?.rules ?? []) {
       for (const step of rule.steps) {
         if (step.kind !== 'verdict' || !('chain' in step.verdict)) continue
@@ -40,16 +44,24 @@ function checkCalls(start: string, chains: ReadonlyMap<string, Chain>, diags: Di
         const span = step.span ?? rule.span
         if (!chains.has(chain)) diags.error('ir/chain', `there is no chain ${chain}`, span)
         else if (open.has(chain)) diags.error('ir/cycle', `chain ${chain} comes back to itself`, span)
-        else depth = Math.max(depth, depthOf(chain) + 1)
+        else {
+          const called = look(chain)
+          depth = Math.max(depth, called.depth + 1)
+          rules += called.rules
+        }
       }
     }
     open.delete(name)
-    depths.set(name, depth)
+    known.set(name, { depth, rules })
     if (depth === MAX_DEPTH + 1)
       diags.error('ir/depth', `chains are called more than ${MAX_DEPTH} deep`, chains.get(name)?.span)
-    return depth
+    return { depth, rules }
   }
-  depthOf(start)
+  const { rules } = look(start)
+  if (rules > MAX_RULES) {
+    const message = `${start} has ${rules} rules, counting those of called chains at each call; at most ${MAX_RULES} are compiled`
+    diags.error('ir/size', message, chains.get(start)?.span)
+  }
 }
 
 function checkRule(rule: Rule, views: readonly View[], diags: Diagnostics): void {
@@ -109,7 +121,7 @@ function widthOf(term: Term, span: Span | undefined, diags: Diagnostics): number
       if (!Number.isInteger(term.bytes) || term.bytes < 1 || term.bytes > 16)
         diags.error('ir/term', `a load takes 1 to 16 bytes, not ${term.bytes}`, span)
       // Pointers into a packet reach 16 bits far.
-      if (!Number.isInteger(term.offset) || term.offset < -64 || term.offset > 0xf000)
+      if (!Number.isInteger(term.offset) || term.offset < 0 || term.offset > 0xf000)
         diags.error('ir/term', `a load at ${term.offset} is out of reach`, span)
       if (term.index && widthOf(term.index, span, diags) > 64)
         diags.error('ir/term', 'a term of more than 64 bits has no arithmetic', span)
@@ -120,8 +132,11 @@ function widthOf(term: Term, span: Span | undefined, diags: Diagnostics): number
     case 'const':
       fits(term.value, 64, span, diags)
       return term.value.toString(2).length
-    case 'mask':
-      return widthOf(term.term, span, diags)
+    case 'mask': {
+      const bits = widthOf(term.term, span, diags)
+      fits(term.mask, bits, span, diags)
+      return bits
+    }
     case 'bin':
       for (const side of [term.left, term.right]) {
         if (widthOf(side, span, diags) > 32) diags.error('ir/term', 'arithmetic takes terms of at most 32 bits', span)

@@ -1,4 +1,4 @@
-// IR as JSON and back. Numbers that may be wide are hex strings, spans are places a person can find: file, line, columns.
+// IR as JSON. Numbers that may be wide are hex strings, spans are places a person can find: file, line, columns.
 
 import { position, type Span } from '@netsieve/diag'
 import type { Filter } from './types.ts'
