@@ -225,7 +225,13 @@ fib daddr type local ; UNSUPPORTED
 frag more-fragments 1 ; UNSUPPORTED
 vlan id 5 ; UNSUPPORTED
 foo bar ; FAIL nft/syntax
+ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK
+ether daddr 02:00:00:00:00:01 icmp type 8 ; OK
+ether daddr 02:00:00:00:00:01 tcp dport 80 ; OK
+meta nfproto ipv4 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK
+ether daddr 02:00:00:00:00:01 meta protocol ip ip saddr 192.0.2.1 ; OK
 @ ip
+ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK
 ip saddr 192.0.2.1 ; OK
 tcp dport 80 drop ; OK
 icmp type 8 ; OK
@@ -263,3 +269,10 @@ arp operation request ; OK
 arp htype 1 arp ptype ip ; OK
 arp saddr ip 192.0.2.1 ; UNSUPPORTED
 meta nfproto ipv4 ; FAIL nft/nfproto
+ether daddr 02:00:00:00:00:01 arp plen 4 ; OK
+ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK
+ether daddr 02:00:00:00:00:01 icmp type 8 ; OK
+ip saddr 192.0.2.1 ether daddr 02:00:00:00:00:01 ip daddr 192.0.2.1 ; OK
+ether type != arp ip saddr 192.0.2.1 ; OK
+meta protocol ip6 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; FAIL nft/conflict
+tcp dport 80 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK

@@ -42,6 +42,8 @@ export class Matches {
   /** The protocols that the rule has asked for so far; several where it asked with a set. */
   private network: readonly Network[]
   private transport: readonly number[] = []
+  /** It has looked at the Ethernet header: then the network protocol is asked of that. */
+  private link = false
 
   constructor(place: Place) {
     this.place = place
@@ -58,6 +60,7 @@ export class Matches {
     const found = this.test(step, this.seen(row.field), kind)
     if (!found || !before) return []
     if (found.values) this.learn(row.field, found.values)
+    if (step.header.text === 'ether') this.link = true
     return [...before, found.pred].map((pred) => ({ ...match(pred), span: step.span }))
   }
 
@@ -109,6 +112,7 @@ export class Matches {
     if (this.network.length > 0) return []
     if (this.place.family === 'inet' && network === 'arp') return this.conflict('inet', step)
     this.network = [network]
+    if (this.link) return [cmp(this.seen('eth.type'), '==', ETHER[network])]
     if (this.place.family === 'inet' && network !== 'arp') return [cmp('meta.nfproto', '==', NF[network])]
     return [cmp('meta.protocol', '==', ETHER[network])]
   }
