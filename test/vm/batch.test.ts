@@ -3,7 +3,7 @@
 import type { Insn } from '@netsieve/asm'
 import { type BatchOptions, type LoadOptions, load } from '@netsieve/vm'
 import { expect, test } from 'vitest'
-import { hostileProgram, MAPS, randomFrames, randomProgram } from './generate.ts'
+import { hostileProgram, MAPS, randomFilter, randomFrames, randomProgram } from './generate.ts'
 
 const COUNT = Number(process.env.NETSIEVE_VM_COUNT ?? 800)
 
@@ -73,6 +73,14 @@ test('random programs', () => {
     if (compare(program, { type, maps }, randomFrames(seed, 6), { order }, seed)) compiled++
   }
   expect(compiled).toBeGreaterThan(COUNT / 20)
+})
+
+test.each([false, true])('short filters, flat and not, every load proved: %s', (proved) => {
+  for (let seed = 1; seed <= COUNT; seed++) {
+    const options: LoadOptions = { type: 'xdp', maps: MAPS, ...(proved && { proved: () => true }) }
+    const frames = [...randomFrames(seed, 5), new Uint8Array(seed % 30), randomFrames(seed, 1)[0]!]
+    expect(compare(randomFilter(seed), options, frames, { flatten: seed % 8 !== 0 }, seed)).toBe(true)
+  }
 })
 
 test('hostile programs', () => {

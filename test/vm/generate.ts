@@ -1,7 +1,7 @@
 // Random programs that the kernel's verifier accepts, as a rule: registers r0..r5 and r9 hold numbers, r6 the context,
 // r7 and r8 the packet's ends, the stack is written before it is read, and every pointer is checked before it is used.
 
-import { type AluOp, type Bytes, Code, type Insn, ISA, type JumpOp, type MapDef } from '@netsieve/asm'
+import { type AluOp, type Bytes, Code, type Insn, ISA, type JumpOp, type Label, type MapDef } from '@netsieve/asm'
 
 export type RandomType = 'xdp' | 'sched_cls' | 'socket_filter' | 'cgroup_skb'
 
@@ -550,4 +550,64 @@ function hostileImmediate(random: Random, target: boolean, length: number): numb
   return target && random.below(4)
     ? random.pick([1, 2, 3, 26, 28, 44, 65, 181, random.below(length) - (length >> 1)])
     : random.s32()
+}
+
+/** Short filters that only load, compute and jump forward: at most 64 instructions, every load behind its check. */
+export function randomFilter(seed: number): Insn[] {
+  const random = new Random(seed)
+  for (;;) {
+    const code = new Code()
+    const drop = code.label('drop')
+    const pass = code.label('pass')
+    if (random.below(2)) {
+      code.mov(9, { reg: 1 })
+      code.load(4, 7, 9, 0)
+    } else code.load(4, 7, 1, 0)
+    code.load(4, 8, 1, 4)
+    const pieces = 2 + random.below(5)
+    for (let i = 0; i < pieces; i++) filterPiece(code, random, drop, pass)
+    code.goto(random.below(2) ? drop : pass)
+    code.bind(pass)
+    code.mov(0, random.below(3) ? 2 : { reg: 3 })
+    code.exit()
+    code.bind(drop)
+    code.mov(0, 1)
+    code.exit()
+    const program = code.layout()
+    if (program.length <= 64) return program
+  }
+}
+
+function filterPiece(code: Code, random: Random, drop: Label, pass: Label): void {
+  const size = random.pick([1, 2, 4, 8] as const)
+  const off = random.below(50)
+  let base = 7
+  if (random.below(3) === 0) {
+    code.alu('and', 3, 0x3c)
+    code.mov(4, { reg: 7 })
+    code.alu('add', 4, { reg: 3 })
+    base = 4
+  }
+  code.mov(2, { reg: base })
+  code.alu('add', 2, off + size)
+  code.jump('jgt', 2, { reg: 8 }, random.pick([drop, pass]))
+  code.load(size, 3, base, off)
+  if (size > 1 && random.below(2)) code.be(3, (size * 8) as 16 | 32 | 64)
+  if (random.below(2))
+    code.alu(
+      random.pick(['add', 'and', 'xor', 'rsh', 'arsh', 'mul', 'sub'] as const),
+      random.pick([3, 5]),
+      random.below(32),
+      random.below(2) ? 32 : 64,
+    )
+  if (random.below(3) === 0) code.alu(random.pick(['add', 'or', 'mov'] as const), 5, { reg: 3 })
+  const test = random.pick(JUMPS)
+  const source = random.below(2) ? random.below(256) : random.s32()
+  if (random.below(2))
+    return code.jump(test, random.pick([3, 5]), source, random.pick([drop, pass]), random.below(2) ? 32 : 64)
+  const over = code.label()
+  code.jump(test, 3, source, over, random.below(2) ? 32 : 64)
+  code.alu('xor', random.pick([3, 5]), random.s32())
+  if (random.below(3) === 0) code.goto(random.pick([drop, pass]))
+  code.bind(over)
 }

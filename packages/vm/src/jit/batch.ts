@@ -11,6 +11,7 @@ import { AT, REGION } from '../memory.ts'
 import type { WasmFunction } from '../wasm-api.ts'
 import { BATCH, IMPORT, IMPORTS, STATUS } from './abi.ts'
 import { isJump } from './cfg.ts'
+import { canFlatten, emitFlat } from './flatten.ts'
 import { FunctionCompiler, type Target } from './function.ts'
 import { functionBodies, type Jit } from './jit.ts'
 import { Body, I32, I64, moduleBytes, W } from './writer.ts'
@@ -26,6 +27,8 @@ export interface BatchOptions {
   readonly exits?: boolean
   /** Copy the records of this decision to the output area. */
   readonly keep?: 'pass' | 'drop'
+  /** Short filters without branches: see jit/flatten. Default true. */
+  readonly flatten?: boolean
   /** What is the same for all packets. */
   readonly meta?: PacketMeta
 }
@@ -306,6 +309,12 @@ function emitWalk(
   body.i64(engine.stackAt + 512, REGION.stack).set(registers[10]!)
   compiler.startCount(true)
   body.op(W.block, 0x40, W.block, 0x40)
+  if (options.flatten !== false && !synced && canFlatten(target)) {
+    emitFlat(target, compiler, { data, exit, wantsExit: exitsAt !== 0 })
+    body.op(W.br_if).u32(1)
+    // Otherwise from the start.
+    for (let r = 0; r < 10; r++) body.i64(r === 1 ? engine.ctxAt : 0, r === 1 ? REGION.ctx : 0).set(registers[r]!)
+  }
   compiler.emit()
   body.op(W.end)
   // After a fault: where it was.

@@ -33,7 +33,7 @@ export interface Around {
   sync?(compiler: FunctionCompiler): void
 }
 
-const SIZES: Readonly<Record<number, number>> = {
+export const SIZES: Readonly<Record<number, number>> = {
   97: 4,
   105: 2,
   113: 1,
@@ -46,7 +46,7 @@ const SIZES: Readonly<Record<number, number>> = {
   115: 1,
   123: 8,
 }
-const LOADS: Readonly<Record<number, number>> = {
+export const LOADS: Readonly<Record<number, number>> = {
   97: W.i64_load32_u, 105: W.i64_load16_u, 113: W.i64_load8_u, 121: W.i64_load, 129: W.i64_load32_s, 137: W.i64_load16_s, 145: W.i64_load8_s,
 } // biome-ignore format: one family
 const STORES: Readonly<Record<number, number>> = {
@@ -173,6 +173,39 @@ export class FunctionCompiler {
       if (op >= 0x20 && op <= 0x50 && (op & 7) === 0) sizes.add(packetLoadSize(op))
     })
     return [...sizes]
+  }
+
+  // ---- for those who lay out the code otherwise (flatten.ts) ----
+
+  /** Begins a block: what registers hold is known again. */
+  enterBlock(b: number): void {
+    this.kinds = this.kindsAt[b]!.slice()
+  }
+
+  /** Goes past an instruction. */
+  pass(i: number): void {
+    stepKinds(this.engine, this.code, i, this.kinds)
+  }
+
+  kindOf(register: number): number {
+    return this.kinds[register]!
+  }
+
+  /** Offset of a register that points into the context. */
+  contextOffset(register: number): number {
+    return this.kinds[register + 11]!
+  }
+
+  /** An i32 local that lasts one instruction. */
+  scratch(): number {
+    this.flag ??= this.body.local(I32)
+    return this.flag
+  }
+  private flag: number | undefined
+
+  /** Pushes a value of the context; false where it has to be looked at. */
+  pushContext(op: number, base: number, off: number): boolean {
+    return this.contextValue(op, this.kinds[base + 11]! + off, SIZES[op]!)
   }
 
   // ---- packet bounds ----
@@ -396,7 +429,7 @@ export class FunctionCompiler {
     else this.body.i32(this.engine.regs[register * 2]!)
   }
 
-  private emitAlu(op: number, d: number, s: number): void {
+  emitAlu(op: number, d: number, s: number): void {
     const { body } = this
     if (ALU64[op] !== undefined) {
       this.value(d)
@@ -587,7 +620,7 @@ export class FunctionCompiler {
     body.op(W.end)
   }
 
-  private condition(op: number, d: number, s: number): void {
+  condition(op: number, d: number, s: number): void {
     const { body } = this
     if (op === 0xe5) {
       // Taken once the counter has run down.
@@ -629,7 +662,10 @@ export class FunctionCompiler {
       body.set(this.registers[d]!)
       return
     }
-    if (kind === KIND.ctx && this.emitContextLoad(op, d, offset, size)) return
+    if (kind === KIND.ctx && this.contextValue(op, offset, size)) {
+      body.set(this.registers[d]!)
+      return
+    }
     if (kind !== KIND.ctx && this.target.proved?.(pc >> 2)) {
       this.direct(s, off, LOADS[op]!)
       body.set(this.registers[d]!)
@@ -660,8 +696,8 @@ export class FunctionCompiler {
     body.mem(opcode, Math.max(off, 0))
   }
 
-  /** A load from a known place of the context; false where that is not allowed, or has to be looked at. */
-  private emitContextLoad(op: number, d: number, offset: number, size: number): boolean {
+  /** Pushes a value from a known place of the context; false where that is not allowed, or has to be looked at. */
+  private contextValue(op: number, offset: number, size: number): boolean {
     const { body, engine } = this
     const how =
       offset >= 0 && offset + size <= engine.access.size
@@ -671,7 +707,6 @@ export class FunctionCompiler {
     const from = how === ACCESS.lowHalf ? offset & ~3 : offset
     this.contextWord(from, LOADS[op]!)
     if (how === ACCESS.packet) body.i64(0, REGION.packet).op(W.i64_or)
-    body.set(this.registers[d]!)
     return true
   }
 
@@ -729,7 +764,7 @@ export class FunctionCompiler {
   }
 
   /** Pushes whether an access is inside its region (1) and leaves the linear address in the temporary. */
-  private check(base: number, off: number, size: number, packet: boolean, write: boolean): void {
+  check(base: number, off: number, size: number, packet: boolean, write: boolean): void {
     const { body } = this
     this.a ??= body.local(I64)
     const p = this.temp()
