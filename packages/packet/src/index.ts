@@ -25,6 +25,7 @@ export {
 export { FIELDS, type Field, type FieldId, maxValue, type ValueKind } from './fields.ts'
 export { type Base, ETHERTYPE, IPPROTO, NFPROTO, PROTOCOLS, type Protocol, type ProtocolName } from './protocols.ts'
 export { read, readBits, writeBits } from './read.ts'
+export { type SummaryOptions, summarize } from './summary.ts'
 export {
   formatIpv4,
   formatIpv6,
