@@ -253,16 +253,20 @@ it('trace shows every executed instruction with registers and the rule it comes 
 })
 
 describe('equiv', () => {
-  it('finds none between two spellings of the same filter', () => {
-    const { status, stdout } = netsieve([
+  it('proves two spellings of the same filter equal, and says where it cannot', () => {
+    const same = netsieve(['equiv', 'samples/rules/http.nft', 'samples/rules/http.iptables', '--runs', '3000'])
+    expect(same.stdout).toMatch(/^equal: the rules mean the same for every frame \(proved; .* 3000 frames\)\n$/)
+    expect(same.status).toBe(0)
+    const plain = netsieve([
       'equiv',
       'samples/rules/http.nft',
-      'samples/rules/http.iptables',
+      'samples/rules/http.pcap-filter',
       '--runs',
       '3000',
+      '--plain',
     ])
-    expect(stdout).toMatch(/no difference found in 3000 frames/)
-    expect(status).toBe(0)
+    expect(plain.stdout).toMatch(/^no difference found in 3000 frames \(seed 1\); this is no proof: only plain frames/)
+    expect(plain.status).toBe(0)
   })
 
   it('shows a packet that tells two filters apart, and writes it as a capture', () => {

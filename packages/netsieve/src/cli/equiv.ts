@@ -1,10 +1,10 @@
 // `netsieve equiv`: are two rulesets the same filter? Frames made from the constants of both are tried, and the smallest that tells them
-// apart is shown. None found is no proof.
+// apart is shown; if none is found, a proof that their meanings are the same is tried.
 
 import { position } from '@netsieve/diag'
-import { compare, type Decided, type Side } from '@netsieve/equiv'
+import { compare, type Decided, prove, type Side } from '@netsieve/equiv'
 import type { Filter } from '@netsieve/ir'
-import { writeCapture } from '@netsieve/packet'
+import { printPacket, writeCapture } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
 import { type Compiled, rulesById, Sieve } from '../pipeline.ts'
 import { out, readText, Trouble, writeOutput } from './io.ts'
@@ -20,6 +20,7 @@ export interface EquivFlags {
   readonly write?: string
   readonly seed: string
   readonly runs: string
+  readonly plain?: boolean
   readonly json?: boolean
 }
 
@@ -41,36 +42,74 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('-w, --write <capture>', 'write the packet that tells them apart')
     .option('--seed <n>', 'of the packets tried', '1')
     .option('--runs <n>', 'how many packets to try', '20000')
+    .option('--plain', 'only whole, sound, untagged frames without options, extension headers and fragments')
     .option('--json', 'one object')
-    .addHelpText('after', '\nExit code: 0 no difference found, 1 different, 2 trouble.')
+    .addHelpText('after', '\nExit code: 0 proved equal or no difference found, 1 different, 2 trouble.')
     .action((a: string, b: string, flags: EquivFlags) => done(equivCommand(a, b, flags)))
 }
 
-/** @returns exit code: 0 no difference found, 1 different */
+/** @returns exit code: 0 proved equal or no difference found, 1 different */
 export function equivCommand(a: string, b: string, flags: EquivFlags): number {
   const { syntaxB, ...first } = flags
   const sides = [
     compileOrEnd(readText(a), compileOptions(first)),
     compileOrEnd(readText(b), compileOptions(syntaxB === undefined ? first : { ...first, syntax: syntaxB })),
   ] as const
-  const runs = number(flags.runs, '--runs')
-  const found = compare(side(sides[0]), side(sides[1]), { runs, seed: number(flags.seed, '--seed') })
-  if (found.status === 'none-found') {
-    if (flags.json) out(`${JSON.stringify({ v: 1, status: 'none-found', runs: found.runs, seed: found.seed })}\n`)
-    else out(`no difference found in ${found.runs} frames (seed ${found.seed}); this is no proof\n`)
+  const [sideA, sideB] = [side(sides[0]), side(sides[1])]
+  const [runs, seed] = [number(flags.runs, '--runs'), number(flags.seed, '--seed')]
+  const found = compare(sideA, sideB, { runs, seed, frames: flags.plain ? 'plain' : 'any' })
+  if (found.status === 'different') {
+    const { frame, odd, path, runs: tried } = found
+    return tell(
+      flags,
+      sides,
+      { frame, odd, a: found.a, b: found.b, how: `after ${tried} frames (seed ${seed})` },
+      { seed, path, runs: tried },
+    )
+  }
+  const proof = flags.plain ? undefined : prove(sideA.filter, sideB.filter, { seed })
+  if (proof?.status === 'different') {
+    const { frame } = proof
+    return tell(
+      flags,
+      sides,
+      { frame, odd: [], a: sideA.decide(frame), b: sideB.decide(frame), how: 'by proof' },
+      { nodes: proof.nodes },
+    )
+  }
+  if (proof?.status === 'equal') {
+    if (flags.json) out(`${JSON.stringify({ v: 1, status: 'equal', nodes: proof.nodes, runs, seed })}\n`)
+    else out(`equal: the rules mean the same for every frame (proved; the programs agree on ${runs} frames)\n`)
     return 0
   }
-  const { frame, seed, path } = found
+  const why = proof === undefined ? 'only plain frames were tried' : proof.reason
+  if (flags.json) out(`${JSON.stringify({ v: 1, status: 'none-found', why, runs, seed })}\n`)
+  else out(`no difference found in ${runs} frames (seed ${seed}); this is no proof: ${why}\n`)
+  return 0
+}
+
+interface Difference {
+  readonly frame: Uint8Array
+  readonly odd: readonly string[]
+  readonly a: Decided
+  readonly b: Decided
+  readonly how: string
+}
+
+/** Shows a frame that the two judge differently. @returns exit code 1 */
+function tell(flags: EquivFlags, sides: readonly [Compiled, Compiled], found: Difference, more: object): number {
+  const { frame, odd, how } = found
   if (flags.write !== undefined) {
     writeOutput(flags.write, writeCapture([{ data: frame, linkType: 1 }], { format: 'pcap' }))
   }
   const hex = [...frame].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  const packet = printPacket(1, frame)
   if (flags.json) {
     const told = { a: answer(sides[0], found.a), b: answer(sides[1], found.b) }
-    out(`${JSON.stringify({ v: 1, status: 'different', ...told, frame: hex, seed, path, runs: found.runs })}\n`)
+    out(`${JSON.stringify({ v: 1, status: 'different', ...told, packet, odd, frame: hex, ...more })}\n`)
     return 1
   }
-  out(`different, after ${found.runs} frames (seed ${seed}): a frame of ${frame.length} bytes\n`)
+  out(`different, ${how}: a frame of ${frame.length} bytes${odd.length > 0 ? `, with ${odd.join(', ')}` : ''}\n`)
   for (const [compiled, decided] of [
     [sides[0], found.a],
     [sides[1], found.b],
@@ -78,12 +117,12 @@ export function equivCommand(a: string, b: string, flags: EquivFlags): number {
     const { verdict, by, place } = answer(compiled, decided)
     out(`  ${compiled.source.name}${place ? `:${place}` : ''}: ${verdict}, by ${by}\n`)
   }
-  out(`  frame ${hex}\n`)
+  out(`  ${packet}\n  ${hex}\n`)
   if (flags.write !== undefined) out(`  written to ${flags.write}\n`)
   return 1
 }
 
-function side(compiled: Compiled): Side {
+function side(compiled: Compiled): Required<Side> {
   const sieve = new Sieve(compiled)
   return {
     filter: filterOf(compiled),
