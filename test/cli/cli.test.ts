@@ -252,6 +252,15 @@ it('trace shows every executed instruction with registers and the rule it comes 
   expect(stdout).toMatch(/packet 0: drop, r0 = 1, by rule 0: tcp dport 80 drop\n$/)
 })
 
+it('traces a packet that is written in words, and says what is wrong with one', () => {
+  const rules = ['-f', 'samples/rules/http.nft']
+  const { stdout } = netsieve(['trace', '--packet', 'eth / ipv4(src=10.0.0.1) / tcp(dport=80, flags=S)', ...rules])
+  expect(stdout).toMatch(/packet 0: drop, r0 = 1, by rule 0: tcp dport 80 drop\n$/)
+  const wrong = netsieve(['trace', '--packet', 'eth / ipv4(src=10.0.0.1) / tcp(dport=70000)', ...rules])
+  expect(wrong.stderr).toMatch(/<packet>:1:\d+: error: .*70000/)
+  expect([wrong.status, wrong.stdout]).toEqual([2, ''])
+})
+
 describe('equiv', () => {
   it('proves two spellings of the same filter equal, and says where it cannot', () => {
     const same = netsieve(['equiv', 'samples/rules/http.nft', 'samples/rules/http.iptables', '--runs', '3000'])

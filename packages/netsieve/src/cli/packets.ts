@@ -50,7 +50,7 @@ export class Line {
     return decisionOf(this.sieve.compiled.type, r0) === 'pass'
   }
 
-  frame(record: CaptureRecord): Uint8Array {
+  frame(record: Pick<CaptureRecord, 'data'>): Uint8Array {
     if (!this.adapts) return record.data
     const network = networkOf(this.linkType, record.data)
     const offset = network?.offset ?? 0
@@ -62,7 +62,7 @@ export class Line {
     return frame
   }
 
-  meta(record: CaptureRecord, frame: Uint8Array): PacketMeta {
+  meta(record: Pick<CaptureRecord, 'data' | 'originalLength' | 'sec' | 'nsec'>, frame: Uint8Array): PacketMeta {
     const cut = record.originalLength - record.data.length
     return { wireLength: frame.length + Math.max(cut, 0), timestampNs: timestampNs(record) }
   }

@@ -1,7 +1,8 @@
 // `netsieve trace`: one packet through the program, every instruction with what it read and wrote and the rule it comes from.
 
 import { formatInsn } from '@netsieve/asm'
-import type { CaptureRecord } from '@netsieve/packet'
+import { source } from '@netsieve/diag'
+import { buildPacket, type CaptureRecord } from '@netsieve/packet'
 import type { TraceStep } from '@netsieve/vm'
 import type { Command } from 'commander'
 import { captureParts, out, say, Trouble } from './io.ts'
@@ -10,7 +11,8 @@ import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rule
 
 export interface TraceFlags extends RuleFlags {
   readonly read?: string
-  readonly packet: string
+  readonly p: string
+  readonly packet?: string
   readonly json?: boolean
 }
 
@@ -18,16 +20,14 @@ export function define(command: Command, done: (exitCode: number) => void): void
   withRuleOptions(command)
     .argument('[expression...]', 'rules as words, instead of -f')
     .option('-r, --read <capture>', 'the capture; - is stdin')
-    .option('-p, --packet <n>', 'which packet, from 0', '0')
+    .option('-p <n>', 'which packet of the capture, from 0', '0')
+    .option('--packet <text>', "a packet in words instead: 'eth / ipv4(src=10.0.0.1) / tcp(dport=80, flags=S)', or 0x…")
     .option('--json', 'a line an instruction')
     .action((words: string[], flags: TraceFlags) => done(trace(words, flags)))
 }
 
 export function trace(words: readonly string[], flags: TraceFlags): number {
-  if (flags.read === undefined) throw new Trouble('error: no capture: name one with -r, or - for stdin [cli/capture]')
-  if (!/^\d{1,15}$/.test(flags.packet))
-    throw new Trouble(`error: -p ${flags.packet}: the number of a packet from 0 on is expected [cli/packet]`)
-  const record = find(flags.read, Number(flags.packet))
+  const record = flags.packet === undefined ? captured(flags) : built(flags.packet, flags.read)
   const line = new Lines(rulesOf(flags, words), compileOptions(flags), 'interpreter').for(record.linkType)
   const { compiled, machine } = line.sieve
   const frame = line.frame(record)
@@ -58,6 +58,30 @@ export function trace(words: readonly string[], flags: TraceFlags): number {
     `packet ${record.index}: ${verdict.verdict}, r0 = ${verdict.r0}, by ${verdict.rule === null ? '' : `rule ${verdict.rule}: `}${verdict.by}\n`,
   )
   return verdict.fault === undefined ? 0 : 2
+}
+
+type TracedPacket = Pick<CaptureRecord, 'index' | 'data' | 'originalLength' | 'linkType' | 'sec' | 'nsec'>
+
+/** The packet of the capture that `-p` counts to. @throws Trouble */
+function captured(flags: TraceFlags): TracedPacket {
+  if (flags.read === undefined) {
+    throw new Trouble(
+      'error: no packet: name a capture with -r (- for stdin), or write a packet with --packet [cli/capture]',
+    )
+  }
+  if (!/^\d{1,15}$/.test(flags.p)) {
+    throw new Trouble(`error: -p ${flags.p}: the number of a packet from 0 on is expected [cli/packet]`)
+  }
+  return find(flags.read, Number(flags.p))
+}
+
+/** A packet from its text. @throws Trouble */
+function built(text: string, read: string | undefined): TracedPacket {
+  if (read !== undefined) throw new Trouble('error: the packet is given twice, by -r and by --packet [cli/packet]')
+  const { value, diagnostics } = buildPacket(source('<packet>', text))
+  say(diagnostics)
+  if (!value) throw new Trouble('')
+  return { index: 0, data: value.data, originalLength: value.data.length, linkType: value.linkType, sec: 0, nsec: 0 }
 }
 
 function find(path: string, wanted: number): CaptureRecord {
