@@ -3,15 +3,19 @@
 
 import { Code, type Insn, type Label } from '@netsieve/asm'
 
+const list = (count: number, term: (i: number) => string | number): string =>
+  `(${Array.from({ length: count }, (_, i) => term(i)).join(' or ')})`
+
 export const EXPRESSIONS = {
   a: 'ip and tcp dst port 80',
-  b: Array.from({ length: 18 }, (_, i) =>
-    [
-      `(tcp dst port ${1000 + i * 37})`,
-      `(udp src port ${53 + i * 11})`,
-      `(src net 10.${i}.0.0/16 and dst port ${8000 + i})`,
-    ].join(' or '),
-  ).join(' or '),
+  // 54 terms: ports of TCP and of UDP, and networks.
+  b: [
+    `tcp dst port ${list(18, (i) => 1000 + i * 37)}`,
+    `udp src port ${list(18, (i) => 53 + i * 11)}`,
+    `src net ${list(18, (i) => `10.${i}.0.0/16`)}`,
+  ]
+    .map((terms) => `(${terms})`)
+    .join(' or '),
 } as const
 
 /** mulberry32 */

@@ -54,9 +54,15 @@ function hash(r0: Int32Array, score: { matches: number; sum: number }): void {
   }
 }
 
-function jit(name: string, program: readonly Insn[], parts: readonly Uint8Array[], proved: boolean): Contender {
+function jit(
+  name: string,
+  program: readonly Insn[],
+  parts: readonly Uint8Array[],
+  proved: boolean,
+  flatten = true,
+): Contender {
   const machine = load(program, { type: 'xdp', ...(proved && { proved: () => true }) })
-  const batch = machine.batch({ chunkBytes: CHUNK })
+  const batch = machine.batch({ chunkBytes: CHUNK, flatten })
   if (!batch.compiled) throw new Error(`${name} is not compiled`)
   return {
     name,
@@ -183,6 +189,7 @@ async function measure(
   const contenders: Contender[] = [
     jit('jit, proved', program, parts, true),
     jit('jit, every check', program, parts, false),
+    ...(program.length <= 64 ? [jit('jit, proved, with branches', program, parts, true, false)] : []),
     ...(program.length < 5000 ? [interpreter(program, parts)] : []),
   ]
   let peers: Peers | undefined

@@ -27,7 +27,7 @@ export interface BatchOptions {
   readonly exits?: boolean
   /** Copy the records of this decision to the output area. */
   readonly keep?: 'pass' | 'drop'
-  /** Short filters without branches: see jit/flatten. Default true. */
+  /** Short filters without branches: see jit/flatten. By default where accesses are proved: with checks it is slower. */
   readonly flatten?: boolean
   /** What is the same for all packets. */
   readonly meta?: PacketMeta
@@ -309,7 +309,7 @@ function emitWalk(
   body.i64(engine.stackAt + 512, REGION.stack).set(registers[10]!)
   compiler.startCount(true)
   body.op(W.block, 0x40, W.block, 0x40)
-  if (options.flatten !== false && !synced && canFlatten(target)) {
+  if ((options.flatten ?? target.proved !== undefined) && !synced && canFlatten(target)) {
     emitFlat(target, compiler, { data, exit, wantsExit: exitsAt !== 0 })
     body.op(W.br_if).u32(1)
     // Otherwise from the start.

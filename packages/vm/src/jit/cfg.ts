@@ -125,3 +125,47 @@ function nestLoops(edges: readonly Edge[]): Scope[] {
   }
   return loops
 }
+
+/** Registers (as bits) that may still be read after each block. */
+export function liveAfter(code: Int32Array, { blocks, at }: Cfg): Int32Array {
+  const live = new Int32Array(blocks.length)
+  const before = new Int32Array(blocks.length)
+  for (let again = true; again; ) {
+    again = false
+    for (let b = blocks.length - 1; b >= 0; b--) {
+      const { from, to } = blocks[b]!
+      const last = code[(to - 1) * 4]!
+      let bits = 0
+      if (isJump(last)) bits |= before[at.get(code[(to - 1) * 4 + 3]! >> 2)!]!
+      if (!endsFlow(last)) bits |= before[b + 1] ?? 0
+      live[b] = bits
+      for (let i = to - 1; i >= from; i--) bits = (bits & ~writes(code, i)) | reads(code, i)
+      if (bits !== before[b]) again = true
+      before[b] = bits
+    }
+  }
+  return live
+}
+
+const OVERWRITES: readonly number[] = [0xbf, 0xbc, 0x61, 0x69, 0x71, 0x79, 0x81, 0x89, 0x91, OP.ldimm64]
+const ALL = 0x7ff
+
+/** The register that an instruction surely writes without reading it. */
+function writes(code: Int32Array, i: number): number {
+  const op = code[i * 4]!
+  return OVERWRITES.includes(op) || (op >= OP.movsx8_64 && op <= OP.movsx16_32) ? 1 << (code[i * 4 + 1]! >> 1) : 0
+}
+
+/** Registers that an instruction may read: calls and other rare ones, all. */
+function reads(code: Int32Array, i: number): number {
+  const op = code[i * 4]!
+  const [d, s] = [code[i * 4 + 1]! >> 1, code[i * 4 + 2]! >> 1]
+  const source = s < 11 ? 1 << s : 0
+  if (op === 0x95) return 1
+  if (op === 0x05) return 0
+  if (op === OP.ldimm64) return 0
+  if (writes(code, i) !== 0) return source
+  const plain =
+    isJump(op) || ((op & 7) === 7 && op < 0x100) || ((op & 7) === 4 && op < 0x100) || (op >= OP.le16 && op <= OP.be64)
+  return plain || op === 0x63 || op === 0x6b || op === 0x73 || op === 0x7b ? source | (1 << d) : ALL
+}

@@ -57,6 +57,8 @@ class Flat {
   private readonly bail: number
   private readonly result: number
   private readonly exact = new Set<number>()
+  private readonly ways: readonly number[]
+  private readonly otherwise: { readonly block: number; readonly insn: number; readonly r0: number } | undefined
   private readonly neededAfter: readonly ReadonlySet<number>[]
 
   constructor(target: Target, compiler: FunctionCompiler, places: FlatPlaces) {
@@ -69,6 +71,8 @@ class Flat {
     this.reached = blocks.map(() => this.body.local(I32))
     this.bail = this.body.local(I32)
     this.result = this.body.local(I64)
+    this.ways = this.countWays()
+    this.otherwise = this.mostLikelyEnd()
     this.neededAfter = blocks.map((_, b) => this.readFirstAfter(b))
   }
 
@@ -76,9 +80,14 @@ class Flat {
     const { body, compiler } = this
     const { blocks } = compiler.cfg
     body.i32(0).set(this.bail)
-    for (let b = 1; b < blocks.length; b++) body.i32(0).set(this.reached[b]!)
+    for (let b = 1; b < blocks.length; b++) if (this.ways[b]! > 1) body.i32(0).set(this.reached[b]!)
     body.i32(1).set(this.reached[0]!)
-    for (let b = 0; b < blocks.length; b++) this.block(b)
+    const { otherwise } = this
+    if (otherwise) {
+      body.i64(otherwise.r0, otherwise.r0 >> 31).set(this.result)
+      if (this.places.wantsExit) body.i32(otherwise.insn).set(this.places.exit)
+    }
+    for (let b = 0; b < blocks.length; b++) if (b !== otherwise?.block) this.block(b)
     body.get(this.result).set(compiler.registers[0]!)
     body.get(this.bail).op(W.i32_eqz)
   }
@@ -90,16 +99,48 @@ class Flat {
       const op = this.code[i * 4]!
       if (isJump(op)) this.jump(i, b)
       else if (op === 0x95) this.exit(i, b)
-      else this.compute(i, b)
+      else if (!this.compiler.isFused(i)) this.compute(i, b)
       this.compiler.pass(i)
     }
     const last = this.code[(to - 1) * 4]!
     if (!isJump(last) && !endsFlow(last)) this.reach(b + 1, () => this.body.get(this.reached[b]!))
   }
 
+  /** How many ways lead to each block. */
+  private countWays(): number[] {
+    const { code } = this
+    const { blocks, at } = this.compiler.cfg
+    const ways = blocks.map(() => 0)
+    blocks.forEach(({ to }, b) => {
+      const last = code[(to - 1) * 4]!
+      if (isJump(last)) ways[at.get(code[(to - 1) * 4 + 3]! >> 2)!]!++
+      if (!endsFlow(last)) ways[b + 1]!++
+    })
+    return ways
+  }
+
+  /** The end that most ways lead to, if it gives a constant: what holds where no other end is reached. It needs no block. */
+  private mostLikelyEnd(): { block: number; insn: number; r0: number } | undefined {
+    const { code, target } = this
+    let best: { block: number; insn: number; r0: number } | undefined
+    this.compiler.cfg.blocks.forEach(({ from, to }, block) => {
+      const constant = code[from * 4] === 0xbf && code[from * 4 + 1] === 0 && code[from * 4 + 2]! >= 24
+      if (to - from !== 2 || !constant || code[(to - 1) * 4] !== 0x95 || block === 0) return
+      if (best && this.ways[block]! <= this.ways[best.block]!) return
+      best = { block, insn: to - 1, r0: target.engine.regs[code[from * 4 + 2]!]! }
+    })
+    return best
+  }
+
   /** Another way to a block. */
   private reach(b: number, when: () => void): void {
     const { body } = this
+    if (b === this.otherwise?.block) return
+    if (this.ways[b] === 1) {
+      when()
+      body.set(this.reached[b]!)
+      return
+    }
     body.get(this.reached[b]!)
     when()
     body.op(W.i32_or).set(this.reached[b]!)
@@ -111,7 +152,15 @@ class Flat {
     const to = compiler.cfg.at.get(code[i * 4 + 3]! >> 2)!
     if (op === 0x05) return this.reach(to, () => body.get(this.reached[b]!))
     const taken = compiler.scratch()
-    compiler.condition(op, code[i * 4 + 1]! >> 1, code[i * 4 + 2]! >> 1)
+    const test = (): void => compiler.condition(i * 4)
+    if (to === this.otherwise?.block) {
+      this.reach(b + 1, () => {
+        test()
+        body.op(W.i32_eqz).get(this.reached[b]!).op(W.i32_and)
+      })
+      return
+    }
+    test()
     if (op >> 4 === 4) body.i32(0).op(W.i32_ne)
     body.get(this.reached[b]!).op(W.i32_and).set(taken)
     this.reach(to, () => body.get(taken))

@@ -7,8 +7,9 @@ import { type DecodedProgram, OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
 import { HELPER_FUNCTIONS } from '../helpers/table.ts'
 import { AT, REGION } from '../memory.ts'
+import { swap32 } from '../u64.ts'
 import { IMPORT, type ImportName, STATUS } from './abi.ts'
-import { buildCfg, type Cfg, endsFlow, isJump } from './cfg.ts'
+import { buildCfg, type Cfg, endsFlow, isJump, liveAfter } from './cfg.ts'
 import { blockKinds, entryKinds, KIND, type Kinds, stepKinds } from './kinds.ts'
 import { type Body, I32, I64, W } from './writer.ts'
 
@@ -83,6 +84,8 @@ export class FunctionCompiler {
   private kinds!: Kinds
   /** Labels of open scopes, outermost first. */
   readonly labels: Label[] = []
+  /** Byte swaps that are left out, because the constant that follows is swapped instead. */
+  private readonly fused: ReadonlySet<number>
   private readonly packetBase: number
   private readonly limits = new Map<number, number>()
   private readonly limitSizes: readonly number[]
@@ -121,6 +124,7 @@ export class FunctionCompiler {
     const entryBlock = this.cfg.at.get(entry)!
     this.entryBlock = entryBlock
     this.kindsAt = blockKinds(this.engine, this.code, this.cfg, entryKinds(main, linux), entryBlock)
+    this.fused = this.findFused()
     this.packetBase = body.local(I64)
     this.limitSizes = this.sizesUsed()
     for (const size of this.limitSizes) this.limits.set(size, body.local(I64))
@@ -173,6 +177,33 @@ export class FunctionCompiler {
       if (op >= 0x20 && op <= 0x50 && (op & 7) === 0) sizes.add(packetLoadSize(op))
     })
     return [...sizes]
+  }
+
+  /** A load, a swap of what it gave, and a test for equality or bits with a constant, the value being of no use afterwards. */
+  private findFused(): Set<number> {
+    const { code, cfg, engine } = this
+    const fused = new Set<number>()
+    const live = liveAfter(code, cfg)
+    cfg.blocks.forEach(({ from, to }, b) => {
+      const jump = (to - 1) * 4
+      const test = code[jump]! >> 4
+      if (to - from < 3 || !isJump(code[jump]!) || code[jump] === 0x05 || (test !== 1 && test !== 4 && test !== 5))
+        return
+      const [swap, load] = [jump - 4, jump - 8]
+      const d = code[jump + 1]!
+      if (code[swap + 1] !== d || code[load + 1] !== d || live[b]! & (1 << (d >> 1)) || code[jump + 2]! < 24) return
+      const [lo, hi] = [engine.regs[code[jump + 2]!]!, engine.regs[code[jump + 2]! + 1]!]
+      const fits =
+        code[swap] === OP.be16
+          ? code[load] === 0x69 && lo >>> 16 === 0 && hi === 0
+          : code[swap] === OP.be32 && code[load] === 0x61
+      if (fits && (hi === 0 || (code[jump]! & 7) === 6)) fused.add(to - 2)
+    })
+    return fused
+  }
+
+  isFused(i: number): boolean {
+    return this.fused.has(i)
   }
 
   // ---- for those who lay out the code otherwise (flatten.ts) ----
@@ -335,7 +366,7 @@ export class FunctionCompiler {
     this.kinds = this.kindsAt[b]!.slice()
     this.done = 0
     for (let i = from; i < to; i++) {
-      this.emitInsn(i, b)
+      if (!this.fused.has(i)) this.emitInsn(i, b)
       stepKinds(this.engine, this.code, i, this.kinds)
       this.done++
     }
@@ -590,7 +621,7 @@ export class FunctionCompiler {
     this.count(this.done + 1)
     this.done = -1
     const always = op === 0x05
-    if (!always) this.condition(op, code[pc + 1]! >> 1, code[pc + 2]! >> 1)
+    if (!always) this.condition(pc)
     this.backward = to <= b
     if (!back && this.next === undefined) {
       body.op(always ? W.br : W.br_if).u32(this.depthOf(to))
@@ -620,8 +651,12 @@ export class FunctionCompiler {
     body.op(W.end)
   }
 
-  condition(op: number, d: number, s: number): void {
-    const { body } = this
+  /** Pushes whether the jump at a code position is taken. */
+  condition(pc: number): void {
+    const { body, code } = this
+    const op = code[pc]!
+    const d = code[pc + 1]! >> 1
+    const s = code[pc + 2]! >> 1
     if (op === 0xe5) {
       // Taken once the counter has run down.
       const x = this.temp()
@@ -637,13 +672,20 @@ export class FunctionCompiler {
       body.op(wide ? W.i64_eqz : W.i32_eqz)
       return
     }
-    get(s)
+    if (this.fused.has((pc >> 2) - 1)) this.swappedConstant(code[pc - 4]!, this.engine.regs[s * 2]!, wide)
+    else get(s)
     if (op >> 4 === 4) {
       if (wide) body.op(W.i64_and).i64(0, 0).op(W.i64_ne)
       else body.op(W.i32_and)
       return
     }
     body.op(TESTS[op >> 4]![wide ? 0 : 1])
+  }
+
+  private swappedConstant(op: number, value: number, wide: boolean): void {
+    const swapped = op === OP.be16 ? ((value & 0xff) << 8) | (value >>> 8) : swap32(value)
+    if (wide) this.body.i64(swapped, 0)
+    else this.body.i32(swapped)
   }
 
   // ---- memory ----
