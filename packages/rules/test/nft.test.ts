@@ -137,6 +137,12 @@ describe('base chains', () => {
       {},
       ['nft/type'],
     ],
+    [
+      'a forwarded packet has made a hop',
+      'table ip t { chain f { type filter hook forward priority 0; ip ttl 1 drop; } }',
+      { hook: 'forward' },
+      ['nft/hops'],
+    ],
     ['no base chain', 'table ip t { chain c { drop; } }', {}, ['rules/hook']],
     ['no rules', 'table ip t { }', {}, ['rules/empty']],
     ['a family for others', 'table arp t { chain c { type filter hook input priority 0; } }', {}, ['nft/unsupported']],

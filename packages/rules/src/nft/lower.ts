@@ -94,12 +94,24 @@ class Lowering {
 
   filter(bases: readonly Base[]): Filter {
     const reached: Reached = new Map()
-    for (const { table, chain } of bases) this.reach(table, chain, [], reached)
+    for (const { table, chain, hook } of bases) {
+      this.reach(table, chain, [], reached)
+      if (hook.hook === 'forward' || hook.hook === 'postrouting') this.warnHops(chain)
+    }
     const rules = [...reached.values()].flatMap(({ chain }) => chain.rules).sort((a, b) => a.span.start - b.span.start)
     const ids = new Map(rules.map((rule, id) => [rule, id]))
     const chains = [...reached.values()].map(({ table, chain }) => this.chain(table, chain, ids))
     this.others(reached)
     return { syntax: 'nft', profile: 'nft-6.18', base: bases.map(baseChain), chains }
+  }
+
+  /** The kernel counts the hop before it asks the forward hook. */
+  private warnHops(chain: Chain): void {
+    for (const step of chain.rules.flatMap((rule) => rule.steps)) {
+      if (step.kind !== 'match' || !['ttl', 'hoplimit'].includes(step.field.text)) continue
+      const message = `the kernel has taken 1 off ${step.field.text} when it asks this chain; here it is compared as it was captured`
+      this.diagnostics.warning('nft/hops', message, step.span)
+    }
   }
 
   /** Walks the jumps from a chain: a jump to a chain that the walk is below closes a circle. */
