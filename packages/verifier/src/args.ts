@@ -1,8 +1,8 @@
 // Whether the arguments of a helper call are what the helper takes.
 
-import type { ArgKind, Helper, MapDef, RetKind } from '@netsieve/asm'
-import { isKnown, isZero } from './domain/num.ts'
-import { approx, toUnsigned, uapprox } from './domain/wide.ts'
+import type { ArgKind, Helper, MapDef } from '@netsieve/asm'
+import { isKnown } from './domain/num.ts'
+import { toUnsigned, uapprox } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
 import type { Access } from './needs.ts'
@@ -290,5 +290,3 @@ function proveInitialised(
     throw new Rejection(`invalid read from stack R${regno} ${where} size ${size}`)
   }
 }
-
-export { approx, isZero, type RetKind }

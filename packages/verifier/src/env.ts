@@ -47,6 +47,8 @@ export interface Counts {
   totalStates: number
   peakStates: number
   savedStates: number
+  /** States that wait for their loop to be finished. */
+  backEdges: number
   maxStatesPerInsn: number
 }
 
@@ -73,14 +75,19 @@ export class Env {
     totalStates: 0,
     peakStates: 0,
     savedStates: 0,
+    backEdges: 0,
     maxStatesPerInsn: 0,
   }
   private readonly needs: (readonly Need[] | undefined)[] = []
   /** Pointer kinds seen at each memory access: one instruction is compiled for one kind. */
   readonly accessKind: (string | undefined)[] = []
   readonly stackDepth: number[] = []
+  /** Slots that were reached. */
+  readonly seen: Uint8Array
   readonly liveStack: StackLiveness
   state: State
+  /** All paths are walked: what is wrong now is not at an instruction. */
+  finished = false
   slot = 0
   prev = -1
   /** The step recorded for the instruction at hand. */
@@ -92,6 +99,7 @@ export class Env {
     this.structure = structure
     this.settings = settings
     this.log = log
+    this.seen = new Uint8Array(prog.length)
     this.liveStack = new StackLiveness(this)
     this.state = new State()
     this.state.frames = [new Frame(0, 0, -1)]

@@ -3,12 +3,6 @@
 /** The program is rejected. The message is the kernel's; further lines of it follow after newlines. */
 export class Rejection extends Error {
   override readonly name = 'Rejection'
-  /** The slot at fault where it is not the one being looked at. */
-  readonly slot: number | undefined
-  constructor(message: string, slot?: number) {
-    super(message)
-    this.slot = slot
-  }
 }
 
 /** Neither accepted nor rejected: `feature` is not modelled. */

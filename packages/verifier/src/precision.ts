@@ -2,6 +2,7 @@
 // came from are marked precise in the states on the way. States that differ only in imprecise numbers may stand for each other.
 
 import type { Env } from './env.ts'
+import { Rejection } from './errors.ts'
 import { change, type Reg } from './reg.ts'
 import { EMPTY_SLOT, hasSpill, type State, type Step } from './state.ts'
 import { CALLBACK_HELPERS } from './structure.ts'
@@ -133,6 +134,11 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
       }
     }
     for (const spi of wanted.slots(f)) {
+      // Linux 6.18 trips over itself here, and refuses the program with these words.
+      if (spi >= frame.stack.length)
+        throw new Rejection(
+          `verifier bug: stack slot ${spi}, total slots ${frame.stack.length} (i >= func->allocated_stack / BPF_REG_SIZE)`,
+        )
       const slot = frame.stack[spi] ?? EMPTY_SLOT
       if (!hasSpill(slot) || slot.reg.type !== 'scalar' || slot.reg.precise) wanted.slots(f).delete(spi)
       else {

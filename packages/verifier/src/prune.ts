@@ -6,7 +6,7 @@ import type { Env, LoopVisit } from './env.ts'
 import { Rejection } from './errors.ts'
 import { inheritPrecision, markAll } from './precision.ts'
 import { frameText } from './print.ts'
-import { change, isPacketPointer, type Reg, UNINIT } from './reg.ts'
+import { change, type Reg, UNINIT } from './reg.ts'
 import {
   byteType,
   EMPTY_SLOT,
@@ -248,6 +248,7 @@ function leaveLoop(env: Env, state: State): void {
     }
     if (round === MAX_ROUNDS) break
   }
+  env.counts.backEdges -= visit.backEdges.length
   visit.backEdges.length = 0
 }
 
@@ -333,8 +334,13 @@ function joinLoop(env: Env, slot: number, old: State, now: State): Comparison {
   recordWay(env, slot)
   inheritPrecision(env, old, now)
   const visit = visitOf(env, old)
-  if (visit) visit.backEdges.push({ state: now.clone(), equal: old })
-  else markAll(env, now)
+  if (!visit) markAll(env, now)
+  else {
+    visit.backEdges.push({ state: now.clone(), equal: old })
+    env.counts.backEdges++
+    notePeak(env)
+    if (env.log.shows2) env.log.line(`SCC backedge (${visitName(env, old)})`)
+  }
   return 'hit'
 }
 
@@ -343,7 +349,7 @@ function save(env: Env, slot: number): void {
   const { counts, state } = env
   counts.totalStates++
   counts.savedStates++
-  counts.peakStates = Math.max(counts.peakStates, counts.savedStates)
+  notePeak(env)
   counts.jumpsAtSave = counts.jumps
   counts.insnsAtSave = counts.insns
   for (const frame of state.frames) {
@@ -357,6 +363,7 @@ function save(env: Env, slot: number): void {
   const saved: Saved = { state: copy, hits: 0, misses: 0 }
   enterLoop(env, copy)
   state.parent = saved
+  state.depth = copy.depth + 1
   state.branches = 1
   state.firstSlot = slot
   state.steps = []
@@ -364,8 +371,10 @@ function save(env: Env, slot: number): void {
   env.savedAt(slot, state).unshift(saved)
 }
 
+function notePeak({ counts }: Env): void {
+  counts.peakStates = Math.max(counts.peakStates, counts.savedStates + counts.backEdges)
+}
+
 function imprecise(reg: Reg): Reg {
   return reg.precise ? change(reg, { precise: false }) : reg
 }
-
-export { isPacketPointer }

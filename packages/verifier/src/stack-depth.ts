@@ -16,6 +16,8 @@ export function proveStackDepth(env: Env): void {
   const calls = structure.subprogs.map(({ start, end }) => {
     const callees: number[] = []
     for (let slot = start; slot < end; slot++) {
+      // The kernel drops what is never reached before it looks at stacks.
+      if (!env.seen[slot]) continue
       const isCall = prog.opcode[slot] === 0x85 && prog.src[slot] === 1
       const isFunc = prog.opcode[slot] === 0x18 && prog.src[slot] === 4 && !prog.secondHalf[slot]
       if (isCall || isFunc) callees.push(structure.subprogOf[slot + 1 + prog.imm[slot]!]!)

@@ -1,6 +1,5 @@
 // What reads and writes do to the stack: registers spilled whole or in part, plain bytes, zeros.
 
-import { LIMITS } from '@netsieve/asm'
 import { known, widthOf } from './domain/num.ts'
 import { approx } from './domain/wide.ts'
 import type { Env } from './env.ts'
@@ -13,7 +12,6 @@ import {
   growStack,
   hasSpill,
   INVALID,
-  isFullSpill,
   MISC,
   readBytes,
   type Slot,
@@ -218,6 +216,3 @@ export function constantKey(env: Env, reg: Reg, keySize: number): number | undef
   markSlotsPrecise(env, frame.number, at >> 3)
   return approx(bits.vh, bits.vl)
 }
-
-export { isFullSpill }
-export const STACK_BYTES = LIMITS.stackBytes

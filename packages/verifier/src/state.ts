@@ -131,6 +131,7 @@ export class State {
   jumpsOut = 0
   mayGotoDepth = 0
   callbackDepth = 0
+  /** States kept on the way here. */
   depth = 0
 
   get frame(): Frame {

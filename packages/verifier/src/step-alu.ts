@@ -13,7 +13,7 @@ import {
   withLow,
 } from './domain/arith.ts'
 import { isKnown, isKnownIn, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
-import { approx, toSigned, uapprox, ult } from './domain/wide.ts'
+import { approx, toSigned, ult } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
 import { markPrecise } from './precision.ts'
@@ -258,5 +258,3 @@ function shifted(env: Env, op: 'add' | 'sub', pointer: Reg, num: Readonly<Num>):
   const keepsRange = op === 'sub' && num.sminH >= 0
   return change(pointer, { num: moved, id: env.newId(), ...(!keepsRange && { range: 0 }) })
 }
-
-export { uapprox }

@@ -4,7 +4,7 @@ import { stepJump } from './branch.ts'
 import { stepHelper } from './call.ts'
 import { contextAccess } from './context.ts'
 import { signExtend64, truncate } from './domain/arith.ts'
-import { isKnown, known, knownInt, ZERO } from './domain/num.ts'
+import { isKnown, known, ZERO } from './domain/num.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
 import { proveNothingHeld } from './held.ts'
@@ -88,7 +88,8 @@ function stepMayGoto(env: Env, slot: number): number {
   const { prog } = env
   if (prog.src[slot] !== 0 || prog.dst[slot] !== 0 || prog.imm[slot] !== 0)
     throw new Rejection(`invalid may_goto imm ${prog.imm[slot]}`)
-  const earlier = env.state.parent && earlierVisit(env, env.state, slot)
+  const { parent } = env.state
+  const earlier = parent && earlierVisit(env, parent.state, slot)
   const queued = env.putOff(slot + 1, slot)
   queued.mayGotoDepth++
   if (earlier) widen(earlier, queued)
@@ -223,5 +224,3 @@ function store(env: Env, need: MemoryNeed, slot: number | undefined): void {
     storeStackRange(env, frame, min, max + need.size, need.value, imm)
   }
 }
-
-export { knownInt }

@@ -122,11 +122,12 @@ function sameCalls(a: State, b: State): boolean {
   return a.frames.length === b.frames.length && a.frames.every((frame, i) => frame.callSite === b.frames[i]!.callSite)
 }
 
-/** The state of an earlier round that is still being explored. */
+/** A state kept at `slot` on the way to `state`, not finished: the loop's last round. */
 export function earlierVisit(env: Env, state: State, slot: number): State | undefined {
   return env
     .savedAt(slot, state)
-    .find((kept) => kept.state.slot === slot && kept.state.branches > 0 && sameCalls(kept.state, state))?.state
+    .find(({ state: old }) => old.slot === slot && old.branches > 0 && old.depth < state.depth && sameCalls(old, state))
+    ?.state
 }
 
 /** Numbers that changed from one round to the next and that nothing depends on are forgotten, so that rounds converge. */

@@ -5,9 +5,10 @@ import { LIMITS } from '@netsieve/asm'
 import { Env, type Settings } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
 import { Log } from './log.ts'
+import { pathTo } from './path.ts'
 import { fromBytes, fromInsns, type Prog } from './prog.ts'
 import { finish, isKnownState } from './prune.ts'
-import { change, Reg } from './reg.ts'
+import { Reg } from './reg.ts'
 import { proveStackDepth } from './stack-depth.ts'
 import { step } from './step.ts'
 import { analyse } from './structure.ts'
@@ -38,7 +39,7 @@ export interface Stats {
   readonly totalStates: number
   readonly peakStates: number
   readonly maxStatesPerInsn: number
-  /** Bytes of stack of each function. */
+  /** Bytes of stack of each function that is reached. */
   readonly stackDepth: readonly number[]
 }
 
@@ -51,6 +52,8 @@ export interface Verdict {
   /** The slot at fault, and the instruction's index in the program. */
   readonly slot?: number
   readonly insn?: number
+  /** Rejected at an instruction: the slots walked last, at most 256, oldest first. */
+  readonly path?: readonly number[]
   readonly log: string
   readonly stats: Stats
 }
@@ -84,6 +87,7 @@ function verifyProg(prog: Prog, options: VerifyOptions): Verdict {
     env = new Env(prog, structure, settings, log)
     if (log.shows2) showLiveRegs(env)
     explore(env)
+    env.finished = true
     proveStackDepth(env)
     finishLog(env, log)
     return { status: 'accepted', log: textOf(log), stats: statsOf(env) }
@@ -93,22 +97,19 @@ function verifyProg(prog: Prog, options: VerifyOptions): Verdict {
     const status = error instanceof Rejection ? 'rejected' : 'unsupported'
     if (status === 'rejected') for (const line of details) log.line(line)
     if (env) finishLog(env, log)
-    const at =
-      error instanceof Rejection && error.slot === undefined
-        ? env?.slot
-        : error instanceof Rejection
-          ? error.slot
-          : env?.slot
+    const at = env && !env.finished ? env.slot : undefined
     return {
       status,
       message: details[0]!,
       details,
-      ...(at !== undefined && { slot: at, insn: prog.insnOf[at] ?? 0 }),
+      ...(env && at !== undefined && { slot: at, insn: prog.insnOf[at]!, path: pathTo(env, PATH_LIMIT) }),
       log: textOf(log),
       stats: statsOf(env),
     }
   }
 }
+
+const PATH_LIMIT = 256
 
 function textOf(log: Log): string {
   return log.lines.length === 0 ? '' : `${log.lines.join('\n')}\n`
@@ -117,7 +118,10 @@ function textOf(log: Log): string {
 function statsOf(env: Env | undefined): Stats {
   if (!env) return { processedInsns: 0, totalStates: 0, peakStates: 0, maxStatesPerInsn: 0, stackDepth: [] }
   const { insns, totalStates, peakStates, maxStatesPerInsn } = env.counts
-  const stackDepth = env.structure.subprogs.map((_, i) => env.stackDepth[i] ?? 0)
+  const reached = env.structure.subprogs.map(({ start }, i) =>
+    env.seen[start] || i === 0 ? (env.stackDepth[i] ?? 0) : -1,
+  )
+  const stackDepth = reached.filter((bytes) => bytes >= 0)
   return { processedInsns: insns, totalStates, peakStates, maxStatesPerInsn, stackDepth }
 }
 
@@ -193,6 +197,7 @@ function advance(env: Env, resumed: boolean): { readonly resumed: boolean } | un
   if (resumed) log.from(state, env.prev, slot)
   log.flushState(state, slot)
   if (log.shows) log.insn(slot, env.insnText(slot))
+  env.seen[slot] = 1
   const depth = state.frames.length
   const next = step(env, slot)
   env.prev = slot
@@ -204,5 +209,3 @@ function advance(env: Env, resumed: boolean): { readonly resumed: boolean } | un
 
 const RESUMED = { resumed: true } as const
 const GOING_ON = { resumed: false } as const
-
-export { change }

@@ -2,7 +2,6 @@
 // A finished Num is never changed: registers of many states share it. `draft` makes the copy that operations work on.
 
 import {
-  isConst,
   type Tnum,
   tnumConst,
   tnumIn,
@@ -322,5 +321,3 @@ export function widthOf(n: Readonly<Num>): number {
 export function isUnbounded(n: Readonly<Num>): boolean {
   return n === UNKNOWN || sameNum(n, UNKNOWN)
 }
-
-export { isConst }

@@ -1,0 +1,60 @@
+// What to do about a rejection, by its message.
+
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /offset is outside of the packet/,
+    'compare the pointer plus the bytes you read with data_end, and jump away where it is greater',
+  ],
+  [/invalid access to map value/, 'keep the offset plus the size of the access below the value size of the map'],
+  [
+    /unbounded memory access, make sure to bounds check/,
+    'mask the index or compare it with the size before it is added to the pointer',
+  ],
+  [/unbounded memory access, use/, 'mask the size, or compare it with the size of the buffer, before the call'],
+  [/min value is negative/, 'make the number unsigned with a mask, or jump away where it is below 0'],
+  [/invalid zero-sized read/, 'jump away where the size is 0 before the call'],
+  [/invalid mem access '.*_or_null'/, 'compare the pointer with 0 first, and use it only where it is not 0'],
+  [
+    /invalid mem access 'scalar'/,
+    'the register holds a number here: reload the pointer, or find where it was lost (calls, helpers that change the packet)',
+  ],
+  [/pointer arithmetic on .*_or_null prohibited/, 'compare the pointer with 0 before adding to it'],
+  [/!read_ok/, 'write the register on every path that leads here; calls leave r1 to r5 undefined'],
+  [
+    /invalid bpf_context access/,
+    'this program type may not touch that field, or not in this size: load the whole field',
+  ],
+  [
+    /math between .* unbounded min value/,
+    'narrow the number on both sides (a mask, or signed comparisons) before adding it to the pointer',
+  ],
+  [
+    /makes .* pointer be out of bounds|pointer .* is not allowed/,
+    'narrow the number before adding it: offsets must stay below 2^29',
+  ],
+  [/Unreleased reference/, 'release the object (bpf_sk_release, bpf_ringbuf_submit or discard) on every path to exit'],
+  [/infinite loop detected/, 'change something in every round that the loop condition depends on'],
+  [
+    /BPF program is too large/,
+    'make loops shorter, or keep fewer differing values alive across branches so that states can be merged',
+  ],
+  [/too complex/, 'split the program: too many branches are open at once'],
+  [/cannot use helper/, 'this program type has not got that helper'],
+  [/GPL-restricted/, 'declare a GPL-compatible licence'],
+  [/type=.* expected=/, 'pass what the helper expects in that argument'],
+  [/unreachable insn/, 'remove the code that no jump leads to'],
+  [/jump out of range|last insn is not an exit/, 'end every function with exit or a jump inside it'],
+  [/combined stack size/, 'use less stack: 512 bytes for all frames of a chain of calls'],
+  [
+    /invalid .*stack R\d+|misaligned stack access/,
+    'stack accesses go to r10-512 up to r10-1, at multiples of their size',
+  ],
+  [/should have been in/, 'return one of the values that this program type allows'],
+]
+
+/** One line that says what to do; undefined where nothing general can be said. */
+export function adviceFor(lines: readonly string[]): string | undefined {
+  // Later lines name the place; the first that is known decides.
+  for (const [pattern, advice] of ADVICE) if (lines.some((line) => pattern.test(line))) return advice
+  return undefined
+}
