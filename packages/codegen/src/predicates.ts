@@ -177,7 +177,7 @@ function search(scope: Scope, ranges: readonly Range[], yes: Label, no: Label): 
   }
 }
 
-/** Ranges of 9 to 16 bytes: the value in two registers, high part in R.A, low part in R.C. */
+/** Ranges of 9 to 16 bytes: the value in two registers, its first 8 bytes in R.A, the others in R.C. */
 function wideRanges(
   scope: Scope,
   bits: Bits,
@@ -192,32 +192,34 @@ function wideRanges(
     throw new Error('ranges of masked fields wider than 64 bits are not compiled')
   const place = reach(scope, bits, failures)
   if (ranges.every(({ lo, hi }) => lo > hi)) return e.goto(no)
-  const high = bits.bytes - 8
+  const lowBytes = bits.bytes - 8
   // Both halves are read before either register is written: an indexed place lies in R.A.
-  bigEndian(scope, R.C, { reg: place.reg, disp: place.disp + high }, 8)
+  // The first 8 bytes are one of them, so that loads from the stack are aligned.
+  bigEndian(scope, R.C, { reg: place.reg, disp: place.disp + 8 }, lowBytes)
   e.put((c) => c.store(8, R.FP, SLOT.spill, { reg: R.C }))
-  bigEndian(scope, R.C, place, high)
+  bigEndian(scope, R.C, place, 8)
   e.put((c) => {
     c.mov(R.A, { reg: R.C })
     c.load(8, R.C, R.FP, SLOT.spill)
   })
   for (const { lo, hi } of ranges) {
     const [next, from] = [e.label('next'), e.label('from')]
-    if (lo > 0n) wideBound(scope, '>=', lo, from, next)
+    if (lo > 0n) wideBound(scope, '>=', lo, lowBytes, from, next)
     e.bind(from)
-    if (hi < top) wideBound(scope, '<=', hi, yes, next)
+    if (hi < top) wideBound(scope, '<=', hi, lowBytes, yes, next)
     else e.goto(yes)
     e.bind(next)
   }
   e.goto(no)
 }
 
-function wideBound({ e }: Scope, how: '>=' | '<=', bound: bigint, yes: Label, no: Label): void {
+function wideBound({ e }: Scope, how: '>=' | '<=', bound: bigint, lowBytes: number, yes: Label, no: Label): void {
+  const lowBits = BigInt(lowBytes * 8)
   const [beyond, short] = how === '>=' ? (['jgt', 'jlt'] as const) : (['jlt', 'jgt'] as const)
-  constant(e, R.B, bound >> 64n)
+  constant(e, R.B, bound >> lowBits)
   e.jump(beyond, R.A, { reg: R.B }, yes)
   e.jump(short, R.A, { reg: R.B }, no)
-  constant(e, R.B, bound & 0xffffffffffffffffn)
+  constant(e, R.B, bound & ((1n << lowBits) - 1n))
   e.jump(how === '>=' ? 'jge' : 'jle', R.C, { reg: R.B }, yes)
   e.goto(no)
 }
