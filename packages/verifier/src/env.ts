@@ -26,6 +26,8 @@ export interface Settings {
   readonly funcInfo: boolean
   /** Processors of the machine: what bpf_get_smp_processor_id can return. */
   readonly cpus: number
+  /** Whether earlier states may stand for later ones. */
+  readonly prune: boolean
 }
 
 /** A branch put off. */
@@ -84,6 +86,8 @@ export class Env {
   readonly stackDepth: number[] = []
   /** Slots that were reached. */
   readonly seen: Uint8Array
+  /** How memory was reached at each slot: see `noteAccess`. */
+  readonly accesses: Uint8Array
   readonly liveStack: StackLiveness
   state: State
   /** All paths are walked: what is wrong now is not at an instruction. */
@@ -100,6 +104,7 @@ export class Env {
     this.settings = settings
     this.log = log
     this.seen = new Uint8Array(prog.length)
+    this.accesses = new Uint8Array(prog.length)
     this.liveStack = new StackLiveness(this)
     this.state = new State()
     this.state.frames = [new Frame(0, 0, -1)]

@@ -271,7 +271,7 @@ export function isKnownState(env: Env, slot: number): boolean {
       i++
       continue
     }
-    const verdict = compare(env, slot, old.state, now)
+    const verdict = env.settings.prune ? compare(env, slot, old.state, now) : 'miss'
     if (verdict === 'hit') {
       old.hits++
       return true

@@ -7,6 +7,7 @@ import { signExtend64, truncate } from './domain/arith.ts'
 import { isKnown, known, ZERO } from './domain/num.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
+import { noteAccess } from './facts.ts'
 import { proveNothingHeld } from './held.ts'
 import { CMPXCHG, LOAD_ACQUIRE, type Need, STORE_RELEASE } from './needs.ts'
 import { jumpTarget } from './prog.ts'
@@ -152,6 +153,7 @@ function touchMemory(env: Env, slot: number): void {
   for (const need of needs) {
     prove(env, need)
     if (need.kind !== 'memory') continue
+    noteAccess(env, slot, env.reg(need.reg))
     if (need.access === 'write') store(env, need, isAtomic ? undefined : slot)
     else if (!isUpdate) load(env, need)
     else if (imm & 1) {

@@ -4,6 +4,7 @@ import type { Insn, MapDef, ProgTypeName } from '@netsieve/asm'
 import { LIMITS } from '@netsieve/asm'
 import { Env, type Settings } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
+import { type Facts, factsOf, type Visit, visitOf } from './facts.ts'
 import { Log } from './log.ts'
 import { pathTo } from './path.ts'
 import { fromBytes, fromInsns, type Prog } from './prog.ts'
@@ -32,6 +33,10 @@ export interface VerifyOptions {
   readonly funcInfo?: boolean
   /** Processors of the machine. Default 2. */
   readonly cpus?: number
+  /** Whether earlier states may stand for later ones. Default true; without it every path is walked to its end. */
+  readonly prune?: boolean
+  /** Told of every instruction before it is processed. */
+  readonly observe?: (visit: Visit) => void
 }
 
 export interface Stats {
@@ -54,6 +59,8 @@ export interface Verdict {
   readonly insn?: number
   /** Rejected at an instruction: the slots walked last, at most 256, oldest first. */
   readonly path?: readonly number[]
+  /** Accepted: what can be relied on. */
+  readonly facts?: Facts
   readonly log: string
   readonly stats: Stats
 }
@@ -72,9 +79,9 @@ export function verifyBytes(bytes: Uint8Array, options: VerifyOptions): Verdict 
 
 function settingsOf(options: VerifyOptions): Settings {
   const { license = 'GPL', maps = [], logLevel = 0, strict = false, budget = LIMITS.verifierInsns } = options
-  const { attach = 'ingress', funcInfo = false, cpus = 2 } = options
+  const { attach = 'ingress', funcInfo = false, cpus = 2, prune = true } = options
   const gplCompatible = GPL_COMPATIBLE.has(license)
-  return { type: options.type, maps, logLevel, strict, gplCompatible, budget, attach, funcInfo, cpus }
+  return { type: options.type, maps, logLevel, strict, gplCompatible, budget, attach, funcInfo, cpus, prune }
 }
 
 function verifyProg(prog: Prog, options: VerifyOptions): Verdict {
@@ -86,11 +93,11 @@ function verifyProg(prog: Prog, options: VerifyOptions): Verdict {
     const structure = analyse(prog, settings.maps, log)
     env = new Env(prog, structure, settings, log)
     if (log.shows2) showLiveRegs(env)
-    explore(env)
+    explore(env, options.observe)
     env.finished = true
     proveStackDepth(env)
     finishLog(env, log)
-    return { status: 'accepted', log: textOf(log), stats: statsOf(env) }
+    return { status: 'accepted', facts: factsOf(env), log: textOf(log), stats: statsOf(env) }
   } catch (error) {
     if (!(error instanceof Rejection) && !(error instanceof Unsupported)) throw error
     const details = error.message.split('\n')
@@ -152,13 +159,13 @@ function showLiveRegs(env: Env): void {
 }
 
 /** Every path, depth first: at a jump that may go either way one way is put off. */
-function explore(env: Env): void {
+function explore(env: Env, observe: VerifyOptions['observe']): void {
   const main = newFrame(undefined, 0, -1)
   main.regs[1] = new Reg('ctx')
   env.state.frames = [main]
   let resumed = false
   for (;;) {
-    const next = advance(env, resumed)
+    const next = advance(env, resumed, observe)
     resumed = false
     if (next !== undefined) {
       resumed = next.resumed
@@ -177,7 +184,11 @@ function explore(env: Env): void {
 }
 
 /** One instruction. Undefined where the path ends; `resumed` if the next one starts with a full state in the log. */
-function advance(env: Env, resumed: boolean): { readonly resumed: boolean } | undefined {
+function advance(
+  env: Env,
+  resumed: boolean,
+  observe: VerifyOptions['observe'],
+): { readonly resumed: boolean } | undefined {
   const { slot, state, prog, log } = env
   env.step = undefined
   if (++env.counts.insns > env.settings.budget)
@@ -198,6 +209,7 @@ function advance(env: Env, resumed: boolean): { readonly resumed: boolean } | un
   log.flushState(state, slot)
   if (log.shows) log.insn(slot, env.insnText(slot))
   env.seen[slot] = 1
+  observe?.(visitOf(env))
   const depth = state.frames.length
   const next = step(env, slot)
   env.prev = slot
