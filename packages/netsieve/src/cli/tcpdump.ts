@@ -2,7 +2,7 @@
 
 import { type CbpfDialect, printCbpf } from '@netsieve/asm'
 import { source } from '@netsieve/diag'
-import { LINK_TYPES } from '@netsieve/packet'
+import { type CaptureRecord, LINK_TYPES, summarize } from '@netsieve/packet'
 import type { Command } from 'commander'
 import { classicOf } from './compile.ts'
 import { captureParts, err, OutputFile, out, readText, say, Trouble } from './io.ts'
@@ -101,6 +101,12 @@ function quickly(path: string, to: string, lines: Lines): number {
   return 0
 }
 
+/** The time of day in UTC, to the microsecond. */
+function timeOf({ sec, nsec }: CaptureRecord): string {
+  const of = (unit: number, most: number) => String(Math.floor(sec / unit) % most).padStart(2, '0')
+  return `${of(3600, 24)}:${of(60, 60)}:${of(1, 60)}.${String(Math.floor(nsec / 1000)).padStart(6, '0')}`
+}
+
 /** Packets one at a time: counted, written up to a number, or printed. */
 function slowly(flags: TcpdumpFlags, lines: Lines, most: number | undefined): number {
   const output = flags.w === undefined ? undefined : new OutputFile(flags.w)
@@ -119,13 +125,17 @@ function slowly(flags: TcpdumpFlags, lines: Lines, most: number | undefined): nu
       if (line.sieve.judge(frame, line.meta(part, frame)).verdict !== 'pass') continue
       matched++
       output?.write(part.raw)
+      if (!output && !flags.count)
+        out(
+          `${timeOf(part)} ${summarize(part.data, { linkType: part.linkType, wireLength: part.originalLength, link: flags.e ?? false })}\n`,
+        )
       if (matched === most) break
     }
     if (step.done) {
       say(step.value.diagnostics)
       if (!step.value.format || step.value.diagnostics.some(({ severity }) => severity === 'error')) return 2
     }
-    if (flags.count || !output) out(`${matched} packet${matched === 1 ? '' : 's'}\n`)
+    if (flags.count) out(`${matched} packet${matched === 1 ? '' : 's'}\n`)
     output?.commit()
   } finally {
     output?.abort()
