@@ -4,7 +4,8 @@
   NETSIEVE_ORACLE=/path/to/oracle test/golden/pcap.record.py
 
 The oracle folder holds kpcapfilter.py, which calls libpcap itself. Writes pcap.golden.json: for each expression the error, or
-how long the program is and, for each capture, the numbers of the packets that match (from 0, as ranges).
+how long the program is and, for each capture, the numbers of the packets that match (from 0, as ranges); and some of libpcap's
+programs to pcap-programs.golden.json.
 """
 import json
 import os
@@ -40,6 +41,17 @@ def record(expr, captures):
     return row
 
 
+def programs(exprs):
+    """Every eighth program that libpcap makes, as tcpdump -ddd prints it; its loops, which no kernel takes, are left out."""
+    out = {}
+    for expr in exprs:
+        flt = kpcapfilter.Filter(expr, 1, 262144, True, 0)
+        if not flt.error and "protochain" not in expr:
+            prog = flt.prog()
+            out[expr] = "%d\n" % len(prog) + "".join("%d %d %d %d\n" % tuple(i) for i in prog)
+    return dict(list(out.items())[::8])
+
+
 def main():
     captures = [(n, read_pcap(os.path.join(HERE, "captures", n + ".pcap"))) for n in CAPTURES]
     with open(os.path.join(HERE, "pcap.expressions.txt")) as f:
@@ -49,6 +61,8 @@ def main():
     rows = ",\n".join(json.dumps(record(e, captures)) for e in exprs)
     with open(os.path.join(HERE, "pcap.golden.json"), "w") as f:
         f.write(json.dumps(out)[:-1] + ', "rows": [\n' + rows + "\n]}\n")
+    with open(os.path.join(HERE, "pcap-programs.golden.json"), "w") as f:
+        f.write(json.dumps(programs(exprs), indent=1) + "\n")
 
 
 main()

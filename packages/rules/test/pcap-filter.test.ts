@@ -105,6 +105,40 @@ test('bytes right of an operator are not checked, as in libpcap, and that is tol
   expect(pcapFilter.lower(value!, {}).diagnostics.map(({ code }) => code)).toEqual(['rules/unchecked'])
 })
 
+test('vxlan moves what follows into the inner frame (RFC 7348)', () => {
+  const hex = (text: string) =>
+    text
+      .replace(/\s/g, '')
+      .match(/../g)!
+      .map((byte) => Number.parseInt(byte, 16))
+  const outer = hex(
+    '020000000002 020000000001 0800 4500 0060 0000 0000 40 11 0000 0a000001 0a000002 c000 12b5 004c 0000',
+  )
+  const inner = hex(
+    'ffffffffffff 020000000003 0800 4500 0020 0000 0000 40 01 0000 c0000201 c0000202 0800 0000 0001 0001',
+  )
+  const packet = (flags: number, type = 0x12b5) => {
+    const bytes = Uint8Array.from([...outer, flags, 0, 0, 0, 0, 0, 100, 0, ...inner])
+    bytes.set([type >> 8, type & 255], 36)
+    return bytes
+  }
+  const verdict = (text: string, bytes: Uint8Array) => evaluate(lowered(text), bytes).decision
+  for (const text of [
+    'vxlan',
+    'vxlan 100',
+    'vxlan and icmp',
+    'vxlan 100 and src host 192.0.2.1',
+    'vxlan and ether broadcast',
+  ])
+    expect(verdict(text, packet(8)), text).toBe('pass')
+  for (const text of ['vxlan 101', 'vxlan and udp', 'vxlan and host 10.0.0.1'])
+    expect(verdict(text, packet(8)), text).toBe('drop')
+  expect(verdict('vxlan', packet(0))).toBe('drop')
+  expect(verdict('vxlan', packet(8, 4790))).toBe('drop')
+  expect(verdict('vxlan', packet(8).slice(0, 43))).toBe('pass')
+  expect(verdict('vxlan and ip', packet(8).slice(0, 60))).toBe('drop')
+})
+
 /** A sentence of a rule; each choice is the next of `picks`, and beyond `depth` the alternative that ends soonest. */
 function sentence(rule: string, picks: Iterator<number>, depth = 0): string {
   const { alternatives } = GRAMMAR.find(({ name }) => name === rule)!

@@ -76,7 +76,11 @@ export function lowerExpression(ast: Ast, settings: Settings): Outcome<Filter> {
 
 function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonly warnings: readonly Diagnostic[] } {
   const short = new Lowering(settings, false)
-  const pred = placed(expr.span, () => settle(new Lowering(settings, true).expr(expr), short.expr(expr)))
+  // Before a protocol chain libpcap's optimiser gives up.
+  const plain = short.expr(expr)
+  const pred = short.walksChain
+    ? plain
+    : placed(expr.span, () => settle(new Lowering(settings, true).expr(expr), plain))
   return { pred, warnings: short.warnings }
 }
 
@@ -96,6 +100,7 @@ class Lowering {
   private readonly settings: Settings
 
   readonly warnings: Diagnostic[] = []
+  walksChain = false
 
   constructor(settings: Settings, full: boolean) {
     this.settings = settings
@@ -262,6 +267,7 @@ class Lowering {
       case 'proto':
         return protocolByNumber(this.layers, qualifiers.proto, this.protocolId(expr))
       case 'protochain':
+        this.walksChain = true
         return protocolChain(this.layers, qualifiers.proto, this.protocolId(expr))
       default:
         return this.address(expr)
