@@ -15,6 +15,7 @@ export interface KernelVerdict {
   readonly total_states?: number
   readonly peak_states?: number
   readonly max_states_per_insn?: number
+  readonly verification_us?: number
 }
 
 export interface Kernel {

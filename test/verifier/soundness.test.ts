@@ -45,7 +45,7 @@ function violations(
   const regs = new Map<number, bigint>()
   const slots = slotTable(program)
   let top: number | undefined
-  for (const step of load(program, { ...options, maps: NAMED }).trace(frame)) {
+  for (const step of load(program, { type: options.type, maps: NAMED }).trace(frame)) {
     top ??= step.depth
     const known = visits.get(`${slots[step.insn]}/${step.depth - top}`)
     const fits = known?.some((visit) =>

@@ -43,6 +43,7 @@ export function stepJump(env: Env, slot: number): number {
   const width = spec.width as 32 | 64
   const dst = prog.dst[slot]!
   const byReg = spec.source === 'reg'
+  proveReadable(env, dst)
   if (byReg ? prog.imm[slot] !== 0 : prog.src[slot] !== 0) throw new Rejection('BPF_JMP/JMP32 uses reserved fields')
   const src = prog.src[slot]!
   if (byReg) {
@@ -51,7 +52,6 @@ export function stepJump(env: Env, slot: number): number {
     if (env.settings.strict && !bothPacket && isPointer(env.reg(src)))
       throw new Rejection(`R${src} pointer comparison prohibited`)
   }
-  proveReadable(env, dst)
   const left = env.reg(dst)
   const right = byReg ? env.reg(src) : scalar(knownInt(prog.imm[slot]!))
   const taken = foresee(op, width, left, right)
