@@ -244,6 +244,21 @@ it('verify says what the kernel would say of bytes and of assembly: exit 0 accep
   expect(bad.stdout).toMatch(/invalid access to packet, off=0 size=1, R0/)
 })
 
+it('verify --explain says why, where the value comes from, and shows a packet that goes wrong', () => {
+  const program =
+    'r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr4 = r2\nr4 += 14\nif r4 > r3 goto out\nr0 = *(u8 *)(r2 + 23)\nexit\nout:\nr0 = 2\nexit\n'
+  const witness = join(folder, 'bad.pcap')
+  const { status, stdout } = netsieve(['verify', '-', '--log', '0', '--explain', '-w', witness], program)
+  expect(status).toBe(1)
+  expect(stdout).toMatch(/^rejected at instruction 5: invalid access to packet, off=23 size=1, R2/)
+  expect(stdout).toMatch(
+    /Reason: [\s\S]*At:\n {2}5: .*\nCausal path:\n {2}0: [\s\S]*Suggestion: [\s\S]*Counterexample: eth/,
+  )
+  const [record] = readCapture(witness, readFileSync(witness)).records
+  expect(record!.data.length).toBeGreaterThanOrEqual(14)
+  expect(record!.data.length).toBeLessThan(24)
+})
+
 it('trace shows every executed instruction with registers and the rule it comes from', () => {
   const { status, stdout } = netsieve(['trace', '-r', 'samples/http.pcap', '-p', '0', '-f', 'samples/rules/http.nft'])
   expect(status).toBe(0)

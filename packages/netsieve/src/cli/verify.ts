@@ -1,8 +1,10 @@
 // `netsieve verify`: what the kernel's verifier would say of a program, whoever made it.
 
-import { verify } from '@netsieve/verifier'
+import { printPacket, writeCapture } from '@netsieve/packet'
+import { explain, renderExplanation, verify } from '@netsieve/verifier'
 import { type Command, Option } from 'commander'
-import { out, Trouble } from './io.ts'
+import { counterexample } from '../counterexample.ts'
+import { out, Trouble, writeOutput } from './io.ts'
 import { programOf, readObject } from './program.ts'
 import { progOf } from './rules.ts'
 
@@ -11,6 +13,8 @@ export interface VerifyFlags {
   readonly program?: string
   readonly log: string
   readonly strict?: boolean
+  readonly explain?: boolean
+  readonly write?: string
   readonly json?: boolean
 }
 
@@ -27,6 +31,8 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('--program <name>', 'which program of the file, if there are several')
     .option('--log <level>', 'how much of the log: 0, 1, 2, 4', '1')
     .option('--strict', 'as for a loader without privileges')
+    .option('--explain', 'why, where the value at fault comes from, what to do, and a packet that goes wrong')
+    .option('-w, --write <capture>', 'write that packet')
     .option('--json', 'one object')
     .addHelpText('after', '\nExit code: 0 accepted, 1 rejected, 2 trouble or not decided.')
     .action((file: string, flags: VerifyFlags) => done(verifyCommand(file, flags)))
@@ -40,15 +46,27 @@ export function verifyCommand(file: string, flags: VerifyFlags): number {
   const object = readObject(file, { keepReserved: true })
   const { insns, type } = programOf(object, file, flags.program)
   const { maps } = object
+  const progType = flags.prog === undefined ? (type ?? 'xdp') : progOf(flags.prog)
   const verdict = verify(insns, {
-    type: flags.prog === undefined ? (type ?? 'xdp') : progOf(flags.prog),
+    type: progType,
     maps,
     logLevel,
     strict: flags.strict ?? false,
   })
-  const { status, message, slot, log, stats } = verdict
-  if (flags.json) out(`${JSON.stringify({ v: 1, status, message, slot, stats, log })}\n`)
-  else {
+  const { status, message, slot, insn, log, stats } = verdict
+  const explanation = flags.explain ? explain(insns, verdict) : undefined
+  const found =
+    status === 'rejected' && insn !== undefined && (flags.explain || flags.write !== undefined)
+      ? counterexample(insns, insn, { type: progType, maps })
+      : undefined
+  if (flags.write !== undefined && found)
+    writeOutput(flags.write, writeCapture([{ data: found.packet, linkType: 1 }], { format: 'pcap' }))
+  if (flags.json) {
+    const shown = found && { packet: printPacket(1, found.packet), fault: found.fault.reason }
+    out(
+      `${JSON.stringify({ v: 1, status, message, slot, stats, log, ...(explanation && { explanation }), ...(shown && { counterexample: shown }) })}\n`,
+    )
+  } else {
     out(log)
     const where = slot === undefined ? '' : ` at instruction ${slot}`
     out(
@@ -56,6 +74,12 @@ export function verifyCommand(file: string, flags: VerifyFlags): number {
         ? `accepted: ${stats.processedInsns} instructions processed\n`
         : `${status}${where}: ${message}\n`,
     )
+    if (explanation) out(`\n${renderExplanation(explanation)}`)
+    if (found)
+      out(
+        `Counterexample: ${printPacket(1, found.packet)}\n  ${found.packet.length} bytes: ${found.fault.reason}${flags.write === undefined ? '' : `; written to ${flags.write}`}\n`,
+      )
+    else if (flags.write !== undefined) out('no packet was found that goes wrong there: nothing is written\n')
   }
   return status === 'accepted' ? 0 : status === 'rejected' ? 1 : 2
 }
