@@ -50,6 +50,21 @@ function dumped({ type, entries }: { type: string; entries: readonly (readonly [
   return type === 'queue' || type === 'stack' ? [] : entries.toSorted()
 }
 
+test.each(SEQUENCES.maps!().map((sequence) => [sequence.name, sequence] as const))(
+  'JSON of %s, and back',
+  (_, sequence) => {
+    const { program, type, maps, frames } = sequence
+    const machine = load(program, { type, maps, cpus: 2 })
+    machine.run(frames[0]!)
+    const json = JSON.stringify(machine.map('map'))
+    const other = load(program, { type, maps, cpus: 2 })
+    other.map('map').load(JSON.parse(json))
+    const sorted = (text: string): unknown => JSON.parse(text).entries.toSorted()
+    if (maps[1]!.type === 'queue' || maps[1]!.type === 'stack') expect(JSON.stringify(other.map('map'))).toBe(json)
+    else expect(sorted(JSON.stringify(other.map('map')))).toEqual(sorted(json))
+  },
+)
+
 describe.each(Object.keys(SEQUENCES))('%s', (name) => {
   const sequences = SEQUENCES[name]!()
   test.runIf(process.env.NETSIEVE_RECORD && !NO_ORACLE)('record', async () => {

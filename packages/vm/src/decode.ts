@@ -31,11 +31,12 @@ export const FIRST_CONSTANT = 12
 export class Constants {
   /** Low and high words in turn, from register FIRST_CONSTANT on. */
   readonly words: number[] = []
-  private readonly known = new Map<string, number>()
+  /** By value, where the high word only extends the sign; by text otherwise. */
+  private readonly known = new Map<string | number, number>()
 
   /** The register that holds the value. */
   register(lo: number, hi: number): number {
-    const key = `${lo},${hi}`
+    const key = hi === lo >> 31 ? lo : `${lo},${hi}`
     let register = this.known.get(key)
     if (register === undefined) {
       register = FIRST_CONSTANT + this.words.length / 2

@@ -24,6 +24,13 @@ export interface Target {
   readonly functions: ReadonlyMap<number, number>
 }
 
+/** What a function goes through: the region table, helpers, places of the context. */
+export interface Needs {
+  readonly regions: boolean
+  readonly helpers: boolean
+  readonly context: ReadonlySet<number>
+}
+
 /** What is around the function's code: how it ends. */
 export interface Around {
   /** r0 is in its local. */
@@ -132,7 +139,13 @@ export class FunctionCompiler {
   }
 
   /** Whether anything in the function goes through the region table, the machine's helpers or the context's memory. */
-  get needs(): { readonly regions: boolean; readonly helpers: boolean; readonly context: ReadonlySet<number> } {
+  get needs(): Needs {
+    this.found ??= this.findNeeds()
+    return this.found
+  }
+  private found: Needs | undefined
+
+  private findNeeds(): Needs {
     let regions = false
     let helpers = false
     const context = new Set<number>()
@@ -484,9 +497,10 @@ export class FunctionCompiler {
 
   private emitUnary(op: number, d: number, s: number): void {
     const { body } = this
-    const extended = (...ops: number[]): void => {
+    const extended = (op?: number): void => {
       this.value32(s)
-      body.op(...ops, W.i64_extend_i32_u)
+      if (op !== undefined) body.op(op)
+      body.op(W.i64_extend_i32_u)
     }
     switch (op) {
       case 0xbf:

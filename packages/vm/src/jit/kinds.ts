@@ -24,23 +24,22 @@ export function blockKinds(engine: Engine, code: Int32Array, cfg: Cfg, entry: Ki
   at[entryBlock] = entry.slice()
   const dirty = new Uint8Array(cfg.blocks.length)
   dirty[entryBlock] = 1
+  const kinds = new Int32Array(22)
   for (let again = true; again; ) {
     again = false
     for (let b = 0; b < cfg.blocks.length; b++) {
       if (!dirty[b]) continue
       dirty[b] = 0
-      const kinds = at[b]!.slice()
+      kinds.set(at[b]!)
       const { from, to } = cfg.blocks[b]!
       for (let i = from; i < to; i++) stepKinds(engine, code, i, kinds)
       const last = code[(to - 1) * 4]!
-      const next: number[] = []
-      if (isJump(last)) next.push(cfg.at.get(code[(to - 1) * 4 + 3]! >> 2)!)
-      if (!endsFlow(last) && b + 1 < cfg.blocks.length) next.push(b + 1)
-      for (const n of next) {
-        if (!merge(at[n]!, kinds)) continue
-        dirty[n] = 1
-        if (n <= b) again = true
+      const jump = isJump(last) ? cfg.at.get(code[(to - 1) * 4 + 3]! >> 2)! : undefined
+      if (jump !== undefined && merge(at[jump]!, kinds)) {
+        dirty[jump] = 1
+        if (jump <= b) again = true
       }
+      if (!endsFlow(last) && b + 1 < cfg.blocks.length && merge(at[b + 1]!, kinds)) dirty[b + 1] = 1
     }
   }
   return at
@@ -59,39 +58,40 @@ function merge(into: Kinds, from: Kinds): boolean {
   return changed
 }
 
+function put(kinds: Kinds, r: number, kind: number, offset = 0): void {
+  kinds[r] = kind
+  kinds[r + 11] = offset
+}
+
 /** What one instruction does to the kinds. */
 export function stepKinds(engine: Engine, code: Int32Array, i: number, kinds: Kinds): void {
   const op = code[i * 4]!
   const d = code[i * 4 + 1]! >> 1
   const s = code[i * 4 + 2]! >> 1
   const off = code[i * 4 + 3]!
-  const set = (r: number, kind: number, offset = 0): void => {
-    kinds[r] = kind
-    kinds[r + 11] = offset
-  }
   if (isJump(op) || op === 0x95 || op === 0x63 || op === 0x6b || op === 0x73 || op === 0x7b) return
-  if (op === 0xbf && s < 11) return set(d, kinds[s]!, kinds[s + 11]!)
+  if (op === 0xbf && s < 11) return put(kinds, d, kinds[s]!, kinds[s + 11]!)
   if (op === 0x0f || op === 0x1f) {
     const kind = kinds[d]!
     // Adding a register to a constant pointer loses the constant; a packet pointer stays a good guess.
     if (kind === KIND.packet)
-      return s < 11 && op === 0x1f && kinds[s] === KIND.packet ? set(d, KIND.unknown) : undefined
-    if (s < 11 && op === 0x0f && kinds[s] === KIND.packet) return set(d, KIND.packet)
+      return s < 11 && op === 0x1f && kinds[s] === KIND.packet ? put(kinds, d, KIND.unknown) : undefined
+    if (s < 11 && op === 0x0f && kinds[s] === KIND.packet) return put(kinds, d, KIND.packet)
     const constant = s >= 12 ? engine.regs[s * 2]! : undefined
-    if (constant === undefined || (kind !== KIND.ctx && kind !== KIND.stack)) return set(d, KIND.unknown)
+    if (constant === undefined || (kind !== KIND.ctx && kind !== KIND.stack)) return put(kinds, d, KIND.unknown)
     const offset = kinds[d + 11]! + (op === 0x0f ? constant : -constant)
-    return Math.abs(offset) < 0x10000 ? set(d, kind, offset) : set(d, KIND.unknown)
+    return Math.abs(offset) < 0x10000 ? put(kinds, d, kind, offset) : put(kinds, d, KIND.unknown)
   }
   if (op === 0x61 && kinds[s] === KIND.ctx) {
     const at = kinds[s + 11]! + off
     const how = at >= 0 && at < engine.access.size ? engine.access.load[at * 4 + 2] : 0
-    return set(d, how === ACCESS.packet ? KIND.packet : KIND.unknown)
+    return put(kinds, d, how === ACCESS.packet ? KIND.packet : KIND.unknown)
   }
   if (op === 0x85 || op === 0x8d || op === OP.callLocal || (op >= 0x20 && op <= 0x50 && (op & 7) === 0))
-    return set(0, KIND.unknown)
+    return put(kinds, 0, KIND.unknown)
   if (op === 0xc3) {
-    set(0, KIND.unknown)
-    if (s < 11) set(s, KIND.unknown)
+    put(kinds, 0, KIND.unknown)
+    if (s < 11) put(kinds, s, KIND.unknown)
   }
-  if (d < 11) set(d, KIND.unknown)
+  if (d < 11) put(kinds, d, KIND.unknown)
 }

@@ -108,8 +108,12 @@ export class Body extends Bytes {
     return this.params + this.locals.length - 1
   }
 
-  op(...opcodes: readonly number[]): this {
-    for (const opcode of opcodes) this.u8(opcode)
+  /** Up to four opcodes. No list: this is called many times an instruction. */
+  op(first: number, second?: number, third?: number, fourth?: number): this {
+    this.u8(first)
+    if (second !== undefined) this.u8(second)
+    if (third !== undefined) this.u8(third)
+    if (fourth !== undefined) this.u8(fourth)
     return this
   }
   get(local: number): this {

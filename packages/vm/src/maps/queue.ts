@@ -68,9 +68,9 @@ export class QueueMap extends KeylessMap {
     return 0
   }
 
-  /** From the first that would be popped. */
+  /** The oldest first, so that pushing them again makes the same map. */
   each(visit: (keyAt: number, valueAt: number) => void): void {
-    for (let i = 0; i < this.length; i++) visit(0, this.place(this.def.type === 'stack' ? this.length - 1 - i : i))
+    for (let i = 0; i < this.length; i++) visit(0, this.place(i))
   }
 
   clear(): void {
@@ -89,7 +89,7 @@ export class QueueMap extends KeylessMap {
   }
 }
 
-/** Says "not there" for certain, "there" perhaps. The kernel's hash is seeded anew for each map: which false hits come differs. */
+/** Its bits are not part of the JSON form: there is nothing to go through. Says "not there" for certain, "there" perhaps. The kernel's hash is seeded anew for each map: which false hits come differs. */
 export class BloomMap extends KeylessMap {
   private readonly bits: Uint8Array
   private readonly hashes: number
