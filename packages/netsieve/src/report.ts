@@ -1,6 +1,6 @@
 // Verdicts counted: per rule and per whatever else decided, as an object and as a table.
 
-import { position } from '@netsieve/diag'
+import type { Source, Span } from '@netsieve/diag'
 import type { Filter } from '@netsieve/ir'
 import { type PacketVerdict, rulesById } from './pipeline.ts'
 
@@ -37,7 +37,7 @@ export class Counter {
     if (verdict.verdict === 'pass') total.passed += packets
     else total.dropped += packets
     if (verdict.fault !== undefined) total.faults += packets
-    const key = `${verdict.verdict} ${verdict.rule ?? verdict.by}`
+    const key = `${verdict.verdict} ${verdict.rule ?? `by ${verdict.by}`}`
     const row = this.counts.get(key)
     if (row) row.hits += packets
     else this.counts.set(key, { verdict, hits: packets })
@@ -45,10 +45,13 @@ export class Counter {
 
   totals(filter: Filter | undefined): Totals {
     const rows = [...this.counts.values()]
+    const rowsOf = new Map<number | null, typeof rows>()
+    for (const row of rows) rowsOf.set(row.verdict.rule, [...(rowsOf.get(row.verdict.rule) ?? []), row])
+    const lines = new Lines()
     const rules: Hits[] = []
     for (const rule of filter ? rulesById(filter).values() : []) {
-      const place = rule.span && { file: rule.span.source.name, line: position(rule.span.source, rule.span.start).line }
-      const own = rows.filter(({ verdict }) => verdict.rule === rule.id)
+      const place = rule.span && { file: rule.span.source.name, line: lines.of(rule.span) }
+      const own = rowsOf.get(rule.id) ?? []
       if (own.length === 0)
         rules.push({ verdict: verdictOf(rule.steps), by: rule.text, rule: rule.id, ...place, hits: 0 })
       for (const { verdict, hits } of own)
@@ -58,6 +61,22 @@ export class Counter {
       .filter(({ verdict }) => verdict.rule === null || !filter)
       .map(({ verdict, hits }) => ({ verdict: verdict.verdict, by: verdict.by, rule: null, hits }))
     return { ...this.total, rules, others }
+  }
+}
+
+/** Numbers of lines, from 1. Rules mostly come in the order of their text, so each text is walked about once. */
+class Lines {
+  private readonly places = new Map<Source, { readonly offset: number; readonly line: number }>()
+
+  of({ source, start }: Span): number {
+    let place = this.places.get(source)
+    if (!place || place.offset > start) place = { offset: 0, line: 1 }
+    for (let end = source.text.indexOf('\n', place.offset); end >= 0 && end < start; ) {
+      place = { offset: end + 1, line: place.line + 1 }
+      end = source.text.indexOf('\n', place.offset)
+    }
+    this.places.set(source, place)
+    return place.line
   }
 }
 

@@ -3,6 +3,7 @@
 import type { ProgTypeName } from '@netsieve/asm'
 import { type Source, source } from '@netsieve/diag'
 import { PROFILES, type ProfileName } from '@netsieve/ir'
+import { parseIpv4 } from '@netsieve/packet'
 import { pcapLinkOf, SYNTAXES, type SyntaxName, syntaxByName } from '@netsieve/rules'
 import { type Command, Option } from 'commander'
 import { type Compiled, type CompileOptions, compile, failed } from '../pipeline.ts'
@@ -26,6 +27,9 @@ export interface RuleFlags {
   readonly hook?: string
   readonly profile?: string
   readonly onMatch?: string
+  readonly hosts?: string
+  readonly ethers?: string
+  readonly netmask?: string
   /** The capture, of verbs that take one. */
   readonly read?: string
 }
@@ -47,6 +51,9 @@ export function withRuleOptions(command: Command): Command {
         'drop',
       ]),
     )
+    .option('--hosts <file>', 'pcap expressions: names of hosts, as in hosts(5)')
+    .option('--ethers <file>', 'pcap expressions: names of Ethernet addresses, as in ethers(5)')
+    .option('--netmask <mask>', 'pcap expressions: the mask that `ip broadcast` needs')
 }
 
 /** The rules that the options name: a file, or the words of the command line. @throws Trouble */
@@ -81,11 +88,24 @@ export function compileOptions(flags: RuleFlags): CompileOptions {
   }
   const syntax = syntaxOf(flags.syntax)
   return {
+    ...namesOf(flags),
     ...(syntax && { syntax }),
     type: progOf(flags.prog),
     ...(flags.hook !== undefined && { hook: flags.hook }),
     ...(flags.profile !== undefined && { profile: flags.profile as ProfileName }),
     ...(flags.onMatch !== undefined && { onMatch: flags.onMatch as 'pass' | 'drop' }),
+  }
+}
+
+/** Names and masks of pcap expressions, from files. @throws Trouble */
+export function namesOf({ hosts, ethers, netmask }: Pick<RuleFlags, 'hosts' | 'ethers' | 'netmask'>): CompileOptions {
+  const mask = netmask === undefined ? undefined : parseIpv4(netmask)
+  if (netmask !== undefined && mask === undefined)
+    throw new Trouble(`error: --netmask ${netmask}: a mask such as 255.255.255.0 is expected [cli/netmask]`)
+  return {
+    ...(hosts !== undefined && { hosts: readText(hosts).text }),
+    ...(ethers !== undefined && { ethers: readText(ethers).text }),
+    ...(mask !== undefined && { netmask: mask }),
   }
 }
 
