@@ -52,7 +52,7 @@ it('judge says what decided', () => {
 
 describe('what is wrong with rules', () => {
   it.each([
-    ['a value', 'rules/range', 'iptables -A INPUT -p tcp --dport 70000 -j DROP'],
+    ['a value', 'rules/port', 'iptables -A INPUT -p tcp --dport 70000 -j DROP'],
     ['a chain that is not there', 'iptables/chain', 'iptables -A INPUT -j NOWHERE'],
     [
       'calls without number',
