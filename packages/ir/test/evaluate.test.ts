@@ -65,6 +65,12 @@ const ROWS: readonly Row[] = [
     { 'nft-ip': 'unseen', 'nft-netdev': 'no', flower: 'match' },
   ],
   [
+    '8: shorter than its header',
+    PLAIN.replace('dst=', 'length=19, dst='),
+    TCP,
+    { 'nft-ip': 'unseen', 'xt-ip': 'unseen', 'nft-netdev': 'no', pcap: 'match', flower: 'match', ethtool: 'no' },
+  ],
+  [
     '8: longer than the frame',
     PLAIN.replace('dst=', 'length=60, dst='),
     TCP,
@@ -243,6 +249,8 @@ describe('terms', () => {
     ['xor', bin('xor', 6n, 3n), 5n],
     ['or', bin('or', 6n, 3n), 7n],
     ['lsh', bin('lsh', 0x80000001n, 1n), 2n],
+    ['lsh to the top', bin('lsh', 3n, 31n), 0x80000000n],
+    ['lsh by very much', bin('lsh', 1n, 0xffffffffn), 0n],
     ['lsh by 32', bin('lsh', 1n, 32n), 0n],
     ['rsh by 31', bin('rsh', 0x80000000n, 31n), 1n],
     ['rsh by 32', bin('rsh', 0x80000000n, 32n), 0n],
