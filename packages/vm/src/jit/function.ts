@@ -22,6 +22,8 @@ export interface Target {
   readonly proved: Proved | undefined
   /** Function numbers of local functions, by their first instruction. */
   readonly functions: ReadonlyMap<number, number>
+  /** Function numbers of compiled lookups, by map. */
+  readonly lookups: ReadonlyMap<number, number>
 }
 
 /** What a function goes through: the region table, helpers, places of the context. */
@@ -966,9 +968,10 @@ export class FunctionCompiler {
 
   private emitHelper(pc: number, op: number): void {
     const { body } = this
+    const id = this.code[pc + 3]!
+    if (op === 0x85 && id === 1 && this.emitLookup()) return
     this.around.sync?.(this)
     this.storeUsed()
-    const id = this.code[pc + 3]!
     // A helper of the user's own may read all five arguments.
     const own = HELPER_FUNCTIONS.get(id) !== this.engine.helpers.get(id)
     const known = op === 0x85 && !own ? helperById(id) : undefined
@@ -987,6 +990,22 @@ export class FunctionCompiler {
     this.fill(0)
     this.loadUsed()
     if (!known || known.changesPacket) this.boundsFromRegion()
+  }
+
+  /** A lookup in a known map, with a key on the function's own stack. */
+  private emitLookup(): boolean {
+    const { body, kinds, engine } = this
+    const map = kinds[1] === KIND.map ? kinds[12]! : -1
+    const lookup = this.target.lookups.get(map)
+    const own = HELPER_FUNCTIONS.get(1) !== engine.helpers.get(1)
+    const { keySize } = engine.maps[map]?.def ?? { keySize: 0 }
+    if (lookup === undefined || own || kinds[2] !== KIND.stack || !this.inStack(kinds[13]!, keySize)) return false
+    this.a ??= body.local(I64)
+    this.value32(2)
+    body.call(lookup).op(W.i64_extend_i32_u).tee(this.a)
+    body.i64(0, engine.maps[map]!.region).op(W.i64_or).i64(0, 0)
+    body.get(this.a).i64(0, 0).op(W.i64_ne, W.select).set(this.registers[0]!)
+    return true
   }
 
   private emitLocalCall(pc: number, to: number): void {

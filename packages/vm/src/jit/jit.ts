@@ -8,6 +8,7 @@ import { loadPacket } from '../packet-load.ts'
 import { type WasmFunction, type WasmInstance, wasm } from '../wasm-api.ts'
 import { CALLBACK, ENDED, FUNCTION, IMPORTS, type ImportName, MAIN, STATUS } from './abi.ts'
 import { type Around, FunctionCompiler, type Proved, type Target } from './function.ts'
+import { canCompileLookup, LOOKUP, lookupBody } from './lookup.ts'
 import { Body, I64, moduleBytes, type OwnFunction, W } from './writer.ts'
 
 export class Jit {
@@ -75,7 +76,10 @@ export class Jit {
     const decoded = this.engine.programs[program]!
     // Facts are about the program itself, not about those it calls.
     const proved = program === 0 ? this.proved : undefined
-    return { engine: this.engine, program: decoded, proved, functions: localFunctions(decoded) }
+    const functions = localFunctions(decoded)
+    const maps = this.engine.maps.map(({ index }) => index).filter((index) => canCompileLookup(this.engine, index))
+    const lookups = new Map(maps.map((index, i) => [index, IMPORTS.length + 1 + functions.size + i]))
+    return { engine: this.engine, program: decoded, proved, functions, lookups }
   }
 
   instantiate(bytes: Uint8Array): WasmInstance {
@@ -201,8 +205,12 @@ function compile(target: Target): Uint8Array {
   ])
 }
 
+/** Local functions, then lookups: in the order of their numbers. */
 export function functionBodies(target: Target): OwnFunction[] {
-  return [...target.functions.keys()].map((entry) => ({ type: FUNCTION, body: functionBody(target, entry) }))
+  return [
+    ...[...target.functions.keys()].map((entry) => ({ type: FUNCTION, body: functionBody(target, entry) })),
+    ...[...target.lookups.keys()].map((index) => ({ type: LOOKUP, body: lookupBody(target.engine, index) })),
+  ]
 }
 
 const main: Around = {

@@ -1,14 +1,15 @@
 // What registers are known to hold at each block of a function: the context or the stack's top plus a constant (certain),
-// or a packet pointer (a guess that makes the check cheaper, and is checked).
+// a map's number (certain too), or a packet pointer (a guess that makes the check cheaper, and is checked).
 
 import { ACCESS } from '../context.ts'
 import { OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
+import { REGION } from '../memory.ts'
 import { type Cfg, endsFlow, isJump } from './cfg.ts'
 
-export const KIND = { unknown: 0, packet: 1, ctx: 2, stack: 3, unset: 4 } as const
+export const KIND = { unknown: 0, packet: 1, ctx: 2, stack: 3, map: 4, unset: 5 } as const
 
-/** Kind and offset of r0..r10: kinds first, then offsets. */
+/** Kind and offset (or the map's number) of r0..r10: kinds first, then offsets. */
 export type Kinds = Int32Array
 
 export function entryKinds(main: boolean, linux: boolean): Kinds {
@@ -71,6 +72,7 @@ export function stepKinds(engine: Engine, code: Int32Array, i: number, kinds: Ki
   const off = code[i * 4 + 3]!
   if (isJump(op) || op === 0x95 || op === 0x63 || op === 0x6b || op === 0x73 || op === 0x7b) return
   if (op === 0xbf && s < 11) return put(kinds, d, kinds[s]!, kinds[s + 11]!)
+  if (op === OP.ldimm64 && engine.regs[s * 2 + 1] === REGION.map) return put(kinds, d, KIND.map, engine.regs[s * 2]!)
   if (op === 0x0f || op === 0x1f) {
     const kind = kinds[d]!
     // Adding a register to a constant pointer loses the constant; a packet pointer stays a good guess.

@@ -10,6 +10,8 @@ import type { Engine } from '../engine.ts'
 import { BpfMap, ERRNO, UPDATE } from './map.ts'
 
 const HEAD = 16
+/** What compiled lookups must do alike. */
+export const HASH = { word: 0x9e3779b1, last: 0xc2b2ae35, hashAt: 4, keyAt: HEAD } as const
 
 export class HashMap extends BpfMap {
   private readonly buckets: number
@@ -45,6 +47,12 @@ export class HashMap extends BpfMap {
     this.addEntryRegion()
   }
 
+  /** Where everything is, for compiled lookups. */
+  get layout(): { buckets: number; mask: number; entriesAt: number; stride: number; valueOffset: number } {
+    const { buckets, mask, entriesAt, stride, valueOffset } = this
+    return { buckets, mask, entriesAt, stride, valueOffset }
+  }
+
   /** Values lie `stride` apart; per-CPU ones of an entry follow each other, so the element is the row of all CPUs. */
   private addEntryRegion(): void {
     const { mem } = this.engine
@@ -65,12 +73,12 @@ export class HashMap extends BpfMap {
     const { view, bytes } = this.engine.mem
     let h = this.def.keySize
     for (let i = 0; i < this.wordsOfKey; i++) {
-      h = Math.imul(h ^ view.getInt32(at + i * 4, true), 0x9e3779b1)
+      h = Math.imul(h ^ view.getInt32(at + i * 4, true), HASH.word)
       h ^= h >>> 15
     }
     for (let i = this.wordsOfKey * 4; i < this.def.keySize; i++) h = Math.imul(h ^ bytes[at + i]!, 0x85ebca6b)
     h ^= h >>> 13
-    return Math.imul(h, 0xc2b2ae35) ^ (h >>> 16)
+    return Math.imul(h, HASH.last) ^ (h >>> 16)
   }
 
   private same(a: number, b: number): boolean {
