@@ -278,9 +278,8 @@ function* jumpForms(): Generator<InsnSpec> {
 export const ISA: readonly InsnSpec[] = [...aluForms(), ...memoryForms(), ...jumpForms()]
 
 const BY_NAME: ReadonlyMap<string, InsnSpec> = new Map(ISA.map((spec) => [spec.name, spec]))
-const BY_OPCODE: readonly (readonly InsnSpec[])[] = Array.from({ length: 256 }, (_, opcode) =>
-  ISA.filter((spec) => spec.opcode === opcode),
-)
+const BY_OPCODE: readonly InsnSpec[][] = Array.from({ length: 256 }, () => [])
+for (const spec of ISA) BY_OPCODE[spec.opcode]!.push(spec)
 
 /** @throws RangeError if there is no such form: names come from code, not from users. */
 export function specByName(name: string): InsnSpec {

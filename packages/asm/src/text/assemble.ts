@@ -208,7 +208,7 @@ class Assembler implements Directives {
         : index === from
           ? `no instruction starts with ${token.text}`
           : `${token.text} does not fit here`
-    const hint = others.length > 0 ? `this line is of the ${others[0] === 'c' ? 'llvm' : others[0]} dialect, those before of ${this.family === 'c' ? 'llvm' : this.family}` : near(token.text, index === from ? MNEMONICS : []) // biome-ignore format: one choice
+    const hint = others.length > 0 ? `this line is of the ${others[0] === 'c' ? 'llvm' : others[0]} dialect, those before of ${this.family === 'c' ? 'llvm' : this.family}` : near(token.text, index === from ? mnemonics() : []) // biome-ignore format: one choice
     this.diagnostics.error('asm/syntax', message, this.span(token), { expected: known, ...(hint && { hint }) })
   }
 
@@ -297,7 +297,7 @@ function endOf(tokens: readonly Token[]): Token {
 }
 
 /** The words that some instruction of some dialect starts with. */
-const MNEMONICS: readonly string[] = [...new Set(FAMILIES.flatMap(firstWords))]
+const mnemonics = (): readonly string[] => [...new Set(FAMILIES.flatMap(firstWords))]
 
 /** A hint with the words that are one letter away. */
 function near(word: string, words: readonly string[]): string | undefined {

@@ -49,10 +49,21 @@ function trie(dialects: readonly Dialect[]): Node {
   return root
 }
 
-const TRIES: Readonly<Record<Family, Node>> = { c: trie(['llvm', 'kernel']), ubpf: trie(['ubpf']), gcc: trie(['gcc']) }
+const MEMBERS: Readonly<Record<Family, readonly Dialect[]>> = { c: ['llvm', 'kernel'], ubpf: ['ubpf'], gcc: ['gcc'] }
+
+const tries = new Map<Family, Node>()
+
+/** Made when a family is first read: who only runs programs needs none. */
+function trieOf(family: Family): Node {
+  const known = tries.get(family)
+  if (known) return known
+  const root = trie(MEMBERS[family])
+  tries.set(family, root)
+  return root
+}
 
 /** The words and marks that instructions of a family start with. */
-export const firstWords = (family: Family): readonly string[] => [...TRIES[family].literals.keys()]
+export const firstWords = (family: Family): readonly string[] => [...trieOf(family).literals.keys()]
 
 /** An instruction read; `target` names what its `off` or `imm` is to become. */
 export interface Matched {
@@ -81,7 +92,7 @@ interface Capture {
 /** Reads `tokens[from..]` as one instruction of a family; with `opcode` only forms that have it. */
 export function match(tokens: readonly Token[], from: number, family: Family, opcode?: number): Matched | Mismatch {
   const search = new Search(tokens, family, opcode)
-  const found = search.walk(TRIES[family], from)
+  const found = search.walk(trieOf(family), from)
   if (found) return found
   return search.wrong ?? { at: search.furthest, expected: [...search.expected] }
 }

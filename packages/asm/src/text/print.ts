@@ -3,7 +3,7 @@
 import { helperName } from '../abi/helpers.ts'
 import { type Insn, type Origin, slotTable } from '../insn.ts'
 import { type InsnSpec, ISA } from '../isa.ts'
-import { DIALECTS, type Dialect, templatesOf } from './templates.ts'
+import { type Dialect, templatesOf } from './templates.ts'
 
 /** Where an instruction stands, for operands that name another place. */
 export interface Place {
@@ -75,9 +75,23 @@ function compile(spec: InsnSpec, dialect: Dialect): (string | Print)[] {
   return [...opcode, ...pieces.map(({ text, operand }) => (operand ? PRINTERS[operand] : text))]
 }
 
-type Compiled = ReadonlyMap<InsnSpec, readonly (string | Print)[]>
-const compiled = (dialect: Dialect): Compiled => new Map(ISA.map((spec) => [spec, compile(spec, dialect)]))
-const PIECES = Object.fromEntries(DIALECTS.map((dialect) => [dialect, compiled(dialect)])) as Record<Dialect, Compiled>
+type Pieces = readonly (string | Print)[]
+const compiled: Record<Dialect, Map<InsnSpec, Pieces>> = {
+  llvm: new Map(),
+  kernel: new Map(),
+  ubpf: new Map(),
+  gcc: new Map(),
+}
+
+/** Each form is compiled when it is first printed. */
+function piecesOf(spec: InsnSpec, dialect: Dialect): Pieces {
+  const known = compiled[dialect].get(spec)
+  if (known) return known
+  if (!ISA.includes(spec)) throw new RangeError(`the form ${spec.name} is not of the ISA table`)
+  const pieces = compile(spec, dialect)
+  compiled[dialect].set(spec, pieces)
+  return pieces
+}
 
 export interface FormatOptions extends Partial<Place> {
   /** Default `kernel`: as the verifier's log writes it, opcode in front: `(b7) r0 = 0`. */
@@ -94,10 +108,8 @@ export function formatInsn(insn: Insn, options: FormatOptions = {}): string {
 }
 
 function write(insn: Insn, dialect: Dialect, place: Place): string {
-  const pieces = PIECES[dialect].get(insn.spec)
-  if (!pieces) throw new RangeError(`the form ${insn.spec.name} is not of the ISA table`)
   let line = ''
-  for (const piece of pieces) line += typeof piece === 'string' ? piece : piece(insn, place)
+  for (const piece of piecesOf(insn.spec, dialect)) line += typeof piece === 'string' ? piece : piece(insn, place)
   return line
 }
 
