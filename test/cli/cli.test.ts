@@ -123,6 +123,39 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
       () => ['trace', '-r', TALK, '-p', '99999', 'tcp'],
       /there is no packet 99999: the capture has 1504/,
     ],
+    [
+      'more rules than the verifier looks at',
+      () => [
+        'run',
+        '-r',
+        TALK,
+        '-f',
+        file(
+          'many.rules',
+          Array.from({ length: 9000 }, (_, i) => `iptables -A INPUT -p tcp --dport ${i} -j DROP\n`).join(''),
+        ),
+      ],
+      /too complex\. \(these rules are too many for one program of \d+ instructions\) \[cli\/verifier\]/,
+    ],
+    [
+      'chains called beyond measure',
+      () => [
+        'compile',
+        '-f',
+        file(
+          'calls.rules',
+          [
+            '*filter',
+            ':INPUT ACCEPT [0:0]',
+            ...Array.from({ length: 12 }, (_, i) => `:C${i} - [0:0]`),
+            '-A INPUT -j C0',
+            ...Array.from({ length: 44 }, (_, i) => `-A C${i >> 2} -j C${(i >> 2) + 1}`),
+            'COMMIT\n',
+          ].join('\n'),
+        ),
+      ],
+      /calls\.rules:2:1: error: .* at most 65536 are compiled \[ir\/size\]/,
+    ],
     ['rules and capture both from stdin', () => ['run', '-r', '-', '-f', '-'], /cannot both come from stdin/],
     ['two reports at once', () => ['run', '-r', TALK, '--json', '--jsonl', 'tcp'], /choose one/],
     [

@@ -13,6 +13,9 @@ import { compileOrEnd } from './rules.ts'
 
 const ETHERNET = 1
 
+/** The kernel's messages for programs that are longer, or have more ways through them, than it looks at. */
+const TOO_BIG = /^bad program size|too large|too complex/
+
 /** The rules, compiled for a link type, and how its packets become the frames that they see. */
 export class Line {
   readonly sieve: Sieve
@@ -27,8 +30,12 @@ export class Line {
     this.linkType = linkType
     this.verifier = verifyCompiled(compiled)
     if (this.verifier.status === 'rejected') {
-      const { slot, message } = this.verifier
-      throw new Trouble(`error: the verifier rejects the generated program at ${slot ?? '?'}: ${message} (a fault of netsieve: please report it) [cli/verifier]`) // biome-ignore format: one message
+      const { slot, message = '' } = this.verifier
+      const where = slot === undefined ? '' : ` at instruction ${slot}`
+      const why = TOO_BIG.test(message)
+        ? `these rules are too many for one program of ${compiled.insns.length} instructions`
+        : 'a fault of netsieve: please report it'
+      throw new Trouble(`error: the verifier rejects the generated program${where}: ${message} (${why}) [cli/verifier]`)
     }
     this.adapts = compiled.syntax !== 'pcap' && compiled.syntax !== 'cbpf' && linkType !== ETHERNET
     if (this.adapts && readsLinkHeader(compiled)) {
