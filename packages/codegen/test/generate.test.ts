@@ -124,6 +124,7 @@ describe('one rule', () => {
 const ihl: Term = { kind: 'bin', op: 'lsh', left: masked(load('net', 0, 1), 0xfn), right: { kind: 'const', value: 2n } }
 const PREDS: Readonly<Record<string, Pred>> = {
   'a port': DNS,
+  'TCP flags': and(cmp('meta.l4proto', '==', 6), cmp('tcp.flags', '!=', 2)),
   'a negated prefix': not(inPrefix('ipv4.src', 0x0a000000n, 8)),
   'an IPv6 address': cmp('ipv6.src', '==', (0x20010db8n << 96n) | 1n),
   'an IPv6 prefix': inPrefix('ipv6.dst', 0xfe80n << 112n, 10),
@@ -147,6 +148,11 @@ const FRAMES = [
   'eth / ipv6(src=2001:db8::1, dst=fe80::1) / dstopts / udp(dport=53)',
   'eth / ipv6(src=::1:0:0:0:3, dst=fec0::1) / udp(dport=54)',
   'eth / ipv6(src=::1:0:0:0:4) / udp(dport=54)',
+  // At the bounds of a range of addresses, and a divisor of 0 (by which eBPF divides too).
+  'eth / ipv6(src=::4) / udp(dport=54)',
+  'eth / ipv4(fragoff=1, protocol=6) / 0x0400005000000000000000005002000000000000',
+  'eth / ipv6(src=::5) / udp(dport=54)',
+  'eth / ipv4 / udp(sport=1, dport=0) / "0123456789"',
   'eth / ipv4(fragoff=1, protocol=17) / 0x00000035',
   'eth / arp',
 ].map(frame)
