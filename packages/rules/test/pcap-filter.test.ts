@@ -229,12 +229,28 @@ test('any text ends in a filter or in a message with a place', () => {
   )
 })
 
-test('a long expression is read in time; a deep one is refused', () => {
-  const long = Array.from({ length: 2000 }, (_, i) => `host 10.0.${i >> 8}.${i & 255}`).join(' or ')
-  expect(predicate(long)).toBeDefined()
-  const mixed = Array.from({ length: 2000 }, (_, i) => `port ${i}`).reduce(
-    (sum, each, i) => `${sum} ${i % 2 ? 'and' : 'or'} ${each}`,
-  )
-  expect(predicate(mixed)).toBeDefined()
-  expect(refused(`${'('.repeat(5000)}tcp${')'.repeat(5000)}`).code).toBe('rules/syntax')
+describe('size', () => {
+  const many = (count: number, each: (i: number) => string, join: string) =>
+    Array.from({ length: count }, (_, i) => each(i)).join(join)
+  const host = (i: number) => `host 10.0.${i >> 8}.${i & 255}`
+
+  test('a long expression is read in time', () => {
+    expect(predicate(many(2000, host, ' or '))).toBeDefined()
+    expect(predicate(many(900, (i) => `port ${i} ${i % 2 ? 'and' : 'or'}`, ' ').concat(' tcp'))).toBeDefined()
+  })
+
+  test.each([
+    ['parentheses', `${'('.repeat(5000)}tcp${')'.repeat(5000)}`, 'rules/syntax'],
+    ['negations', `${'not '.repeat(5000)}tcp`, 'rules/syntax'],
+    ['operators', `len = ${many(3000, String, ' + ')}`, 'rules/syntax'],
+    ['indices', `${'ip['.repeat(5000)}0${']'.repeat(5000)} = 1`, 'rules/syntax'],
+    [
+      'changes of and and or',
+      many(3000, (i) => `port ${i} ${i % 2 ? 'and' : 'or'}`, ' ').concat(' tcp'),
+      'rules/too-long',
+    ],
+    ['tunnels', many(5, () => 'geneve', ' and '), 'rules/unsupported'],
+  ])('too many %s are refused', (_, text, code) => {
+    expect(refused(text).code).toBe(code)
+  })
 })

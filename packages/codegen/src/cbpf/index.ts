@@ -5,7 +5,7 @@ import { CBPF_LONGEST } from '@netsieve/asm'
 import type { Diagnostic, Outcome } from '@netsieve/diag'
 import { and, decisionGraph, FALSE, type Filter, not, or, type Pred, type Rule, TRUE, threaded } from '@netsieve/ir'
 import { layout } from './layout.ts'
-import { Beyond, plainPred, writtenOut } from './plain.ts'
+import { Beyond, plainPred, testsOf, writtenOut } from './plain.ts'
 
 export interface CbpfOptions {
   /** What a packet that passes returns: how many of its bytes to keep. */
@@ -29,9 +29,9 @@ const LARGEST = 3000
 
 function shortest(pred: Pred, snaplen: number): CbpfInsn[] {
   const plain = layout(threaded(decisionGraph(pred), true), snaplen)
-  const graph = decisionGraph(writtenOut(pred))
-  if (graph.nodes.length > LARGEST) return plain
-  const other = layout(threaded(graph, true), snaplen)
+  const longer = writtenOut(pred)
+  if (testsOf(longer) > LARGEST) return plain
+  const other = layout(threaded(decisionGraph(longer), true), snaplen)
   return other.length < plain.length ? other : plain
 }
 

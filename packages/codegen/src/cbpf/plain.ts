@@ -119,9 +119,27 @@ export function writtenOut(pred: Pred): Pred {
   if (pred.kind === 'not') return { kind: 'not', arg: writtenOut(pred.arg) }
   if (pred.kind === 'or') return { kind: 'or', args: pred.args.map(writtenOut) }
   if (pred.kind !== 'and') return pred
-  return pred.args.reduceRight((rest: Pred | undefined, arg) => {
-    if (!rest) return writtenOut(arg)
-    if (arg.kind !== 'in' || arg.ranges.length > SHORT_SET) return and(writtenOut(arg), rest)
-    return or(...arg.ranges.map((range) => and({ ...arg, ranges: [range] }, rest)))
-  }, undefined)!
+  // From the last on: what follows a set comes after each of its members.
+  let tail: Pred[] = []
+  for (const arg of pred.args.toReversed()) {
+    const set = arg.kind === 'in' && arg.ranges.length > 1 && arg.ranges.length <= SHORT_SET && tail.length > 0
+    if (!set) {
+      tail.push(writtenOut(arg))
+      continue
+    }
+    const rest = tail.reverse()
+    tail = [or(...arg.ranges.map((range) => and({ ...arg, ranges: [range] }, ...rest)))]
+  }
+  return and(...tail.reverse())
+}
+
+/** How many tests a predicate has. Parts of one that was written out are shared, and counted as often as they stand there. */
+export function testsOf(pred: Pred, known = new Map<Pred, number>()): number {
+  const before = known.get(pred)
+  if (before !== undefined) return before
+  const parts = pred.kind === 'and' || pred.kind === 'or' ? pred.args : pred.kind === 'not' ? [pred.arg] : []
+  const own = pred.kind === 'in' ? pred.ranges.length : 1
+  const tests = parts.length === 0 ? own : parts.reduce((sum, part) => sum + testsOf(part, known), 0)
+  known.set(pred, tests)
+  return tests
 }

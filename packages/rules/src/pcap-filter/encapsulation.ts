@@ -20,11 +20,21 @@ export function encapsulated(layers: Layers, name: Encapsulation, id: number | u
       return pppoes(layers, id)
     case 'geneve':
       fits(id, 0xffffff, 'network')
+      outermost(layers)
       return geneve(layers, id)
     case 'vxlan':
       fits(id, 0xffffff, 'network')
+      outermost(layers)
       return vxlan(layers, id)
   }
+}
+
+/** Places in a tunnel hold those of the tunnel around it many times over. */
+const MOST_TUNNELS = 2
+
+function outermost({ tunnels }: Layers): void {
+  if (tunnels >= MOST_TUNNELS)
+    throw new Fault('rules/unsupported', `more than ${MOST_TUNNELS} tunnels inside each other are not supported`)
 }
 
 function fits(id: number | undefined, max: number, what: string): void {

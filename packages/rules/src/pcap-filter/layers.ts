@@ -37,6 +37,8 @@ export class Layers {
   /** From the payload's start to the network header: MPLS labels. */
   labels = 0
   frame: Pred | undefined
+  /** How many tunnels we are in. */
+  tunnels = 0
   /** Write every test out as libpcap does, also those that say the same in short: for settle.ts. */
   readonly full: boolean
 
@@ -81,6 +83,7 @@ export class Layers {
     this.type = { bytes: 0, more: inner.type }
     this.payload = { bytes: 0, more: inner.payload }
     this.frame = inner.frame
+    this.tunnels++
     this.llc = 3
     this.labels = 0
   }

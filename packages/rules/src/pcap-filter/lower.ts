@@ -95,6 +95,9 @@ function placed<T>(span: Span, work: () => T): T {
   }
 }
 
+/** Each change between `and` and `or` is a level of the predicate. */
+const MOST_CHANGES = 1000
+
 class Lowering {
   private readonly layers: Layers
   private readonly settings: Settings
@@ -124,8 +127,17 @@ class Lowering {
     }
     let kind: 'and' | 'or' | undefined
     let args: Pred[] = [this.expr(first)]
+    let changes = 0
     for (const operand of operands.reverse()) {
-      if (kind && kind !== operand.kind) args = [kind === 'and' ? and(...args) : or(...args)]
+      if (kind && kind !== operand.kind) {
+        args = [kind === 'and' ? and(...args) : or(...args)]
+        if (++changes > MOST_CHANGES)
+          throw new Fault(
+            'rules/too-long',
+            `more than ${MOST_CHANGES} changes between and and or in one expression`,
+            expr.span,
+          )
+      }
       kind = operand.kind
       args.push(this.expr(operand.right))
     }

@@ -359,7 +359,8 @@ class Parser {
     if (++this.depth > DEEPEST) this.fail(`more than ${DEEPEST} levels of parentheses and negations`)
     try {
       let left = this.factor()
-      for (;;) {
+      for (let operators = 0; ; operators++) {
+        if (operators > DEEPEST) this.fail(`more than ${DEEPEST} operators in a row`)
         const { token } = this
         if (token.kind !== 'mark') return left
         const rest = Object.hasOwn(TAKES_THE_REST, token.text) ? TAKES_THE_REST[token.text] : undefined
