@@ -44,7 +44,7 @@ it('judge says what decided', () => {
     const { verdict, r0, rule, by } = sieve.judge(bytes)
     return { verdict, r0, rule, by }
   }
-  expect(told(WEB)).toEqual({ verdict: 'drop', r0: 1, rule: 0, by: rulesById(value!.filter).get(0)!.text })
+  expect(told(WEB)).toEqual({ verdict: 'drop', r0: 1, rule: 0, by: rulesById(value!.filter!).get(0)!.text })
   expect(told(frame('eth / ipv4 / udp'))).toMatchObject({ verdict: 'pass', r0: 2, rule: 1 })
   expect(told(REPLY)).toEqual({ verdict: 'drop', r0: 1, rule: null, by: 'policy drop of ip/filter/INPUT' })
   expect(told(frame('eth / arp'))).toEqual({ verdict: 'pass', r0: 2, rule: null, by: 'not seen by any chain' })

@@ -5,7 +5,7 @@ import { Counter, compile, type PacketVerdict, table } from '../src/index.ts'
 const { value } = compile(
   source('r', 'iptables -A INPUT -p tcp -j DROP\niptables -A INPUT -p udp\niptables -A INPUT -p icmp -j ACCEPT'),
 )
-const [first, , third] = value!.filter.chains[0]!.rules
+const [first, , third] = value!.filter!.chains[0]!.rules
 
 function verdict(rule: number | null, more: Partial<PacketVerdict> = {}): PacketVerdict {
   return { verdict: 'drop', r0: 1, rule, by: rule === null ? 'policy' : 'text', insns: 10, ...more }

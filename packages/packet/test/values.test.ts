@@ -133,7 +133,7 @@ describe('IPv6', () => {
   it('reads what it writes, and so does URL', () => {
     const sparse = fc
       .array(fc.constantFrom(0n, 0n, 1n, 0xffffn, 0x10n), { minLength: 8, maxLength: 8 })
-      .map((words) => words.reduce((value, word) => (value << 16n) | word, 0n))
+      .map((words) => words.reduce<bigint>((value, word) => (value << 16n) | word, 0n))
     fc.assert(
       fc.property(fc.oneof(number(128), sparse), (value) => {
         const text = formatIpv6(value)
