@@ -81,7 +81,15 @@ function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonl
   const pred = short.walksChain
     ? plain
     : placed(expr.span, () => settle(new Lowering(settings, true).expr(expr), plain))
-  return { pred, warnings: short.warnings }
+  return { pred: flat(pred), warnings: short.warnings }
+}
+
+/** `(a and b) and c` as `a and b and c`: the same, and easier to read. */
+function flat(pred: Pred): Pred {
+  if (pred.kind === 'not') return not(flat(pred.arg))
+  if (pred.kind !== 'and' && pred.kind !== 'or') return pred
+  const args = pred.args.map(flat).flatMap((arg) => (arg.kind === pred.kind ? arg.args : [arg]))
+  return { kind: pred.kind, args }
 }
 
 /** A fault without a place gets this one. */
