@@ -1,4 +1,5 @@
-// Makes a fresh clone runnable: dependencies by pnpm (frozen lockfile), then the incremental build.
+// Makes a fresh clone runnable: dependencies by pnpm (frozen lockfile), then the incremental build and
+// the command line's bundle.
 // Runs before `npm start` and `npm test`; does nothing that is already done. All its output goes to stderr.
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
@@ -21,3 +22,5 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < statSync('pnpm-lock.yaml').m
   step('npx', ['--yes', PNPM, 'install', '--frozen-lockfile'])
 }
 step('node_modules/.bin/tsc', ['-b'])
+const { bundle, isBundled } = await import('./bundle.mjs')
+if (!isBundled()) await bundle()

@@ -1,3 +1,4 @@
 #!/usr/bin/env node
-const { plugin } = await import('../dist/cli/plugin.js')
-process.exitCode = plugin(process.argv.slice(2))
+void import('../dist/cli/plugin.js').then(({ plugin }) => {
+  process.exitCode = plugin(process.argv.slice(2))
+})

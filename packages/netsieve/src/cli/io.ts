@@ -1,7 +1,6 @@
 // Files and streams of the command line. Everything that can go wrong with them ends in a Trouble with one clear message.
 
 import { closeSync, lstatSync, openSync, readFileSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { constants, gunzipSync } from 'node:zlib'
 import { type Diagnostic, renderAll, type Source, source } from '@netsieve/diag'
 import { type CapturePart, CaptureReader, isGzip } from '@netsieve/packet'
 
@@ -194,6 +193,8 @@ function readSome(fd: number, chunk: Uint8Array, name: string): number {
 }
 
 function unpack(packed: Uint8Array, name: string, maxOutputLength: number): Uint8Array {
+  // Loaded only here: it brings all of Node's streams.
+  const { constants, gunzipSync } = process.getBuiltinModule('node:zlib')
   try {
     return gunzipSync(packed, { maxOutputLength })
   } catch (error) {
