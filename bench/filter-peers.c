@@ -60,10 +60,10 @@ static image kernel_image(const uint8_t *insns, size_t size, const char **why) {
   info.jited_prog_insns = (uintptr_t)code;
   if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &a, sizeof a) < 0) { *why = "no JIT image"; return NULL; }
   close(fd);
-  // leave; jmp to the kernel's return thunk: leave; ret
+  // The one exit, at the end: leave; jmp to the kernel's return thunk. It becomes leave; ret.
   int patched = 0;
-  for (uint32_t i = 0; i + 6 <= length; i++)
-    if (code[i] == 0xc9 && (code[i + 1] == 0xe9 || code[i + 1] == 0xc3)) { code[i + 1] = 0xc3; patched++; }
+  for (uint32_t i = length; i-- > 0 && !patched;)
+    if (i + 6 <= length && code[i] == 0xc9 && (code[i + 1] == 0xe9 || code[i + 1] == 0xc3)) { code[i + 1] = 0xc3; patched = 1; }
   if (!patched) { *why = "the JIT's returns are not as known"; return NULL; }
   return (image)code;
 }

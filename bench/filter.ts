@@ -119,6 +119,7 @@ class Peers {
 
   constructor(binary: string, args: readonly string[]) {
     this.child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.child.stdin.on('error', () => undefined)
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]()
   }
   async ready(): Promise<void> {
@@ -131,9 +132,9 @@ class Peers {
   }
   async run(peer: number): Promise<Score> {
     this.child.stdin.write(`${peer}\n`)
-    const [ns, packets, matches, sum] = String((await this.lines.next()).value)
-      .split(' ')
-      .map(Number)
+    const line = await this.lines.next()
+    if (line.done) throw new Error(`the peers ended (${this.child.exitCode ?? this.child.signalCode})`)
+    const [ns, packets, matches, sum] = String(line.value).split(' ').map(Number)
     return { ns: ns!, packets: packets!, matches: matches!, sum: sum! }
   }
   close(): void {

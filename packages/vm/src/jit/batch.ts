@@ -79,6 +79,11 @@ export class Batch {
     this.options = options
     this.runOne = runOne
     this.chunkBytes = options.chunkBytes ?? 1 << 20
+    engine.refreshRegs()
+    const target = jit.target(0)
+    const walks = canWalk(target)
+    // First: memory of WebAssembly grows in its place, other memory is copied.
+    if (walks) engine.mem.shareWithWasm()
     // Loads that run ahead of a check stay inside: room after the input.
     this.inputAt = engine.mem.alloc(this.chunkBytes + 65536, 64)
     const most = Math.ceil(this.chunkBytes / HEADER) * 4
@@ -86,10 +91,7 @@ export class Batch {
     this.exitsAt = options.exits ? engine.mem.alloc(most) : 0
     this.outputAt = options.keep ? engine.mem.alloc(this.chunkBytes, 64) : 0
     engine.refreshRegs()
-    const target = jit.target(0)
-    if (canWalk(target)) {
-      engine.mem.shareWithWasm()
-      engine.refreshRegs()
+    if (walks) {
       engine.place(this.inputAt, 0, options.meta ?? {})
       const bytes = compileBatch(target, options, this.r0At, this.exitsAt, this.outputAt)
       jit.sync = (record) => this.sync(record)
