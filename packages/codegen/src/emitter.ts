@@ -142,7 +142,13 @@ export class Emitter {
       const { op, dst, source, width, target, origin } = conditional
       const opposite = OPPOSITE[op]
       this.code.origin = origin
-      if (onward && !needless && opposite && next.includes(target)) this.code.jump(opposite, dst, source, onward, width)
+      // Both ways lead to the same place: no test is needed.
+      const same =
+        onward === undefined ? next.includes(target) : target === onward || (needless && next.includes(target))
+      if (same) {
+        if (onward && !needless) this.code.goto(onward)
+      } else if (onward && !needless && opposite && next.includes(target))
+        this.code.jump(opposite, dst, source, onward, width)
       else {
         this.code.jump(op, dst, source, target, width)
         if (onward && !needless) this.code.goto(onward)

@@ -1,11 +1,12 @@
 // A filter of the IR as an eBPF program.
 
 import { type Insn, type MapDef, PROG_TYPES, type ProgType, type ProgTypeName } from '@netsieve/asm'
-import { type BaseChain, type Filter, termsOf, VIEWS, type View } from '@netsieve/ir'
+import { type BaseChain, type Filter, isShort, termsOf, VIEWS, type View } from '@netsieve/ir'
 import { type Base, FIELDS, PROTOCOLS } from '@netsieve/packet'
 import { accessFor } from './access.ts'
+import type { Needs } from './dispatch.ts'
 import { Emitter, NOTHING, R } from './emitter.ts'
-import { dispatch, type Needs } from './headers.ts'
+import { dispatch } from './headers.ts'
 import { baseChain } from './rules.ts'
 
 export interface GenerateOptions {
@@ -80,9 +81,7 @@ function needsOf(filter: Filter, base: BaseChain): Needs {
     else if (bit + bits > 96 || indexed) needs.pastAddresses = true
     if (from !== 'transport') return
     needs.transport = true
-    const first = bit >> 3
-    const bytes = ((bit + bits + 7) >> 3) - first
-    if (indexed || !(bytes === 1 || bytes === 2 || bytes === 4) || first % bytes !== 0) needs.longTransport = true
+    if (indexed || !isShort(bit, bits)) needs.longTransport = true
   }
   for (const term of termsOf(filter, [base.chain])) {
     if (term.kind === 'length') needs.pastAddresses = true

@@ -1,7 +1,7 @@
 // Predicates as branches: each compiles to code that ends at `yes`, at `no`, or where a term could not be computed.
 
 import type { Label } from '@netsieve/asm'
-import type { Pred, Range, Term, Test } from '@netsieve/ir'
+import { compareValues, type Pred, type Range, type Term, type Test } from '@netsieve/ir'
 import { R } from './emitter.ts'
 import { excluded, known, SLOT } from './path.ts'
 import { asBits, type Bits, bigEndian, constant, type Failures, number, pieces, reach, type Scope } from './terms.ts'
@@ -32,7 +32,13 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
       return branch(scope, last, yes, no, failures)
     }
     case 'cmp':
-      return comparison(scope, pred, yes, no, zeroed(scope, failures, test(0n, pred.test, pred.value) ? yes : no))
+      return comparison(
+        scope,
+        pred,
+        yes,
+        no,
+        zeroed(scope, failures, compareValues(0n, pred.test, pred.value) ? yes : no),
+      )
     case 'in':
       return membership(
         scope,
@@ -56,7 +62,7 @@ function comparison(scope: Scope, pred: Pred & { kind: 'cmp' }, yes: Label, no: 
   const { term, value } = pred
   const fixed = constantOf(scope, term)
   if (fixed === 'missing') return e.goto(failures.missing)
-  if (fixed !== undefined) return e.goto(test(fixed, pred.test, value) ? yes : no)
+  if (fixed !== undefined) return e.goto(compareValues(fixed, pred.test, value) ? yes : no)
   if (excluded(path, term, value) && (pred.test === '==' || pred.test === '!='))
     return e.goto(pred.test === '!=' ? yes : no)
   const bits = asBits(path, term)
@@ -233,21 +239,4 @@ function relation(scope: Scope, pred: Pred & { kind: 'relation' }, yes: Label, n
   e.put((c) => c.load(8, R.B, R.FP, SLOT.spill))
   e.jump(JUMP[pred.test], R.B, { reg: R.A }, yes)
   e.goto(no)
-}
-
-function test(left: bigint, how: Test, right: bigint): boolean {
-  switch (how) {
-    case '==':
-      return left === right
-    case '!=':
-      return left !== right
-    case '<':
-      return left < right
-    case '<=':
-      return left <= right
-    case '>':
-      return left > right
-    case '>=':
-      return left >= right
-  }
 }

@@ -1,7 +1,7 @@
 // Terms and the bytes they stand for: loads, and numbers in registers.
 
 import type { Label } from '@netsieve/asm'
-import type { Term } from '@netsieve/ir'
+import { isShort, type Term } from '@netsieve/ir'
 import { FIELDS, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
 import type { Access, BaseRef, Place } from './access.ts'
 import { type Emitter, R } from './emitter.ts'
@@ -143,7 +143,7 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
     return { base: 'transport', reg: R.TRANSPORT, disp: netRef.disp }
   }
   if (path.bounded) enough(scope, proto, offset + bytes, failures)
-  const short = !index && offset % bytes === 0 && (bytes === 1 || bytes === 2 || bytes === 4)
+  const short = !index && isShort(offset * 8, bytes * 8)
   if (view.laterFragments === 'short' && !short) {
     e.put((c) => c.load(8, R.B, R.FP, SLOT.fragment))
     e.jump('jne', R.B, 0, failures.missing)

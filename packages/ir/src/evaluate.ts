@@ -126,7 +126,7 @@ class Evaluation {
         return pred.value
       case 'cmp': {
         const value = this.term(pred.term)
-        return typeof value === 'string' ? value : compare(value, pred.test, pred.value)
+        return typeof value === 'string' ? value : compareValues(value, pred.test, pred.value)
       }
       case 'in': {
         const value = this.term(pred.term)
@@ -136,7 +136,7 @@ class Evaluation {
         const left = this.term(pred.left)
         if (typeof left === 'string') return left
         const right = this.term(pred.right)
-        return typeof right === 'string' ? right : compare(left, pred.test, right)
+        return typeof right === 'string' ? right : compareValues(left, pred.test, right)
       }
       case 'and':
       case 'or': {
@@ -244,13 +244,14 @@ class Evaluation {
 }
 
 /** The bytes that hold the bits are 1, 2 or 4, aligned to their number (an index makes a load long, wherever it ends). */
-function isShort(bit: number, bits: number): boolean {
+export function isShort(bit: number, bits: number): boolean {
   const first = Math.floor(bit / 8)
   const bytes = Math.ceil((bit + bits) / 8) - first
   return (bytes === 1 || bytes === 2 || bytes === 4) && first % bytes === 0
 }
 
-function compare(left: bigint, test: Test, right: bigint): boolean {
+/** `left test right`. */
+export function compareValues(left: bigint, test: Test, right: bigint): boolean {
   switch (test) {
     case '==':
       return left === right

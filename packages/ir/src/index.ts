@@ -18,7 +18,7 @@ export {
 } from './build.ts'
 export { check } from './check.ts'
 export { type DecisionGraph, decisionGraph, idle, type TestNode, termKey, threaded, type Way } from './decisions.ts'
-export { type Decision, type EvaluateOptions, evaluate } from './evaluate.ts'
+export { compareValues, type Decision, type EvaluateOptions, evaluate, isShort } from './evaluate.ts'
 export { toJson } from './json.ts'
 export { type Located, locate, MAX_EXTENSION_HEADERS } from './locate.ts'
 export { print, printPred, printRule, printTerm, printValue } from './print.ts'
@@ -37,7 +37,6 @@ export type {
   Verdict,
 } from './types.ts'
 export {
-  type ExtensionHeader,
   PROFILES,
   type Profile,
   type ProfileName,

@@ -1,7 +1,7 @@
 // Where a view finds the headers of a frame. Slow and exact: what generated code must find too.
 
-import { ETHERTYPE, IPPROTO, NFPROTO } from '@netsieve/packet'
-import type { ExtensionHeader, View } from './views.ts'
+import { ETHERTYPE, EXTENSION_HEADERS, type ExtensionHeader, IPPROTO, NFPROTO } from '@netsieve/packet'
+import type { View } from './views.ts'
 
 export interface Located {
   /** False: the frame never comes to rules of this view. */
@@ -24,13 +24,9 @@ export interface Located {
 const WHOLE = { offset: 0, more: false } as const
 const UNSEEN: Located = { seen: false, netEnd: 0, fragment: WHOLE }
 
-const EXTENSION: Readonly<Record<number, ExtensionHeader>> = {
-  [IPPROTO.hopopt]: 'hopopt',
-  [IPPROTO.routing]: 'routing',
-  [IPPROTO.dstopts]: 'dstopts',
-  [IPPROTO.fragment]: 'fragment',
-  [IPPROTO.ah]: 'ah',
-}
+const EXTENSION = new Map(
+  Object.entries(EXTENSION_HEADERS).map(([name, number]) => [number as number, name as ExtensionHeader]),
+)
 
 /** Extension headers followed at most: a generated program unrolls its walk, so the meaning is bounded too. */
 export const MAX_EXTENSION_HEADERS = 16
@@ -130,7 +126,7 @@ function walk(view: View, packet: Uint8Array, base: Found): Located {
   let at = base.net + 40
   let fragment: Located['fragment'] = WHOLE
   for (let headers = 0; ; headers++) {
-    const header = EXTENSION[protocol]
+    const header = EXTENSION.get(protocol)
     const [next, length] = [packet[at], packet[at + 1]]
     const walked = header !== undefined && view.ipv6Walk.includes(header)
     // A walk that stops at AH (nft's) has looked at its first bytes all the same.
@@ -150,7 +146,7 @@ function walk(view: View, packet: Uint8Array, base: Found): Located {
       if (view.missing === 'zero') return { ...base, l4proto: next, fragment }
       if (fragment.offset !== 0) {
         // The kernel leaves the transport offset at its initial 0: at the IPv6 header itself.
-        const known = next === IPPROTO.none || EXTENSION[next] === undefined
+        const known = next === IPPROTO.none || !EXTENSION.has(next)
         return known ? { ...base, l4proto: next, transport: base.net, fragment } : broken(protocol)
       }
       at += 8

@@ -1,10 +1,7 @@
 // How each tool sees a packet: the semantic profiles, as data. A view says what is in reach of rules, where headers start, and what a
 // field that cannot be loaded does to a rule. The recorded verdicts of the real tools under test/golden back these rows.
 
-import type { ProtocolName } from '@netsieve/packet'
-
-/** IPv6 extension headers that are walked to find the transport header, by IPv6 next-header number. */
-export type ExtensionHeader = 'hopopt' | 'routing' | 'dstopts' | 'fragment' | 'ah'
+import type { ExtensionHeader, ProtocolName } from '@netsieve/packet'
 
 export interface View {
   readonly title: string

@@ -23,7 +23,17 @@ export {
   writeCapture,
 } from './capture/index.ts'
 export { FIELDS, type Field, type FieldId, maxValue, type ValueKind } from './fields.ts'
-export { type Base, ETHERTYPE, IPPROTO, NFPROTO, PROTOCOLS, type Protocol, type ProtocolName } from './protocols.ts'
+export {
+  type Base,
+  ETHERTYPE,
+  EXTENSION_HEADERS,
+  type ExtensionHeader,
+  IPPROTO,
+  NFPROTO,
+  PROTOCOLS,
+  type Protocol,
+  type ProtocolName,
+} from './protocols.ts'
 export { read, readBits, writeBits } from './read.ts'
 export { type SummaryOptions, summarize } from './summary.ts'
 export {

@@ -51,5 +51,10 @@ export const ETHERTYPE = {
 /** IP protocol numbers that dissection itself needs (IANA). */
 export const IPPROTO = { hopopt: 0, icmp: 1, igmp: 2, tcp: 6, udp: 17, routing: 43, fragment: 44, esp: 50, ah: 51, icmp6: 58, none: 59, dstopts: 60, sctp: 132, mobility: 135, udplite: 136 } as const // biome-ignore format: one family
 
+/** IPv6 extension headers that a walk to the transport header may follow, by their next-header numbers. */
+export const EXTENSION_HEADERS = { hopopt: IPPROTO.hopopt, routing: IPPROTO.routing, dstopts: IPPROTO.dstopts, fragment: IPPROTO.fragment, ah: IPPROTO.ah } as const // biome-ignore format: one family
+
+export type ExtensionHeader = keyof typeof EXTENSION_HEADERS
+
 /** Netfilter's family numbers (uapi linux/netfilter.h), the values of `meta.nfproto`. */
 export const NFPROTO = { ipv4: 2, ipv6: 10 } as const

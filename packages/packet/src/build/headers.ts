@@ -132,15 +132,16 @@ function header(name: HeaderName): Header {
 }
 
 /** The fields of each header by their short names. The field table comes first. */
-export const FIELDS_OF: ReadonlyMap<string, ReadonlyMap<string, Part>> = new Map(
-  Array.from(HEADERS.keys(), (name) => [name, fieldsOf(name)]),
-)
+export const FIELDS_OF: ReadonlyMap<string, ReadonlyMap<string, Part>> = fieldsByHeader()
 
-function fieldsOf(name: string): ReadonlyMap<string, Part> {
+function fieldsByHeader(): ReadonlyMap<string, ReadonlyMap<string, Part>> {
+  const fields = new Map(Array.from(HEADERS.keys(), (name) => [name, new Map<string, Part>()]))
   const rows: readonly (readonly [string, Part])[] = [...Object.entries(PARTS), ...Object.entries(FIELDS)]
-  return new Map(
-    rows.filter(([id]) => id.startsWith(`${name}.`)).map(([id, part]) => [id.slice(name.length + 1), part]),
-  )
+  for (const [id, part] of rows) {
+    const dot = id.indexOf('.')
+    fields.get(id.slice(0, dot))?.set(id.slice(dot + 1), part)
+  }
+  return fields
 }
 
 /** A field that the tables must have: for the builder's own rules. @throws Error if they do not */
