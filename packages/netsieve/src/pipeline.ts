@@ -5,7 +5,7 @@ import { generate } from '@netsieve/codegen'
 import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
 import { check, type Filter, type Rule } from '@netsieve/ir'
 import { guessSyntax, type RuleOptions, SYNTAXES, type SyntaxName } from '@netsieve/rules'
-import { type Verdict, verify } from '@netsieve/verifier'
+import { type Facts, type Verdict, verify } from '@netsieve/verifier'
 import { load, type Machine, type PacketMeta } from '@netsieve/vm'
 
 export interface CompileOptions extends RuleOptions {
@@ -87,9 +87,11 @@ export class Sieve {
   readonly compiled: Compiled
   readonly machine: Machine
 
-  constructor(compiled: Compiled, engine: 'interpreter' | 'jit' = 'interpreter') {
+  /** @param facts what a verifier proved of the program: the JIT leaves out those checks */
+  constructor(compiled: Compiled, engine: 'interpreter' | 'jit' = 'interpreter', facts?: Facts) {
     this.compiled = compiled
-    this.machine = load(compiled.insns, { type: compiled.type, maps: compiled.maps, engine })
+    const { insns, type, maps } = compiled
+    this.machine = load(insns, { type, maps, engine, ...(facts && { proved: facts.proved }) })
   }
 
   /** Judges a frame. A fault of the program is told, and drops the packet as the kernel would. */

@@ -44,7 +44,7 @@ export class Line {
         `error: unsupported: the rules read Ethernet headers, packets of link type ${name} have none [cli/link-type]`,
       )
     }
-    this.sieve = new Sieve(compiled, engine)
+    this.sieve = new Sieve(compiled, engine, this.verifier.facts)
   }
 
   /** Packets are judged as they lie in the capture. */

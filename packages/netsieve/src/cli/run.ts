@@ -136,7 +136,7 @@ function runChunks({ path, lines, counter, output, jsonl }: Job): Done {
     line = lines.for(linkType)
     return line
   }
-  const stream = judgeStream(path, { keep: output !== undefined, lineFor })
+  const stream = judgeStream(path, { keep: output !== undefined, exits: true, lineFor })
   let step = stream.next()
   for (; !step.done; step = stream.next()) {
     const { first, count, r0, exits, faults, kept } = step.value

@@ -15,7 +15,7 @@ export interface Judged {
   readonly first: number
   readonly count: number
   readonly r0: Int32Array
-  /** Index of the instruction that ended each run, -1 after a fault. */
+  /** Index of the instruction that ended each run, -1 after a fault; empty unless asked for. */
   readonly exits: Int32Array
   readonly faults: readonly { readonly record: number; readonly fault: Fault }[]
   /** What goes to the output: file headers and the records that pass. */
@@ -30,6 +30,8 @@ export interface StreamEnd {
 export interface StreamOptions {
   /** Gather the records that pass in `kept`. */
   readonly keep: boolean
+  /** Tell which instruction ended each run. */
+  readonly exits: boolean
   /** The rules, ready for packets of a link type. */
   readonly lineFor: (linkType: number) => Line
 }
@@ -83,7 +85,7 @@ function* judgeFast(path: string, { fd, header, format }: Fast, options: StreamO
     chunkBytes: CHUNK,
     order: format.little ? 'little' : 'big',
     ticks: format.nanoseconds ? 'ns' : 'us',
-    exits: true,
+    exits: options.exits,
     ...(options.keep && { keep: 'pass' as const }),
   })
   const none = new Int32Array(0)

@@ -52,6 +52,8 @@ export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
     err('warning: the expression on the command line is ignored: -F names a file [cli/rules]\n')
   const rules = flags.F === undefined ? source('<expression>', words.join(' ')) : readText(flags.F)
   const options = { syntax: 'pcap', type: 'socket_filter' } as const
+  // Programs of this type read packets in place; socket filters copy each field out of them.
+  const running = { syntax: 'pcap', type: 'sched_cls' } as const
   if (flags.d > 0) {
     const compiled = compileOrEnd(
       rules,
@@ -65,7 +67,7 @@ export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
     throw new Trouble(
       'error: no capture: name one with -r, or - for stdin; there is nothing to listen to here [cli/capture]',
     )
-  const lines = new Lines(rules, options, 'jit')
+  const lines = new Lines(rules, running, 'jit')
   return flags.w === undefined || most !== undefined ? slowly(flags, lines, most) : quickly(flags.r, flags.w, lines)
 }
 
@@ -88,7 +90,7 @@ function linkTypeOf(path: string): number {
 function quickly(path: string, to: string, lines: Lines): number {
   const output = new OutputFile(to)
   try {
-    const stream = judgeStream(path, { keep: true, lineFor: (linkType) => lines.for(linkType) })
+    const stream = judgeStream(path, { keep: true, exits: false, lineFor: (linkType) => lines.for(linkType) })
     let step = stream.next()
     for (; !step.done; step = stream.next()) output.write(step.value.kept)
     const { format, diagnostics } = step.value
