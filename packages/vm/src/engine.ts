@@ -80,6 +80,7 @@ export class Engine {
   private readonly dataWord: number
   private readonly metaWord: number
   private readonly writable: boolean
+  private readonly usesStack: boolean
   /** Whether a program may let bytes before the packet into it. */
   private readonly growsHead: boolean
   info: PacketMeta = {}
@@ -125,6 +126,7 @@ export class Engine {
     this.maps = maps.map((def, index) => makeMap(this, def, index))
     const constants = new Constants()
     this.programs = programs.map((insns) => decodeProgram(insns, constants, (insn) => this.resolve(insn)))
+    this.usesStack = programs.some((insns) => insns.some(({ dst, src }) => dst === 10 || src === 10))
     this.growsHead = programs.some((insns) =>
       insns.some(({ spec, imm }) => spec.call === 'helper' && HEAD_HELPERS.has(imm)),
     )
@@ -277,7 +279,7 @@ export class Engine {
     this.mayGoto = MAY_GOTO
     this.tailCalls = 0
     this.next = undefined
-    mem.bytes.fill(0, this.stackAt, this.stackAt + LIMITS.stackBytes)
+    if (this.usesStack) mem.bytes.fill(0, this.stackAt, this.stackAt + LIMITS.stackBytes)
     regs[20] = this.stackAt + LIMITS.stackBytes
     regs[21] = REGION.stack
   }
