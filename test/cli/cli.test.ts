@@ -51,6 +51,16 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
     ['rules twice', () => ['run', '-r', TALK, '-f', 'samples/rules/http.nft', 'tcp'], /given twice/],
     ['an unknown syntax', () => ['run', '-r', TALK, '-s', 'pf', 'tcp'], /no syntax pf; there are iptables, nft/],
     ['an unknown profile', () => ['run', '-r', TALK, '--profile', 'x', 'tcp'], /no profile x/],
+    [
+      'an option of another syntax',
+      () => ['run', '-r', TALK, '-f', 'samples/rules/http.nft', '--on-match', 'drop'],
+      /means nothing to: .*\[rules\/option\]/,
+    ],
+    [
+      'a profile of another syntax',
+      () => ['run', '-r', TALK, '-f', 'samples/rules/http.nft', '--profile', 'pcap-file'],
+      /no meaning under the profile pcap-file/,
+    ],
     ['a missing capture', () => ['run', '-r', 'no.pcap', 'tcp'], /no\.pcap: error: there is no such file/],
     ['a folder as capture', () => ['run', '-r', 'samples', 'tcp'], /samples: error: this is a directory/],
     ['a text as capture', () => ['run', '-r', 'LICENSE', 'tcp'], /LICENSE: not a pcap or pcapng capture/],

@@ -1,6 +1,6 @@
 // The rule languages by name: one row each. What a command line offers and a message lists comes from here.
 
-import type { Outcome, Source } from '@netsieve/diag'
+import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
 import type { Filter, ProfileName } from '@netsieve/ir'
 import { ethtool } from './ethtool/index.ts'
 import { flower } from './flower/index.ts'
@@ -12,6 +12,12 @@ import { type PcapOptions, pcapFilter } from './pcap-filter/index.ts'
 /** Options of every front-end together; each takes what is its own. */
 export type RuleOptions = PcapOptions
 
+/** Options that say how the rules themselves are to be read: given for a syntax that has no such thing, they are refused. */
+type OwnOption = Exclude<keyof RuleOptions, 'link'>
+const OF_PCAP = ['profile', 'onMatch', 'netmask', 'hosts', 'ethers'] as const satisfies readonly OwnOption[]
+const OF_HOOKS = ['profile', 'hook'] as const satisfies readonly OwnOption[]
+const OPTION_WORDS = { profile: 'a profile', hook: 'a hook', onMatch: 'a verdict for packets that match', netmask: 'a netmask', hosts: 'names of hosts', ethers: 'names of Ethernet addresses' } as const satisfies Record<OwnOption, string> // biome-ignore format: one family
+
 /** A syntax without its tree's type: text in, filter out. */
 export interface Syntax {
   readonly title: string
@@ -20,16 +26,32 @@ export interface Syntax {
   readonly aliases: readonly string[]
   /** What text of this syntax starts with, or has in it. */
   readonly signs: RegExp | undefined
+  /** Options that mean something to it. */
+  readonly takes: readonly OwnOption[]
   read(source: Source, options: RuleOptions): Outcome<Filter>
 }
 
-function syntax<Ast>(front: FrontEnd<Ast>, aliases: readonly string[], signs?: RegExp): Syntax {
+function syntax<Ast>(
+  front: FrontEnd<Ast>,
+  takes: readonly OwnOption[],
+  aliases: readonly string[],
+  signs?: RegExp,
+): Syntax {
   return {
     title: front.title,
     profiles: front.profiles,
     aliases,
     signs,
+    takes,
     read(source, options) {
+      const foreign = (Object.keys(OPTION_WORDS) as OwnOption[]).filter(
+        (key) => options[key] !== undefined && !takes.includes(key),
+      )
+      if (foreign.length > 0) return { diagnostics: foreign.map((key) => misplaced(front.title, key)) }
+      if (options.profile !== undefined && !front.profiles.includes(options.profile)) {
+        const message = `${front.title}: no meaning under the profile ${options.profile}`
+        return { diagnostics: [{ severity: 'error', code: 'rules/profile', message, expected: front.profiles }] }
+      }
       const parsed = front.parse(source)
       if (parsed.value === undefined) return { diagnostics: parsed.diagnostics }
       const lowered = front.lower(parsed.value, options)
@@ -38,20 +60,30 @@ function syntax<Ast>(front: FrontEnd<Ast>, aliases: readonly string[], signs?: R
   }
 }
 
+function misplaced(title: string, option: OwnOption): Diagnostic {
+  return {
+    severity: 'error',
+    code: 'rules/option',
+    message: `${OPTION_WORDS[option]} (${option}) is given, but means nothing to: ${title}`,
+  }
+}
+
 export const SYNTAXES = {
   iptables: syntax(
     iptables,
+    OF_HOOKS,
     ['ip6tables', 'iptables-save'],
     /^\s*(?:\*(?:raw|mangle|nat|filter|security)\s*$|(?:sudo\s+)?ip6?tables\b|-[AINPtDRXF]\s)/m,
   ),
   nft: syntax(
     nft,
+    OF_HOOKS,
     ['nftables'],
     /^\s*(?:nft\s|table\s|flush\s+ruleset|define\s|(?:add|create|insert)\s+(?:table|chain|rule|set|element)\b)/m,
   ),
-  flower: syntax(flower, ['tc', 'tc-flower'], /(?:^|\s)flower(?:\s|$)|^\s*tc\s+filter\b/m),
-  ethtool: syntax(ethtool, ['ntuple'], /(?:^|\s)flow-type\s|^\s*ethtool\s/m),
-  pcap: syntax(pcapFilter, ['tcpdump', 'pcap-filter']),
+  flower: syntax(flower, OF_HOOKS, ['tc', 'tc-flower'], /(?:^|\s)flower(?:\s|$)|^\s*tc\s+filter\b/m),
+  ethtool: syntax(ethtool, OF_HOOKS, ['ntuple'], /(?:^|\s)flow-type\s|^\s*ethtool\s/m),
+  pcap: syntax(pcapFilter, OF_PCAP, ['tcpdump', 'pcap-filter']),
 } as const satisfies Record<string, Syntax>
 
 export type SyntaxName = keyof typeof SYNTAXES
