@@ -37,8 +37,9 @@ export interface LoadOptions {
     readonly memory?: number
   }
   /**
-   * What a verifier proved: of an instruction by its index, that its memory access lies wholly in the packet, the stack or one
-   * map value. The JIT then leaves out its check; the interpreter never does.
+   * What a verifier proved: of an instruction by its index, that its memory access is good. `() => true` for a program that was
+   * accepted. The JIT then leaves out its check; the interpreter never does. Accesses of the context are looked at all the same.
+   * A wrong fact can end in a WebAssembly trap, which is thrown, or in wrong results; never in an access outside the machine.
    */
   readonly proved?: Proved
   /** Longest packet. Default 65,536 bytes. */

@@ -290,6 +290,15 @@ describe.each(['interpreter', 'jit'] as const)('%s', (engine) => {
   test('checks that a verifier made needless are left out, the results are the same', () => {
     const program = withData((c) => c.load(2, 0, 7, 4))
     expect(machine(program, { proved: () => true }).run(PACKET).r0).toBe(0x0504)
+    // The context comes back from the stack: what it holds is still read as the context's.
+    const spilled = code((c) => {
+      c.store(8, 10, -8, { reg: 1 })
+      c.load(8, 3, 10, -8)
+      c.load(4, 4, 3, 0)
+      c.load(1, 0, 4, 7)
+      c.exit()
+    })
+    expect(machine(spilled, { proved: () => true }).run(PACKET)).toMatchObject({ r0: 7, exit: 4 })
   })
 })
 

@@ -196,7 +196,7 @@ class Flat {
       if (b === 0 && op === 0x61) this.noteData(i)
       return
     }
-    const proved = this.target.proved?.(i) === true && kind !== KIND.ctx
+    const proved = this.target.proved?.(i) === true && kind === KIND.packet
     const at = compiler.scratch()
     if (proved && this.exact.has(s) && off >= 0 && off < NEAR) {
       body.get(places.data).mem(LOADS[op]!, off)

@@ -167,7 +167,7 @@ export class FunctionCompiler {
           ? !this.inStack(kinds[base + 11]! + this.code[i * 4 + 3]!, size)
           : kind !== KIND.packet || !load
       ) {
-        if (!this.target.proved?.(i)) regions = true
+        if (kind !== KIND.packet || !this.target.proved?.(i)) regions = true
       }
     })
     return { regions, helpers, context }
@@ -724,12 +724,14 @@ export class FunctionCompiler {
       body.set(this.registers[d]!)
       return
     }
-    if (kind !== KIND.ctx && this.target.proved?.(pc >> 2)) {
+    const proved = kind !== KIND.ctx && this.target.proved?.(pc >> 2) === true
+    if (proved && kind === KIND.packet) {
       this.direct(s, off, LOADS[op]!)
       body.set(this.registers[d]!)
       return
     }
-    this.check(s, off, size, kind === KIND.packet, false)
+    if (proved) this.checkNotContext(s, off)
+    else this.check(s, off, size, kind === KIND.packet, false)
     body.op(W.if, I64)
     this.slots++
     body.get(this.temp()).mem(LOADS[op]!, 0)
@@ -782,9 +784,8 @@ export class FunctionCompiler {
     const size = SIZES[op]!
     const kind = this.kinds[d]!
     const offset = this.kinds[d + 11]! + off
-    const certain =
-      (kind === KIND.stack && this.inStack(offset, size)) ||
-      (kind !== KIND.ctx && this.target.proved?.(pc >> 2) === true)
+    const proved = kind !== KIND.ctx && this.target.proved?.(pc >> 2) === true
+    const certain = (kind === KIND.stack && this.inStack(offset, size)) || (proved && kind === KIND.packet)
     if (certain) {
       this.value(d)
       body.op(W.i32_wrap_i64)
@@ -804,7 +805,8 @@ export class FunctionCompiler {
       body.mem(STORES[op]!, 0)
       return
     }
-    this.check(d, off, size, kind === KIND.packet && this.packetWritable(), true)
+    if (proved) this.checkNotContext(d, off)
+    else this.check(d, off, size, kind === KIND.packet && this.packetWritable(), true)
     body.op(W.if, 0x40)
     this.slots++
     body.get(this.temp())
@@ -852,6 +854,16 @@ export class FunctionCompiler {
         .get(this.row)
         .mem(W.i32_load, from + 4)
         .op(W.i32_le_u, W.i32_and)
+  }
+
+  /** Pushes whether a proved pointer is not to the context, which only the machine knows to read; leaves the linear address. */
+  private checkNotContext(base: number, off: number): void {
+    const { body } = this
+    this.value32(base)
+    if (off !== 0) body.i32(off).op(W.i32_add)
+    body.set(this.temp())
+    this.value(base)
+    body.i64(32, 0).op(W.i64_shr_u, W.i32_wrap_i64).i32(REGION.ctx).op(W.i32_ne)
   }
 
   /** The machine's own way of an access that the check refused; goes on only where it allowed it. */
