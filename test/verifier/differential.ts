@@ -11,7 +11,9 @@ if (reason) {
   process.exit(0)
 }
 const [first = 0, count = 1000, show = 3] = process.argv.slice(2).map(Number)
-const kernel = startKernel()
+/** NETSIEVE_STRICT=1: as a loader that may not leak pointers. */
+const strict = process.env.NETSIEVE_STRICT === '1'
+const kernel = startKernel(strict)
 const tally = {
   programs: 0,
   accepted: 0,
@@ -35,7 +37,7 @@ for (let from = first; from < first + count; from += 200) {
   batch.forEach(({ seed, program, type }, i) => {
     const theirs = answers[i]!
     const start = performance.now()
-    const our = verify(program, { type, maps: MAPS, logLevel: 1 })
+    const our = verify(program, { type, maps: MAPS, logLevel: 1, strict })
     ours += performance.now() - start
     tally.programs++
     const note = (kind: string, text: string) => {

@@ -35,10 +35,11 @@ export function whyNoKernel(): string | undefined {
   return process.getuid?.() === 0 ? undefined : 'not root'
 }
 
-export function startKernel(): Kernel {
-  const child = spawn('python3', [join(process.env.NETSIEVE_ORACLE!, 'kbpf.py'), 'serve'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+/** `strict`: a loader with only CAP_BPF and CAP_NET_ADMIN, which may not leak pointers. */
+export function startKernel(strict = false): Kernel {
+  const own = ['python3', join(process.env.NETSIEVE_ORACLE!, 'kbpf.py'), 'serve']
+  const command = strict ? ['setpriv', '--bounding-set=-all,+bpf,+net_admin', ...own] : own
+  const child = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] })
   const waiting: ((line: string) => void)[] = []
   createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.(line))
   return {

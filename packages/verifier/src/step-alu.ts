@@ -1,6 +1,6 @@
 // What ALU instructions do to registers: numbers by the abstract domain, pointers by their own rules.
 
-import { type AluOp, CLASS } from '@netsieve/asm'
+import { type AluOp, CLASS, LIMITS } from '@netsieve/asm'
 import {
   addOffset,
   arith,
@@ -13,11 +13,12 @@ import {
   withLow,
 } from './domain/arith.ts'
 import { isKnown, isKnownIn, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
-import { approx, toSigned, ult } from './domain/wide.ts'
+import { approx, toSigned, uapprox, ult } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
 import { markPrecise } from './precision.ts'
-import { MAX_OFFSET } from './prove.ts'
+import { bitsText } from './print.ts'
+import { MAX_OFFSET, proveMapValue } from './prove.ts'
 import { change, isPacketPointer, isPointer, type Reg, scalar, typeName, UNKNOWN_SCALAR } from './reg.ts'
 
 /** Operators as messages name them, by the code in the opcode's upper half. */
@@ -193,10 +194,59 @@ function movePointer(
   if (op !== 'add' && op !== 'sub')
     throw new Rejection(`R${dst} pointer arithmetic with ${operator} operator prohibited`)
   if (op === 'sub' && swapped) throw new Rejection(`R${dst} tried to subtract pointer from scalar`)
+  const masked = env.settings.strict && (env.prog.opcode[slot]! & 8) !== 0
+  if (masked) proveMaskable(env.prog.src[slot]!, dst, op, pointer, num, swapped)
   if (op === 'sub' && pointer.type === 'fp') throw new Rejection(`R${dst} subtraction from stack pointer prohibited`)
   const result = shifted(env, op, pointer, num)
   proveSane(result.num, result.off, pointer)
+  if (env.settings.strict) proveInBounds(dst, result)
   env.setReg(dst, result)
+}
+
+const NOT_FOR_ALL = 'pointer arithmetic with it prohibited for !root'
+
+/** Strict: the offset can be masked against speculation, which needs a known direction and a known limit. */
+function proveMaskable(
+  src: number,
+  dst: number,
+  op: 'add' | 'sub',
+  pointer: Reg,
+  num: Readonly<Num>,
+  swapped: boolean,
+): void {
+  const mixed = num.sminH < 0 !== num.smaxH < 0
+  if (!isKnown(num) && mixed)
+    throw new Rejection(`R${swapped ? dst : src} has unknown scalar with mixed signed bounds, ${NOT_FOR_ALL}`)
+  const toLeft = (op === 'add') === num.sminH < 0
+  if (pointer.type !== 'fp' && pointer.type !== 'map_value')
+    throw new Rejection(`R${swapped ? src : dst} has pointer with unsupported alu operation, ${NOT_FOR_ALL}`)
+  const { num: at, off } = pointer
+  const [limit, max] =
+    pointer.type === 'fp'
+      ? [-(approx(at.bits.vh, at.bits.vl) + off), LIMITS.stackBytes + (toLeft ? 1 : 0)]
+      : [(toLeft ? approx(at.sminH, at.sminL) : uapprox(at.umaxH, at.umaxL)) + off, pointer.map!.valueSize]
+  if (limit >= max) throw new Rejection(`R${dst} tried to ${op} beyond pointer bounds, ${NOT_FOR_ALL}`)
+}
+
+/** Strict: a pointer stays inside what it points to, even where it is not used. */
+function proveInBounds(dst: number, reg: Reg): void {
+  if (reg.type === 'fp') {
+    if (!isKnown(reg.num))
+      throw new Rejection(
+        `R${dst} variable stack access prohibited for !root, var_off=${bitsText(reg.num)} off=${reg.off}`,
+      )
+    const off = reg.off + reg.num.bits.vl
+    if (off < 0 && off >= -LIMITS.stackBytes) return
+    throw new Rejection(`R${dst} stack pointer arithmetic goes out of range, prohibited for !root; off=${off}`)
+  }
+  if (reg.type !== 'map_value') return
+  try {
+    proveMapValue(dst, reg, reg.off, 1, false)
+  } catch (error) {
+    if (!(error instanceof Rejection)) throw error
+    const why = `R${dst} pointer arithmetic of map value goes out of range, prohibited for !root`
+    throw new Rejection(`${error.message}\n${why}`)
+  }
 }
 
 /** Bounds that no number meets: the result of a dead branch. */
