@@ -1,7 +1,7 @@
 // The whole way as functions: rule text to IR, to instructions, to the verifier's word, to verdicts on packets.
 
 import { decisionOf, type Insn, type MapDef, type ProgTypeName, parseCbpf, translateCbpf } from '@netsieve/asm'
-import { generate } from '@netsieve/codegen'
+import { generate, generateCbpf } from '@netsieve/codegen'
 import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
 import { check, type Filter, type Rule } from '@netsieve/ir'
 import { guessSyntax, type RuleOptions, SYNTAXES, type SyntaxName } from '@netsieve/rules'
@@ -13,6 +13,8 @@ export interface CompileOptions extends RuleOptions {
   readonly syntax?: SyntaxName | 'cbpf'
   /** Default `xdp`. */
   readonly type?: ProgTypeName
+  /** Go through classic BPF where it can say the rules: a socket filter then, with far fewer instructions for long pcap expressions. */
+  readonly classic?: boolean
 }
 
 /** A ruleset on its way: what it means, and the program that does it. */
@@ -44,11 +46,18 @@ export function compile(source: Source, options: CompileOptions = {}): Outcome<C
   const { value: filter, diagnostics } = readRules(source, { ...options, syntax })
   if (filter === undefined) return { diagnostics }
   const { type = 'xdp' } = options
+  const short = options.classic ? throughClassic(filter) : undefined
+  if (short) return { value: { source, syntax, filter, type: 'socket_filter', insns: short, maps: [] }, diagnostics }
   const { insns, maps } = generate(filter, { type })
   return {
     value: { source, syntax, filter, type, insns, maps },
     diagnostics,
   }
+}
+
+function throughClassic(filter: Filter): readonly Insn[] | undefined {
+  const { value } = generateCbpf(filter)
+  return value && translateCbpf(value).value
 }
 
 /** A classic BPF program as a socket filter. */

@@ -19,18 +19,20 @@ const TOO_BIG = /^bad program size|too large|too complex/
 /** The rules, compiled for a link type, and how its packets become the frames that they see. */
 export class Line {
   readonly sieve: Sieve
-  /** What the verifier says of the program. */
-  readonly verifier: Verdict
+  private verdict: Verdict | undefined
   private readonly linkType: number
   /** The rules see Ethernet frames; packets of other links get a header made from what theirs says. */
   private readonly adapts: boolean
 
-  /** @throws Trouble for a program that the verifier refuses, or rules that read a header which the packets do not have */
-  constructor(compiled: Compiled, linkType: number, engine: 'interpreter' | 'jit') {
+  /**
+   * @param verified whether the program is verified before it runs; the engine keeps all its checks if not
+   * @throws Trouble for a program that the verifier refuses, or rules that read a header which the packets do not have
+   */
+  constructor(compiled: Compiled, linkType: number, engine: 'interpreter' | 'jit', verified = true) {
     this.linkType = linkType
-    this.verifier = verifyCompiled(compiled)
-    if (this.verifier.status === 'rejected') {
-      const { slot, message = '' } = this.verifier
+    if (verified) this.verdict = verifyCompiled(compiled)
+    if (this.verdict?.status === 'rejected') {
+      const { slot, message = '' } = this.verdict
       const where = slot === undefined ? '' : ` at instruction ${slot}`
       const why = TOO_BIG.test(message)
         ? `these rules are too many for one program of ${compiled.insns.length} instructions`
@@ -44,7 +46,13 @@ export class Line {
         `error: unsupported: the rules read Ethernet headers, packets of link type ${name} have none [cli/link-type]`,
       )
     }
-    this.sieve = new Sieve(compiled, engine, this.verifier.facts)
+    this.sieve = new Sieve(compiled, engine, this.verdict?.facts)
+  }
+
+  /** What the verifier says of the program. */
+  get verifier(): Verdict {
+    this.verdict ??= verifyCompiled(this.sieve.compiled)
+    return this.verdict
   }
 
   /** Packets are judged as they lie in the capture. */
@@ -91,11 +99,19 @@ export class Lines {
   private readonly rules: Source
   private readonly options: CompileOptions
   private readonly engine: 'interpreter' | 'jit'
+  private readonly verified: (insns: number) => boolean
 
-  constructor(rules: Source, options: CompileOptions, engine: 'interpreter' | 'jit') {
+  /** @param verified whether programs are verified before they run, by their length */
+  constructor(
+    rules: Source,
+    options: CompileOptions,
+    engine: 'interpreter' | 'jit',
+    verified: (insns: number) => boolean = () => true,
+  ) {
     this.rules = rules
     this.options = options
     this.engine = engine
+    this.verified = verified
   }
 
   /** @throws Trouble for rules that do not compile, a link type that is not read, a program that the verifier refuses */
@@ -105,7 +121,8 @@ export class Lines {
     if (pcapLinkOf(linkType) === undefined) {
       throw new Trouble(`error: unsupported: packets of link type ${linkType} [cli/link-type]`)
     }
-    const line = new Line(compileOrEnd(this.rules, this.options, linkType), linkType, this.engine)
+    const compiled = compileOrEnd(this.rules, this.options, linkType)
+    const line = new Line(compiled, linkType, this.engine, this.verified(compiled.insns.length))
     this.lines.set(linkType, line)
     return line
   }

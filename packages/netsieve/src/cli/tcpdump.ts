@@ -1,5 +1,6 @@
 // tcpdump's own way to be called: `netsieve -r in.pcap -w out.pcap tcp port 80`, with the options of tcpdump(8) that make sense on a file.
 
+import { statSync } from 'node:fs'
 import { type CbpfDialect, printCbpf } from '@netsieve/asm'
 import { source } from '@netsieve/diag'
 import { type CaptureRecord, LINK_TYPES, summarize } from '@netsieve/packet'
@@ -52,8 +53,8 @@ export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
     err('warning: the expression on the command line is ignored: -F names a file [cli/rules]\n')
   const rules = flags.F === undefined ? source('<expression>', words.join(' ')) : readText(flags.F)
   const options = { syntax: 'pcap', type: 'socket_filter' } as const
-  // Programs of this type read packets in place; socket filters copy each field out of them.
-  const running = { syntax: 'pcap', type: 'sched_cls' } as const
+  // What classic BPF cannot say is better off as a program that reads packets in place than as a socket filter that copies from them.
+  const running = { syntax: 'pcap', type: 'sched_cls', classic: true } as const
   if (flags.d > 0) {
     const compiled = compileOrEnd(
       rules,
@@ -67,8 +68,16 @@ export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
     throw new Trouble(
       'error: no capture: name one with -r, or - for stdin; there is nothing to listen to here [cli/capture]',
     )
-  const lines = new Lines(rules, running, 'jit')
+  const lines = new Lines(rules, running, 'jit', worthVerifying(flags.r))
   return flags.w === undefined || most !== undefined ? slowly(flags, lines, most) : quickly(flags.r, flags.w, lines)
+}
+
+/** Bytes of capture for each instruction above which a proof takes less time than the checks that it saves. */
+const PROOF_PAYS = 5_000_000
+
+function worthVerifying(path: string): (insns: number) => boolean {
+  const size = path === '-' ? 0 : (statSync(path, { throwIfNoEntry: false })?.size ?? 0)
+  return (insns) => size > insns * PROOF_PAYS
 }
 
 /** The number of a link type by its name, as tcpdump -L writes it. @throws Trouble */
