@@ -11,17 +11,17 @@ export interface Case {
 
 /** The maps of every case, named by index. */
 export const CORPUS_MAPS: readonly MapDef[] = [
-  { name: '', type: 'array', keySize: 4, valueSize: 16, maxEntries: 4 },
-  { name: '', type: 'hash', keySize: 8, valueSize: 48, maxEntries: 16 },
-  { name: '', type: 'prog_array', keySize: 4, valueSize: 4, maxEntries: 4 },
-  { name: '', type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 4096 },
-  { name: '', type: 'percpu_array', keySize: 4, valueSize: 8, maxEntries: 2 },
-  { name: '', type: 'array', keySize: 4, valueSize: 24, maxEntries: 1 },
-  { name: '', type: 'queue', keySize: 0, valueSize: 8, maxEntries: 4 },
-  { name: '', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4, flags: 0x80 },
-  { name: '', type: 'array', keySize: 4, valueSize: 8, maxEntries: 4, flags: 0x100 },
-  { name: '', type: 'perf_event_array', keySize: 4, valueSize: 4, maxEntries: 4 },
-  { name: '', type: 'lpm_trie', keySize: 8, valueSize: 8, maxEntries: 4, flags: 1 },
+  { name: 'm', type: 'array', keySize: 4, valueSize: 16, maxEntries: 4 },
+  { name: 'm', type: 'hash', keySize: 8, valueSize: 48, maxEntries: 16 },
+  { name: 'm', type: 'prog_array', keySize: 4, valueSize: 4, maxEntries: 4 },
+  { name: 'm', type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 4096 },
+  { name: 'm', type: 'percpu_array', keySize: 4, valueSize: 8, maxEntries: 2 },
+  { name: 'm', type: 'array', keySize: 4, valueSize: 24, maxEntries: 1 },
+  { name: 'm', type: 'queue', keySize: 0, valueSize: 8, maxEntries: 4 },
+  { name: 'm', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4, flags: 0x80 },
+  { name: 'm', type: 'array', keySize: 4, valueSize: 8, maxEntries: 4, flags: 0x100 },
+  { name: 'm', type: 'perf_event_array', keySize: 4, valueSize: 4, maxEntries: 4 },
+  { name: 'm', type: 'lpm_trie', keySize: 8, valueSize: 8, maxEntries: 4, flags: 1 },
 ]
 
 const TYPES = ['xdp', 'sched_cls', 'socket_filter', 'cgroup_skb'] as const

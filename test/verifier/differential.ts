@@ -34,7 +34,7 @@ for (let from = first; from < first + count; from += 200) {
   const seeds = Array.from({ length: Math.min(200, first + count - from) }, (_, i) => from + i)
   const batch = seeds.map((seed) => ({ seed, ...generate(seed) }))
   const answers = await Promise.all(batch.map(({ program, type }) => kernel.load(program, type, MAPS)))
-  batch.forEach(({ seed, program, type }, i) => {
+  for (const [i, { seed, program, type }] of batch.entries()) {
     const theirs = answers[i]!
     const start = performance.now()
     const our = verify(program, { type, maps: MAPS, logLevel: 1, strict })
@@ -51,29 +51,32 @@ for (let from = first; from < first + count; from += 200) {
     }
     if (our.status === 'unsupported') {
       tally.unsupported++
-      return note('unsupported', our.message!)
+      note('unsupported', our.message!)
+      continue
     }
     if (theirs.accepted) {
       tally.accepted++
       if (our.status === 'rejected') {
         tally.falseRejects++
-        return note('FALSE REJECT', our.message!)
+        note('FALSE REJECT', our.message!)
+        continue
       }
       if (our.stats.processedInsns === theirs.insns_processed) tally.sameInsns++
       else note('insns', our.stats.processedInsns > theirs.insns_processed! ? 'more' : 'fewer')
       if (our.stats.totalStates === theirs.total_states) tally.sameStates++
-      return
+      continue
     }
     tally.rejected++
     const theirLines = errorLines(theirs.log)
     if (our.status === 'accepted') {
       tally.falseAccepts++
-      return note('FALSE ACCEPT', theirLines.join(' | '))
+      note('FALSE ACCEPT', theirLines.join(' | '))
+      continue
     }
     const ourLines = errorLines(our.log)
     if (ourLines.join('\n') === theirLines.join('\n')) tally.sameMessage++
     else note('MESSAGE', `${theirLines.join(' | ')} <> ${ourLines.join(' | ')}`)
-  })
+  }
 }
 kernel.close()
 console.log(tally, `ours ${Math.round(ours)} ms`)

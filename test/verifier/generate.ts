@@ -15,11 +15,11 @@ import { type Random, random } from './random.ts'
 
 /** The maps that every generated program is loaded with. */
 export const MAPS: readonly MapDef[] = [
-  { name: '', type: 'array', keySize: 4, valueSize: 16, maxEntries: 4 },
-  { name: '', type: 'hash', keySize: 8, valueSize: 48, maxEntries: 16 },
-  { name: '', type: 'prog_array', keySize: 4, valueSize: 4, maxEntries: 4 },
-  { name: '', type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 4096 },
-  { name: '', type: 'percpu_array', keySize: 4, valueSize: 8, maxEntries: 2 },
+  { name: 'm', type: 'array', keySize: 4, valueSize: 16, maxEntries: 4 },
+  { name: 'm', type: 'hash', keySize: 8, valueSize: 48, maxEntries: 16 },
+  { name: 'm', type: 'prog_array', keySize: 4, valueSize: 4, maxEntries: 4 },
+  { name: 'm', type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 4096 },
+  { name: 'm', type: 'percpu_array', keySize: 4, valueSize: 8, maxEntries: 2 },
 ]
 
 export interface Generated {

@@ -95,7 +95,7 @@ const NOT_ERRORS = [
 /** The lines of a log that say what is wrong. */
 export function errorLines(whole: string): string[] {
   // Of a very long log the middle is missing, and half of the line after the gap.
-  const log = whole.replace(/(.)(infinite loop detected)/g, '$1\n$2').replace(/^[^]*\n…\n.*\n/, '')
+  const log = whole.replace(/(.)(infinite loop detected)/g, '$1\n$2').replace(/^[\s\S]*\n…\n.*\n/, '')
   // One message of the kernel's has no line end of its own.
   return log
     .replace(/(.)processed \d+ insns/g, '$1\nprocessed 0 insns')

@@ -50,7 +50,7 @@ function causes(program: readonly Insn[], verdict: Verdict): Cause[] {
   if (!named || path.length === 0) return []
   const slots = slotTable(program)
   const insnAt = new Map<number, number>()
-  program.forEach((_, i) => insnAt.set(slots[i]!, i))
+  for (let i = 0; i < program.length; i++) insnAt.set(slots[i]!, i)
   const found: Cause[] = []
   let reg = Number(named[1])
   for (let i = path.length - 2; i >= 0 && found.length < MAX_CAUSES; i--) {
