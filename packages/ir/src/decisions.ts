@@ -131,7 +131,7 @@ export function idle(graph: DecisionGraph): {
   const comesTo = (end: Way, index: number, way: Way): boolean => {
     let at = way
     while (at !== end && typeof at === 'number') {
-      const known: boolean | undefined = outcomes.get(at) ?? dominators.knownAt(nodes[at]!, index)
+      const known: boolean | undefined = outcomes.get(at) ?? dominators.knownAt(at, index)
       if (known === undefined) return false
       at = known ? nodes[at]!.yes : nodes[at]!.no
     }
@@ -185,7 +185,7 @@ function threadOnce(graph: DecisionGraph, keepIdle = false): Round {
       const node: TestNode = next[target]!
       if (idleNodes.has(target)) target = node.yes
       else {
-        const known = dominators.known(nodes[target]!, from, sense)
+        const known = dominators.known(target, from, sense)
         if (known === undefined) break
         target = known ? node.yes : node.no
       }
@@ -214,10 +214,18 @@ function threadOnce(graph: DecisionGraph, keepIdle = false): Round {
 class Dominators {
   private readonly parent: Int32Array
   private readonly depth: Int32Array
-  private readonly nodes: readonly TestNode[]
+  /** By node: numbers that are the same for the same test of the same left side, and for the same operand. */
+  private readonly asked: Int32Array
+  private readonly against: Int32Array
+  /** By node: whether it asks if two values are equal, one of them a constant. */
+  private readonly constant: Uint8Array
 
   constructor({ nodes, entry }: DecisionGraph) {
-    this.nodes = nodes
+    this.asked = numbered(nodes, ({ test, key }) => `${test} ${key}`)
+    this.against = numbered(nodes, ({ operandKey }) => operandKey)
+    this.constant = Uint8Array.from(nodes, ({ test, operand }) =>
+      test === 'eq' && typeof operand === 'bigint' ? 1 : 0,
+    )
     this.parent = new Int32Array(nodes.length * 3).fill(-1)
     this.depth = new Int32Array(nodes.length * 3)
     const seen = new Uint8Array(nodes.length)
@@ -246,26 +254,36 @@ class Dominators {
     return x
   }
 
-  /** The outcome of a test on this way, if it or a way above tells it. */
-  known(test: TestNode, from: number, sense: boolean): boolean | undefined {
+  /** The outcome of a node's test on this way, if it or a way above tells it. */
+  known(test: number, from: number, sense: boolean): boolean | undefined {
     return this.told(test, 3 * from + (sense ? 1 : 2))
   }
 
-  /** The outcome of a test by the ways above a node. */
-  knownAt(test: TestNode, node: number): boolean | undefined {
+  /** The outcome of a node's test by the ways above another. */
+  knownAt(test: number, node: number): boolean | undefined {
     return this.told(test, 3 * node)
   }
 
-  private told(test: TestNode, from: number): boolean | undefined {
-    for (let vertex = from; vertex >= 0; vertex = this.parent[vertex]!) {
-      const kind = vertex % 3
-      if (kind === 0) continue
-      const earlier = this.nodes[Math.floor(vertex / 3)]!
-      if (earlier.test !== test.test || earlier.key !== test.key) continue
-      if (earlier.operandKey === test.operandKey) return kind === 1
-      const constants = typeof earlier.operand === 'bigint' && typeof test.operand === 'bigint'
-      if (kind === 1 && test.test === 'eq' && constants) return false
+  private told(test: number, from: number): boolean | undefined {
+    const { parent, asked, against, constant } = this
+    for (let vertex = from; vertex >= 0; vertex = parent[vertex]!) {
+      const earlier = (vertex / 3) | 0
+      const kind = vertex - 3 * earlier
+      if (kind === 0 || asked[earlier] !== asked[test]) continue
+      if (against[earlier] === against[test]) return kind === 1
+      if (kind === 1 && constant[earlier] && constant[test]) return false
     }
     return undefined
   }
+}
+
+/** A number for each node, the same where the texts are. */
+function numbered(nodes: readonly TestNode[], textOf: (node: TestNode) => string): Int32Array {
+  const numbers = new Map<string, number>()
+  return Int32Array.from(nodes, (node) => {
+    const text = textOf(node)
+    const number = numbers.get(text) ?? numbers.size
+    numbers.set(text, number)
+    return number
+  })
 }
