@@ -1,0 +1,162 @@
+// The whole process, pcap file in and pcap file out: `netsieve -r IN -w OUT EXPR` beside `tcpdump -r IN -w OUT EXPR`, in turn, on the same
+// generated capture; and the start alone, on a capture without packets, beside a node that does nothing. Before any time is believed
+// the outputs must be the same, byte for byte. Times are of the wall clock; compare ratios only.
+//   node bench/run.mjs bench/whole.ts [rounds] [millions of frames, …]        default: 9 1 5
+
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { capture, EXPRESSIONS } from './filter-workloads.ts'
+
+const [rounds = 9, ...asked] = process.argv.slice(2).map(Number)
+const sizes = asked.length > 0 ? asked : [1, 5]
+/** How many times faster than tcpdump: by frames in millions and by expression. */
+const GOALS: Readonly<Record<number, Readonly<Record<keyof typeof EXPRESSIONS, number>>>> = {
+  1: { a: 1.6, b: 2.3 },
+  5: { a: 2.4, b: 3 },
+}
+const START_GOAL_MS = 15
+const MEMORY_GOAL_KB = 80 * 1024
+
+const NETSIEVE = join(process.cwd(), 'packages/netsieve/bin/netsieve.js')
+// Memory has no disk to wait for. Others may write there: tcpdump gives up being root before it opens its output.
+const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'netsieve-whole-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+process.on('SIGINT', () => process.exit(130))
+chmodSync(folder, 0o777)
+const at = (name: string): string => join(folder, name)
+
+// Certificates that the environment names are read before anything else: that is not what is measured.
+const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env
+
+interface Contender {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly output?: string
+}
+
+/** Milliseconds of one run. @throws Error if it fails */
+function once({ command, args, output }: Contender): number {
+  // Giving back the pages of the last output is not part of a run.
+  if (output !== undefined) rmSync(output, { force: true })
+  const from = performance.now()
+  const { status, stderr, error } = spawnSync(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const ms = performance.now() - from
+  if (error) throw error
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${status}\n${stderr}`)
+  return ms
+}
+
+interface Times {
+  readonly median: number
+  readonly least: number
+}
+
+/** Contenders in turn, so that what else the machine does hits all of them alike. */
+function inTurn(contenders: readonly Contender[]): Times[] {
+  const all = contenders.map((): number[] => [])
+  for (let round = 0; round < rounds; round++) for (const [i, one] of contenders.entries()) all[i]!.push(once(one))
+  return all.map((times) => {
+    times.sort((one, other) => one - other)
+    return { median: times[times.length >> 1]!, least: times[0]! }
+  })
+}
+
+/** Repeats the same million (or fewer) frames. */
+function makeCapture(path: string, frames: number): void {
+  const head = new DataView(new ArrayBuffer(24))
+  for (const [offset, word] of [[0, 0xa1b2c3d4], [4, 0x00040002], [16, 262144], [20, 1]] as const) head.setUint32(offset, word, true) // biome-ignore format: a header
+  const fd = openSync(path, 'w')
+  if (frames > 0) {
+    const body = capture('mixed', Math.min(frames, 1_000_000))
+    writeSync(fd, new Uint8Array(head.buffer))
+    for (let done = 0; done < frames; done += 1_000_000)
+      for (let from = 0; from < body.length; ) from += writeSync(fd, body, from)
+  } else writeSync(fd, new Uint8Array(head.buffer))
+  closeSync(fd)
+}
+
+const netsieve = (input: string, expression: string): Contender => ({
+  command: process.execPath,
+  args: [NETSIEVE, '-r', input, '-w', at('ours.pcap'), expression],
+  output: at('ours.pcap'),
+})
+const tcpdump = (input: string, expression: string): Contender => ({
+  command: 'tcpdump',
+  args: ['-r', input, '-w', at('theirs.pcap'), expression],
+  output: at('theirs.pcap'),
+})
+
+/** Most memory that one run had resident, in KiB. Not getrusage's: that begins with what the process that started it had. */
+function peakOf({ args }: Contender): number {
+  const status = "require('node:fs').readFileSync('/proc/self/status', 'latin1')"
+  writeFileSync(at('peak.cjs'), `process.on('exit', () => console.error(/^VmHWM.*$/m.exec(${status})[0]))\n`)
+  const { stderr } = spawnSync(process.execPath, ['--require', at('peak.cjs'), ...args], { env, encoding: 'utf8' })
+  const found = /^VmHWM:\s+(\d+) kB$/m.exec(stderr)
+  if (!found) throw new Error(`no peak of memory: ${stderr}`)
+  return Number(found[1])
+}
+
+const met = (yes: boolean): string => (yes ? 'met' : 'missed')
+const ms = ({ median, least }: Times): string => `${median.toFixed(0).padStart(6)} /${least.toFixed(0).padStart(6)} ms`
+const peer = spawnSync('tcpdump', ['--version'], { encoding: 'utf8' })
+const setup = spawnSync(process.execPath, ['scripts/setup.mjs'], { stdio: ['ignore', 2, 2] })
+if (setup.status !== 0) throw new Error('the set-up failed')
+
+console.log(
+  `node ${process.version}; ${peer.error ? 'tcpdump is missing' : peer.stderr.split('\n', 1)[0] || peer.stdout.split('\n', 1)[0]}`,
+)
+console.log(`${rounds} rounds; median / least\n`)
+
+makeCapture(at('none.pcap'), 0)
+writeFileSync(at('empty.cjs'), '')
+const [empty, startA, startB] = inTurn([
+  { command: process.execPath, args: [at('empty.cjs')] },
+  netsieve(at('none.pcap'), EXPRESSIONS.a),
+  netsieve(at('none.pcap'), EXPRESSIONS.b),
+])
+const over = Math.min(startA!.median - empty!.median, startA!.least - empty!.least)
+console.log(`empty node      ${ms(empty!)}`)
+console.log(
+  `start, (a)      ${ms(startA!)}   + ${over.toFixed(0)} ms; the goal is + ${START_GOAL_MS} ms: ${met(over <= START_GOAL_MS)}`,
+)
+console.log(`start, (b)      ${ms(startB!)}`)
+
+for (const millions of sizes) {
+  const input = at('in.pcap')
+  makeCapture(input, millions * 1_000_000)
+  for (const [name, expression] of Object.entries(EXPRESSIONS) as [keyof typeof EXPRESSIONS, string][]) {
+    const ours = netsieve(input, expression)
+    const theirs = tcpdump(input, expression)
+    const title = `${millions} M frames, (${name})`.padEnd(16)
+    if (peer.error) {
+      console.log(`${title} netsieve ${ms(inTurn([ours])[0]!)}; no ratio: tcpdump is missing`)
+    } else {
+      once(ours)
+      once(theirs)
+      if (!readFileSync(ours.output!).equals(readFileSync(theirs.output!)))
+        throw new Error(`${title}: the outputs differ`)
+      const [a, b] = inTurn([theirs, ours])
+      const [median, least] = [a!.median / b!.median, a!.least / b!.least]
+      const goal = GOALS[millions]?.[name]
+      const target = goal === undefined ? '' : `; the goal is ${goal}: ${met(Math.max(median, least) >= goal)}`
+      console.log(
+        `${title} tcpdump ${ms(a!)}  netsieve ${ms(b!)}  ratio ${median.toFixed(2)} / ${least.toFixed(2)}${target}`,
+      )
+    }
+    const peak = peakOf(ours)
+    console.log(`${''.padEnd(16)} peak memory ${(peak / 1024).toFixed(0)} MiB: ${met(peak <= MEMORY_GOAL_KB)}`)
+  }
+}
