@@ -1,7 +1,7 @@
 // Arithmetic on terms with what libpcap's optimiser does to it: constants are computed, and what cannot matter (`x & 0`, `x * 0`, `0 / x`)
 // is not loaded at all, which shows on packets that are cut there.
 
-import { type BinOp, FALSE, type Pred, type Term, type Test, TRUE } from '@netsieve/ir'
+import { type BinOp, compareValues, FALSE, type Pred, type Term, type Test, TRUE } from '@netsieve/ir'
 
 export function constant(value: bigint | number): Term {
   return { kind: 'const', value: BigInt.asUintN(32, BigInt(value)) }
@@ -84,26 +84,9 @@ export function plainly(pred: Extract<Pred, { kind: 'relation' }>): Pred {
 /** A comparison of two terms, in the simplest form there is. */
 export function relate(left: Term, test: Test, right: Term): Pred {
   if (right.kind === 'const') {
-    if (left.kind === 'const') return holds(left.value, test, right.value) ? TRUE : FALSE
+    if (left.kind === 'const') return compareValues(left.value, test, right.value) ? TRUE : FALSE
     return { kind: 'cmp', term: left, test, value: right.value }
   }
   if (left.kind === 'const') return { kind: 'cmp', term: right, test: FLIPPED[test], value: left.value }
   return { kind: 'relation', left, test, right }
-}
-
-function holds(left: bigint, test: Test, right: bigint): boolean {
-  switch (test) {
-    case '==':
-      return left === right
-    case '!=':
-      return left !== right
-    case '<':
-      return left < right
-    case '<=':
-      return left <= right
-    case '>':
-      return left > right
-    case '>=':
-      return left >= right
-  }
 }
