@@ -2,7 +2,7 @@
 // Only the module of the verb that was asked for is loaded: starting is most of the time of a short run.
 
 import { Command, CommanderError } from 'commander'
-import { err, Trouble } from './io.ts'
+import { err, out, Trouble } from './io.ts'
 
 /** A verb's module: gives its command options and an action, which tells the exit code. */
 interface Verb {
@@ -26,6 +26,8 @@ async function program(args: readonly string[], done: (exitCode: number) => void
     .version('0.1.0')
     .showHelpAfterError('(netsieve VERB --help shows the options)')
     .exitOverride()
+    // Written at once, so that the process can end without waiting for anything.
+    .configureOutput({ writeOut: out, writeErr: err })
   // Options without a verb: tcpdump's way to be called.
   if (/^-[a-zA-Z]|^--count$/.test(args[0] ?? '') && !/^-[hV]$/.test(args[0]!)) {
     ;(await import('./tcpdump.ts')).define(root.helpCommand(false), done)
