@@ -9,7 +9,7 @@ interface Verb {
   define(command: Command, done: (exitCode: number) => void): void
 }
 
-const VERBS: Readonly<Record<string, { readonly title: string; load(): Promise<Verb> }>> = {
+const VERBS: Readonly<Record<string, { readonly title: string; readonly load: () => Promise<Verb> }>> = {
   run: { title: 'run a capture through rules', load: () => import('./run.ts') },
   compile: { title: 'rules to IR, assembly or bytes', load: () => import('./compile.ts') },
   asm: { title: 'assembly to bytes, an object, C, JSON', load: () => import('./asm.ts') },

@@ -36,7 +36,7 @@ export interface StreamOptions {
   readonly lineFor: (linkType: number) => Line
 }
 
-const CHUNK = 1 << 20
+const CHUNK = 1 << 21
 const FILE_HEADER = 24
 
 /** @throws Trouble if the file cannot be read, or its packets cannot be judged */
