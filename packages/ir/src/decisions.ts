@@ -214,14 +214,17 @@ function threadOnce(graph: DecisionGraph, keepIdle = false): Round {
 class Dominators {
   private readonly parent: Int32Array
   private readonly depth: Int32Array
-  /** By node: numbers that are the same for the same test of the same left side, and for the same operand. */
+  /** By way: a number that is the same for the same test of the same left side; -1 at nodes. */
   private readonly asked: Int32Array
+  /** By node: a number that is the same for the same operand. */
   private readonly against: Int32Array
   /** By node: whether it asks if two values are equal, one of them a constant. */
   private readonly constant: Uint8Array
 
   constructor({ nodes, entry }: DecisionGraph) {
-    this.asked = numbered(nodes, ({ test, key }) => `${test} ${key}`)
+    this.asked = new Int32Array(nodes.length * 3).fill(-1)
+    for (const [i, number] of numbered(nodes, ({ test, key }) => `${test} ${key}`).entries())
+      this.asked.fill(number, 3 * i + 1, 3 * i + 3)
     this.against = numbered(nodes, ({ operandKey }) => operandKey)
     this.constant = Uint8Array.from(nodes, ({ test, operand }) =>
       test === 'eq' && typeof operand === 'bigint' ? 1 : 0,
@@ -266,12 +269,13 @@ class Dominators {
 
   private told(test: number, from: number): boolean | undefined {
     const { parent, asked, against, constant } = this
+    const wanted = asked[3 * test + 1]
     for (let vertex = from; vertex >= 0; vertex = parent[vertex]!) {
-      const earlier = (vertex / 3) | 0
-      const kind = vertex - 3 * earlier
-      if (kind === 0 || asked[earlier] !== asked[test]) continue
-      if (against[earlier] === against[test]) return kind === 1
-      if (kind === 1 && constant[earlier] && constant[test]) return false
+      if (asked[vertex] !== wanted) continue
+      const earlier = Math.floor(vertex / 3)
+      const holds = vertex === 3 * earlier + 1
+      if (against[earlier] === against[test]) return holds
+      if (holds && constant[earlier] && constant[test]) return false
     }
     return undefined
   }

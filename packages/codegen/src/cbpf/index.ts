@@ -30,7 +30,9 @@ const LARGEST = 3000
 function shortest(pred: Pred, snaplen: number): CbpfInsn[] {
   const plain = layout(threaded(decisionGraph(pred), true), snaplen)
   const longer = writtenOut(pred)
-  if (testsOf(longer) > LARGEST) return plain
+  const tests = testsOf(longer)
+  // Writing out a set always makes more tests: no more, and it is the same predicate.
+  if (tests > LARGEST || tests === testsOf(pred)) return plain
   const other = layout(threaded(decisionGraph(longer), true), snaplen)
   return other.length < plain.length ? other : plain
 }
