@@ -33,7 +33,8 @@ const LATE = {
 }
 
 export async function bundle() {
-  const { mtime } = statSync(BUILT)
+  // The bundle is as new as the build that it is made from, should another build come meanwhile. Times can be set to the millisecond.
+  const mtime = new Date(Math.ceil(statSync(BUILT).mtimeMs) + 1)
   const { build } = await import('vite')
   const outDir = mkdtempSync(join(tmpdir(), 'netsieve-bundle-'))
   try {
