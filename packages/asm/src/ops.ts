@@ -4,7 +4,7 @@
 import Long from 'long'
 import { Code, type Label } from './builder.ts'
 import { type Insn, type InsnFields, insn } from './insn.ts'
-import { type AluOp, type AtomicOp, type EndOp, type InsnSpec, ISA, type JumpOp } from './isa.ts'
+import { type AluOp, type AtomicOp, type EndOp, type InsnSpec, ISA, type JumpOp, specByName } from './isa.ts'
 
 /** A register as an operand, told from a number. */
 export interface Reg {
@@ -78,7 +78,7 @@ function make(spec: InsnSpec): readonly [string, Make] | undefined {
   const twin = spec.source === 'reg' ? spec : undefined
   const withSource = (dst: Reg, source: Reg | number): [InsnSpec, InsnFields] =>
     typeof source === 'number'
-      ? [IMMEDIATE.get(spec)!, { dst: dst.reg, imm: source | 0 }]
+      ? [immediate(spec), { dst: dst.reg, imm: source | 0 }]
       : [spec, { dst: dst.reg, src: source.reg }]
   switch (spec.kind) {
     case 'alu':
@@ -115,15 +115,8 @@ function make(spec: InsnSpec): readonly [string, Make] | undefined {
   }
 }
 
-/** The immediate form beside each register form of ALU and jumps. */
-const IMMEDIATE: ReadonlyMap<InsnSpec, InsnSpec> = new Map(
-  ISA.flatMap((spec) => {
-    const other = ISA.find(({ name }) => spec.name.endsWith('_reg') && name === spec.name.replace(/_reg$/, '_imm'))
-    return other ? [[spec, other] as const] : []
-  }),
-)
-
-const form = (name: string): InsnSpec => ISA.find((spec) => spec.name === name)!
+/** The immediate form beside a register form of ALU and jumps. */
+const immediate = (spec: InsnSpec): InsnSpec => specByName(spec.name.replace(/_reg$/, '_imm'))
 
 function long(value: Long | bigint | number): Long {
   if (typeof value === 'number') return Long.fromNumber(value)
@@ -134,7 +127,7 @@ function long(value: Long | bigint | number): Long {
 export const ops: Ops = {
   ...Object.fromEntries(ISA.map(make).filter((made) => made !== undefined)),
   call: (helper: number) => given('call', { imm: helper }),
-  call_local: (target: OpTarget) => to(form('call_local'), {}, target),
+  call_local: (target: OpTarget) => to(specByName('call_local'), {}, target),
   call_kfunc: (btfId: number, module = 0) => given('call_kfunc', { imm: btfId, off: module }),
   callx: (dst: Reg) => given('callx', { dst: dst.reg }),
   exit: () => given('exit', {}),
