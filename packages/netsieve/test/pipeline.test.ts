@@ -35,6 +35,19 @@ describe.each(Object.entries(HTTP))('%s', (syntax, text) => {
   })
 })
 
+it.each([
+  ['pcap', 'socket_filter'],
+  ['iptables', 'sched_cls'],
+] as const)('classic: %s becomes a %s', (syntax, type) => {
+  // Only what libpcap would see can be said in classic BPF; the others become what was asked for.
+  const { value } = compile(source('rules', HTTP[syntax]), { syntax, type: 'sched_cls', classic: true })
+  expect(value).toMatchObject({ syntax, type })
+  expect(verifyCompiled(value!).status).toBe('accepted')
+  const sieve = new Sieve(value!, 'jit')
+  expect(sieve.judge(WEB).verdict).toBe('drop')
+  expect(sieve.judge(REPLY).verdict).toBe('pass')
+})
+
 it('judge says what decided', () => {
   const rules =
     'iptables -A INPUT -p tcp --dport 80 -j DROP\niptables -A INPUT -p udp -j ACCEPT\niptables -P INPUT DROP'
