@@ -4,9 +4,14 @@
 
 import { PROG_TYPES } from '@netsieve/asm'
 import { OP } from '../decode.ts'
+import { pushContext } from './access.ts'
+import { emitAlu, emitCondition } from './alu.ts'
+import { emitCheck } from './bounds.ts'
 import { endsFlow, isJump } from './cfg.ts'
-import { type FunctionCompiler, LOADS, SIZES, type Target } from './function.ts'
+import type { FunctionEmitter } from './emitter.ts'
 import { KIND } from './kinds.ts'
+import { LOADS, SIZES } from './opcodes.ts'
+import type { Target } from './target.ts'
 import { type Body, I32, I64, W } from './writer.ts'
 
 const MOST_INSNS = 64
@@ -42,13 +47,13 @@ export function canFlatten({ engine, program }: Target): boolean {
 }
 
 /** Emits the flat form. Leaves 1 on the stack where r0 is set and the run is over, 0 where the usual code must run. */
-export function emitFlat(target: Target, compiler: FunctionCompiler, places: FlatPlaces): void {
-  new Flat(target, compiler, places).emit()
+export function emitFlat(target: Target, fn: FunctionEmitter, places: FlatPlaces): void {
+  new Flat(target, fn, places).emit()
 }
 
 class Flat {
   private readonly target: Target
-  private readonly compiler: FunctionCompiler
+  private readonly fn: FunctionEmitter
   private readonly places: FlatPlaces
   private readonly body: Body
   private readonly code: Int32Array
@@ -61,13 +66,13 @@ class Flat {
   private readonly otherwise: { readonly block: number; readonly insn: number; readonly r0: number } | undefined
   private readonly neededAfter: readonly ReadonlySet<number>[]
 
-  constructor(target: Target, compiler: FunctionCompiler, places: FlatPlaces) {
+  constructor(target: Target, fn: FunctionEmitter, places: FlatPlaces) {
     this.target = target
-    this.compiler = compiler
+    this.fn = fn
     this.places = places
-    this.body = compiler.body
+    this.body = fn.body
     this.code = target.program.code
-    const { blocks } = compiler.cfg
+    const { blocks } = fn.cfg
     this.reached = blocks.map(() => this.body.local(I32))
     this.bail = this.body.local(I32)
     this.result = this.body.local(I64)
@@ -77,8 +82,8 @@ class Flat {
   }
 
   emit(): void {
-    const { body, compiler } = this
-    const { blocks } = compiler.cfg
+    const { body, fn } = this
+    const { blocks } = fn.cfg
     body.i32(0).set(this.bail)
     for (let b = 1; b < blocks.length; b++) if (this.ways[b]! > 1) body.i32(0).set(this.reached[b]!)
     body.i32(1).set(this.reached[0]!)
@@ -88,19 +93,19 @@ class Flat {
       if (this.places.wantsExit) body.i32(otherwise.insn).set(this.places.exit)
     }
     for (let b = 0; b < blocks.length; b++) if (b !== otherwise?.block) this.block(b)
-    body.get(this.result).set(compiler.registers[0]!)
+    body.get(this.result).set(fn.registers[0]!)
     body.get(this.bail).op(W.i32_eqz)
   }
 
   private block(b: number): void {
-    const { from, to } = this.compiler.cfg.blocks[b]!
-    this.compiler.enterBlock(b)
+    const { from, to } = this.fn.cfg.blocks[b]!
+    this.fn.enterBlock(b)
     for (let i = from; i < to; i++) {
       const op = this.code[i * 4]!
       if (isJump(op)) this.jump(i, b)
       else if (op === 0x95) this.exit(i, b)
-      else if (!this.compiler.isFused(i)) this.compute(i, b)
-      this.compiler.pass(i)
+      else if (!this.fn.fused.has(i)) this.compute(i, b)
+      this.fn.pass(i)
     }
     const last = this.code[(to - 1) * 4]!
     if (!isJump(last) && !endsFlow(last)) this.reach(b + 1, () => this.body.get(this.reached[b]!))
@@ -109,7 +114,7 @@ class Flat {
   /** How many ways lead to each block. */
   private countWays(): number[] {
     const { code } = this
-    const { blocks, at } = this.compiler.cfg
+    const { blocks, at } = this.fn.cfg
     const ways = blocks.map(() => 0)
     blocks.forEach(({ to }, b) => {
       const last = code[(to - 1) * 4]!
@@ -123,7 +128,7 @@ class Flat {
   private mostLikelyEnd(): { block: number; insn: number; r0: number } | undefined {
     const { code, target } = this
     let best: { block: number; insn: number; r0: number } | undefined
-    this.compiler.cfg.blocks.forEach(({ from, to }, block) => {
+    this.fn.cfg.blocks.forEach(({ from, to }, block) => {
       const constant = code[from * 4] === 0xbf && code[from * 4 + 1] === 0 && code[from * 4 + 2]! >= 24
       if (to - from !== 2 || !constant || code[(to - 1) * 4] !== 0x95 || block === 0) return
       if (best && this.ways[block]! <= this.ways[best.block]!) return
@@ -147,12 +152,12 @@ class Flat {
   }
 
   private jump(i: number, b: number): void {
-    const { body, code, compiler } = this
+    const { body, code, fn } = this
     const op = code[i * 4]!
-    const to = compiler.cfg.at.get(code[i * 4 + 3]! >> 2)!
+    const to = fn.cfg.at.get(code[i * 4 + 3]! >> 2)!
     if (op === 0x05) return this.reach(to, () => body.get(this.reached[b]!))
-    const taken = compiler.scratch()
-    const test = (): void => compiler.condition(i * 4)
+    const taken = fn.flag()
+    const test = (): void => emitCondition(fn, i * 4)
     if (to === this.otherwise?.block) {
       this.reach(b + 1, () => {
         test()
@@ -169,46 +174,46 @@ class Flat {
   }
 
   private exit(i: number, b: number): void {
-    const { body, places, compiler } = this
-    body.get(compiler.registers[0]!).get(this.result).get(this.reached[b]!).op(W.select).set(this.result)
+    const { body, places, fn } = this
+    body.get(fn.registers[0]!).get(this.result).get(this.reached[b]!).op(W.select).set(this.result)
     if (places.wantsExit) body.i32(i).get(places.exit).get(this.reached[b]!).op(W.select).set(places.exit)
   }
 
   private compute(i: number, b: number): void {
-    const { body, code, compiler } = this
+    const { body, code, fn } = this
     const op = code[i * 4]!
     const d = code[i * 4 + 1]! >> 1
     if (LOADS[op] !== undefined) this.load(i, b)
-    else compiler.emitAlu(op, d, code[i * 4 + 2]! >> 1)
-    const register = compiler.registers[d]!
+    else emitAlu(fn, op, d, code[i * 4 + 2]! >> 1)
+    const register = fn.registers[d]!
     // Others may still want what the register held, if the program never came here.
     if (b > 0 && this.neededAfter[b]!.has(d)) body.get(register).get(this.reached[b]!).op(W.select)
     body.set(register)
   }
 
   private load(i: number, b: number): void {
-    const { body, code, compiler, places } = this
+    const { body, code, fn, places } = this
     const op = code[i * 4]!
     const s = code[i * 4 + 2]! >> 1
     const off = code[i * 4 + 3]!
-    const kind = compiler.kindOf(s)
-    if (kind === KIND.ctx && compiler.pushContext(op, s, off)) {
+    const kind = fn.kinds[s]!
+    if (kind === KIND.ctx && pushContext(fn, op, s, off)) {
       if (b === 0 && op === 0x61) this.noteData(i)
       return
     }
     const proved = this.target.proved?.(i) === true && kind === KIND.packet
-    const at = compiler.scratch()
+    const at = fn.flag()
     if (proved && this.exact.has(s) && off >= 0 && off < NEAR) {
       body.get(places.data).mem(LOADS[op]!, off)
       return
     }
     if (proved) body.get(this.reached[b]!).set(at)
     else {
-      compiler.check(s, off, SIZES[op]!, kind === KIND.packet, false)
+      emitCheck(fn, { base: s, off, size: SIZES[op]!, packet: kind === KIND.packet, write: false })
       body.set(at)
       body.get(this.bail).get(this.reached[b]!).get(at).op(W.i32_eqz, W.i32_and, W.i32_or).set(this.bail)
     }
-    compiler.value(s)
+    fn.value(s)
     body.op(W.i32_wrap_i64)
     if (off !== 0) body.i32(off).op(W.i32_add)
     body.get(places.data).get(at).op(W.select).mem(LOADS[op]!, 0)
@@ -216,12 +221,11 @@ class Flat {
 
   /** A register that is written once, here in the first block, with the packet's start: a load from it needs no choice of address. */
   private noteData(i: number): void {
-    const { code, compiler, target } = this
+    const { code, fn, target } = this
     const d = code[i * 4 + 1]! >> 1
     const field = PROG_TYPES[target.engine.options.type].context === 'xdp_md' ? 0 : 76
     const writes = target.program.insns.filter((_, k) => this.written(k) === d)
-    if (writes.length === 1 && compiler.contextOffset(code[i * 4 + 2]! >> 1) + code[i * 4 + 3]! === field)
-      this.exact.add(d)
+    if (writes.length === 1 && fn.offsetOf(code[i * 4 + 2]! >> 1) + code[i * 4 + 3]! === field) this.exact.add(d)
   }
 
   private written(i: number): number | undefined {
@@ -232,7 +236,7 @@ class Flat {
   /** Registers that some later block reads before it writes them. */
   private readFirstAfter(b: number): Set<number> {
     const needed = new Set<number>()
-    for (const { from, to } of this.compiler.cfg.blocks.slice(b + 1)) {
+    for (const { from, to } of this.fn.cfg.blocks.slice(b + 1)) {
       const own = new Set<number>()
       for (let i = from; i < to; i++) {
         for (const r of this.reads(i)) if (!own.has(r)) needed.add(r)

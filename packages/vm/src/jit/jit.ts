@@ -7,8 +7,12 @@ import { REGION } from '../memory.ts'
 import { loadPacket } from '../packet-load.ts'
 import { type WasmFunction, type WasmInstance, wasm } from '../wasm-api.ts'
 import { CALLBACK, ENDED, FUNCTION, IMPORTS, type ImportName, MAIN, STATUS } from './abi.ts'
-import { type Around, FunctionCompiler, type Proved, type Target } from './function.ts'
+import { emitBoundsFromRegion } from './bounds.ts'
+import { FunctionEmitter } from './emitter.ts'
+import { emitFunction } from './function.ts'
 import { canCompileLookup, LOOKUP, lookupBody } from './lookup.ts'
+import { SIZES } from './opcodes.ts'
+import type { Around, Proved, Target } from './target.ts'
 import { Body, I64, moduleBytes, type OwnFunction, W } from './writer.ts'
 
 export class Jit {
@@ -105,11 +109,11 @@ export class Jit {
     return {
       load: (pc, lo, hi) => {
         const code = at(pc)
-        return done(engine.loadSlow(code[pc! + 1]!, hi!, lo!, code[pc! + 3]!, SIZE[code[pc!]!]!))
+        return done(engine.loadSlow(code[pc! + 1]!, hi!, lo!, code[pc! + 3]!, SIZES[code[pc!]!]!))
       },
       store: (pc, lo, hi) => {
         const code = at(pc)
-        return done(engine.storeSlow(code[pc! + 2]!, hi!, lo!, code[pc! + 3]!, SIZE[code[pc!]!]!))
+        return done(engine.storeSlow(code[pc! + 2]!, hi!, lo!, code[pc! + 3]!, SIZES[code[pc!]!]!))
       },
       atomic: (pc) => {
         const code = at(pc)
@@ -172,20 +176,6 @@ export class Jit {
   }
 }
 
-const SIZE: Readonly<Record<number, number>> = {
-  97: 4,
-  105: 2,
-  113: 1,
-  121: 8,
-  129: 4,
-  137: 2,
-  145: 1,
-  99: 4,
-  107: 2,
-  115: 1,
-  123: 8,
-}
-
 /** The program's functions, numbered after the imports and the main function. A call out of the program has one too. */
 export function localFunctions(program: DecodedProgram): Map<number, number> {
   const entries = new Set(program.functions)
@@ -231,7 +221,7 @@ function mainBody(target: Target): ReturnType<Body['finish']> {
   const { engine } = target
   const body = new Body(0)
   const registers = Array.from({ length: 11 }, () => body.local(I64))
-  const compiler = new FunctionCompiler(target, 0, true, body, registers, main, true)
+  const fn = new FunctionEmitter({ target, entry: 0, main: true, body, registers, around: main, counted: true })
   // r1 and r2 are what the machine put there.
   for (const r of [1, 2])
     body
@@ -240,9 +230,9 @@ function mainBody(target: Target): ReturnType<Body['finish']> {
       .set(registers[r]!)
   body.i64(engine.stackAt + 512, REGION.stack).set(registers[10]!)
   // A tail call goes on counting.
-  compiler.startCount(false)
-  compiler.boundsFromRegion()
-  compiler.emit()
+  fn.startCount(false)
+  emitBoundsFromRegion(fn)
+  emitFunction(fn)
   return body.finish()
 }
 
@@ -253,10 +243,10 @@ const inner: Around = {
   fault({ body }) {
     body.i64(0, 0).op(W.return)
   },
-  tailCall(compiler) {
+  tailCall(fn) {
     // Seen by the caller as a fault, and by the machine as what it is.
-    compiler.body.i32(STATUS.fault).i32(2).mem(W.i32_store, 0)
-    this.fault(compiler)
+    fn.body.i32(STATUS.fault).i32(2).mem(W.i32_store, 0)
+    this.fault(fn)
   },
 }
 
@@ -264,10 +254,10 @@ function functionBody(target: Target, entry: number): ReturnType<Body['finish']>
   const body = new Body(6)
   const others = Array.from({ length: 5 }, () => body.local(I64))
   const registers = [others[0]!, 0, 1, 2, 3, 4, others[1]!, others[2]!, others[3]!, others[4]!, 5]
-  const compiler = new FunctionCompiler(target, entry, false, body, registers, inner, true)
-  compiler.startCount(false)
-  compiler.boundsFromRegion()
-  compiler.emit()
+  const fn = new FunctionEmitter({ target, entry, main: false, body, registers, around: inner, counted: true })
+  fn.startCount(false)
+  emitBoundsFromRegion(fn)
+  emitFunction(fn)
   return body.finish()
 }
 

@@ -6,11 +6,17 @@ import { OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
 import { REGION } from '../memory.ts'
 import { type Cfg, endsFlow, isJump } from './cfg.ts'
+import { isPacketLoad } from './opcodes.ts'
 
 export const KIND = { unknown: 0, packet: 1, ctx: 2, stack: 3, map: 4, unset: 5 } as const
 
 /** Kind and offset (or the map's number) of r0..r10: kinds first, then offsets. */
 export type Kinds = Int32Array
+
+/** Whether an access at an offset from the stack's top is inside the frame. */
+export function inStack(offset: number, size: number): boolean {
+  return offset >= -512 && offset + size <= 0
+}
 
 export function entryKinds(main: boolean, linux: boolean): Kinds {
   const kinds = new Int32Array(22)
@@ -89,8 +95,7 @@ export function stepKinds(engine: Engine, code: Int32Array, i: number, kinds: Ki
     const how = at >= 0 && at < engine.access.size ? engine.access.load[at * 4 + 2] : 0
     return put(kinds, d, how === ACCESS.packet ? KIND.packet : KIND.unknown)
   }
-  if (op === 0x85 || op === 0x8d || op === OP.callLocal || (op >= 0x20 && op <= 0x50 && (op & 7) === 0))
-    return put(kinds, 0, KIND.unknown)
+  if (op === 0x85 || op === 0x8d || op === OP.callLocal || isPacketLoad(op)) return put(kinds, 0, KIND.unknown)
   if (op === 0xc3) {
     put(kinds, 0, KIND.unknown)
     if (s < 11) put(kinds, s, KIND.unknown)

@@ -1,0 +1,98 @@
+// What is known of a function before its code is emitted: what it goes through, which sizes it loads from the packet, and which
+// byte swaps can be left out.
+
+import { OP } from '../decode.ts'
+import { type Cfg, isJump, liveAfter } from './cfg.ts'
+import { inStack, KIND, type Kinds, stepKinds } from './kinds.ts'
+import { isPacketLoad, LOADS, packetLoadSize, SIZES } from './opcodes.ts'
+import type { Target } from './target.ts'
+
+/** What a function goes through: the region table, helpers, places of the context. */
+export interface Needs {
+  readonly regions: boolean
+  readonly helpers: boolean
+  readonly context: ReadonlySet<number>
+}
+
+/** A function as the kinds of its registers are known: at the start of each block. */
+export interface Known {
+  readonly target: Target
+  readonly cfg: Cfg
+  readonly kindsAt: readonly Kinds[]
+}
+
+function forEachInsn({ target, cfg, kindsAt }: Known, visit: (i: number, op: number, kinds: Kinds) => void): void {
+  const { engine, program } = target
+  cfg.blocks.forEach(({ from, to }, b) => {
+    const kinds = kindsAt[b]!.slice()
+    for (let i = from; i < to; i++) {
+      visit(i, program.code[i * 4]!, kinds)
+      stepKinds(engine, program.code, i, kinds)
+    }
+  })
+}
+
+/** The register that a load or store takes its address from. */
+function baseOf(code: Int32Array, i: number): number {
+  return code[i * 4 + (LOADS[code[i * 4]!] !== undefined ? 2 : 1)]! >> 1
+}
+
+export function findNeeds(known: Known): Needs {
+  const { code } = known.target.program
+  let regions = false
+  let helpers = false
+  const context = new Set<number>()
+  forEachInsn(known, (i, op, kinds) => {
+    if (op === 0x85 || op === 0x8d || (isPacketLoad(op) && kinds[6] !== KIND.ctx)) helpers = true
+    if (op === OP.callLocal || op === 0xc3) regions = true
+    if (SIZES[op] === undefined) return
+    const base = baseOf(code, i)
+    if (kinds[base] === KIND.ctx) context.add(kinds[base + 11]! + code[i * 4 + 3]!)
+    else if (throughRegions(known.target, i, kinds)) regions = true
+  })
+  return { regions, helpers, context }
+}
+
+/** Whether a load or store, not of the context, looks at the region table. */
+function throughRegions({ program, proved }: Target, i: number, kinds: Kinds): boolean {
+  const { code } = program
+  const op = code[i * 4]!
+  const base = baseOf(code, i)
+  if (kinds[base] === KIND.stack) return !inStack(kinds[base + 11]! + code[i * 4 + 3]!, SIZES[op]!)
+  return kinds[base] !== KIND.packet || (LOADS[op] === undefined && !proved?.(i))
+}
+
+/** Sizes of accesses to the packet. */
+export function packetSizes(known: Known): number[] {
+  const sizes = new Set<number>()
+  forEachInsn(known, (i, op, kinds) => {
+    const size = SIZES[op]
+    if (size !== undefined && kinds[baseOf(known.target.program.code, i)] === KIND.packet) sizes.add(size)
+    if (isPacketLoad(op)) sizes.add(packetLoadSize(op))
+  })
+  return [...sizes]
+}
+
+/**
+ * Swaps that are left out, because the constant that follows is swapped instead: a load, a swap of what it gave, and a test for
+ * equality or bits with a constant, the value being of no use afterwards.
+ */
+export function fusedSwaps({ engine, program: { code } }: Target, cfg: Cfg): Set<number> {
+  const fused = new Set<number>()
+  const live = liveAfter(code, cfg)
+  cfg.blocks.forEach(({ from, to }, b) => {
+    const jump = (to - 1) * 4
+    const test = code[jump]! >> 4
+    if (to - from < 3 || !isJump(code[jump]!) || code[jump] === 0x05 || (test !== 1 && test !== 4 && test !== 5)) return
+    const [swap, load] = [jump - 4, jump - 8]
+    const d = code[jump + 1]!
+    if (code[swap + 1] !== d || code[load + 1] !== d || live[b]! & (1 << (d >> 1)) || code[jump + 2]! < 24) return
+    const [lo, hi] = [engine.regs[code[jump + 2]!]!, engine.regs[code[jump + 2]! + 1]!]
+    const fits =
+      code[swap] === OP.be16
+        ? code[load] === 0x69 && lo >>> 16 === 0 && hi === 0
+        : code[swap] === OP.be32 && code[load] === 0x61
+    if (fits && (hi === 0 || (code[jump]! & 7) === 6)) fused.add(to - 2)
+  })
+  return fused
+}
