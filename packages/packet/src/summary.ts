@@ -221,7 +221,10 @@ function tcp(packet: Bytes, length: number): string {
   const header = (packet.number(12, 1) >> 4) * 4
   if (header < 20 || header > length) return `tcp ${length} [bad hdr length ${header} - ${header < 20 ? 'too short, < 20' : `too long, > ${length}`}]` // biome-ignore format: one line
   const bits = packet.number(13, 1)
-  const flags = [...FLAGS].filter((_, i) => bits & (1 << i)).join('') || 'none'
+  const flags =
+    Array.from(FLAGS)
+      .filter((_, i) => bits & (1 << i))
+      .join('') || 'none'
   const size = length - header
   const seq = packet.number(4, 4)
   const parts = [`Flags [${flags}]`]

@@ -25,7 +25,7 @@ function lower({ family, rule }: Row) {
   const hook = family === 'netdev' ? 'ingress device "lo"' : 'input'
   const text = `table ${family} t {\n chain c {\n  type filter hook ${hook} priority 0\n  ${rule}\n }\n}\n`
   const parsed = nft.parse(source('rule', text))
-  if (!parsed.value) return parsed as { value?: undefined; diagnostics: typeof parsed.diagnostics }
+  if (!parsed.value) return { value: undefined, diagnostics: parsed.diagnostics }
   return nft.lower(parsed.value, {})
 }
 

@@ -18,7 +18,9 @@ function refused(text: string, options: PcapOptions = {}) {
 
 function lowered(text: string, options: PcapOptions = {}): Filter {
   const parsed = pcapFilter.parse(named(text))
-  const { value, diagnostics } = parsed.value ? pcapFilter.lower(parsed.value, options) : parsed
+  const { value, diagnostics } = parsed.value
+    ? pcapFilter.lower(parsed.value, options)
+    : { value: undefined, diagnostics: parsed.diagnostics }
   expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([])
   return value!
 }
