@@ -3,14 +3,15 @@
 
 import type { Engine } from './engine.ts'
 import { REGION } from './memory.ts'
+import { loadSlow, storeSlow } from './slow-access.ts'
 
 /** Runs the atomic instruction at `engine.pc`. False after a fault. */
 export function atomic(engine: Engine, d: number, s: number, off: number): boolean {
   const { spec } = engine.programs[engine.programIndex]!.insns[engine.pc >> 2]!
   const R = engine.regs
   const size = spec.size
-  if (spec.atomic === 'load_acquire') return engine.loadSlow(d, R[s + 1]!, R[s]!, off, size)
-  if (spec.atomic === 'store_release') return engine.storeSlow(s, R[d + 1]!, R[d]!, off, size)
+  if (spec.atomic === 'load_acquire') return loadSlow(engine, d, R[s + 1]!, R[s]!, off, size)
+  if (spec.atomic === 'store_release') return storeSlow(engine, s, R[d + 1]!, R[d]!, off, size)
   const region = R[d + 1]!
   const lo = R[d]!
   const at = lo + off

@@ -2,7 +2,7 @@
 // What an unset field holds is what BPF_PROG_TEST_RUN shows (Linux 6.18).
 
 import { CONTEXTS, type ContextField, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
-import type Long from 'long'
+import Long from 'long'
 
 /** What is known of a packet beside its bytes. Everything has the value of a kernel test run where left out. */
 export interface PacketMeta {
@@ -36,6 +36,15 @@ export interface PacketMeta {
   readonly mtu?: number
   /** AF_INET 2, AF_INET6 10; of the socket, for cgroup programs. */
   readonly family?: number
+}
+
+/** A packet's time as two words; 0 where none is known. */
+export function timeWords(time: PacketMeta['timestampNs']): { lo: number; hi: number } {
+  if (time === undefined) return { lo: 0, hi: 0 }
+  if (typeof time === 'bigint')
+    return { lo: Number(BigInt.asIntN(32, time)), hi: Number(BigInt.asIntN(32, time >> 32n)) }
+  const { low, high } = typeof time === 'number' ? Long.fromNumber(time) : time
+  return { lo: low, hi: high }
 }
 
 /** How an access of the context is done; 0 where it is not allowed. */

@@ -1,15 +1,16 @@
 // The state of a machine between and during runs: memory, registers, frames, the packet, maps and what helpers left behind.
 // Interpreter, JIT and helpers all work on this one object.
 
-import { CONTEXTS, helperName, type Insn, LIMITS, type MapDef, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
-import Long from 'long'
-import { ACCESS, type ContextAccess, contextAccess, fillSkb, fillXdp, type PacketMeta } from './context.ts'
+import { CONTEXTS, helperName, type Insn, LIMITS, type MapDef, PROG_TYPES } from '@netsieve/asm'
+import { type ContextAccess, contextAccess, fillSkb, fillXdp, type PacketMeta, timeWords } from './context.ts'
 import { Constants, type DecodedProgram, decodeProgram, FIRST_CONSTANT } from './decode.ts'
-import { type Fault, type FaultDraft, hex64 } from './fault.ts'
+import type { Fault, FaultDraft } from './fault.ts'
 import type { HelperFunction } from './helpers/helper.ts'
 import { makeMap } from './maps/make.ts'
 import type { BpfMap } from './maps/map.ts'
 import { AT, Memory, REGION, ROW } from './memory.ts'
+import type { EngineOptions, MapChange, Output } from './options.ts'
+import { accessFault } from './slow-access.ts'
 
 /** Bytes before and after a packet that helpers may grow it into; XDP has less before it, see `place`. */
 export const ROOM = { head: 4096, tail: 4096 } as const
@@ -21,34 +22,6 @@ export const MAY_GOTO = 8 * 1024 * 1024
 
 /** xdp_adjust_head, xdp_adjust_meta. */
 const HEAD_HELPERS: ReadonlySet<number> = new Set([44, 54])
-
-export interface EngineOptions {
-  readonly type: ProgTypeName
-  readonly mode: 'linux' | 'rfc9669'
-  readonly insnBudget: number
-  readonly callDepth: number
-  readonly memoryBytes: number
-  /** Longest packet taken, in bytes. */
-  readonly packetBytes: number
-  readonly seed: number
-  readonly cpu: number
-  readonly cpus: number
-}
-
-/** What programs send out of themselves in a run. */
-export type Output =
-  | { readonly kind: 'trace'; readonly text: string }
-  | { readonly kind: 'event'; readonly map: string; readonly cpu?: number; readonly data: Uint8Array }
-  | { readonly kind: 'redirect'; readonly to: string; readonly target: number; readonly flags: number }
-  | { readonly kind: 'clone'; readonly target: number; readonly data: Uint8Array }
-
-/** One change of a map, as a trace shows it. */
-export interface MapChange {
-  readonly map: string
-  readonly key: string
-  readonly before?: string
-  readonly after?: string
-}
 
 export class Engine {
   readonly options: EngineOptions
@@ -205,23 +178,11 @@ export class Engine {
     if (metaLength > 0) this.mem.bytes.fill(0, this.meta, first)
     this.data = first
     this.end = at + length
-    this.setTime(meta.timestampNs)
+    const { lo, hi } = timeWords(meta.timestampNs)
+    this.timeLo = lo
+    this.timeHi = hi
     this.fillContext(length)
     this.packetMoved()
-  }
-
-  private setTime(time: PacketMeta['timestampNs']): void {
-    if (time === undefined) {
-      this.timeLo = 0
-      this.timeHi = 0
-    } else if (typeof time === 'bigint') {
-      this.timeLo = Number(BigInt.asIntN(32, time))
-      this.timeHi = Number(BigInt.asIntN(32, time >> 32n))
-    } else {
-      const long = typeof time === 'number' ? Long.fromNumber(time) : time
-      this.timeLo = long.low
-      this.timeHi = long.high
-    }
   }
 
   private fillContext(frameLength: number): void {
@@ -363,7 +324,7 @@ export class Engine {
     this.random = seed | 0 || 1
   }
 
-  // ---- memory, the careful way ----
+  // ---- faults ----
 
   /** Stops the run at `pc`. Always false. */
   fail(draft: FaultDraft): boolean {
@@ -380,96 +341,7 @@ export class Engine {
 
   /** The fault of an access that is not inside any region. Always false. */
   failAccess(region: number, lo: number, off: number, size: number, write: boolean): boolean {
-    const sum = (lo >>> 0) + off
-    const at = sum | 0
-    const hi = region + (sum < 0 ? -1 : sum >= 4294967296 ? 1 : 0)
-    const address = hex64(hi, at)
-    const bounds = hi === region ? this.mem.regionBounds(region) : undefined
-    const name = bounds && this.mem.regionName(region)
-    if (!bounds || !name) {
-      const what = region === 0 && lo === 0 ? 'NULL' : `address ${address}`
-      return this.fail({ kind: 'no-region', address, reason: `${what} is in no region` })
-    }
-    if (at >= bounds.from && at + size <= bounds.to && write && this.mem.inside(region, at, size, false)) {
-      return this.fail({ kind: 'read-only', address, region: name, reason: `${name} is read-only` })
-    }
-    const words = this.mem.words
-    const row = (AT.regions >> 2) + region * ROW.words
-    const stride = words[row + ROW.stride]!
-    let past = at + size - bounds.to
-    let what = name
-    if (at >= bounds.from && past <= 0 && stride > 0) {
-      const sized = words[row + ROW.size]!
-      past = ((at - bounds.from) % stride) + size - (sized < 0 ? -sized - 1 : sized)
-      what = `a value of ${name}`
-    }
-    const before = bounds.from - at
-    const reason = before > 0 ? `${before} bytes before ${what}` : `out of ${what} by ${past} bytes`
-    return this.fail({ kind: 'out-of-bounds', address, region: name, reason: reason.replace(/\b1 bytes/, '1 byte') })
-  }
-
-  /** A load that the fast path refused: `size` bytes into register d (as an index), zero-extended. */
-  loadSlow(d: number, region: number, lo: number, off: number, size: number): boolean {
-    const { mem, regs } = this
-    const at = lo + off
-    if (region === REGION.ctx && lo >= 0) return this.loadContext(d, at - this.ctxAt, size)
-    if (!(lo >= 0 && mem.inside(region, at, size, false))) return this.failAccess(region, lo, off, size, false)
-    const { view } = mem
-    regs[d + 1] = size === 8 ? view.getInt32(at + 4, true) : 0
-    regs[d] = size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at, true) : view.getInt32(at, true)
-    return true
-  }
-
-  loadContext(d: number, offset: number, size: number): boolean {
-    const log = size === 1 ? 0 : size === 2 ? 1 : size === 4 ? 2 : 3
-    const how = offset >= 0 && offset + size <= this.access.size ? this.access.load[offset * 4 + log]! : ACCESS.none
-    const { view } = this.mem
-    const at = this.ctxAt + offset
-    switch (how) {
-      case ACCESS.none:
-        return this.failContext('load', offset, size)
-      case ACCESS.packet:
-        this.regs[d] = view.getInt32(at, true)
-        this.regs[d + 1] = REGION.packet
-        return true
-      case ACCESS.sock:
-        this.regs[d] = 0
-        this.regs[d + 1] = 0
-        return true
-      default: {
-        const from = how === ACCESS.lowHalf ? this.ctxAt + (offset & ~3) : at
-        this.regs[d + 1] = size === 8 ? view.getInt32(from + 4, true) : 0
-        this.regs[d] =
-          size === 1 ? view.getUint8(from) : size === 2 ? view.getUint16(from, true) : view.getInt32(from, true)
-        return true
-      }
-    }
-  }
-
-  /** A store that the fast path refused. */
-  storeSlow(s: number, region: number, lo: number, off: number, size: number): boolean {
-    const at = lo + off
-    if (region === REGION.ctx && lo >= 0) {
-      const offset = at - this.ctxAt
-      const log = size === 1 ? 0 : size === 2 ? 1 : size === 4 ? 2 : 3
-      const allowed =
-        offset >= 0 && offset + size <= this.access.size && this.access.store[offset * 4 + log] === ACCESS.plain
-      if (!allowed) return this.failContext('store', offset, size)
-    } else if (!(lo >= 0 && this.mem.inside(region, at, size, true))) {
-      return this.failAccess(region, lo, off, size, true)
-    }
-    const { view } = this.mem
-    const value = this.regs[s]!
-    if (size === 1) view.setInt8(at, value)
-    else if (size === 2) view.setInt16(at, value, true)
-    else view.setInt32(at, value, true)
-    if (size === 8) view.setInt32(at + 4, this.regs[s + 1]!, true)
-    return true
-  }
-
-  private failContext(what: 'load' | 'store', offset: number, size: number): boolean {
-    const reason = `no ${what} of ${size} bytes at offset ${offset} of the context in a program of type ${this.options.type}`
-    return this.fail({ kind: 'context', region: 'ctx', address: hex64(REGION.ctx, this.ctxAt + offset), reason })
+    return this.fail(accessFault(this.mem, { region, lo, off, size, write }))
   }
 
   // ---- what helpers use ----

@@ -6,6 +6,7 @@ import { OP } from './decode.ts'
 import type { Engine } from './engine.ts'
 import { AT, REGION } from './memory.ts'
 import { loadPacket } from './packet-load.ts'
+import { loadSlow, storeSlow } from './slow-access.ts'
 import { arsh64, div64, lsh64, mod64, mul64, rsh64, sdiv64, smod64, swap32 } from './u64.ts'
 
 /** After a fault: how many instructions ran, the one that failed being one more than `before`. */
@@ -351,7 +352,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           continue
         }
         engine.pc = pc
-        if (!engine.loadSlow(d, t, R[s]!, code[pc + 3]!, 4)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!loadSlow(engine, d, t, R[s]!, code[pc + 3]!, 4)) return faulted(engine, used + ((pc - start) >> 2))
         pc += 4
         continue
       }
@@ -373,7 +374,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           continue
         }
         engine.pc = pc
-        if (!engine.loadSlow(d, t, R[s]!, code[pc + 3]!, 2)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!loadSlow(engine, d, t, R[s]!, code[pc + 3]!, 2)) return faulted(engine, used + ((pc - start) >> 2))
         pc += 4
         continue
       }
@@ -395,7 +396,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           continue
         }
         engine.pc = pc
-        if (!engine.loadSlow(d, t, R[s]!, code[pc + 3]!, 1)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!loadSlow(engine, d, t, R[s]!, code[pc + 3]!, 1)) return faulted(engine, used + ((pc - start) >> 2))
         pc += 4
         continue
       }
@@ -411,7 +412,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           continue
         }
         engine.pc = pc
-        if (!engine.loadSlow(d, t, R[s]!, code[pc + 3]!, 8)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!loadSlow(engine, d, t, R[s]!, code[pc + 3]!, 8)) return faulted(engine, used + ((pc - start) >> 2))
         pc += 4
         continue
       }
@@ -419,14 +420,14 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
       // 0x81
       case 46:
         engine.pc = pc
-        if (!engine.loadSlow(d, R[s + 1]!, R[s]!, code[pc + 3]!, 4)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!loadSlow(engine, d, R[s + 1]!, R[s]!, code[pc + 3]!, 4)) return faulted(engine, used + ((pc - start) >> 2))
         R[d + 1] = R[d]! >> 31
         pc += 4
         continue
       // 0x89
       case 47:
         engine.pc = pc
-        if (!engine.loadSlow(d, R[s + 1]!, R[s]!, code[pc + 3]!, 2)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!loadSlow(engine, d, R[s + 1]!, R[s]!, code[pc + 3]!, 2)) return faulted(engine, used + ((pc - start) >> 2))
         R[d] = (R[d]! << 16) >> 16
         R[d + 1] = R[d]! >> 31
         pc += 4
@@ -434,7 +435,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
       // 0x91
       case 48:
         engine.pc = pc
-        if (!engine.loadSlow(d, R[s + 1]!, R[s]!, code[pc + 3]!, 1)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!loadSlow(engine, d, R[s + 1]!, R[s]!, code[pc + 3]!, 1)) return faulted(engine, used + ((pc - start) >> 2))
         R[d] = (R[d]! << 24) >> 24
         R[d + 1] = R[d]! >> 31
         pc += 4
@@ -451,7 +452,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           continue
         }
         engine.pc = pc
-        if (!engine.storeSlow(s, t, R[d]!, code[pc + 3]!, 4)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!storeSlow(engine, s, t, R[d]!, code[pc + 3]!, 4)) return faulted(engine, used + ((pc - start) >> 2))
         pc += 4
         continue
       }
@@ -466,7 +467,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           continue
         }
         engine.pc = pc
-        if (!engine.storeSlow(s, t, R[d]!, code[pc + 3]!, 2)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!storeSlow(engine, s, t, R[d]!, code[pc + 3]!, 2)) return faulted(engine, used + ((pc - start) >> 2))
         pc += 4
         continue
       }
@@ -481,7 +482,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           continue
         }
         engine.pc = pc
-        if (!engine.storeSlow(s, t, R[d]!, code[pc + 3]!, 1)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!storeSlow(engine, s, t, R[d]!, code[pc + 3]!, 1)) return faulted(engine, used + ((pc - start) >> 2))
         pc += 4
         continue
       }
@@ -497,7 +498,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           continue
         }
         engine.pc = pc
-        if (!engine.storeSlow(s, t, R[d]!, code[pc + 3]!, 8)) return faulted(engine, used + ((pc - start) >> 2))
+        if (!storeSlow(engine, s, t, R[d]!, code[pc + 3]!, 8)) return faulted(engine, used + ((pc - start) >> 2))
         pc += 4
         continue
       }

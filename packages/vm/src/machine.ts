@@ -3,7 +3,7 @@
 import type { Insn, MapDef, ProgTypeName } from '@netsieve/asm'
 import Long from 'long'
 import type { PacketMeta } from './context.ts'
-import { Engine, type Output } from './engine.ts'
+import { Engine } from './engine.ts'
 import { type Fault, hex64 } from './fault.ts'
 import type { HelperFunction } from './helpers/helper.ts'
 import { HELPER_FUNCTIONS } from './helpers/table.ts'
@@ -14,6 +14,7 @@ import type { Proved } from './jit/target.ts'
 import { SlotArray } from './maps/array.ts'
 import type { BpfMap } from './maps/map.ts'
 import { RingBuffer } from './maps/ringbuf.ts'
+import type { Output } from './options.ts'
 import { Stepper, type TraceStep } from './step.ts'
 
 export interface LoadOptions {

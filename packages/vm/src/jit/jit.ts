@@ -5,6 +5,7 @@ import { type DecodedProgram, OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
 import { REGION } from '../memory.ts'
 import { loadPacket } from '../packet-load.ts'
+import { loadSlow, storeSlow } from '../slow-access.ts'
 import { type WasmFunction, type WasmInstance, wasm } from '../wasm-api.ts'
 import { CALLBACK, ENDED, FUNCTION, IMPORTS, type ImportName, MAIN, STATUS } from './abi.ts'
 import { emitBoundsFromRegion } from './bounds.ts'
@@ -109,11 +110,11 @@ export class Jit {
     return {
       load: (pc, lo, hi) => {
         const code = at(pc)
-        return done(engine.loadSlow(code[pc! + 1]!, hi!, lo!, code[pc! + 3]!, SIZES[code[pc!]!]!))
+        return done(loadSlow(engine, code[pc! + 1]!, hi!, lo!, code[pc! + 3]!, SIZES[code[pc!]!]!))
       },
       store: (pc, lo, hi) => {
         const code = at(pc)
-        return done(engine.storeSlow(code[pc! + 2]!, hi!, lo!, code[pc! + 3]!, SIZES[code[pc!]!]!))
+        return done(storeSlow(engine, code[pc! + 2]!, hi!, lo!, code[pc! + 3]!, SIZES[code[pc!]!]!))
       },
       atomic: (pc) => {
         const code = at(pc)
