@@ -16,7 +16,6 @@ export function emitPacketLoad(fn: FunctionEmitter, pc: number, s: number, imm: 
   const known = fn.kinds[6] === KIND.ctx && fn.offsetOf(6) === 0
   // Packet bounds start at XDP's metadata; skb programs have none, so there they start with the packet.
   if (!known || type === 'xdp' || mode !== 'linux' || (!indirect && imm < 0)) return emitColdLoad(fn, pc)
-  fn.wide() // A local that nothing here uses.
   const at = fn.temp()
   if (indirect) {
     fn.value32(s)
