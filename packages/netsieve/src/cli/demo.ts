@@ -7,7 +7,7 @@ import { SYNTAXES, type SyntaxName } from '@netsieve/rules'
 import type { Command } from 'commander'
 import { Counter, table } from '../report.ts'
 import { captureParts, out, readText, Trouble } from './io.ts'
-import { Line } from './packets.ts'
+import { LinkSieve } from './link-sieve.ts'
 import { compileOrEnd } from './rules.ts'
 
 /** The example's files, by syntax. */
@@ -35,13 +35,13 @@ export function demo(): number {
     const path = join(SAMPLES, 'rules', file)
     const rules = { ...readText(path), name: shown(path) }
     const compiled = compileOrEnd(rules, { syntax })
-    const line = new Line(compiled, 1, 'interpreter')
-    const { status, stats } = line.verifier
+    const link = new LinkSieve(compiled, 1, 'interpreter')
+    const { status, stats } = link.verifier
     const counter = new Counter()
     const verdicts: string[] = []
     for (const part of captureParts(capture)) {
       if (part.kind !== 'packet') continue
-      const verdict = line.sieve.judge(line.frame(part), line.meta(part, line.frame(part)))
+      const verdict = link.sieve.judge(link.frame(part), link.meta(part, link.frame(part)))
       counter.add(verdict)
       verdicts.push(verdict.verdict)
     }

@@ -6,7 +6,7 @@ import { type Command, Option } from 'commander'
 import { type PacketVerdict, verifyCompiled } from '../pipeline.ts'
 import { Counter, type Totals, table } from '../report.ts'
 import { captureParts, err, OutputFile, out, say, Trouble } from './io.ts'
-import { ETHERNET, type Line, Lines } from './packets.ts'
+import { ETHERNET, type LinkSieve, LinkSieves } from './link-sieve.ts'
 import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 import { judgeStream, type StreamEnd } from './stream.ts'
 
@@ -45,7 +45,11 @@ export function run(words: readonly string[], flags: RunFlags): number {
     throw new Trouble('error: -w - and a report cannot both go to stdout [cli/output]')
   const job: Job = {
     path: flags.read,
-    lines: new Lines(rulesOf(flags, words), compileOptions(flags), flags.engine === 'jit' ? 'jit' : 'interpreter'),
+    sieves: new LinkSieves(
+      rulesOf(flags, words),
+      compileOptions(flags),
+      flags.engine === 'jit' ? 'jit' : 'interpreter',
+    ),
     counter: new Counter(),
     output: flags.write === undefined ? undefined : new OutputFile(flags.write),
     jsonl: flags.jsonl ? new LineWriter() : undefined,
@@ -61,17 +65,17 @@ export function run(words: readonly string[], flags: RunFlags): number {
 function finish(flags: RunFlags, job: Job): number {
   // One packet at a time where something is to be told of each that only a single run tells, or where it matters which is the last.
   const single = flags.check || flags.engine === 'interpreter' || job.most !== undefined
-  const { end, line: seen, wrong } = single ? runSingly(job, flags.check ?? false) : runChunks(job)
+  const { end, link: seen, wrong } = single ? runSingly(job, flags.check ?? false) : runChunks(job)
   if (end) {
     say(end.diagnostics)
     if (!end.format || end.diagnostics.some(({ severity }) => severity === 'error')) return 2
   }
-  const line = seen ?? job.lines.for(end?.format?.format === 'pcap' ? end.format.linkType : ETHERNET)
+  const link = seen ?? job.sieves.for(end?.format?.format === 'pcap' ? end.format.linkType : ETHERNET)
   job.jsonl?.flush()
   job.output?.commit()
-  const totals = job.counter.totals(line.sieve.compiled.filter)
-  if (flags.json) out(`${JSON.stringify(object(flags, line, totals))}\n`)
-  else if (!flags.jsonl) (flags.write === '-' ? err : out)(text(flags, line, totals))
+  const totals = job.counter.totals(link.sieve.compiled.filter)
+  if (flags.json) out(`${JSON.stringify(object(flags, link, totals))}\n`)
+  else if (!flags.jsonl) (flags.write === '-' ? err : out)(text(flags, link, totals))
   if (wrong > 0)
     err(
       `error: ${wrong} of ${totals.packets} verdicts are not what the rules mean (a fault of netsieve: please report it) [cli/check]\n`,
@@ -81,7 +85,7 @@ function finish(flags: RunFlags, job: Job): number {
 
 interface Job {
   readonly path: string
-  readonly lines: Lines
+  readonly sieves: LinkSieves
   readonly counter: Counter
   readonly output: OutputFile | undefined
   readonly jsonl: LineWriter | undefined
@@ -92,7 +96,7 @@ interface Job {
 interface Done {
   /** Absent if the end of the file was not reached. */
   readonly end?: StreamEnd
-  readonly line: Line | undefined
+  readonly link: LinkSieve | undefined
   readonly wrong: number
 }
 
@@ -104,8 +108,8 @@ export function countOf(text: string | undefined): number | undefined {
   return Number(text)
 }
 
-function runSingly({ path, lines, counter, output, jsonl, most }: Job, check: boolean): Done {
-  let line: Line | undefined
+function runSingly({ path, sieves, counter, output, jsonl, most }: Job, check: boolean): Done {
+  let link: LinkSieve | undefined
   let wrong = 0
   let passed = 0
   const parts = captureParts(path)
@@ -116,39 +120,39 @@ function runSingly({ path, lines, counter, output, jsonl, most }: Job, check: bo
       output?.write(part.raw)
       continue
     }
-    line = lines.for(part.linkType)
-    const frame = line.frame(part)
-    const verdict = line.sieve.judge(frame, line.meta(part, frame))
+    link = sieves.for(part.linkType)
+    const frame = link.frame(part)
+    const verdict = link.sieve.judge(frame, link.meta(part, frame))
     counter.add(verdict)
-    if (check && !agrees(line, part, verdict)) wrong++
+    if (check && !agrees(link, part, verdict)) wrong++
     jsonl?.write(lineOf(part.index, verdict))
     if (verdict.verdict !== 'pass') continue
     output?.write(part.raw)
-    if (++passed === most) return { line, wrong }
+    if (++passed === most) return { link, wrong }
   }
-  return { end: step.value, line, wrong }
+  return { end: step.value, link, wrong }
 }
 
 /** Chunks of packets; what decided is counted by the instruction that ended each run. */
-function runChunks({ path, lines, counter, output, jsonl }: Job): Done {
-  let line: Line | undefined
-  const lineFor = (linkType: number) => {
-    line = lines.for(linkType)
-    return line
+function runChunks({ path, sieves, counter, output, jsonl }: Job): Done {
+  let link: LinkSieve | undefined
+  const sieveFor = (linkType: number) => {
+    link = sieves.for(linkType)
+    return link
   }
-  const stream = judgeStream(path, { keep: output !== undefined, exits: true, lineFor })
+  const stream = judgeStream(path, { keep: output !== undefined, exits: true, sieveFor })
   let step = stream.next()
   for (; !step.done; step = stream.next()) {
     const { first, count, r0, exits, faults, kept } = step.value
     output?.write(kept)
-    if (count === 0 || !line) continue
+    if (count === 0 || !link) continue
     const reasons = new Map(faults.map(({ record, fault }) => [record, fault.reason]))
     const tally = new Map<number, { verdict: PacketVerdict; packets: number }>()
     for (let i = 0; i < count; i++) {
       const exit = exits[i]!
       const value = r0[i]!
       if (jsonl || exit < 0) {
-        const verdict = line.sieve.told(exit, value, reasons.get(i))
+        const verdict = link.sieve.told(exit, value, reasons.get(i))
         jsonl?.write(lineOf(first + i, verdict))
         counter.add(verdict)
         continue
@@ -157,23 +161,23 @@ function runChunks({ path, lines, counter, output, jsonl }: Job): Done {
       const key = exit * 4 + (value & 3)
       const row = tally.get(key)
       if (row && row.verdict.r0 === value) row.packets++
-      else if (row) counter.add(line.sieve.told(exit, value))
-      else tally.set(key, { verdict: line.sieve.told(exit, value), packets: 1 })
+      else if (row) counter.add(link.sieve.told(exit, value))
+      else tally.set(key, { verdict: link.sieve.told(exit, value), packets: 1 })
     }
     for (const { verdict, packets } of tally.values()) counter.add(verdict, packets)
   }
-  return { end: step.value, line, wrong: 0 }
+  return { end: step.value, link, wrong: 0 }
 }
 
 /** The program's verdict is what the IR means. XDP programs know the captured length only. */
-function agrees(line: Line, record: CaptureRecord, verdict: PacketVerdict): boolean {
-  const frame = line.frame(record)
-  const { compiled } = line.sieve
+function agrees(link: LinkSieve, record: CaptureRecord, verdict: PacketVerdict): boolean {
+  const frame = link.frame(record)
+  const { compiled } = link.sieve
   if (!compiled.filter)
     throw new Trouble(
       `error: unsupported: ${compiled.syntax} has no meaning apart from its program to check it against [cli/check]`,
     )
-  const wireLength = compiled.type === 'xdp' ? frame.length : (line.meta(record, frame).wireLength ?? frame.length)
+  const wireLength = compiled.type === 'xdp' ? frame.length : (link.meta(record, frame).wireLength ?? frame.length)
   return evaluate(compiled.filter, frame, { wireLength }).decision === verdict.verdict
 }
 
@@ -181,7 +185,7 @@ function lineOf(index: number, { verdict, r0, rule, by, fault }: PacketVerdict):
   return `${JSON.stringify({ i: index, verdict, r0, rule, ...(rule === null && { by }), ...(fault !== undefined && { fault }) })}\n`
 }
 
-function object(flags: RunFlags, { sieve }: Line, totals: Totals): object {
+function object(flags: RunFlags, { sieve }: LinkSieve, totals: Totals): object {
   const { compiled } = sieve
   const { status, stats, message } = verifyCompiled(compiled)
   return {
@@ -206,7 +210,7 @@ function object(flags: RunFlags, { sieve }: Line, totals: Totals): object {
   }
 }
 
-function text(flags: RunFlags, { sieve }: Line, totals: Totals): string {
+function text(flags: RunFlags, { sieve }: LinkSieve, totals: Totals): string {
   const { compiled } = sieve
   const { status, stats, message } = verifyCompiled(compiled)
   const { filter } = compiled

@@ -7,7 +7,7 @@ import type { Diagnostic } from '@netsieve/diag'
 import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
 import type { Fault, PacketMeta } from '@netsieve/vm'
 import { captureParts, reason, Trouble } from './io.ts'
-import type { Line } from './packets.ts'
+import type { LinkSieve } from './link-sieve.ts'
 
 /** Judged packets in the order of the file. Arrays are views that the next chunk overwrites. */
 export interface Judged {
@@ -33,7 +33,7 @@ export interface StreamOptions {
   /** Tell which instruction ended each run. */
   readonly exits: boolean
   /** The rules, ready for packets of a link type. */
-  readonly lineFor: (linkType: number) => Line
+  readonly sieveFor: (linkType: number) => LinkSieve
 }
 
 const CHUNK = 1 << 21
@@ -76,12 +76,12 @@ function openFast(path: string): Fast | undefined {
 }
 
 function* judgeFast(path: string, { fd, header, format }: Fast, options: StreamOptions): Generator<Judged, StreamEnd> {
-  const line = options.lineFor(format.linkType)
-  if (!line.direct) {
+  const link = options.sieveFor(format.linkType)
+  if (!link.direct) {
     closeSync(fd)
     return yield* judgeSlowly(path, options)
   }
-  const batch = line.sieve.machine.batch({
+  const batch = link.sieve.machine.batch({
     chunkBytes: CHUNK,
     order: format.little ? 'little' : 'big',
     ticks: format.nanoseconds ? 'ns' : 'us',
@@ -129,11 +129,11 @@ function* judgeSlowly(path: string, options: StreamOptions): Generator<Judged, S
       if (options.keep) gathered.keep(part.raw)
       continue
     }
-    const line = options.lineFor(part.linkType)
-    const frame = line.frame(part)
-    const { r0, exit, fault } = line.sieve.machine.run(frame, line.meta(part, frame))
+    const link = options.sieveFor(part.linkType)
+    const frame = link.frame(part)
+    const { r0, exit, fault } = link.sieve.machine.run(frame, link.meta(part, frame))
     gathered.add(part.index, r0, exit ?? -1, fault)
-    if (options.keep && !fault && line.passes(r0)) gathered.keep(part.raw)
+    if (options.keep && !fault && link.passes(r0)) gathered.keep(part.raw)
     if (gathered.count >= 1024) yield gathered.take()
   }
   if (gathered.count > 0 || gathered.bytes > 0) yield gathered.take()

@@ -7,8 +7,8 @@ import { type CaptureRecord, LINK_TYPES, summarize } from '@netsieve/packet'
 import type { Command } from 'commander'
 import { classicOf } from './compile.ts'
 import { captureParts, err, OutputFile, out, readText, say, Trouble } from './io.ts'
-import { Lines } from './packets.ts'
-import { compileOrEnd } from './rules.ts'
+import { LinkSieves } from './link-sieve.ts'
+import { compileOrEnd, namesOf } from './rules.ts'
 import { countOf } from './run.ts'
 import { judgeStream } from './stream.ts'
 
@@ -21,6 +21,9 @@ interface TcpdumpFlags {
   readonly n?: boolean
   readonly e?: boolean
   readonly count?: boolean
+  readonly hosts?: string
+  readonly ethers?: string
+  readonly netmask?: string
   readonly d: number
 }
 
@@ -35,6 +38,9 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('-n', 'no names for addresses and ports: there are never any')
     .option('-e', 'print the link header too')
     .option('--count', 'only count the packets that match')
+    .option('--hosts <file>', 'names of hosts, as in hosts(5): no resolver is asked')
+    .option('--ethers <file>', 'names of Ethernet addresses, as in ethers(5)')
+    .option('--netmask <mask>', 'the mask that `ip broadcast` needs')
     .option(
       '-d',
       'print the compiled expression and stop; -dd as C, -ddd as numbers',
@@ -52,9 +58,10 @@ export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
   if (flags.F !== undefined && words.length > 0)
     err('warning: the expression on the command line is ignored: -F names a file [cli/rules]\n')
   const rules = flags.F === undefined ? source('<expression>', words.join(' ')) : readText(flags.F)
-  const options = { syntax: 'pcap', type: 'socket_filter' } as const
+  const names = namesOf(flags)
+  const options = { ...names, syntax: 'pcap', type: 'socket_filter' } as const
   // What classic BPF cannot say is better off as a program that reads packets in place than as a socket filter that copies from them.
-  const running = { syntax: 'pcap', type: 'sched_cls', classic: true } as const
+  const running = { ...names, syntax: 'pcap', type: 'sched_cls', classic: true } as const
   if (flags.d > 0) {
     const compiled = compileOrEnd(
       rules,
@@ -68,8 +75,8 @@ export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
     throw new Trouble(
       'error: no capture: name one with -r, or - for stdin; there is nothing to listen to here [cli/capture]',
     )
-  const lines = new Lines(rules, running, 'jit', worthVerifying(flags.r))
-  return flags.w === undefined || most !== undefined ? slowly(flags, lines, most) : quickly(flags.r, flags.w, lines)
+  const sieves = new LinkSieves(rules, running, 'jit', worthVerifying(flags.r))
+  return flags.w === undefined || most !== undefined ? slowly(flags, sieves, most) : quickly(flags.r, flags.w, sieves)
 }
 
 /** Bytes of capture for each instruction above which a proof takes less time than the checks that it saves. */
@@ -96,10 +103,10 @@ function linkTypeOf(path: string): number {
 }
 
 /** All packets that match, straight into a file. */
-function quickly(path: string, to: string, lines: Lines): number {
+function quickly(path: string, to: string, sieves: LinkSieves): number {
   const output = new OutputFile(to)
   try {
-    const stream = judgeStream(path, { keep: true, exits: false, lineFor: (linkType) => lines.for(linkType) })
+    const stream = judgeStream(path, { keep: true, exits: false, sieveFor: (linkType) => sieves.for(linkType) })
     let step = stream.next()
     for (; !step.done; step = stream.next()) output.write(step.value.kept)
     const { format, diagnostics } = step.value
@@ -119,7 +126,7 @@ function timeOf({ sec, nsec }: CaptureRecord): string {
 }
 
 /** Packets one at a time: counted, written up to a number, or printed. */
-function slowly(flags: TcpdumpFlags, lines: Lines, most: number | undefined): number {
+function slowly(flags: TcpdumpFlags, sieves: LinkSieves, most: number | undefined): number {
   const output = flags.w === undefined ? undefined : new OutputFile(flags.w)
   try {
     let matched = 0
@@ -131,9 +138,9 @@ function slowly(flags: TcpdumpFlags, lines: Lines, most: number | undefined): nu
         output?.write(part.raw)
         continue
       }
-      const line = lines.for(part.linkType)
-      const frame = line.frame(part)
-      if (line.sieve.judge(frame, line.meta(part, frame)).verdict !== 'pass') continue
+      const link = sieves.for(part.linkType)
+      const frame = link.frame(part)
+      if (link.sieve.judge(frame, link.meta(part, frame)).verdict !== 'pass') continue
       matched++
       output?.write(part.raw)
       if (!output && !flags.count)

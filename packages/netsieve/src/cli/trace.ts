@@ -6,7 +6,7 @@ import { buildPacket, type CaptureRecord } from '@netsieve/packet'
 import type { TraceStep } from '@netsieve/vm'
 import type { Command } from 'commander'
 import { captureParts, out, say, Trouble } from './io.ts'
-import { Lines } from './packets.ts'
+import { LinkSieves } from './link-sieve.ts'
 import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
 export interface TraceFlags extends RuleFlags {
@@ -28,11 +28,11 @@ export function define(command: Command, done: (exitCode: number) => void): void
 
 export function trace(words: readonly string[], flags: TraceFlags): number {
   const record = flags.packet === undefined ? captured(flags) : built(flags.packet, flags.read)
-  const line = new Lines(rulesOf(flags, words), compileOptions(flags), 'interpreter').for(record.linkType)
-  const { compiled, machine } = line.sieve
-  const frame = line.frame(record)
-  const steps = machine.trace(frame, line.meta(record, frame))
-  const verdict = line.sieve.judge(frame, line.meta(record, frame))
+  const link = new LinkSieves(rulesOf(flags, words), compileOptions(flags), 'interpreter').for(record.linkType)
+  const { compiled, machine } = link.sieve
+  const frame = link.frame(record)
+  const steps = machine.trace(frame, link.meta(record, frame))
+  const verdict = link.sieve.judge(frame, link.meta(record, frame))
   if (flags.json) {
     for (const step of steps) {
       const insn = compiled.insns[step.insn]

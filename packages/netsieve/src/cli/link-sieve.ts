@@ -17,7 +17,7 @@ const ETHERNET = 1
 const TOO_BIG = /^bad program size|too large|too complex/
 
 /** The rules, compiled for a link type, and how its packets become the frames that they see. */
-export class Line {
+export class LinkSieve {
   readonly sieve: Sieve
   private verdict: Verdict | undefined
   private readonly linkType: number
@@ -94,8 +94,8 @@ function readsLinkHeader({ filter }: Compiled): boolean {
 }
 
 /** Compiles once for each link type. */
-export class Lines {
-  private readonly lines = new Map<number, Line>()
+export class LinkSieves {
+  private readonly sieves = new Map<number, LinkSieve>()
   private readonly rules: Source
   private readonly options: CompileOptions
   private readonly engine: 'interpreter' | 'jit'
@@ -115,16 +115,16 @@ export class Lines {
   }
 
   /** @throws Trouble for rules that do not compile, a link type that is not read, a program that the verifier refuses */
-  for(linkType: number): Line {
-    const known = this.lines.get(linkType)
+  for(linkType: number): LinkSieve {
+    const known = this.sieves.get(linkType)
     if (known) return known
     if (pcapLinkOf(linkType) === undefined) {
       throw new Trouble(`error: unsupported: packets of link type ${linkType} [cli/link-type]`)
     }
     const compiled = compileOrEnd(this.rules, this.options, linkType)
-    const line = new Line(compiled, linkType, this.engine, this.verified(compiled.insns.length))
-    this.lines.set(linkType, line)
-    return line
+    const link = new LinkSieve(compiled, linkType, this.engine, this.verified(compiled.insns.length))
+    this.sieves.set(linkType, link)
+    return link
   }
 }
 
