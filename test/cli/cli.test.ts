@@ -45,6 +45,7 @@ const TALK = 'samples/talk.pcap'
 describe('bad input: one message with a place, exit 2, nothing on stdout', () => {
   const cases: readonly [string, () => readonly string[], RegExp][] = [
     ['an unknown verb', () => ['filter'], /unknown command 'filter'/],
+    ['help for an unknown verb', () => ['filter', '--help'], /unknown command 'filter'; there are run, compile/],
     ['an unknown option', () => ['run', '-r', TALK, '--bogus', 'tcp'], /unknown option '--bogus'/],
     ['no capture', () => ['run', 'tcp'], /no capture/],
     ['no rules', () => ['run', '-r', TALK], /no rules/],

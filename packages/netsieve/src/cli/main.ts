@@ -38,6 +38,15 @@ async function program(args: readonly string[], done: (exitCode: number) => void
     "\nWithout a verb it takes tcpdump's options: netsieve -r in.pcap [-w out.pcap] [-d] expression",
   )
   const asked = args.find((word) => !word.startsWith('-'))
+  // Help for a verb that there is not is no help.
+  if (
+    asked !== undefined &&
+    asked !== 'help' &&
+    !Object.hasOwn(VERBS, asked) &&
+    args.some((word) => word === '-h' || word === '--help')
+  ) {
+    throw new Trouble(`error: unknown command '${asked}'; there are ${Object.keys(VERBS).join(', ')} [cli/verb]`)
+  }
   for (const [name, { title, load }] of Object.entries(VERBS)) {
     const command = root.command(name).description(title)
     const wanted = name === asked || (asked === 'help' && args.includes(name))
