@@ -418,6 +418,7 @@ describe('asm and disasm', () => {
     ]
     for (const { stdout } of shown) expect(stdout).toContain('1: (25) if r1 > 0x5 goto pc+1\n')
     expect(netsieve(['disasm', object, '--dialect', 'ubpf']).stdout).toContain('jgt r1, 5, ')
+    expect(netsieve(['disasm', object, '--emit', 'hex']).stdout).toBe(hex)
     expect(netsieve(['disasm', object, '--cfg', 'dot']).stdout).toMatch(/^digraph/)
   })
 

@@ -1,16 +1,16 @@
 // `netsieve disasm`: bytes, objects and assembly as text in a dialect, as JSON, as C, as a control-flow graph.
 
-import { DIALECTS, disassemble, disassembleBytes, drawCfg, emitC, emitHex, listObject, toJson } from '@netsieve/asm'
+import { DIALECTS, disassemble, disassembleBytes, drawCfg, listObject } from '@netsieve/asm'
 import { type Command, Option } from 'commander'
+import { FORMS, type FormFlags } from './forms.ts'
 import { readBytes, Trouble, writeOutput } from './io.ts'
 import { dialectOf, programOf, readObject } from './program.ts'
 
-interface DisasmFlags {
+interface DisasmFlags extends FormFlags {
   readonly dialect: string
   readonly emit: string
   readonly cfg?: 'dot' | 'mermaid'
   readonly origins?: boolean
-  readonly program?: string
   readonly output?: string
   readonly raw?: boolean
 }
@@ -19,10 +19,15 @@ export function define(command: Command, done: (exitCode: number) => void): void
   command
     .argument('<file>', 'ELF object, bytes, hex text, JSON or assembly; - is stdin')
     .option('--dialect <name>', `one of ${DIALECTS.join(', ')}`, 'kernel')
-    .addOption(new Option('--emit <form>', 'what to write').choices(['asm', 'json', 'c', 'hex']).default('asm'))
+    .addOption(new Option('--emit <form>', 'what to write').choices(['asm', ...Object.keys(FORMS)]).default('asm'))
     .addOption(new Option('--cfg <form>', 'draw the control flow instead').choices(['dot', 'mermaid']))
     .option('--origins', 'what instructions are for, as comments')
     .option('--program <name>', 'which program, if there are several; asm shows all')
+    .addOption(
+      new Option('--prog <type>', 'elf: program type of code without a section')
+        .choices(['xdp', 'tc', 'socket'])
+        .default('xdp'),
+    )
     .option('--raw', 'bytes that may be no program: what is no instruction is shown as data')
     .option('-o, --output <file>', 'where to; - is stdout')
     .action((file: string, flags: DisasmFlags) => done(disasm(file, flags)))
@@ -39,10 +44,7 @@ export function disasm(file: string, flags: DisasmFlags): number {
   const origins = flags.origins ?? false
   const one = () => programOf(object, file, flags.program).insns
   if (flags.cfg) writeOutput(flags.output, drawCfg(one(), { format: flags.cfg, dialect, origins }))
-  else if (flags.emit === 'json')
-    writeOutput(flags.output, `${JSON.stringify({ v: 1, instructions: toJson(one()) }, undefined, 2)}\n`)
-  else if (flags.emit === 'c') writeOutput(flags.output, emitC(one()))
-  else if (flags.emit === 'hex') writeOutput(flags.output, emitHex(one()))
+  else if (flags.emit !== 'asm') writeOutput(flags.output, FORMS[flags.emit]!(object, file, flags))
   else if (object.programs.length === 1 || flags.program !== undefined)
     writeOutput(flags.output, disassemble(one(), { dialect, origins }))
   else writeOutput(flags.output, listObject(object, { dialect, origins }))
