@@ -53,6 +53,19 @@ const TYPE: Readonly<Record<Net, number>> = {
 const ETHERNET = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]
 const V6 = (last: number) => [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]
 
+/** A sound TCP packet over IPv4 with nothing unusual: what other plans are varied from. */
+export const PLAIN_TCP: Plan = {
+  net: 'ipv4',
+  transport: 6,
+  tags: [],
+  options: 0,
+  frag: 0,
+  extensions: [],
+  oddity: 'none',
+  payload: 0,
+  writes: [],
+}
+
 /** The bytes of a planned frame. */
 export function buildFrame(plan: Plan): Uint8Array {
   const facts = new Map<string, number>()

@@ -4,7 +4,7 @@
 import { evaluate, type Filter, type Step, type Term, VIEWS, type ViewName } from '@netsieve/ir'
 import { Bdd, BudgetExceeded, FALSE, type Node, TRUE } from './bdd.ts'
 import { type Comparison, compare, type Decided } from './compare.ts'
-import { buildFrame, type Plan, type Write } from './frame.ts'
+import { buildFrame, PLAIN_TCP, type Plan, type Write } from './frame.ts'
 import { fieldSlot, LENGTH, type Slot } from './slots.ts'
 import { bitNames, dropped, loadsOf, NotModelled, presenceName, SEEN, Variables } from './symbolic.ts'
 
@@ -134,7 +134,7 @@ function witness(
   const view = (a.base[0] ?? b.base[0])?.view
   if (!view) return undefined
   for (const shape of SHAPES) {
-    const plan = { ...PLAIN, ...shape }
+    const plan = { ...PLAIN_TCP, ...shape }
     const here = bdd.and(differ, facts(bdd, variables, loads, view, buildFrame(plan)))
     for (const from of here === FALSE ? [differ] : [here, differ]) {
       const picked = bdd.pick(from, (level) => isFact(variables.names[level]!))
@@ -170,18 +170,6 @@ function probe(term: Term, view: ViewName): Filter {
     base: [{ chain: 'probe', hook: 'probe', view, family: 'any', policy: 'accept' }],
     chains: [{ name: 'probe', rules: [{ id: 0, text: '', steps }] }],
   }
-}
-
-const PLAIN: Plan = {
-  net: 'ipv4',
-  transport: 6,
-  tags: [],
-  options: 0,
-  frag: 0,
-  extensions: [],
-  oddity: 'none',
-  payload: 0,
-  writes: [],
 }
 
 const isFact = (name: string) => name === SEEN || name.startsWith('has ')

@@ -2,20 +2,9 @@ import { cmp, evaluate, type Filter, locate, type Pred, VIEWS } from '@netsieve/
 import { FIELDS, type FieldId, maxValue } from '@netsieve/packet'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { PLAIN_TCP } from '../src/frame.ts'
 import { buildFrame, collectConstants, frameArbitrary, type Plan } from '../src/index.ts'
 import { fieldSlot } from '../src/slots.ts'
-
-const PLAIN: Plan = {
-  net: 'ipv4',
-  transport: 6,
-  tags: [],
-  options: 0,
-  frag: 0,
-  extensions: [],
-  oddity: 'none',
-  payload: 0,
-  writes: [],
-}
 
 function filterOf(pred: Pred): Filter {
   return {
@@ -51,7 +40,7 @@ const FACTS: Partial<Record<FieldId, readonly bigint[]>> = {
 test.each(Object.keys(FIELDS) as FieldId[])('a frame holds what is written to %s', (id) => {
   const values = FACTS[id] ?? [0n, 1n, maxValue(id) >> 1n, maxValue(id)]
   for (const value of values) {
-    const frame = buildFrame({ ...PLAIN, writes: [{ slot: fieldSlot(id), value }] })
+    const frame = buildFrame({ ...PLAIN_TCP, writes: [{ slot: fieldSlot(id), value }] })
     expect([value, evaluate(filterOf(cmp(id, '==', value)), frame).decision]).toEqual([value, 'drop'])
   }
 })
@@ -76,14 +65,14 @@ test.each<[string, Partial<Plan>, { net?: number; transport?: number; l4proto?: 
   ['an IPv4 header too short', { oddity: 'ihl' }, {}],
   ['lengths too long', { oddity: 'length too long' }, {}],
 ])('headers are where they are planned: %s', (_, plan, where) => {
-  const { net, transport, l4proto } = locate(VIEWS['nft-netdev'], buildFrame({ ...PLAIN, ...plan }))
+  const { net, transport, l4proto } = locate(VIEWS['nft-netdev'], buildFrame({ ...PLAIN_TCP, ...plan }))
   expect({ net, transport, l4proto }).toMatchObject(where)
   if (Object.keys(where).length === 0) expect(transport).toBeUndefined()
 })
 
 test('a shortened packet is sound, a cut one is not', () => {
-  expect(locate(VIEWS['xt-ip'], buildFrame({ ...PLAIN, short: 7 }))).toMatchObject({ seen: true, netEnd: 41 })
-  expect(locate(VIEWS['xt-ip'], buildFrame({ ...PLAIN, cut: 41 }))).toMatchObject({ seen: false })
+  expect(locate(VIEWS['xt-ip'], buildFrame({ ...PLAIN_TCP, short: 7 }))).toMatchObject({ seen: true, netEnd: 41 })
+  expect(locate(VIEWS['xt-ip'], buildFrame({ ...PLAIN_TCP, cut: 41 }))).toMatchObject({ seen: false })
 })
 
 test('half of the frames around a rule are in its box or just off it', () => {

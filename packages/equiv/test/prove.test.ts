@@ -17,7 +17,8 @@ import {
 } from '@netsieve/ir'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { buildFrame, type Plan, prove } from '../src/index.ts'
+import { PLAIN_TCP } from '../src/frame.ts'
+import { buildFrame, prove } from '../src/index.ts'
 import { fieldSlot } from '../src/slots.ts'
 
 function filter(rules: readonly (readonly [Pred, 'accept' | 'drop'])[], view: ViewName = 'nft-ip'): Filter {
@@ -141,26 +142,15 @@ test('what is not modelled is said', () => {
 })
 
 // Small numbers: the lowest two bits of the TTL, the ECN bits and the lowest bit of the port, in frames with and without ports.
-const PLAIN: Plan = {
-  net: 'ipv4',
-  transport: 6,
-  tags: [],
-  options: 0,
-  frag: 0,
-  extensions: [],
-  oddity: 'none',
-  payload: 0,
-  writes: [],
-}
 const FRAMES: readonly Uint8Array[] = [0, 1, 2, 3].flatMap((ttl) =>
   [0, 1, 2, 3].flatMap((ecn) =>
     [0, 1].flatMap((dport) =>
       [
-        PLAIN,
-        { ...PLAIN, frag: 1 },
-        { ...PLAIN, short: 1 },
-        { ...PLAIN, net: 'ipv6' as const },
-        { ...PLAIN, cut: 17 },
+        PLAIN_TCP,
+        { ...PLAIN_TCP, frag: 1 },
+        { ...PLAIN_TCP, short: 1 },
+        { ...PLAIN_TCP, net: 'ipv6' as const },
+        { ...PLAIN_TCP, cut: 17 },
       ].map((plan) =>
         buildFrame({
           ...plan,

@@ -1,22 +1,12 @@
 import { evaluate, type Filter, field, type Pred, type Term, type Test } from '@netsieve/ir'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { PLAIN_TCP } from '../src/frame.ts'
 import { buildFrame } from '../src/index.ts'
 import { complement, constraintOf, fieldSlot } from '../src/slots.ts'
 
 const TTL = fieldSlot('ipv4.ttl')
-const frameOf = (value: number) =>
-  buildFrame({
-    net: 'ipv4',
-    transport: 6,
-    tags: [],
-    options: 0,
-    frag: 0,
-    extensions: [],
-    oddity: 'none',
-    payload: 0,
-    writes: [{ slot: TTL, value: BigInt(value) }],
-  })
+const frameOf = (value: number) => buildFrame({ ...PLAIN_TCP, writes: [{ slot: TTL, value: BigInt(value) }] })
 const FRAMES = Array.from({ length: 256 }, (_, value) => frameOf(value))
 
 function holds(pred: Pred, frame: Uint8Array): boolean {
