@@ -12,6 +12,8 @@ export interface Place {
 
 /** Where a base starts: a register (none: the start of the packet), plus a fixed number of bytes. */
 export interface BaseRef {
+  /** How far the register may lie behind the start of the packet by what the verifier knows, if that is far. */
+  readonly spread?: number
   /** Wire offset that the base stands for, where the frame's tag may lie beside it: only of bases in the link header. */
   readonly wire?: number
   /** What the emitter's flow counts checked bytes from: bytes from the register on. */
@@ -37,6 +39,8 @@ export interface Access {
 
 /** Variable offsets above this are taken for outside: the kernel follows packet pointers up to 0xffff, fixed parts included. */
 export const MAX_OFFSET = 0xfe00
+/** No chain of IPv6 extension headers that is followed reaches further: 40 bytes and 16 headers of at most 2,048. */
+export const MAX_WALK = 0x8040
 
 /** XDP and tc: loads through data pointers after a comparison with data_end. */
 function direct(type: ProgTypeName): Access {
@@ -63,8 +67,9 @@ function direct(type: ProgTypeName): Access {
       check(e, ref, ref.disp + offset + bytes, missing)
       return { reg: ref.reg ?? R.DATA, disp: ref.disp + offset }
     },
-    reachIndexed(e, { reg, disp }, offset, bytes, missing) {
-      e.jump('jgt', R.A, MAX_OFFSET, missing)
+    reachIndexed(e, { reg, disp, spread = 0 }, offset, bytes, missing) {
+      // The whole pointer must stay where the verifier follows it.
+      e.jump('jgt', R.A, Math.max(0, MAX_OFFSET - spread - Math.max(0, disp + offset + bytes)), missing)
       e.put((c) => {
         c.alu('add', R.A, { reg: reg ?? R.DATA })
         c.mov(R.B, { reg: R.A })

@@ -3,7 +3,7 @@
 import type { Label } from '@netsieve/asm'
 import { MAX_EXTENSION_HEADERS } from '@netsieve/ir'
 import { EXTENSION_HEADERS, IPPROTO } from '@netsieve/packet'
-import { type BaseRef, MAX_OFFSET } from './access.ts'
+import { type BaseRef, MAX_WALK } from './access.ts'
 import { type Dispatch, FILL, failing, forget } from './dispatch.ts'
 import { R } from './emitter.ts'
 import { AVAIL_NONE, L4_BROKEN, SLOT } from './path.ts'
@@ -140,7 +140,7 @@ function walk(d: Dispatch, netRef: BaseRef): void {
 function placed({ e, access, view }: Dispatch, netRef: BaseRef, broken: Label): void {
   // Chains of any length look alike from here on. None of 16 headers reaches as far as the bound, but the verifier has forgotten that.
   forget(e, R.TRANSPORT, 2)
-  e.jump('jgt', R.TRANSPORT, MAX_OFFSET, broken)
+  e.jump('jgt', R.TRANSPORT, MAX_WALK, broken)
   const inside = e.label('inside')
   e.put((c) => {
     if (view.trim) c.alu('sub', R.AVAIL, { reg: R.TRANSPORT })

@@ -3,7 +3,7 @@
 import type { Label } from '@netsieve/asm'
 import { isShort, type Term } from '@netsieve/ir'
 import { FIELDS, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
-import type { Access, BaseRef, Place } from './access.ts'
+import { type Access, type BaseRef, MAX_OFFSET, MAX_WALK, type Place } from './access.ts'
 import { type Emitter, R } from './emitter.ts'
 import { AVAIL_NONE, AVAIL_TINY, known, L4_BROKEN, type Path, SLOT } from './path.ts'
 import { BEHIND, reachWire, TAG_END, tagControl, tagType } from './tagged.ts'
@@ -96,7 +96,10 @@ function onWire({ e, access }: Scope, wire: number, { offset, bytes, index }: Bi
   if (!index) return reachWire(e, access, from, bytes, failures.missing)
   e.put((c) => c.load(8, R.A, R.FP, SLOT.index))
   if (from < TAG_END) e.jump('jlt', R.A, TAG_END - from, failures.missing)
-  return access.reachIndexed(e, BEHIND, from, bytes, failures.missing)
+  // Behind the tag data lie four bytes further in front; the place is in the register, since no fixed part of a pointer may be negative.
+  e.jump('jgt', R.A, MAX_OFFSET, failures.missing)
+  e.put((c) => c.alu('add', R.A, from + BEHIND.disp))
+  return access.reachIndexed(e, { ...BEHIND, disp: 0 }, 0, bytes, failures.missing)
 }
 
 /** R.B = where an indexed load ends, from its base. */
@@ -148,7 +151,8 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
     e.put((c) => c.load(8, R.B, R.FP, SLOT.fragment))
     e.jump('jne', R.B, 0, failures.missing)
   }
-  const ref = { base: 'transport', reg: R.TRANSPORT, disp: 0 } as const
+  const spread = path.kind === 'ipv6' && view.ipv6Walk.length > 0 ? MAX_WALK : 0
+  const ref = { base: 'transport', reg: R.TRANSPORT, disp: 0, spread } as const
   if (view.transportNeeds === 'header' && proto !== undefined && !view.trim) {
     // Where nothing trims the packet, its header ends within the frame or is not there: its last byte tells.
     const { minBytes } = PROTOCOLS[proto]

@@ -137,6 +137,8 @@ const PREDS: Readonly<Record<string, Pred>> = {
   'a MAC': cmp('eth.src', '==', 0x001b213c9df8),
   'a tag': cmp(masked(field('vlan.tci'), 0xfffn), '==', 5),
   'an indexed load': cmp(load('net', 4, 4, ihl), '>', 7),
+  'a transport load by a byte of the frame': cmp(load('transport', 0, 8, load('link', 0, 1)), '!=', 0),
+  'a link load by a byte of the frame': cmp(load('link', 2, 1, load('link', 20, 1)), '==', 6),
   'an indexed transport load': cmp(load('transport', 1, 9, masked(load('transport', 12, 1), 0x3cn)), '<', 1n << 70n),
   arithmetic: cmp({ kind: 'bin', op: 'mod', left: load('transport', 0, 2), right: load('transport', 2, 2) }, '==', 1),
   'the length': cmp({ kind: 'length' }, '>=', 100),
