@@ -221,6 +221,17 @@ describe('run', () => {
     expect((report.passed as number) + (report.dropped as number)).toBe(1504)
   })
 
+  it.each([
+    ['run --json -r samples/http.pcap iptables -A INPUT -p tcp --dport 80 -j DROP', 'iptables'],
+    ['run -s iptables --json -r samples/http.pcap iptables -A INPUT -p tcp --dport 80 -j DROP', 'iptables'],
+    ['run --json --read=samples/http.pcap ethtool -N eth0 flow-type tcp4 dst-port 80 action -1', 'ethtool'],
+    ['run -r samples/http.pcap --json -- iptables -A INPUT -p tcp --dport 80 -j DROP', 'iptables'],
+  ])("takes a tool's own command line as it stands: %s", (line, syntax) => {
+    const { status, stdout } = netsieve(line.split(' '))
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ syntax, packets: 112, dropped: 59 })
+  })
+
   it('prints a line a packet', () => {
     const { stdout } = netsieve(['run', '-r', 'samples/http.pcap', '-f', 'samples/rules/http.nft', '--jsonl'])
     const lines = stdout

@@ -3,6 +3,7 @@
 
 import { Command, CommanderError } from 'commander'
 import { err, out, Trouble } from './io.ts'
+import { withToolWords } from './words.ts'
 
 /** A verb's module: gives its command options and an action, which tells the exit code. */
 interface Verb {
@@ -62,7 +63,8 @@ export async function main(args: readonly string[]): Promise<number> {
     const root = await program(args, (code) => {
       exitCode = code
     })
-    await root.parseAsync(args, { from: 'user' })
+    const command = root.commands.find((candidate) => candidate.name() === args[0])
+    await root.parseAsync(command ? withToolWords(command, args) : args, { from: 'user' })
   } catch (error) {
     if (error instanceof Trouble) {
       if (error.message !== '') err(`${error.message}\n`)
