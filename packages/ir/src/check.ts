@@ -13,11 +13,12 @@ const MAX_RULES = 65_536
 
 /**
  * The filter itself if `evaluate` and code generation can take it; else what is wrong, at the rule's place.
- * Codes: `ir/chain`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`.
+ * Codes: `ir/chain`, `ir/rule`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`.
  */
 export function check(filter: Filter): Outcome<Filter> {
   const diags = new Diagnostics()
   const chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
+  checkNames(filter, diags)
   for (const base of filter.base) {
     if (chains.has(base.chain)) checkCalls(base.chain, chains, diags)
     else diags.error('ir/chain', `there is no chain ${base.chain}`, base.span)
@@ -25,6 +26,19 @@ export function check(filter: Filter): Outcome<Filter> {
   const views: View[] = [...new Set(filter.base.map((base) => base.view))].map((name) => VIEWS[name])
   for (const chain of filter.chains) for (const rule of chain.rules) checkRule(rule, views, diags)
   return diags.outcome(filter)
+}
+
+/** Chains are known by their names, rules by their numbers. */
+function checkNames({ chains }: Filter, diags: Diagnostics): void {
+  const [names, ids] = [new Set<string>(), new Set<number>()]
+  for (const { name, rules, span } of chains) {
+    if (names.has(name)) diags.error('ir/chain', `there are two chains ${name}`, span)
+    names.add(name)
+    for (const rule of rules) {
+      if (ids.has(rule.id)) diags.error('ir/rule', `there are two rules #${rule.id}`, rule.span)
+      ids.add(rule.id)
+    }
+  }
 }
 
 /** Every called chain exists, no chain calls itself, calls are not too deep nor too many. Each chain is looked at once. */

@@ -19,8 +19,9 @@ export {
 export { check } from './check.ts'
 export { type DecisionGraph, decisionGraph, idle, type TestNode, termKey, threaded, type Way } from './decisions.ts'
 export { compareValues, type Decision, type EvaluateOptions, evaluate, isShort } from './evaluate.ts'
-export { toJson } from './json.ts'
+export { fromJson, toJson } from './json.ts'
 export { type Located, locate, MAX_EXTENSION_HEADERS } from './locate.ts'
+export { parse } from './parse.ts'
 export { print, printPred, printRule, printTerm, printValue } from './print.ts'
 export type {
   BaseChain,

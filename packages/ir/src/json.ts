@@ -1,7 +1,10 @@
-// IR as JSON. Numbers that may be wide are hex strings, spans are places a person can find: file, line, columns.
+// IR as JSON and back. Numbers that may be wide are hex strings, spans are places a person can find: file, line, columns. What is read is
+// untrusted: every member is checked, and what is not known is refused with its place in the value.
 
-import { position, type Span } from '@netsieve/diag'
-import type { Filter } from './types.ts'
+import { type Outcome, position, type Span } from '@netsieve/diag'
+import { FIELDS, type FieldId } from '@netsieve/packet'
+import type { BaseChain, BinOp, Chain, Filter, Pred, Range, Rule, Step, Term, Test, Verdict } from './types.ts'
+import { PROFILES, type ProfileName, VIEWS, type ViewName } from './views.ts'
 
 /** A filter as plain JSON values. `text` of rules keeps the user's words; spans become `{file, line, column, endLine, endColumn}`. */
 export function toJson(filter: Filter): unknown {
@@ -22,3 +25,161 @@ function plain(value: unknown): unknown {
 function isSpan(value: object): value is Span {
   return 'source' in value && 'start' in value && 'end' in value
 }
+
+/** The filter that `toJson` gave, without spans (their sources' texts are not in there); else what is wrong. Code: `ir/json`. */
+export function fromJson(value: unknown): Outcome<Filter> {
+  try {
+    return { value: FILTER(value, 'filter', 0), diagnostics: [] }
+  } catch (fault) {
+    if (!(fault instanceof JsonFault)) throw fault
+    return { diagnostics: [{ severity: 'error', code: 'ir/json', message: fault.message }] }
+  }
+}
+
+class JsonFault extends Error {}
+
+/** Reads a value at a place of the whole; `depth` counts what it is inside. @throws JsonFault */
+type Reader<T> = (value: unknown, place: string, depth: number) => T
+
+const MAX_NESTING = 1000
+
+const text: Reader<string> = (value, place) => {
+  if (typeof value !== 'string') throw new JsonFault(`${place}: a string is expected`)
+  return value
+}
+
+const truth: Reader<boolean> = (value, place) => {
+  if (typeof value !== 'boolean') throw new JsonFault(`${place}: true or false is expected`)
+  return value
+}
+
+const integer: Reader<number> = (value, place) => {
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw new JsonFault(`${place}: a whole number from 0 is expected`)
+  return value as number
+}
+
+const wide: Reader<bigint> = (value, place) => {
+  if (typeof value !== 'string' || !/^0x[0-9a-f]{1,32}$/.test(value))
+    throw new JsonFault(`${place}: a number as a string such as "0x50" is expected`)
+  return BigInt(value)
+}
+
+function oneOf<Name extends string>(names: readonly Name[]): Reader<Name> {
+  return (value, place) => {
+    const found = names.find((name) => name === value)
+    if (found !== undefined) return found
+    const known = names.length <= 20 ? `; there are ${names.join(', ')}` : ''
+    throw new JsonFault(`${place}: ${JSON.stringify(value)?.slice(0, 60)} is not known${known}`)
+  }
+}
+
+function list<T>(of: Reader<T>): Reader<readonly T[]> {
+  return (value, place, depth) => {
+    if (!Array.isArray(value)) throw new JsonFault(`${place}: a list is expected`)
+    return value.map((each, i) => of(each, `${place}[${i}]`, depth))
+  }
+}
+
+/** A member that may be left out. */
+function maybe<T>(of: Reader<T>): Reader<T | undefined> {
+  return (value, place, depth) => (value === undefined ? undefined : of(value, place, depth))
+}
+
+/** A reader of every member of T but spans; a type that grows says so here. */
+type Members<T> = { readonly [Key in Exclude<keyof T, 'span' | 'kind'>]-?: Reader<T[Key]> }
+
+function record<T extends object>(members: Members<T>): Reader<T> {
+  const readers = Object.entries(members) as [string, Reader<unknown>][]
+  return (value, place, depth) => {
+    const from = objectAt(value, place)
+    if (depth > MAX_NESTING) throw new JsonFault(`${place.slice(0, 60)}…: more than ${MAX_NESTING} inside one another`)
+    for (const key of Object.keys(from))
+      if (!Object.hasOwn(members, key) && key !== 'span' && key !== 'kind')
+        throw new JsonFault(`${place}: ${JSON.stringify(key)} is not known`)
+    const out: Record<string, unknown> = {}
+    for (const [key, read] of readers) {
+      const member = read(Object.hasOwn(from, key) ? from[key] : undefined, `${place}.${key}`, depth + 1)
+      if (member !== undefined) out[key] = member
+    }
+    return out as T
+  }
+}
+
+/** Objects told apart by their `kind`. */
+function kinds<T extends { readonly kind: string }>(
+  rows: {
+    readonly [Kind in T['kind']]: Members<Extract<T, { readonly kind: Kind }>>
+  },
+): Reader<T> {
+  const kind = oneOf(Object.keys(rows) as T['kind'][])
+  const readers = new Map(Object.entries(rows).map(([name, members]) => [name, record(members as Members<object>)]))
+  return (value, place, depth) => {
+    const name = kind(objectAt(value, place).kind, `${place}.kind`, depth)
+    return { kind: name, ...readers.get(name)!(value, place, depth) } as T
+  }
+}
+
+function objectAt(value: unknown, place: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new JsonFault(`${place}: an object is expected`)
+  return value as Readonly<Record<string, unknown>>
+}
+
+const term: Reader<Term> = (value, place, depth) => TERM(value, place, depth)
+const pred: Reader<Pred> = (value, place, depth) => PRED(value, place, depth)
+const test = oneOf<Test>(['==', '!=', '<', '<=', '>', '>='])
+const view = oneOf(Object.keys(VIEWS) as ViewName[])
+
+const TERM = kinds<Term>({
+  field: { field: oneOf(Object.keys(FIELDS) as FieldId[]) },
+  load: { base: oneOf(['link', 'net', 'transport']), offset: integer, bytes: integer, index: maybe(term) },
+  length: {},
+  const: { value: wide },
+  mask: { term, mask: wide },
+  bin: {
+    op: oneOf<BinOp>(['add', 'sub', 'mul', 'div', 'mod', 'and', 'or', 'xor', 'lsh', 'rsh']),
+    left: term,
+    right: term,
+  },
+})
+
+const PRED = kinds<Pred>({
+  const: { value: truth },
+  cmp: { term, test, value: wide },
+  in: { term, ranges: list(record<Range>({ lo: wide, hi: wide })) },
+  relation: { left: term, test, right: term },
+  and: { args: list(pred) },
+  or: { args: list(pred) },
+  not: { arg: pred },
+})
+
+const VERDICT = kinds<Verdict>({
+  accept: {},
+  drop: {},
+  return: {},
+  continue: {},
+  jump: { chain: text },
+  goto: { chain: text },
+})
+
+const STEP = kinds<Step>({
+  match: { pred },
+  count: {},
+  verdict: { verdict: VERDICT },
+})
+
+const FILTER = record<Filter>({
+  syntax: text,
+  profile: oneOf(Object.keys(PROFILES) as ProfileName[]),
+  base: list(
+    record<BaseChain>({
+      chain: text,
+      hook: text,
+      view,
+      family: oneOf(['any', 'ipv4', 'ipv6', 'ip']),
+      policy: oneOf(['accept', 'drop']),
+    }),
+  ),
+  chains: list(record<Chain>({ name: text, rules: list(record<Rule>({ id: integer, text, steps: list(STEP) })) })),
+})

@@ -1,27 +1,34 @@
-// IR as text for people: one line a rule, its predicates in infix form, values as their fields write them.
+// IR as text: one line a rule, its predicates in infix form, values as their fields write them. The text is canonical: parse.ts, which has the
+// grammar, makes the same filter of it (spans aside), so different filters have different texts.
 
 import { FIELDS, type FieldId, formatIpv4, formatIpv6, formatMac } from '@netsieve/packet'
 import type { BinOp, Chain, Filter, Pred, Rule, Step, Term, Verdict } from './types.ts'
 
-const OPERATOR = { add: '+', sub: '-', mul: '*', div: '/', mod: '%', and: '&', or: '|', xor: '^', lsh: '<<', rsh: '>>' } as const satisfies Record<BinOp, string> // biome-ignore format: one family
+export const OPERATOR = { add: '+', sub: '-', mul: '*', div: '/', mod: '%', and: '&', or: '|', xor: '^', lsh: '<<', rsh: '>>' } as const satisfies Record<BinOp, string> // biome-ignore format: one family
 
 /** A whole filter. */
 export function print(filter: Filter): string {
-  const head = [`filter ${filter.syntax} profile ${filter.profile}`]
-  for (const base of filter.base) {
-    head.push(`hook ${base.hook} view ${base.view} family ${base.family} chain ${base.chain} policy ${base.policy}`)
+  const head = [`filter ${printName(filter.syntax)} profile ${filter.profile}`]
+  for (const { hook, view, family, chain, policy } of filter.base) {
+    head.push(`hook ${printName(hook)} view ${view} family ${family} chain ${printName(chain)} policy ${policy}`)
   }
   return `${[...head, ...filter.chains.map(printChain)].join('\n')}\n`
 }
 
 function printChain(chain: Chain): string {
-  return [`chain ${chain.name} {`, ...chain.rules.map((rule) => `  ${printRule(rule)}`), '}'].join('\n')
+  return [`chain ${printName(chain.name)} {`, ...chain.rules.map((rule) => `  ${printRule(rule)}`), '}'].join('\n')
 }
 
-/** `#0: meta.l4proto == 6, tcp.dport == 80 → drop`. */
-export function printRule(rule: Rule): string {
-  const steps = rule.steps.map(printStep)
-  return `#${rule.id}: ${steps.join(', ')}    ; ${rule.text.replace(/\s+/g, ' ')}`
+/** A name as it is where it is one word, else quoted as JSON has it. */
+export function printName(name: string): string {
+  return /^[\w./+-]+$/.test(name) && !name.includes('//') ? name : JSON.stringify(name)
+}
+
+/** `#0: meta.l4proto == 6, tcp.dport == 80, → drop    ; tcp dport 80 drop`; words that are not one plain line are quoted. */
+export function printRule({ id, steps, text }: Rule): string {
+  const plain = /^(?!")\S(?:\P{Cc}*\S)?$/u.test(text)
+  const words = text === '' ? '' : `    ; ${plain ? text : JSON.stringify(text)}`
+  return `#${id}: ${steps.map(printStep).join(', ')}`.trimEnd() + words
 }
 
 function printStep(step: Step): string {
@@ -36,7 +43,7 @@ function printStep(step: Step): string {
 }
 
 function printVerdict(verdict: Verdict): string {
-  return 'chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind
+  return 'chain' in verdict ? `${verdict.kind} ${printName(verdict.chain)}` : verdict.kind
 }
 
 /** A predicate, bracketed where it needs to be. */
@@ -51,12 +58,12 @@ export function printPred(pred: Pred, inside = false): string {
       return `${printTerm(pred.term)} in {${pred.ranges.map(({ lo, hi }) => (lo === hi ? value(lo) : `${value(lo)}-${value(hi)}`)).join(', ')}}`
     }
     case 'relation':
-      return `${printTerm(pred.left)} ${pred.test} ${printTerm(pred.right)}`
+      return `${printTerm(pred.left)} ${pred.test} ${pred.right.kind === 'const' ? `(${pred.right.value})` : printOperand(pred.right)}`
     case 'not':
       return `not (${printPred(pred.arg)})`
     case 'and':
     case 'or': {
-      if (pred.args.length === 0) return pred.kind === 'and' ? 'true' : 'false'
+      if (pred.args.length < 2) return `${pred.kind}(${pred.args.map((arg) => printPred(arg)).join()})`
       const text = pred.args.map((arg) => printPred(arg, true)).join(` ${pred.kind} `)
       return inside ? `(${text})` : text
     }
@@ -68,16 +75,21 @@ export function printTerm(term: Term): string {
     case 'field':
       return term.field
     case 'load':
-      return `${term.base}[${term.index ? `${printTerm(term.index)} + ` : ''}${term.offset}:${term.bytes}]`
+      return `${term.base}[${term.index ? `${printOperand(term.index)} + ` : ''}${term.offset}:${term.bytes}]`
     case 'length':
       return 'length'
     case 'const':
       return String(term.value)
     case 'mask':
-      return `${printTerm(term.term)} & ${printMask(term.term, term.mask)}`
+      return `${printOperand(term.term)} & ${printMask(term.term, term.mask)}`
     case 'bin':
-      return `(${printTerm(term.left)} ${OPERATOR[term.op]} ${printTerm(term.right)})`
+      return `(${printOperand(term.left)} ${OPERATOR[term.op]} ${printOperand(term.right)})`
   }
+}
+
+/** A term inside another: round brackets are arithmetic's, so a mask is in square ones. */
+function printOperand(term: Term): string {
+  return term.kind === 'mask' ? `[${printTerm(term)}]` : printTerm(term)
 }
 
 function fieldOf(term: Term): FieldId | undefined {

@@ -33,8 +33,8 @@ describe('printPred', () => {
       and(PORT, or(PORT, not(and(PORT, PORT)))),
       'tcp.dport == 80 and (tcp.dport == 80 or not (tcp.dport == 80 and tcp.dport == 80))',
     ],
-    [and(), 'true'],
-    [or(), 'false'],
+    [and(), 'and()'],
+    [or(), 'or()'],
     [inPrefix('ipv4.src', 0x0a010203n, 8), 'ipv4.src & 255.0.0.0 == 10.0.0.0'],
     [inPrefix('ipv4.src', 0x0a010203n, 32), 'ipv4.src == 10.1.2.3'],
     [inPrefix('ipv4.src', 0x0a010203n, 0), 'ipv4.src & 0.0.0.0 == 0.0.0.0'],
@@ -88,7 +88,7 @@ it('print shows hooks, chains and rules with the words of the user', () => {
     `filter nft profile nft-6.18
 hook input view nft-ip family ipv4 chain in policy drop
 chain in {
-  #0: tcp.dport == 80, count, → drop    ; tcp dport 80 drop
+  #0: tcp.dport == 80, count, → drop    ; "tcp  dport\\n80 drop"
   #1: → goto more    ; rule 1
 }
 chain more {

@@ -6,6 +6,7 @@ import { ethtool } from './ethtool/index.ts'
 import { flower } from './flower/index.ts'
 import type { FrontEnd } from './front.ts'
 import { iptables } from './iptables/index.ts'
+import { ir } from './ir/index.ts'
 import { nft } from './nft/index.ts'
 import { type PcapOptions, pcapFilter } from './pcap-filter/index.ts'
 
@@ -69,6 +70,8 @@ function misplaced(title: string, option: OwnOption): Diagnostic {
 }
 
 export const SYNTAXES = {
+  // First: its text quotes rules of the others.
+  ir: syntax(ir, [], [], /^\s*(?:\/\/.*\n\s*)*filter\s+\S+\s+profile\s|^\s*\{\s*"(?:v|syntax)"\s*:/),
   iptables: syntax(
     iptables,
     OF_HOOKS,

@@ -56,7 +56,7 @@ chain inet/filter/pre {
 }
 chain inet/filter/in {
   #2: meta.l4proto == 6, tcp.dport in {80, 443}, → jump inet/filter/web    ; tcp dport $web jump web
-  #3: meta.l4proto == 6, tcp.dport in {80, 443, 8080}, → goto inet/filter/web    ; tcp dport { $web, 8080 } \\ goto web comment "rest; of it"
+  #3: meta.l4proto == 6, tcp.dport in {80, 443, 8080}, → goto inet/filter/web    ; "tcp dport { $web, 8080 } \\\\\\n\\t\\t\\tgoto web comment \\"rest; of it\\""
 }
 chain inet/filter/web {
   #0: meta.nfproto == 2, ipv4.src in {10.0.0.0-10.255.255.255, 192.0.2.1, 198.51.100.0-198.51.100.9}, count, → accept    ; ip saddr @good counter packets 1 bytes 2 accept

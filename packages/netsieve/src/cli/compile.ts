@@ -10,7 +10,7 @@ import {
   writeElf,
 } from '@netsieve/asm'
 import { generateCbpf } from '@netsieve/codegen'
-import { print, toJson } from '@netsieve/ir'
+import { type Filter, print, toJson } from '@netsieve/ir'
 import { type Command, Option } from 'commander'
 import type { Compiled } from '../pipeline.ts'
 import { say, Trouble, writeOutput } from './io.ts'
@@ -25,10 +25,8 @@ const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).pa
 
 /** What can be emitted, by name. */
 export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uint8Array>> = {
-  ir: ({ filter, syntax }) => {
-    if (!filter) throw new Trouble(`error: unsupported: ${syntax} has no IR [cli/emit]`)
-    return print(filter)
-  },
+  ir: (compiled) => print(filterOf(compiled)),
+  'ir-json': (compiled) => `${JSON.stringify(toJson(filterOf(compiled)), undefined, 2)}\n`,
   cbpf: (compiled) => printCbpf(classicOf(compiled), 'd'),
   asm: ({ insns }) => disassemble(insns, { origins: true }),
   hex: ({ insns }) => `${hex(encode(insns))}\n`,
@@ -36,6 +34,12 @@ export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uin
   elf: elfOf,
 
   json: (compiled) => `${JSON.stringify(object(compiled), undefined, 2)}\n`,
+}
+
+/** @throws Trouble for a program that was never rules */
+function filterOf({ filter, syntax }: Compiled): Filter {
+  if (!filter) throw new Trouble(`error: unsupported: ${syntax} has no IR [cli/emit]`)
+  return filter
 }
 
 /** The classic program of a pcap expression. @throws Trouble for rules that classic BPF cannot say */

@@ -3,7 +3,7 @@
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { disassemble } from '@netsieve/asm'
-import { SYNTAXES, type SyntaxName } from '@netsieve/rules'
+import type { SyntaxName } from '@netsieve/rules'
 import type { Command } from 'commander'
 import { Counter, table } from '../report.ts'
 import { captureParts, out, readText, Trouble } from './io.ts'
@@ -17,7 +17,7 @@ const EXAMPLES = {
   pcap: 'http.pcap-filter',
   flower: 'http.flower',
   ethtool: 'http.ethtool',
-} as const satisfies Record<SyntaxName, string>
+} as const satisfies Record<Exclude<SyntaxName, 'ir'>, string>
 
 const SAMPLES = join(dirname(fileURLToPath(import.meta.url)), '../../../../samples')
 
@@ -51,9 +51,7 @@ export function demo(): number {
     rows.push([syntax, compiled.insns.length, `${status} (${stats.processedInsns})`, passed, dropped, rule])
     if (syntax === 'nft') listing = disassemble(compiled.insns, { origins: true })
   }
-  out(
-    `"Drop incoming IPv4 HTTP" in ${Object.keys(SYNTAXES).length} syntaxes over ${shown(capture)}, as XDP programs:\n\n`,
-  )
+  out(`"Drop incoming IPv4 HTTP" in ${rows.length} syntaxes over ${shown(capture)}, as XDP programs:\n\n`)
   out(table([['syntax', 'insns', 'verifier', 'passed', 'dropped', 'rule'], ...rows], '  '))
   out(`\nThe nft rule beside its instructions:\n\n${listing}`)
   if (outcomes.size !== 1) throw new Trouble('error: the five do not judge the same [demo/differ]', 1)

@@ -1,0 +1,296 @@
+// IR from text: the reverse of print.ts. A line is a filter's head, a hook, a chain's head or end, or a rule; each that is wrong is told.
+//
+//   text    = "filter" NAME "profile" PROFILE { hook } { chain }                       // to the end of a line is a comment
+//   hook    = "hook" NAME "view" VIEW "family" FAMILY "chain" NAME "policy" ("accept" | "drop")
+//   chain   = "chain" NAME "{" { rule } "}"
+//   rule    = "#" ID ":" [ step { "," step } ] [ ";" WORDS ]                           WORDS: the user's, quoted where they are not one plain line
+//   step    = "count" | ("→" | "->") verdict | pred
+//   verdict = "accept" | "drop" | "return" | "continue" | ("jump" | "goto") NAME
+//   pred    = single { "and" single } | single { "or" single }
+//   single  = "true" | "false" | "not" "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
+//   test    = term OP (VALUE | operand) | term "in" "{" [ VALUE [ "-" VALUE ] { "," … } ] "}"
+//   term    = operand [ "&" VALUE ]
+//   operand = FIELD | BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | VALUE | "[" term "]" | "(" operand [ OP operand ] ")"
+
+import { Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
+import { FIELDS, type FieldId } from '@netsieve/packet'
+import { OPERATOR } from './print.ts'
+import { Fault, Scan } from './scan.ts'
+import type { BaseChain, BinOp, Chain, Filter, Pred, Range, Rule, Step, Term, Test, Verdict } from './types.ts'
+import { PROFILES, type ProfileName, VIEWS, type ViewName } from './views.ts'
+
+/** Longest first: `<=` is not `<`. */
+const TESTS = ['==', '!=', '<=', '>=', '<', '>'] as const satisfies readonly Test[]
+const BIN_OPS = (Object.keys(OPERATOR) as BinOp[]).sort((a, b) => OPERATOR[b].length - OPERATOR[a].length)
+const BASES = ['link', 'net', 'transport'] as const
+
+/** The filter that a text says; else what is wrong, line by line. Codes: `ir/syntax`, `ir/nesting`. */
+export function parse(source: Source): Outcome<Filter> {
+  const reading = new Reading(source)
+  for (let start = 0; start <= source.text.length; ) {
+    const newline = source.text.indexOf('\n', start)
+    const end = newline < 0 ? source.text.length : newline
+    reading.line(new Scan(source, start, end))
+    start = end + 1
+  }
+  return reading.outcome()
+}
+
+/** What the lines so far have said. */
+class Reading {
+  private readonly diagnostics = new Diagnostics()
+  private readonly source: Source
+  private head: { readonly syntax: string; readonly profile: ProfileName } | undefined
+  private readonly base: BaseChain[] = []
+  private readonly chains: Chain[] = []
+  private open: { readonly name: string; readonly span: Span; readonly rules: Rule[] } | undefined
+
+  constructor(source: Source) {
+    this.source = source
+  }
+
+  line(scan: Scan): void {
+    if (scan.done) return
+    try {
+      this.item(scan)
+      if (!scan.done) throw scan.fault()
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault
+      this.diagnostics.add(fault.diagnostic)
+    }
+  }
+
+  outcome(): Outcome<Filter> {
+    const { diagnostics, head, base, chains, open, source } = this
+    const end: Span = { source, start: source.text.length, end: source.text.length }
+    if (open) diagnostics.error('ir/syntax', `chain ${open.name} has no end`, open.span, { expected: ['}'] })
+    if (!head && !diagnostics.hasErrors)
+      diagnostics.error('ir/syntax', 'there is no filter in this text', end, { expected: ['filter'] })
+    return diagnostics.outcome(head && { ...head, base, chains })
+  }
+
+  private item(scan: Scan): void {
+    const start = scan.offset
+    if (this.open) {
+      if (!scan.mark('}')) this.open.rules.push(readRule(scan))
+      else {
+        this.chains.push(this.open)
+        this.open = undefined
+      }
+      return
+    }
+    if (this.head && scan.word('hook')) {
+      this.base.push(readHook(scan, start))
+      return
+    }
+    if (this.head && scan.word('chain')) {
+      const name = scan.name()
+      const span = scan.span(start)
+      scan.needMark('{')
+      this.open = { name, span, rules: [] }
+      if (!scan.done && scan.mark('}')) {
+        this.chains.push(this.open)
+        this.open = undefined
+      }
+      return
+    }
+    if (this.head) throw scan.fault()
+    // The lines below a head that is wrong are read all the same.
+    this.head = { syntax: '', profile: 'nft-6.18' }
+    scan.needWord('filter')
+    const syntax = scan.name()
+    scan.needWord('profile')
+    this.head = { syntax, profile: scan.oneOf(Object.keys(PROFILES) as ProfileName[], 'profile') }
+  }
+}
+
+function readHook(scan: Scan, start: number): BaseChain {
+  const hook = scan.name()
+  scan.needWord('view')
+  const view = readView(scan)
+  scan.needWord('family')
+  const family = scan.oneOf(['any', 'ipv4', 'ipv6', 'ip'], 'family')
+  scan.needWord('chain')
+  const chain = scan.name()
+  scan.needWord('policy')
+  const policy = scan.oneOf(['accept', 'drop'], 'policy')
+  return { chain, hook, view, family, policy, span: scan.span(start) }
+}
+
+function readView(scan: Scan): ViewName {
+  return scan.oneOf(Object.keys(VIEWS) as ViewName[], 'view')
+}
+
+function readRule(scan: Scan): Rule {
+  const start = scan.offset
+  scan.needMark('#')
+  const id = scan.integer('a number')
+  scan.needMark(':')
+  const steps: Step[] = []
+  let text = ''
+  while (!scan.done) {
+    if (scan.mark(';')) {
+      text = readWords(scan)
+      break
+    }
+    if (steps.length > 0) scan.needMark(',')
+    steps.push(readStep(scan))
+  }
+  return { id, text, steps, span: scan.span(start) }
+}
+
+/** The user's words, to the end of the line. */
+function readWords(scan: Scan): string {
+  const start = scan.offset
+  const rest = scan.rest().trimEnd()
+  return rest.startsWith('"') ? scan.unquoted(rest, start) : rest
+}
+
+function readStep(scan: Scan): Step {
+  const start = scan.offset
+  if (scan.word('count')) return { kind: 'count' }
+  if (scan.mark('→') || scan.mark('->')) {
+    const verdict = readVerdict(scan)
+    return { kind: 'verdict', verdict, span: scan.span(start) }
+  }
+  const pred = readPred(scan)
+  return { kind: 'match', pred, span: scan.span(start) }
+}
+
+function readVerdict(scan: Scan): Verdict {
+  const kind = scan.oneOf(['accept', 'drop', 'return', 'continue', 'jump', 'goto'], 'verdict')
+  return kind === 'jump' || kind === 'goto' ? { kind, chain: scan.name() } : { kind }
+}
+
+/** @throws Fault */
+function readPred(scan: Scan): Pred {
+  return scan.nested(() => {
+    const first = readSingle(scan)
+    for (const kind of ['and', 'or'] as const) {
+      if (!scan.word(kind)) continue
+      const args = [first, readSingle(scan)]
+      while (scan.word(kind)) args.push(readSingle(scan))
+      return { kind, args }
+    }
+    return first
+  })
+}
+
+function readSingle(scan: Scan): Pred {
+  for (const value of [true, false]) if (scan.word(String(value))) return { kind: 'const', value }
+  if (scan.word('not')) {
+    const arg = bracketed(scan)
+    return { kind: 'not', arg }
+  }
+  for (const kind of ['and', 'or'] as const) {
+    if (!scan.word(kind)) continue
+    scan.needMark('(')
+    if (scan.mark(')')) return { kind, args: [] }
+    const args = [readPred(scan)]
+    scan.needMark(')')
+    return { kind, args }
+  }
+  return scan.either(
+    () => readTest(scan),
+    () => bracketed(scan),
+  )
+}
+
+function bracketed(scan: Scan): Pred {
+  scan.needMark('(')
+  const pred = readPred(scan)
+  scan.needMark(')')
+  return pred
+}
+
+function readTest(scan: Scan): Pred {
+  const term = readTerm(scan)
+  if (scan.word('in')) return { kind: 'in', term, ranges: readRanges(scan) }
+  const test = TESTS.find((each) => scan.mark(each))
+  if (!test) throw scan.fault()
+  // A number is a comparison's; computed ones stand in brackets.
+  const value = scan.value()
+  if (value !== undefined) return { kind: 'cmp', term, test, value }
+  return { kind: 'relation', left: term, test, right: readOperand(scan) }
+}
+
+function readRanges(scan: Scan): Range[] {
+  scan.needMark('{')
+  const ranges: Range[] = []
+  while (!scan.mark('}')) {
+    if (ranges.length > 0) scan.needMark(',')
+    const lo = readValue(scan)
+    ranges.push({ lo, hi: scan.mark('-') ? readValue(scan) : lo })
+  }
+  return ranges
+}
+
+function readValue(scan: Scan): bigint {
+  const value = scan.value()
+  if (value === undefined) throw scan.fault()
+  return value
+}
+
+function readTerm(scan: Scan): Term {
+  const term = readOperand(scan)
+  return scan.mark('&') ? { kind: 'mask', term, mask: readValue(scan) } : term
+}
+
+function readOperand(scan: Scan): Term {
+  return scan.nested(() => {
+    if (scan.mark('[')) {
+      const term = readTerm(scan)
+      scan.needMark(']')
+      return term
+    }
+    if (scan.mark('(')) return readArithmetic(scan)
+    const word = scan.peekWord()
+    const base = BASES.find((name) => name === word)
+    if (base) return readLoad(scan, base)
+    if (scan.word('length')) return { kind: 'length' }
+    if (Object.hasOwn(FIELDS, word) && scan.word(word)) return { kind: 'field', field: word as FieldId }
+    if (/^[a-z]\w*\.[a-z]/.test(word)) throw noField(scan, word)
+    const value = scan.value()
+    if (value !== undefined) return { kind: 'const', value }
+    scan.want('a field')
+    throw scan.fault()
+  })
+}
+
+function readArithmetic(scan: Scan): Term {
+  const left = readOperand(scan)
+  if (scan.mark(')')) return left
+  const op = BIN_OPS.find((each) => scan.mark(OPERATOR[each]))
+  if (!op) throw scan.fault()
+  const right = readOperand(scan)
+  scan.needMark(')')
+  return { kind: 'bin', op, left, right }
+}
+
+function readLoad(scan: Scan, base: (typeof BASES)[number]): Term {
+  scan.needWord(base)
+  scan.needMark('[')
+  const offset = () => {
+    const found = scan.integer('an offset')
+    scan.needMark(':')
+    return found
+  }
+  const place = scan.either<{ readonly offset: number; readonly index?: Term }>(
+    () => ({ offset: offset() }),
+    () => {
+      const index = readOperand(scan)
+      scan.needMark('+')
+      return { offset: offset(), index }
+    },
+  )
+  const bytes = scan.integer('a number of bytes')
+  scan.needMark(']')
+  return { kind: 'load', base, bytes, ...place }
+}
+
+function noField(scan: Scan, word: string): Fault {
+  const start = scan.offset
+  const proto = word.slice(0, word.indexOf('.') + 1)
+  const near = Object.keys(FIELDS).filter((field) => field.startsWith(proto))
+  return new Fault('ir/syntax', `there is no field ${word}`, scan.span(start, start + word.length), near)
+}
