@@ -52,6 +52,11 @@ export class Code {
     this.emit('lddw', { dst, imm64: Long.fromString(BigInt.asUintN(64, value).toString(16), true, 16) })
   }
 
+  /** dst = the address of a byte in the only value of a map, which is named by its index. */
+  mapValue(dst: number, map: number, byte = 0): void {
+    this.emit('lddw_map_value', { dst, imm64: Long.fromBits(map, byte, true) })
+  }
+
   load(size: Bytes, dst: number, src: number, off: number): void {
     this.emit(`ldx${LETTER[size]}`, { dst, src, off })
   }

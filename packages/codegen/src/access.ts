@@ -31,6 +31,8 @@ export interface Access {
   reachIndexed(e: Emitter, ref: BaseRef, offset: number, bytes: number, missing: Label): Place
   /** R[dst] = where a base starts: a pointer or an offset, as registers of bases hold it. */
   baseInto(e: Emitter, dst: number, ref: BaseRef): void
+  /** R[dst] = bytes from the start of the packet's data to a base. */
+  offsetInto(e: Emitter, dst: number, ref: BaseRef): void
   /** Goes to `target` if fewer than R[length] bytes follow the base; clobbers R.A. */
   tooShort(e: Emitter, ref: BaseRef, length: number, target: Label): void
   /** R[dst] = the packet's length. */
@@ -84,6 +86,14 @@ function direct(type: ProgTypeName): Access {
         if (disp !== 0) c.alu('add', dst, disp)
       })
     },
+    offsetInto(e, dst, { reg, disp }) {
+      e.put((c) => {
+        if (reg === undefined) return c.mov(dst, disp)
+        c.mov(dst, { reg })
+        c.alu('sub', dst, { reg: R.DATA })
+        if (disp !== 0) c.alu('add', dst, disp)
+      })
+    },
     tooShort(e, { reg, disp }, length, target) {
       e.put((c) => {
         c.mov(R.A, { reg: reg ?? R.DATA })
@@ -117,6 +127,12 @@ function copied(): Access {
     e.jump('jne', R.RET, 0, missing)
     return { reg: R.FP, disp: SLOT.bytes }
   }
+  const offset = (e: Emitter, dst: number, { reg, disp }: BaseRef): void =>
+    e.put((c) => {
+      if (reg === undefined) return c.mov(dst, disp)
+      c.mov(dst, { reg })
+      if (disp !== 0) c.alu('add', dst, disp)
+    })
   return {
     prologue(e) {
       e.put((c) => c.mov(R.CTX, { reg: 1 }))
@@ -140,13 +156,8 @@ function copied(): Access {
       })
       return copy(e, bytes, missing)
     },
-    baseInto(e, dst, { reg, disp }) {
-      e.put((c) => {
-        if (reg === undefined) return c.mov(dst, disp)
-        c.mov(dst, { reg })
-        if (disp !== 0) c.alu('add', dst, disp)
-      })
-    },
+    baseInto: offset,
+    offsetInto: offset,
     tooShort(e, { reg, disp }, length, target) {
       e.put((c) => {
         c.load(4, R.A, R.CTX, len.offset)

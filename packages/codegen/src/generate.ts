@@ -2,11 +2,12 @@
 
 import { type Insn, type MapDef, PROG_TYPES, type ProgType, type ProgTypeName } from '@netsieve/asm'
 import { type BaseChain, type Filter, isShort, termsOf, VIEWS, type View } from '@netsieve/ir'
-import { type Base, FIELDS, PROTOCOLS } from '@netsieve/packet'
+import { type Base, FIELDS, isMetadata, type MetadataLayout, PROTOCOLS } from '@netsieve/packet'
 import { accessFor } from './access.ts'
 import type { Needs } from './dispatch.ts'
 import { Emitter, NOTHING, R } from './emitter.ts'
 import { dispatch } from './headers.ts'
+import { metadataMap, metadataOfFilter, sourceFor } from './metadata.ts'
 import { baseChain } from './rules.ts'
 
 export interface GenerateOptions {
@@ -18,6 +19,8 @@ export interface Generated {
   readonly type: ProgTypeName
   readonly insns: readonly Insn[]
   readonly maps: readonly MapDef[]
+  /** What is to be written to the map `netsieve_meta` before each packet; absent if the program reads nothing from there. */
+  readonly metadata?: MetadataLayout
 }
 
 /**
@@ -29,6 +32,9 @@ export function generate(filter: Filter, { type }: GenerateOptions): Generated {
   const progType: ProgType = PROG_TYPES[type]
   if (progType.firstHeader !== 'link')
     throw new Error(`programs of type ${type} start at the network header: not generated`)
+  const maps: MapDef[] = []
+  const layout = metadataOfFilter(filter, type)
+  const metadataAt = layout ? maps.push(metadataMap(layout)) - 1 : -1
   const e = new Emitter()
   const access = accessFor(type)
   e.origin = { text: 'program start' }
@@ -42,6 +48,7 @@ export function generate(filter: Filter, { type }: GenerateOptions): Generated {
     const view: View = VIEWS[base.view]
     const last = i === filter.base.length - 1
     const onward = last ? pass : starts[i + 1]!
+    const metadata = sourceFor(type, base, layout, metadataAt)
     dispatch({
       e,
       access,
@@ -55,7 +62,10 @@ export function generate(filter: Filter, { type }: GenerateOptions): Generated {
       unseen: onward,
       tagsBeside: progType.context === '__sk_buff',
       rules: (path, netRef) =>
-        baseChain({ e, access, path, netRef, filter, base, type: progType, onAccept: last ? undefined : onward }),
+        baseChain({
+          ...{ e, access, path, netRef, metadata, filter, base, type: progType },
+          onAccept: last ? undefined : onward,
+        }),
     })
     // What this base chain put off to the end must stand before the next one starts: its accepts jump forward.
     e.runDeferred()
@@ -64,7 +74,7 @@ export function generate(filter: Filter, { type }: GenerateOptions): Generated {
   e.origin = { text: 'not seen by any chain' }
   e.put((c) => c.mov(R.RET, progType.returns.pass))
   e.exit()
-  return { type, insns: e.finish(), maps: [] }
+  return { type, insns: e.finish(), maps, ...(layout && { metadata: layout }) }
 }
 
 /** What the rules that a base chain can reach ask of a packet. */
@@ -86,7 +96,7 @@ function needsOf(filter: Filter, base: BaseChain): Needs {
   for (const term of termsOf(filter, [base.chain])) {
     if (term.kind === 'length') needs.pastAddresses = true
     if (term.kind === 'load') use(term.base, term.offset * 8, term.bytes * 8, term.index !== undefined)
-    if (term.kind !== 'field') continue
+    if (term.kind !== 'field' || isMetadata(term.field)) continue
     const { proto, bit, bits } = FIELDS[term.field]
     if (term.field === 'meta.l4proto') needs.l4proto = true
     use(PROTOCOLS[proto].base, bit, bits)

@@ -1,2 +1,3 @@
 export { type CbpfOptions, generateCbpf } from './cbpf/index.ts'
 export { type Generated, type GenerateOptions, generate } from './generate.ts'
+export { leaves, METADATA_MAP } from './metadata.ts'

@@ -65,7 +65,7 @@ function comparison(scope: Scope, pred: Pred & { kind: 'cmp' }, yes: Label, no: 
   if (fixed !== undefined) return e.goto(compareValues(fixed, pred.test, value) ? yes : no)
   if (excluded(path, term, value) && (pred.test === '==' || pred.test === '!='))
     return e.goto(pred.test === '!=' ? yes : no)
-  const bits = asBits(path, term)
+  const bits = asBits(scope, term)
   if (bits && (pred.test === '==' || pred.test === '!=')) {
     const [same, differ] = pred.test === '==' ? [yes, no] : [no, yes]
     return equality(scope, bits, value, same, differ, failures)
@@ -146,12 +146,12 @@ function piece({ e }: Scope, reg: number, value: bigint, size: number, differ: L
 }
 
 function membership(scope: Scope, pred: Pred & { kind: 'in' }, yes: Label, no: Label, failures: Failures): void {
-  const { e, path } = scope
+  const { e } = scope
   const { term, ranges } = pred
   const fixed = constantOf(scope, term)
   if (fixed === 'missing') return e.goto(failures.missing)
   if (fixed !== undefined) return e.goto(ranges.some(({ lo, hi }) => lo <= fixed && fixed <= hi) ? yes : no)
-  const bits = asBits(path, term)
+  const bits = asBits(scope, term)
   if (bits && bits.bytes > 8) return wideRanges(scope, bits, ranges, yes, no, failures)
   number(scope, term, failures)
   search(scope, ranges, yes, no)

@@ -2,9 +2,18 @@
 
 import type { Label } from '@netsieve/asm'
 import { isShort, type Term } from '@netsieve/ir'
-import { FIELDS, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
+import {
+  FIELDS,
+  isMetadata,
+  type MetadataId,
+  type MetadataSlot,
+  PACKET_TYPES,
+  PROTOCOLS,
+  type ProtocolName,
+} from '@netsieve/packet'
 import { type Access, type BaseRef, MAX_OFFSET, MAX_WALK, type Place } from './access.ts'
 import { type Emitter, R } from './emitter.ts'
+import { askKnown, type MetadataSource } from './metadata.ts'
 import { AVAIL_NONE, AVAIL_TINY, known, L4_BROKEN, type Path, SLOT } from './path.ts'
 import { BEHIND, reachWire, TAG_END, tagControl, tagType } from './tagged.ts'
 
@@ -20,11 +29,12 @@ export interface Scope {
   readonly access: Access
   readonly path: Path
   readonly netRef: BaseRef
+  readonly metadata: MetadataSource
 }
 
 /** Whole bytes that hold a term's bits: the value is `(bytes & mask) >> shift`. */
 export interface Bits {
-  readonly base: 'link' | 'net' | 'transport'
+  readonly base: 'link' | 'net' | 'transport' | MetadataSlot
   readonly offset: number
   readonly bytes: number
   readonly mask: bigint
@@ -35,20 +45,22 @@ export interface Bits {
 
 const ones = (bits: number) => (1n << BigInt(bits)) - 1n
 
-/** A term as masked bytes of the packet, if it is that simple; metadata that lies in the packet counts. */
-export function asBits(path: Path, term: Term): Bits | undefined {
+/** A term as masked bytes of the packet or of its metadata, if it is that simple. */
+export function asBits(scope: Scope, term: Term): Bits | undefined {
   switch (term.kind) {
     case 'load': {
       const { base, offset, bytes, index } = term
       return { base, offset, bytes, mask: ones(bytes * 8), shift: 0, ...(index && { index }) }
     }
     case 'mask': {
-      const inner = asBits(path, term.term)
+      const inner = asBits(scope, term.term)
       return inner && { ...inner, mask: inner.mask & (term.mask << BigInt(inner.shift)) }
     }
     case 'field': {
+      const { path } = scope
       const { proto, bit, bits } = FIELDS[term.field]
       const { base } = PROTOCOLS[proto]
+      if (isMetadata(term.field)) return metadataBits(scope, term.field)
       if (term.field === 'meta.protocol') return { base: 'net', offset: -2, bytes: 2, mask: 0xffffn, shift: 0 }
       if (term.field === 'meta.l4proto' && typeof path.l4proto === 'object') {
         return { base: 'net', offset: path.l4proto.netByte, bytes: 1, mask: 0xffn, shift: 0 }
@@ -64,9 +76,17 @@ export function asBits(path: Path, term: Term): Bits | undefined {
   }
 }
 
+/** Metadata that lies in the map; what the context has, and the packet's type, are numbers to be found. */
+function metadataBits({ metadata }: Scope, field: MetadataId): Bits | undefined {
+  const slot = metadata.slots.get(field)
+  if (!slot || field === 'meta.pkttype' || metadata.context(field)) return undefined
+  return { base: slot, offset: slot.valueAt, bytes: slot.bytes, mask: ones(slot.bytes * 8), shift: 0 }
+}
+
 /** Makes the bytes of a term readable, or goes where the view says. Leaves the code unreachable if they never are. */
 export function reach(scope: Scope, bits: Bits, failures: Failures, depth = 0): Place {
   const { e, access, path } = scope
+  if (typeof bits.base === 'object') return reachMetadata(scope, bits.base, failures)
   if (bits.index) {
     number(scope, bits.index, failures, depth)
     e.put((c) => c.store(8, R.FP, SLOT.index, { reg: R.A }))
@@ -110,6 +130,16 @@ function indexedEnd({ e }: Scope, { offset, bytes }: Bits): void {
   })
 }
 
+/** R.A = the address of the metadata in the map. */
+function reachMetadata({ e, metadata }: Scope, slot: MetadataSlot, failures: Failures): Place {
+  e.put((c) => c.mapValue(R.A, metadata.map))
+  if (askKnown(slot)) {
+    e.put((c) => c.load(1, R.C, R.A, slot.knownAt))
+    e.jump('jeq', R.C, 0, failures.missing)
+  }
+  return { reg: R.A, disp: slot.valueAt }
+}
+
 function baseOf(scope: Scope, bits: Bits, failures: Failures): BaseRef | undefined {
   const { path, netRef } = scope
   switch (bits.base) {
@@ -120,6 +150,8 @@ function baseOf(scope: Scope, bits: Bits, failures: Failures): BaseRef | undefin
       return path.net || bits.offset < 0 ? netRef : undefined
     case 'transport':
       return path.transport === 'absent' ? undefined : transport(scope, bits, failures)
+    default:
+      return undefined
   }
 }
 
@@ -248,12 +280,15 @@ export function number(scope: Scope, term: Term, failures: Failures, depth = 0):
       if (value !== undefined) return constant(e, R.A, value)
       if (term.field === 'meta.l4proto' && path.l4proto === 'slot') return l4FromSlot(scope, failures)
       if (term.field === 'vlan.tpid' || term.field === 'vlan.tci') return tagField(scope, term.field, failures)
-      return fromBits(scope, asBits(path, term)!, failures, depth)
+      if (term.field === 'meta.length') return packetLength(scope, failures)
+      const bits = asBits(scope, term)
+      if (bits) return fromBits(scope, bits, failures, depth)
+      return metadata(scope, term.field as MetadataId, failures)
     }
     case 'load':
-      return fromBits(scope, asBits(path, term)!, failures, depth)
+      return fromBits(scope, asBits(scope, term)!, failures, depth)
     case 'mask': {
-      const bits = asBits(path, term)
+      const bits = asBits(scope, term)
       if (bits) return fromBits(scope, bits, failures, depth)
       number(scope, term.term, failures, depth)
       return and(e, R.A, term.mask)
@@ -272,6 +307,79 @@ function fromBits(scope: Scope, bits: Bits, failures: Failures, depth: number): 
   if (dst !== R.A) e.put((c) => c.mov(R.A, { reg: dst }))
   if (bits.shift > 0) e.put((c) => c.alu('rsh', R.A, bits.shift))
   if (bits.mask !== ones(bits.bytes * 8)) and(e, R.A, bits.mask >> BigInt(bits.shift))
+}
+
+/** R.A = metadata that the context has, or the packet's type. */
+function metadata(scope: Scope, field: MetadataId, failures: Failures): void {
+  const { e, metadata: source } = scope
+  const place = source.context(field)
+  if (!place) return packetType(scope, source.slots.get(field)!)
+  e.put((c) => c.load(4, R.A, R.CTX, place.offset))
+  if (!place.known) e.jump('jeq', R.A, 0, failures.missing)
+}
+
+/** R.A = the packet's type: what the map says, else what the destination address tells. */
+function packetType(scope: Scope, slot: MetadataSlot): void {
+  const { e, access } = scope
+  const [derived, done] = [e.label('derived'), e.label('type')]
+  const { reg, disp } = reachMetadata(scope, slot, { missing: derived, cut: derived })
+  e.put((c) => c.load(1, R.A, reg, disp))
+  e.goto(done)
+  e.bind(derived)
+  const host = e.label('host')
+  const place = access.reach(e, { base: 'link', reg: undefined, disp: 0 }, 0, 6, host)
+  e.put((c) => c.load(1, R.A, place.reg, place.disp))
+  const group = e.label('group')
+  e.jump('jset', R.A, 1, group)
+  e.bind(host)
+  e.put((c) => c.mov(R.A, PACKET_TYPES.host))
+  e.goto(done)
+  e.bind(group)
+  e.put((c) => {
+    c.mov(R.A, PACKET_TYPES.multicast)
+    c.load(2, R.B, place.reg, place.disp)
+  })
+  e.jump('jne', R.B, 0xffff, done)
+  e.put((c) => c.load(4, R.B, place.reg, place.disp + 2))
+  e.jump('jne', R.B, -1, done, 32)
+  e.put((c) => c.mov(R.A, PACKET_TYPES.broadcast))
+  e.bind(done)
+}
+
+/** R.A = bytes from the network header on: those that the IP header tells where the view trims packets, else what is there. */
+function packetLength({ e, access, path, netRef }: Scope, failures: Failures): void {
+  if (!path.net) return e.goto(failures.missing)
+  const done = e.label('length')
+  const whole = () => {
+    access.offsetInto(e, R.B, netRef)
+    access.length(e, R.A)
+    // A tag beside the packet counts on the wire, where the base is counted there.
+    if (path.tagBeside && netRef.wire !== undefined) e.put((c) => c.alu('add', R.A, 4))
+    e.put((c) => c.alu('sub', R.A, { reg: R.B }))
+  }
+  if (!path.view.trim) return whole()
+  const { reg, disp } = access.reach(
+    e,
+    netRef,
+    path.kind === 'ipv4' ? 2 : 4,
+    path.kind === 'ipv4' ? 2 : 3,
+    failures.missing,
+  )
+  e.put((c) => {
+    c.load(2, R.A, reg, disp)
+    if (path.kind === 'ipv6') c.load(1, R.B, reg, disp + 2)
+    c.be(R.A, 16)
+  })
+  if (path.kind === 'ipv4') return
+  const sized = e.label('sized')
+  // A payload length of 0 before hop-by-hop options: a jumbogram, as long as what came.
+  e.jump('jne', R.A, 0, sized)
+  e.jump('jne', R.B, 0, sized)
+  whole()
+  e.goto(done)
+  e.bind(sized)
+  e.put((c) => c.alu('add', R.A, 40))
+  e.bind(done)
 }
 
 function l4FromSlot({ e, path }: Scope, failures: Failures): void {

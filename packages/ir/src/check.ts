@@ -1,9 +1,10 @@
 // Whether a filter makes sense, before it is evaluated or compiled: chains that exist and end, values that fit, terms that can be computed.
 
 import { Diagnostics, type Outcome, type Span } from '@netsieve/diag'
-import { FIELDS } from '@netsieve/packet'
-import type { Chain, Filter, Pred, Rule, Term } from './types.ts'
+import { FIELDS, type FieldId, isMetadata, loadableAt, METADATA, PROTOCOLS } from '@netsieve/packet'
+import type { BaseChain, Chain, Filter, Pred, Rule, Term } from './types.ts'
 import { VIEWS, type View } from './views.ts'
+import { termsAt } from './walk.ts'
 
 /** Chains called inside one another at most, as in the kernel (nft). */
 const MAX_DEPTH = 16
@@ -13,7 +14,7 @@ const MAX_RULES = 65_536
 
 /**
  * The filter itself if `evaluate` and code generation can take it; else what is wrong, at the rule's place.
- * Codes: `ir/chain`, `ir/rule`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`.
+ * Codes: `ir/chain`, `ir/rule`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`, `ir/hook`.
  */
 export function check(filter: Filter): Outcome<Filter> {
   const diags = new Diagnostics()
@@ -23,6 +24,7 @@ export function check(filter: Filter): Outcome<Filter> {
     if (chains.has(base.chain)) checkCalls(base.chain, chains, diags)
     else diags.error('ir/chain', `there is no chain ${base.chain}`, base.span)
   }
+  if (!diags.hasErrors) for (const base of filter.base) checkHook(base, chains, diags)
   const views: View[] = [...new Set(filter.base.map((base) => base.view))].map((name) => VIEWS[name])
   for (const chain of filter.chains) for (const rule of chain.rules) checkRule(rule, views, diags)
   return diags.outcome(filter)
@@ -38,6 +40,26 @@ function checkNames({ chains }: Filter, diags: Diagnostics): void {
       if (ids.has(rule.id)) diags.error('ir/rule', `there are two rules #${rule.id}`, rule.span)
       ids.add(rule.id)
     }
+  }
+}
+
+/** Hooks whose packets have no link header (yet). */
+const NO_LINK_HEADER: readonly string[] = ['output', 'postrouting']
+
+/** Every field that a rule asks for is one that packets at the hook can have. Each field is told once a rule. */
+function checkHook({ chain, hook }: BaseChain, chains: ReadonlyMap<string, Chain>, diags: Diagnostics): void {
+  const told = new Set<string>()
+  const tell = (rule: Rule, what: string, span: Span | undefined) => {
+    if (told.has(`${rule.id} ${what}`)) return
+    told.add(`${rule.id} ${what}`)
+    diags.error('ir/hook', `packets at the hook ${hook} have no ${what}`, span)
+  }
+  for (const { rule, step, term } of termsAt(chains, chain)) {
+    const span = step.span ?? rule.span
+    const field: FieldId | undefined = term.kind === 'field' ? term.field : undefined
+    if (field && isMetadata(field) && !loadableAt(field, hook)) tell(rule, `${field} (${METADATA[field].title})`, span)
+    const link = term.kind === 'load' ? term.base === 'link' : field && PROTOCOLS[FIELDS[field].proto].base === 'link'
+    if (link && NO_LINK_HEADER.includes(hook)) tell(rule, 'link header', span)
   }
 }
 

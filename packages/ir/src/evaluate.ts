@@ -1,6 +1,16 @@
 // What a filter means, on the bytes of a frame: slow, exact, and independent of every pass and of code generation, which are held against it.
 
-import { FIELDS, NFPROTO, PROTOCOLS, type ProtocolName, readBits } from '@netsieve/packet'
+import {
+  FIELDS,
+  type FieldId,
+  isMetadata,
+  type Metadata,
+  metadataOf,
+  NFPROTO,
+  PROTOCOLS,
+  type ProtocolName,
+  readBits,
+} from '@netsieve/packet'
 import { type Located, locate } from './locate.ts'
 import type { BaseChain, BinOp, Chain, Filter, Pred, Rule, Term, Test, Verdict } from './types.ts'
 import { VIEWS, type View } from './views.ts'
@@ -17,6 +27,8 @@ export interface Decision {
 export interface EvaluateOptions {
   /** Length of the frame on the wire, if the capture cut it. */
   readonly wireLength?: number
+  /** What is known of the packet beside its bytes; fields that are left out are missing. */
+  readonly meta?: Metadata
 }
 
 /** Decides one Ethernet frame. @throws Error for a filter that `check` refuses (an unknown chain, a cycle of chains). */
@@ -27,7 +39,7 @@ export function evaluate(filter: Filter, frame: Uint8Array, options: EvaluateOpt
     const located = locate(view, frame)
     last = { decision: 'pass', by: 'unseen' }
     if (!located.seen || !inFamily(base, located)) continue
-    const run = new Evaluation(filter, view, frame, located, options.wireLength ?? frame.length)
+    const run = new Evaluation(filter, view, frame, located, options)
     last = run.baseChain(base)
     if (last.decision === 'drop') return last
   }
@@ -58,13 +70,15 @@ class Evaluation {
   private readonly frame: Uint8Array
   private readonly located: Located
   private readonly wireLength: number
+  private readonly metadata: Metadata
 
-  constructor(filter: Filter, view: View, frame: Uint8Array, located: Located, wireLength: number) {
+  constructor(filter: Filter, view: View, frame: Uint8Array, located: Located, options: EvaluateOptions) {
     this.chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
     this.view = view
     this.frame = frame
     this.located = located
-    this.wireLength = wireLength
+    this.wireLength = options.wireLength ?? frame.length
+    this.metadata = options.meta ?? {}
   }
 
   baseChain(base: BaseChain): Decision {
@@ -193,18 +207,30 @@ class Evaluation {
     return this.view.missing === 'zero' ? 0n : 'missing'
   }
 
-  private meta(field: string): bigint | Failure {
+  private meta(field: FieldId): bigint | Failure {
+    if (isMetadata(field)) return metadataOf(field, this.metadata, this.frame) ?? this.absent()
     const { protocol, nfproto, l4proto, vlan } = this.located
     if (l4proto === 'broken' && field === 'meta.l4proto') return this.view.chainDrops ? 'cut' : this.absent()
     const values: Readonly<Record<string, number | 'broken' | undefined>> = {
       'meta.protocol': protocol,
       'meta.nfproto': nfproto,
       'meta.l4proto': l4proto,
+      'meta.length': this.length(),
       'vlan.tpid': vlan?.tpid,
       'vlan.tci': vlan?.tci,
     }
     const value = values[field]
     return typeof value === 'number' ? BigInt(value) : this.absent()
+  }
+
+  /** Bytes from the network header on: up to the packet's end where the view trims it to that, else to the frame's on the wire. */
+  private length(): number | undefined {
+    const { net, netEnd, nfproto } = this.located
+    if (net === undefined) return undefined
+    const { frame } = this
+    // The length of a jumbogram is that of what came.
+    const jumbo = nfproto === NFPROTO.ipv6 && frame[net + 4] === 0 && frame[net + 5] === 0 && frame[net + 6] === 0
+    return (this.view.trim && !jumbo ? netEnd : this.wireLength) - net
   }
 
   private bits(

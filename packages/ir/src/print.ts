@@ -1,7 +1,7 @@
 // IR as text: one line a rule, its predicates in infix form, values as their fields write them. The text is canonical: parse.ts, which has the
 // grammar, makes the same filter of it (spans aside), so different filters have different texts.
 
-import { FIELDS, type FieldId, formatIpv4, formatIpv6, formatMac } from '@netsieve/packet'
+import { FIELDS, type FieldId, formatIpv4, formatIpv6, formatMac, formatName, parseName } from '@netsieve/packet'
 import type { BinOp, Chain, Filter, Pred, Rule, Step, Term, Verdict } from './types.ts'
 
 export const OPERATOR = { add: '+', sub: '-', mul: '*', div: '/', mod: '%', and: '&', or: '|', xor: '^', lsh: '<<', rsh: '>>' } as const satisfies Record<BinOp, string> // biome-ignore format: one family
@@ -112,6 +112,10 @@ export function printValue(term: Term, value: bigint): string {
       return formatIpv6(value)
     case 'mac':
       return formatMac(value)
+    case 'ifname': {
+      const name = formatName(value)
+      return parseName(name) === value ? JSON.stringify(name) : `0x${value.toString(16)}`
+    }
     case 'hex':
     case 'ethertype':
     case 'flags':

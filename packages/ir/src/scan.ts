@@ -1,7 +1,7 @@
 // A place in one line of IR text, and what can stand there: marks, words, names, numbers. The furthest thing that was missing is what is told.
 
 import { at, type Diagnostic, type Source, type Span } from '@netsieve/diag'
-import { parseIpv4, parseIpv6, parseMac } from '@netsieve/packet'
+import { parseIpv4, parseIpv6, parseMac, parseName } from '@netsieve/packet'
 
 /** Ends the reading of a line: what is wrong with it. */
 export class Fault extends Error {
@@ -150,9 +150,15 @@ export class Scan {
     return Number(digits)
   }
 
-  /** A value in any spelling: decimal, hexadecimal, an address. Undefined if none stands here. @throws Fault for an address that is none */
+  /** A value in any spelling: decimal, hexadecimal, an address, a quoted name. Undefined if none stands here. @throws Fault for one that is none */
   value(): bigint | undefined {
     const start = this.place
+    const quoted = this.source.text[start] === '"' ? this.take(QUOTED, 'a closing quote') : undefined
+    if (quoted !== undefined) {
+      const name = parseName(this.unquoted(quoted, start))
+      if (name !== undefined) return name
+      throw new Fault('ir/syntax', `${quoted} is no name of 1 to 15 characters`, this.span(start))
+    }
     const text = this.take(VALUE, 'a value')
     if (text === undefined) return undefined
     const value = /^(?:0x[0-9a-f]+|\d+)$/.test(text)

@@ -132,3 +132,37 @@ it('gives the filter itself, or says where it is wrong', () => {
   expect(bad({ ...step, span: stepSpan } as Step).diagnostics[0]!.span).toEqual(stepSpan)
   expect(bad(step).value).toBeUndefined()
 })
+
+describe('what packets at a hook do not have', () => {
+  const at = (hook: string, ...preds: readonly Pred[]) => {
+    const rules = [rule(0, ...preds.map((pred) => match(pred)), verdict('drop'))]
+    const called = [rule(1, jump('called'))]
+    const { diagnostics } = check(filter([{ ...base('start', 'nft-ip'), hook }], { start: called, called: rules }))
+    return diagnostics.map(({ code, message }) => `${code}: ${message}`)
+  }
+
+  it.each<[string, Pred, readonly string[]]>([
+    ['input', cmp('meta.iif', '==', 1), []],
+    [
+      'input',
+      cmp('meta.oif', '==', 1),
+      ['ir/hook: packets at the hook input have no meta.oif (index of the device it leaves by)'],
+    ],
+    [
+      'output',
+      cmp('meta.iifname', '==', 1),
+      ['ir/hook: packets at the hook output have no meta.iifname (name of the device it came in by)'],
+    ],
+    [
+      'ingress',
+      cmp('ct.state', '==', 1),
+      ['ir/hook: packets at the hook ingress have no ct.state (state of its connection)'],
+    ],
+    ['output', cmp('eth.src', '==', 1), ['ir/hook: packets at the hook output have no link header']],
+    ['postrouting', cmp(load('link', 0, 1), '==', 1), ['ir/hook: packets at the hook postrouting have no link header']],
+    ['output', cmp('meta.mark', '==', 1), []],
+  ])('%s', (hook, pred, expected) => {
+    expect(at(hook, pred)).toEqual(expected)
+    expect(at(hook, { kind: 'not', arg: pred }, pred)).toEqual(expected)
+  })
+})

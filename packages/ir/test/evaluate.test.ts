@@ -1,6 +1,7 @@
 // The rows of the traps table that concern header matches: what real tools do, as measured on Linux 6.18, libpcap 1.10.3.
 
 import { and, cmp, evaluate, inRanges, load, masked, match, not, type Pred, type ViewName, verdict } from '@netsieve/ir'
+import type { Metadata } from '@netsieve/packet'
 import { describe, expect, it } from 'vitest'
 import { base, dropping, filter, frame, rule, told } from './frames.ts'
 
@@ -300,5 +301,29 @@ describe('a missing field', () => {
     expect(evaluate(of('nft-ip'), short)).toEqual({ decision: 'drop', rule: 1, by: 'rule' })
     expect(evaluate(of('pcap'), short)).toEqual({ decision: 'pass', rule: 0, by: 'missing' })
     expect(evaluate(of('xt-ip'), short)).toEqual({ decision: 'drop', rule: 0, by: 'cut' })
+  })
+})
+
+describe('metadata', () => {
+  const BYTES = frame(PLAIN)
+  const wide = (view: ViewName, pred: Pred, meta: Metadata) => evaluate(dropping(view, pred), BYTES, { meta }).decision
+
+  it('has the values that are given; what is not known is missing, as the view has it', () => {
+    const mark = cmp('meta.iif', '==', 3)
+    expect(wide('nft-ip', mark, { 'meta.iif': 3n })).toBe('drop')
+    expect(wide('nft-ip', mark, { 'meta.iif': 4n })).toBe('pass')
+    expect(wide('nft-ip', mark, {})).toBe('pass')
+    expect(wide('nft-ip', { kind: 'not', arg: mark }, {})).toBe('pass')
+    expect(wide('flower', cmp('meta.iif', '==', 0), {})).toBe('drop')
+  })
+
+  it('counts the length from the network header on', () => {
+    expect(wide('nft-ip', cmp('meta.length', '==', BYTES.length - 14), {})).toBe('drop')
+    expect(evaluate(dropping('nft-netdev', cmp('meta.length', '==', 986)), BYTES, { wireLength: 1000 }).decision).toBe(
+      'drop',
+    )
+    expect(evaluate(dropping('nft-ip', cmp('meta.length', '==', 986)), BYTES, { wireLength: 1000 }).decision).toBe(
+      'pass',
+    )
   })
 })

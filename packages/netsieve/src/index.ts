@@ -1,3 +1,4 @@
+export { metadataFields, needsSidecar } from './metadata.ts'
 export {
   type Compiled,
   type CompileOptions,

@@ -4,9 +4,11 @@ import { decisionOf, type Insn, type MapDef, type ProgTypeName, parseCbpf, trans
 import { generate, generateCbpf } from '@netsieve/codegen'
 import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
 import { check, type Filter, type Rule } from '@netsieve/ir'
+import type { Metadata, MetadataLayout } from '@netsieve/packet'
 import { guessSyntax, type RuleOptions, SYNTAXES, type SyntaxName } from '@netsieve/rules'
 import { type Facts, type Verdict, verify } from '@netsieve/verifier'
 import { load, type Machine, type PacketMeta } from '@netsieve/vm'
+import { contextMetadata, fillMetadata } from './metadata.ts'
 
 export interface CompileOptions extends RuleOptions {
   /** Default: what the text looks like. `cbpf` is a classic program, as `tcpdump -d`, `-dd`, `-ddd` print it or bpf_asm reads it. */
@@ -26,6 +28,8 @@ export interface Compiled {
   readonly type: ProgTypeName
   readonly insns: readonly Insn[]
   readonly maps: readonly MapDef[]
+  /** What the program reads from the map `netsieve_meta`. */
+  readonly metadata?: MetadataLayout
 }
 
 /** Rule text to IR: parsed, lowered, checked. */
@@ -48,11 +52,8 @@ export function compile(source: Source, options: CompileOptions = {}): Outcome<C
   const { type = 'xdp' } = options
   const short = options.classic ? throughClassic(filter) : undefined
   if (short) return { value: { source, syntax, filter, type: 'socket_filter', insns: short, maps: [] }, diagnostics }
-  const { insns, maps } = generate(filter, { type })
-  return {
-    value: { source, syntax, filter, type, insns, maps },
-    diagnostics,
-  }
+  const generated = generate(filter, { type })
+  return { value: { source, syntax, filter, ...generated }, diagnostics }
 }
 
 function throughClassic(filter: Filter): readonly Insn[] | undefined {
@@ -103,10 +104,20 @@ export class Sieve {
     this.machine = load(insns, { type, maps, engine, ...(facts && { proved: facts.proved }) })
   }
 
-  /** Judges a frame. A fault of the program is told, and drops the packet as the kernel would. */
-  judge(frame: Uint8Array, meta: PacketMeta = {}): PacketVerdict {
-    const { exit, r0, insns, fault } = this.machine.run(frame, meta)
+  /**
+   * Judges a frame. A fault of the program is told, and drops the packet as the kernel would.
+   * @param meta what the machine's context says beside it
+   * @param values metadata that rules ask for
+   */
+  judge(frame: Uint8Array, meta: PacketMeta = {}, values: Metadata = {}): PacketVerdict {
+    const { exit, r0, insns, fault } = this.machine.run(frame, this.prepare(frame, meta, values))
     return { ...this.told(exit ?? -1, r0, fault?.reason), insns }
+  }
+
+  /** Puts a packet's metadata where the program finds it: in the map, and in the context that a run is to be given. */
+  prepare(frame: Uint8Array, meta: PacketMeta, values: Metadata): PacketMeta {
+    fillMetadata(this.compiled, this.machine, values)
+    return { ...contextMetadata(this.compiled, values, frame), ...meta }
   }
 
   /** What a run says that ended at an instruction (-1: in a fault) with a return value. */

@@ -3,6 +3,7 @@
 //
 //   bit 0 is the most significant bit of the header's first byte, as in the RFCs' pictures
 
+import { METADATA } from './metadata.ts'
 import type { ProtocolName } from './protocols.ts'
 
 /** How a value is written and read as text. */
@@ -17,6 +18,7 @@ export type ValueKind =
   | 'ipproto'
   | 'nfproto'
   | 'flags'
+  | 'ifname' // text of at most 15 characters, its bytes as a number, filled up with zeros behind
   | 'bytes'
 
 export interface Field {
@@ -30,6 +32,8 @@ export const FIELDS = {
   'meta.protocol': { proto: 'meta', bit: 0, bits: 16, kind: 'ethertype' }, // the network protocol after the tags that the view skips
   'meta.nfproto': { proto: 'meta', bit: 0, bits: 8, kind: 'nfproto' },
   'meta.l4proto': { proto: 'meta', bit: 0, bits: 8, kind: 'ipproto' }, // IPv4's protocol, or the end of IPv6's header chain
+  'meta.length': { proto: 'meta', bit: 0, bits: 32, kind: 'uint' }, // of the packet from its network header on
+  ...METADATA,
   'eth.dst': { proto: 'eth', bit: 0, bits: 48, kind: 'mac' },
   'eth.src': { proto: 'eth', bit: 48, bits: 48, kind: 'mac' },
   'eth.type': { proto: 'eth', bit: 96, bits: 16, kind: 'ethertype' },

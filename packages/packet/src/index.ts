@@ -24,6 +24,25 @@ export {
 } from './capture/index.ts'
 export { FIELDS, type Field, type FieldId, maxValue, type ValueKind } from './fields.ts'
 export {
+  CT_STATES,
+  CT_STATUSES,
+  DEVICE_TYPES,
+  type Hook,
+  isMetadata,
+  layoutMetadata,
+  loadableAt,
+  METADATA,
+  type Metadata,
+  type MetadataField,
+  type MetadataId,
+  type MetadataLayout,
+  type MetadataSlot,
+  metadataOf,
+  PACKET_TYPES,
+  writeMetadata,
+} from './metadata.ts'
+export { metadataExpected, metadataFromJson, metadataId, parseMetadata } from './metadata-text.ts'
+export {
   type Base,
   ETHERTYPE,
   EXTENSION_HEADERS,
@@ -40,9 +59,11 @@ export {
   formatIpv4,
   formatIpv6,
   formatMac,
+  formatName,
   maskPrefix,
   parseIpv4,
   parseIpv6,
   parseMac,
+  parseName,
   prefixMask,
 } from './values.ts'

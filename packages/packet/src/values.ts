@@ -85,3 +85,24 @@ export function formatIpv6(value: bigint): string {
 export function formatMac(value: bigint): string {
   return [40n, 32n, 24n, 16n, 8n, 0n].map((shift) => ((value >> shift) & 0xffn).toString(16).padStart(2, '0')).join(':')
 }
+
+/** Bytes of a device's name, the closing zero included (IFNAMSIZ). */
+const NAME_BYTES = 16
+
+/** A device's name, or the start of one, as the 128 bits that the kernel compares; undefined if it is empty, too long, or no name. */
+export function parseName(text: string): bigint | undefined {
+  if (!/^[!-.0-~]{1,15}$/.test(text)) return undefined
+  let value = 0n
+  for (let i = 0; i < NAME_BYTES; i++) value = (value << 8n) | BigInt(text.charCodeAt(i) || 0)
+  return value
+}
+
+export function formatName(value: bigint): string {
+  let text = ''
+  for (let shift = (NAME_BYTES - 1) * 8; shift >= 0; shift -= 8) {
+    const byte = Number((value >> BigInt(shift)) & 0xffn)
+    if (byte === 0) break
+    text += String.fromCharCode(byte)
+  }
+  return text
+}

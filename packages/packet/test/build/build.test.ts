@@ -150,7 +150,7 @@ describe('every field of the table', () => {
     ipv6: ['', 0],
     icmp6: ['ipv6 / ', 40],
   }
-  const ids = (Object.keys(FIELDS) as FieldId[]).filter((id) => !/^(meta|th)\./.test(id))
+  const ids = (Object.keys(FIELDS) as FieldId[]).filter((id) => !['meta', 'th'].includes(FIELDS[id].proto))
 
   test.each(ids)('%s holds 0, its largest value, and one between', (id) => {
     const [proto, field] = id.split('.') as [string, string]

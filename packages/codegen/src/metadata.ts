@@ -1,0 +1,99 @@
+// Where a program finds a packet's metadata: in its context, where the program type has it there; else in a map of one value that is filled
+// in before each packet (packet's layoutMetadata), read through its address, without a lookup.
+
+import { CONTEXTS, type MapDef, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import { type BaseChain, type Filter, termsOf } from '@netsieve/ir'
+import {
+  isMetadata,
+  layoutMetadata,
+  METADATA,
+  type MetadataField,
+  type MetadataId,
+  type MetadataLayout,
+  type MetadataSlot,
+} from '@netsieve/packet'
+
+/** The map's name. */
+export const METADATA_MAP = 'netsieve_meta'
+
+/** A 32-bit field of the context; `known`: it always is, otherwise 0 says that it is not. */
+export interface ContextPlace {
+  readonly offset: number
+  readonly known: boolean
+}
+
+const { fields: XDP } = CONTEXTS.xdp_md
+const { fields: SKB } = CONTEXTS.__sk_buff
+
+type Places = Readonly<Partial<Record<MetadataId, ContextPlace>>>
+const index = ({ offset }: { readonly offset: number }): ContextPlace => ({ offset, known: false })
+const always = ({ offset }: { readonly offset: number }): ContextPlace => ({ offset, known: true })
+
+const OF_SKB: Places = {
+  'meta.mark': always(SKB.mark),
+  'meta.priority': always(SKB.priority),
+  'meta.pkttype': always(SKB.pkt_type),
+}
+const IN_CONTEXT: Readonly<Record<'xdp_md' | '__sk_buff', Readonly<Record<'in' | 'out', Places>>>> = {
+  xdp_md: {
+    in: { 'meta.iif': index(XDP.ingress_ifindex), 'meta.rxqueue': always(XDP.rx_queue_index) },
+    out: {},
+  },
+  __sk_buff: {
+    in: { ...OF_SKB, 'meta.iif': index(SKB.ifindex) },
+    out: { ...OF_SKB, 'meta.iif': index(SKB.ingress_ifindex), 'meta.oif': index(SKB.ifindex) },
+  },
+}
+
+/** Hooks of packets that leave: programs for them are attached where packets go out. */
+const LEAVING: readonly string[] = ['output', 'postrouting', 'egress']
+
+/** Whether packets at a hook are on their way out. */
+export const leaves = (hook: string): boolean => LEAVING.includes(hook)
+
+/** What of the context holds a field for the packets of a base chain. */
+export function inContext(field: MetadataId, type: ProgTypeName, { hook }: BaseChain): ContextPlace | undefined {
+  return IN_CONTEXT[PROG_TYPES[type].context][leaves(hook) ? 'out' : 'in'][field]
+}
+
+/** The fields of a filter that its program takes from the map, with their layout; undefined if there are none. */
+export function metadataOfFilter(filter: Filter, type: ProgTypeName): MetadataLayout | undefined {
+  const fields = new Set<MetadataId>()
+  for (const base of filter.base) {
+    for (const term of termsOf(filter, [base.chain])) {
+      if (term.kind === 'field' && isMetadata(term.field) && !inContext(term.field, type, base)) fields.add(term.field)
+    }
+  }
+  return fields.size > 0 ? layoutMetadata([...fields].sort()) : undefined
+}
+
+export function metadataMap({ bytes }: MetadataLayout): MapDef {
+  return { name: METADATA_MAP, type: 'array', keySize: 4, valueSize: bytes, maxEntries: 1 }
+}
+
+/** Where the rules of a base chain find metadata. */
+export interface MetadataSource {
+  readonly context: (field: MetadataId) => ContextPlace | undefined
+  readonly slots: ReadonlyMap<MetadataId, MetadataSlot>
+  /** Index of the map among the program's. */
+  readonly map: number
+}
+
+export function sourceFor(
+  type: ProgTypeName,
+  base: BaseChain,
+  layout: MetadataLayout | undefined,
+  map: number,
+): MetadataSource {
+  return {
+    context: (field) => inContext(field, type, base),
+    slots: new Map(layout?.slots.map((slot) => [slot.field, slot])),
+    map,
+  }
+}
+
+/** Whether the byte that says if a value is known must be asked: what nothing has set reads as 0. */
+export function askKnown({ field }: MetadataSlot): boolean {
+  const { unset }: MetadataField = METADATA[field]
+  return unset === undefined
+}
