@@ -3,7 +3,7 @@
 import { PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
-import { check, evaluate, type Filter, type Pred, print, type Term, VIEWS, type ViewName } from '@netsieve/ir'
+import { check, evaluate, type Filter, type Pred, parse, print, type Term, VIEWS, type ViewName } from '@netsieve/ir'
 import { FIELDS, type FieldId, isMetadata, loadableAt, type Metadata, type MetadataId } from '@netsieve/packet'
 import { verify } from '@netsieve/verifier'
 import fc from 'fast-check'
@@ -104,6 +104,7 @@ describe.each(cases)('view %s at %s, %s', (view, hook, type) => {
         fc.array(fc.tuple(frame, PACKET_VALUES), { minLength: 20, maxLength: 20 }),
         (filter, packets) => {
           fc.pre(check(filter).value !== undefined)
+          expect(print(parse(source('', print(filter))).value!)).toBe(print(filter))
           const generated = generate(filter, { type })
           const verdict = verify(generated.insns, generated)
           if (verdict.status !== 'accepted') throw new Error(`${verdict.status}: ${verdict.message}\n${print(filter)}`)
