@@ -18,7 +18,7 @@ export {
   type RetKind,
 } from './abi/helpers.ts'
 export { LIMITS } from './abi/limits.ts'
-export { MAP_FLAGS, MAP_TYPES, type MapDef, type MapTypeName } from './abi/maps.ts'
+export { MAP_FLAGS, MAP_TYPES, type MapDef, type MapEntry, type MapTypeName } from './abi/maps.ts'
 export { type Decision, decisionOf, KEEP_ALL, PROG_TYPES, type ProgType, type ProgTypeName } from './abi/prog-types.ts'
 export { Code, type Label } from './builder.ts'
 export {

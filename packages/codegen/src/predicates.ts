@@ -49,6 +49,8 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
       )
     case 'relation':
       return relation(scope, pred, yes, no, failures)
+    case 'inSet':
+      throw new Error(`the set ${pred.set} is not compiled`)
   }
 }
 

@@ -52,7 +52,7 @@ function compileRule(scope: RuleScope, rule: Rule, end: Label, policy: Label, ca
     } else if (step.kind === 'verdict') {
       verdict(scope, step.verdict, next, end, policy, callers)
       break
-    }
+    } else if (step.kind === 'vmap') throw new Error(`the map ${step.map} is not compiled`)
   }
   // A rejecting program ends as its policy has it, but it is this rule that ended it.
   e.defer(() => {

@@ -295,6 +295,8 @@ export function number(scope: Scope, term: Term, failures: Failures, depth = 0):
     }
     case 'bin':
       return binary(scope, term, failures, depth)
+    case 'mapped':
+      throw new Error(`the map ${term.map} is not compiled`)
   }
 }
 

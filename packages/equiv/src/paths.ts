@@ -1,7 +1,18 @@
 // The boxes of a filter: for each way to come to a rule, what the comparisons on it ask. Where the packets that tell filters apart are.
 
-import type { Filter, Pred, Rule } from '@netsieve/ir'
-import { type Constraint, constraintOf, fieldSlot, type Slot, topOf } from './slots.ts'
+import {
+  calledBy,
+  type ElementData,
+  type Filter,
+  joinRanges,
+  type Pred,
+  type Rule,
+  type SetDef,
+  type Step,
+  setsOf,
+  type Term,
+} from '@netsieve/ir'
+import { type Constraint, constraintOf, fieldSlot, keyConstraint, type Slot, topOf } from './slots.ts'
 
 /** One way to a rule: constraints that all hold on it, as far as they can be told. */
 export interface Path {
@@ -62,6 +73,7 @@ function atomsOf(constraint: Constraint): bigint[] {
 /** Every way to every rule of a filter, in the order in which rules are asked; calls are followed a few times at most. */
 export function pathsOf(filter: Filter): Path[] {
   const chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
+  const sets = setsOf(filter)
   const out: Path[] = []
   const visits = new Map<string, number>()
   const walk = (name: string, before: readonly Constraint[], depth: number): void => {
@@ -70,16 +82,17 @@ export function pathsOf(filter: Filter): Path[] {
     if (!chain || seen >= MOST_CALLS || depth > chains.size) return
     visits.set(name, seen + 1)
     for (const rule of chain.rules) {
-      const ways = alternativesOf(rule)
-      const verdict = verdictOf(rule)
-      for (const way of ways) {
+      const ways = alternativesOf(rule, sets)
+      const plain = rule.steps.map((step) => (step.kind === 'verdict' ? JSON.stringify(step.verdict) : '')).join('')
+      for (const { constraints: way, data } of ways) {
+        const verdict = data?.verdict ? JSON.stringify(data.verdict) : plain
         out.push({ rule: rule.id, constraints: [...before, ...way], verdict, siblings: out, index: out.length })
       }
       for (const step of rule.steps) {
-        if (step.kind !== 'verdict') continue
-        const { verdict } = step
-        if (verdict.kind === 'jump' || verdict.kind === 'goto')
-          walk(verdict.chain, [...before, ...(ways[0] ?? [])], depth + 1)
+        for (const called of calledBy(step, sets)) {
+          const way = ways.find(({ data }) => callsTo(data, called)) ?? ways[0]
+          walk(called, [...before, ...(way?.constraints ?? [])], depth + 1)
+        }
       }
     }
   }
@@ -89,8 +102,8 @@ export function pathsOf(filter: Filter): Path[] {
   return out
 }
 
-function verdictOf({ steps }: Rule): string {
-  return steps.flatMap((step) => (step.kind === 'verdict' ? JSON.stringify(step.verdict) : [])).join()
+function callsTo(data: ElementData | undefined, chain: string): boolean {
+  return data?.verdict !== undefined && 'chain' in data.verdict && data.verdict.chain === chain
 }
 
 function family(name: 'ipv4' | 'ipv6'): Constraint {
@@ -98,25 +111,67 @@ function family(name: 'ipv4' | 'ipv6'): Constraint {
   return { slot: fieldSlot('meta.nfproto'), kind: 'ranges', ranges: [{ lo: number, hi: number }] }
 }
 
-function alternativesOf(rule: Rule): readonly (readonly Constraint[])[] {
+/** Constraints under which a rule is come to its end, and the element of its verdict map that they find. */
+interface Way {
+  readonly constraints: readonly Constraint[]
+  readonly data?: ElementData
+}
+
+type Sets = ReadonlyMap<string, SetDef>
+
+function alternativesOf(rule: Rule, sets: Sets): readonly Way[] {
   let ways: readonly (readonly Constraint[])[] = [[]]
-  for (const step of rule.steps) if (step.kind === 'match') ways = product(ways, expand(step.pred, true))
-  return ways
+  for (const step of rule.steps) {
+    if (step.kind === 'match') ways = product(ways, expand(step.pred, true, sets))
+    else if (step.kind === 'vmap') return mapped(step, ways, sets)
+  }
+  return ways.map((constraints) => ({ constraints }))
+}
+
+function mapped(
+  { map, terms }: Extract<Step, { kind: 'vmap' }>,
+  ways: readonly (readonly Constraint[])[],
+  sets: Sets,
+): Way[] {
+  const { elements = [], catchAll } = sets.get(map) ?? {}
+  const first = ways[0] ?? []
+  const found = elements
+    .slice(0, MOST_ALTERNATIVES)
+    .map((data): Way => ({ constraints: [...first, ...boxOf(terms, data)], data }))
+  return catchAll ? [...found, { constraints: first, data: catchAll }] : found
+}
+
+/** What an element's key asks of the terms that are looked up. */
+function boxOf(terms: readonly Term[], { key }: SetDef['elements'][number]): Constraint[] {
+  return terms.flatMap((term, i) => (key[i] && keyConstraint(term, key[i])) ?? [])
+}
+
+/** The ways into a set or, past every element, beside it: of several components the first tells them apart. */
+function inSet(pred: Extract<Pred, { kind: 'inSet' }>, holds: boolean, sets: Sets): readonly (readonly Constraint[])[] {
+  const set = sets.get(pred.set)
+  if (!set || set.catchAll) return holds ? [[]] : []
+  if (holds && set.keys.length > 1)
+    return set.elements.slice(0, MOST_ALTERNATIVES).map((element) => boxOf(pred.terms, element))
+  const ranges = joinRanges(set.elements.map(({ key }) => key[0]!))
+  const constraint = constraintOf({ kind: 'in', term: pred.terms[0]!, ranges }, holds)
+  return [constraint ? [constraint] : []]
 }
 
 /** The alternatives under which a predicate holds (or not), each a list of constraints; at most some thousands of them. */
-function expand(pred: Pred, holds: boolean): readonly (readonly Constraint[])[] {
+function expand(pred: Pred, holds: boolean, sets: Sets): readonly (readonly Constraint[])[] {
   switch (pred.kind) {
     case 'const':
       return pred.value === holds ? [[]] : []
     case 'not':
-      return expand(pred.arg, !holds)
+      return expand(pred.arg, !holds, sets)
     case 'and':
     case 'or': {
       const all = (pred.kind === 'and') === holds
-      const parts = pred.args.map((arg) => expand(arg, holds))
+      const parts = pred.args.map((arg) => expand(arg, holds, sets))
       return all ? parts.reduce(product, [[]]) : parts.flat().slice(0, MOST_ALTERNATIVES)
     }
+    case 'inSet':
+      return inSet(pred, holds, sets)
     default: {
       const constraint = constraintOf(pred, holds)
       return [constraint ? [constraint] : []]

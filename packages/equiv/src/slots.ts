@@ -78,8 +78,14 @@ function lens(term: Term): Lens | undefined {
       return undefined
     }
     case 'const':
+    case 'mapped':
       return undefined
   }
+}
+
+/** The constraint that a range of a set's key puts on what is looked up; undefined if it cannot be told. */
+export function keyConstraint(term: Term, range: Range): Constraint | undefined {
+  return constrain(term, [range], true)
 }
 
 /** The constraint that an atom (a predicate without and, or, not) puts on a slot; undefined if it cannot be told. */

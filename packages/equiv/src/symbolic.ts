@@ -3,12 +3,17 @@
 // more frames than there are. So filters that are equal here are equal on every frame; a difference must be shown on a real one.
 
 import {
+  type ElementData,
   type Filter,
   type Pred,
+  type Range,
   type Rule,
-  type Step,
+  type SetDef,
+  setsOf,
   type Term,
   type Test,
+  termsOf,
+  type Verdict,
   VIEWS,
   type View,
   type ViewName,
@@ -61,6 +66,8 @@ interface Number_ {
   readonly cut: Node
 }
 
+const NOTHING: Number_ = { bits: [], missing: FALSE, cut: FALSE }
+
 /** A predicate's four outcomes; they are disjoint and cover everything. */
 interface Truth {
   readonly holds: Node
@@ -96,12 +103,14 @@ class Symbolic {
   private readonly variables: Variables
   private readonly filter: Filter
   private readonly view: View
+  private readonly sets: ReadonlyMap<string, SetDef>
 
   constructor(bdd: Bdd, variables: Variables, filter: Filter, view: ViewName) {
     this.bdd = bdd
     this.variables = variables
     this.filter = filter
     this.view = VIEWS[view]
+    this.sets = setsOf(filter)
   }
 
   /** The frames that a base chain of a family is asked about. */
@@ -139,18 +148,33 @@ class Symbolic {
     for (const step of steps) {
       if (step.kind === 'match') {
         const { holds, fails, missing, cut } = this.pred(step.pred)
-        fates.drop = bdd.or(fates.drop, bdd.and(here, cut))
-        const lost = bdd.and(here, missing)
-        if (this.view.missing === 'reject') fates.policy = bdd.or(fates.policy, lost)
-        else on = bdd.or(on, lost)
+        on = bdd.or(on, this.lost(missing, cut, here, fates))
         on = bdd.or(on, bdd.and(here, fails))
         here = bdd.and(here, holds)
-      } else if (step.kind === 'verdict') return bdd.or(on, this.verdict(step, here, fates, depth))
+      } else if (step.kind === 'verdict') return bdd.or(on, this.verdict(step.verdict, here, fates, depth))
+      else if (step.kind === 'vmap') {
+        const { found, none, missing, cut } = this.lookup(step.map, step.terms)
+        on = bdd.or(on, this.lost(missing, cut, here, fates))
+        on = bdd.or(on, bdd.and(here, none))
+        for (const { node, data } of found)
+          if (data.verdict) on = bdd.or(on, this.verdict(data.verdict, bdd.and(here, node), fates, depth))
+        return on
+      }
     }
     return bdd.or(on, here)
   }
 
-  private verdict({ verdict }: Step & { kind: 'verdict' }, here: Node, fates: Fates, depth: number): Node {
+  /** The frames that go on to the next rule of those that a term cannot be computed of. */
+  private lost(missing: Node, cut: Node, here: Node, fates: Fates): Node {
+    const { bdd } = this
+    fates.drop = bdd.or(fates.drop, bdd.and(here, cut))
+    const lost = bdd.and(here, missing)
+    if (this.view.missing !== 'reject') return lost
+    fates.policy = bdd.or(fates.policy, lost)
+    return FALSE
+  }
+
+  private verdict(verdict: Verdict, here: Node, fates: Fates, depth: number): Node {
     const { bdd } = this
     switch (verdict.kind) {
       case 'accept':
@@ -207,9 +231,7 @@ class Symbolic {
       }
       case 'in': {
         const number = this.term(pred.term)
-        const inside = pred.ranges.map(({ lo, hi }) => {
-          return bdd.and(this.compareWith(number.bits, '>=', lo), this.compareWith(number.bits, '<=', hi))
-        })
+        const inside = pred.ranges.map((range) => this.inside(number.bits, range))
         return this.truth(
           number,
           inside.reduce((sum, range) => bdd.or(sum, range), FALSE),
@@ -222,7 +244,35 @@ class Symbolic {
         const holds = this.compare(widened(left.bits, width), pred.test, widened(right.bits, width))
         return this.truth(this.both(left, right, left.bits), holds)
       }
+      case 'inSet': {
+        const { found, none, missing, cut } = this.lookup(pred.set, pred.terms)
+        return { holds: found.reduce((sum, { node }) => bdd.or(sum, node), FALSE), fails: none, missing, cut }
+      }
     }
+  }
+
+  /** What a set holds for a key: each element with the frames that find it, and those that find nothing. */
+  private lookup(name: string, terms: readonly Term[]) {
+    const { bdd } = this
+    const set = this.sets.get(name)
+    if (!set) throw new NotModelled(`the set ${name}`)
+    const key = terms.map((term) => this.term(term))
+    const whole = key.reduce((before, part) => this.both(before, part, []), NOTHING)
+    let left = bdd.not(bdd.or(whole.missing, whole.cut))
+    const found: { node: Node; data: ElementData }[] = []
+    for (const element of set.elements) {
+      const inside = element.key
+        .map((range, i) => this.inside(key[i]!.bits, range))
+        .reduce((a, b) => bdd.and(a, b), left)
+      found.push({ node: inside, data: element })
+      left = bdd.and(left, bdd.not(inside))
+    }
+    if (set.catchAll) found.push({ node: left, data: set.catchAll })
+    return { found, none: set.catchAll ? FALSE : left, missing: whole.missing, cut: whole.cut }
+  }
+
+  private inside(bits: readonly Node[], { lo, hi }: Range): Node {
+    return this.bdd.and(this.compareWith(bits, '>=', lo), this.compareWith(bits, '<=', hi))
   }
 
   private truth({ missing, cut }: Number_, holds: Node): Truth {
@@ -258,6 +308,17 @@ class Symbolic {
       }
       case 'bin':
         return this.computed(term)
+      case 'mapped': {
+        const { found, none, missing, cut } = this.lookup(term.map, term.terms)
+        const data = this.sets.get(term.map)?.data
+        const width = typeof data === 'object' ? data.bits : 64
+        const bits = Array.from({ length: width }, (_, i) =>
+          found.reduce((sum, { node, data: { value = 0n } }) => {
+            return (value >> BigInt(width - 1 - i)) & 1n ? this.bdd.or(sum, node) : sum
+          }, FALSE),
+        )
+        return { bits, missing: this.bdd.or(missing, none), cut }
+      }
     }
   }
 
@@ -376,22 +437,12 @@ function widened(bits: readonly Node[], width: number): readonly Node[] {
 /** All fields and loads that filters read. */
 export function loadsOf(filters: readonly Filter[]): Term[] {
   const out = new Map<string, Term>()
-  const visitTerm = (term: Term): void => {
-    if (term.kind === 'mask') visitTerm(term.term)
-    if (term.kind === 'bin') {
-      visitTerm(term.left)
-      visitTerm(term.right)
-    }
-    if (term.kind === 'field' || term.kind === 'load' || term.kind === 'length') out.set(presenceName(term), term)
+  for (const filter of filters) {
+    for (const term of termsOf(
+      filter,
+      filter.chains.map(({ name }) => name),
+    ))
+      if (term.kind === 'field' || term.kind === 'load' || term.kind === 'length') out.set(presenceName(term), term)
   }
-  const visit = (pred: Pred): void => {
-    if (pred.kind === 'and' || pred.kind === 'or') pred.args.forEach(visit)
-    else if (pred.kind === 'not') visit(pred.arg)
-    else if (pred.kind === 'relation') [pred.left, pred.right].forEach(visitTerm)
-    else if (pred.kind !== 'const') visitTerm(pred.term)
-  }
-  for (const { chains } of filters)
-    for (const { rules } of chains)
-      for (const { steps } of rules) for (const step of steps) if (step.kind === 'match') visit(step.pred)
   return [...out.values()]
 }

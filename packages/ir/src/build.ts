@@ -43,6 +43,11 @@ export function maskedEqual(id: FieldId, value: bigint, mask: bigint): Pred {
   return cmp(masked(field(id), mask), '==', value & mask)
 }
 
+/** A set holds the values of the terms. */
+export function inSet(set: string, ...terms: readonly (Term | FieldId)[]): Pred {
+  return { kind: 'inSet', set, terms: terms.map((term) => (typeof term === 'string' ? field(term) : term)) }
+}
+
 export function and(...args: readonly Pred[]): Pred {
   return args.length === 1 ? args[0]! : { kind: 'and', args }
 }

@@ -2,7 +2,9 @@
 
 import { Diagnostics, type Outcome, type Span } from '@netsieve/diag'
 import { FIELDS, type FieldId, isMetadata, loadableAt, METADATA, PROTOCOLS } from '@netsieve/packet'
-import type { BaseChain, Chain, Filter, Pred, Rule, Term } from './types.ts'
+import { checkSets, checkTerms } from './check-sets.ts'
+import { calledBy, setsOf } from './sets.ts'
+import type { BaseChain, Chain, Filter, Pred, Rule, SetDef, Term } from './types.ts'
 import { VIEWS, type View } from './views.ts'
 import { termsAt } from './walk.ts'
 
@@ -14,19 +16,22 @@ const MAX_RULES = 65_536
 
 /**
  * The filter itself if `evaluate` and code generation can take it; else what is wrong, at the rule's place.
- * Codes: `ir/chain`, `ir/rule`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`, `ir/hook`.
+ * Codes: `ir/chain`, `ir/rule`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`, `ir/set`, `ir/overlap`, `ir/hook`.
  */
 export function check(filter: Filter): Outcome<Filter> {
   const diags = new Diagnostics()
   const chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
   checkNames(filter, diags)
+  const sets = setsOf(filter)
+  checkSets(filter.sets ?? [], diags)
   for (const base of filter.base) {
-    if (chains.has(base.chain)) checkCalls(base.chain, chains, diags)
+    if (chains.has(base.chain)) checkCalls(base.chain, chains, sets, diags)
     else diags.error('ir/chain', `there is no chain ${base.chain}`, base.span)
   }
-  if (!diags.hasErrors) for (const base of filter.base) checkHook(base, chains, diags)
+  if (!diags.hasErrors) for (const base of filter.base) checkHook(base, filter, diags)
   const views: View[] = [...new Set(filter.base.map((base) => base.view))].map((name) => VIEWS[name])
-  for (const chain of filter.chains) for (const rule of chain.rules) checkRule(rule, views, diags)
+  const place = { views, sets, diags }
+  for (const chain of filter.chains) for (const rule of chain.rules) checkRule(rule, place)
   return diags.outcome(filter)
 }
 
@@ -47,14 +52,14 @@ function checkNames({ chains }: Filter, diags: Diagnostics): void {
 const NO_LINK_HEADER: readonly string[] = ['output', 'postrouting']
 
 /** Every field that a rule asks for is one that packets at the hook can have. Each field is told once a rule. */
-function checkHook({ chain, hook }: BaseChain, chains: ReadonlyMap<string, Chain>, diags: Diagnostics): void {
+function checkHook({ chain, hook }: BaseChain, filter: Filter, diags: Diagnostics): void {
   const told = new Set<string>()
   const tell = (rule: Rule, what: string, span: Span | undefined) => {
     if (told.has(`${rule.id} ${what}`)) return
     told.add(`${rule.id} ${what}`)
     diags.error('ir/hook', `packets at the hook ${hook} have no ${what}`, span)
   }
-  for (const { rule, step, term } of termsAt(chains, chain)) {
+  for (const { rule, step, term } of termsAt(filter, [chain])) {
     const span = step.span ?? rule.span
     const field: FieldId | undefined = term.kind === 'field' ? term.field : undefined
     if (field && isMetadata(field) && !loadableAt(field, hook)) tell(rule, `${field} (${METADATA[field].title})`, span)
@@ -64,7 +69,12 @@ function checkHook({ chain, hook }: BaseChain, chains: ReadonlyMap<string, Chain
 }
 
 /** Every called chain exists, no chain calls itself, calls are not too deep nor too many. Each chain is looked at once. */
-function checkCalls(start: string, chains: ReadonlyMap<string, Chain>, diags: Diagnostics): void {
+function checkCalls(
+  start: string,
+  chains: ReadonlyMap<string, Chain>,
+  sets: ReadonlyMap<string, SetDef>,
+  diags: Diagnostics,
+): void {
   const known = new Map<string, { readonly depth: number; readonly rules: number }>()
   const open = new Set<string>()
   const look = (name: string): { readonly depth: number; readonly rules: number } => {
@@ -75,15 +85,15 @@ function checkCalls(start: string, chains: ReadonlyMap<string, Chain>, diags: Di
     let rules = chains.get(name)?.rules.length ?? 0
     for (const rule of chains.get(name)?.rules ?? []) {
       for (const step of rule.steps) {
-        if (step.kind !== 'verdict' || !('chain' in step.verdict)) continue
-        const { chain } = step.verdict
-        const span = step.span ?? rule.span
-        if (!chains.has(chain)) diags.error('ir/chain', `there is no chain ${chain}`, span)
-        else if (open.has(chain)) diags.error('ir/cycle', `chain ${chain} comes back to itself`, span)
-        else {
-          const called = look(chain)
-          depth = Math.max(depth, called.depth + 1)
-          rules += called.rules
+        const span = ('span' in step ? step.span : undefined) ?? rule.span
+        for (const chain of calledBy(step, sets)) {
+          if (!chains.has(chain)) diags.error('ir/chain', `there is no chain ${chain}`, span)
+          else if (open.has(chain)) diags.error('ir/cycle', `chain ${chain} comes back to itself`, span)
+          else {
+            const called = look(chain)
+            depth = Math.max(depth, called.depth + 1)
+            rules += called.rules
+          }
         }
       }
     }
@@ -100,22 +110,33 @@ function checkCalls(start: string, chains: ReadonlyMap<string, Chain>, diags: Di
   }
 }
 
-function checkRule(rule: Rule, views: readonly View[], diags: Diagnostics): void {
-  for (const step of rule.steps) if (step.kind === 'match') checkPred(step.pred, step.span ?? rule.span, views, diags)
+/** What rules are checked against. */
+export interface CheckPlace {
+  readonly views: readonly View[]
+  readonly sets: ReadonlyMap<string, SetDef>
+  readonly diags: Diagnostics
 }
 
-function checkPred(pred: Pred, span: Span | undefined, views: readonly View[], diags: Diagnostics): void {
+function checkRule(rule: Rule, place: CheckPlace): void {
+  for (const step of rule.steps) {
+    if (step.kind === 'match') checkPred(step.pred, step.span ?? rule.span, place)
+    else if (step.kind === 'vmap') checkTerms(step.map, step.terms, 'verdict', step.span ?? rule.span, place)
+  }
+}
+
+function checkPred(pred: Pred, span: Span | undefined, place: CheckPlace): void {
+  const { views, diags } = place
   switch (pred.kind) {
     case 'const':
       return
     case 'and':
     case 'or':
-      for (const arg of pred.args) checkPred(arg, span, views, diags)
+      for (const arg of pred.args) checkPred(arg, span, place)
       return
     case 'not':
-      return checkPred(pred.arg, span, views, diags)
+      return checkPred(pred.arg, span, place)
     case 'cmp': {
-      const bits = widthOf(pred.term, span, diags)
+      const bits = widthOf(pred.term, span, place)
       fits(pred.value, bits, span, diags)
       if (bits > 64 && pred.test !== '==' && pred.test !== '!=' && pred.term.kind === 'mask') {
         diags.error('ir/term', 'a masked field of more than 64 bits can only be compared for equality', span)
@@ -123,7 +144,7 @@ function checkPred(pred: Pred, span: Span | undefined, views: readonly View[], d
       return
     }
     case 'in': {
-      const bits = widthOf(pred.term, span, diags)
+      const bits = widthOf(pred.term, span, place)
       for (const { lo, hi } of pred.ranges) {
         if (lo > hi) diags.error('ir/value', `the range ${lo}-${hi} is empty`, span)
         fits(hi, bits, span, diags)
@@ -135,21 +156,25 @@ function checkPred(pred: Pred, span: Span | undefined, views: readonly View[], d
     }
     case 'relation':
       for (const side of [pred.left, pred.right]) {
-        if (widthOf(side, span, diags) > 64)
+        if (widthOf(side, span, place) > 64)
           diags.error('ir/term', 'a term of more than 64 bits has no arithmetic', span)
       }
       if (views.some((view) => view.missing === 'zero'))
         diags.error('ir/term', 'views that read missing fields as 0 have no relations', span)
       return
+    case 'inSet':
+      return checkTerms(pred.set, pred.terms, 'any', span, place)
   }
 }
 
-function fits(value: bigint, bits: number, span: Span | undefined, diags: Diagnostics): void {
+/** Says so if a number is wider than `bits`. */
+export function fits(value: bigint, bits: number, span: Span | undefined, diags: Diagnostics): void {
   if (value < 0n || value >> BigInt(bits) !== 0n) diags.error('ir/value', `${value} does not fit ${bits} bits`, span)
 }
 
 /** Bits of a term's value; says what cannot be computed. */
-function widthOf(term: Term, span: Span | undefined, diags: Diagnostics): number {
+export function widthOf(term: Term, span: Span | undefined, place: CheckPlace): number {
+  const { diags } = place
   switch (term.kind) {
     case 'field':
       return FIELDS[term.field].bits
@@ -159,7 +184,7 @@ function widthOf(term: Term, span: Span | undefined, diags: Diagnostics): number
       // Pointers into a packet reach 16 bits far.
       if (!Number.isInteger(term.offset) || term.offset < 0 || term.offset > 0xf000)
         diags.error('ir/term', `a load at ${term.offset} is out of reach`, span)
-      if (term.index && widthOf(term.index, span, diags) > 64)
+      if (term.index && widthOf(term.index, span, place) > 64)
         diags.error('ir/term', 'a term of more than 64 bits has no arithmetic', span)
       return term.bytes * 8
     }
@@ -169,14 +194,19 @@ function widthOf(term: Term, span: Span | undefined, diags: Diagnostics): number
       fits(term.value, 64, span, diags)
       return term.value.toString(2).length
     case 'mask': {
-      const bits = widthOf(term.term, span, diags)
+      const bits = widthOf(term.term, span, place)
       fits(term.mask, bits, span, diags)
       return bits
     }
     case 'bin':
       for (const side of [term.left, term.right]) {
-        if (widthOf(side, span, diags) > 32) diags.error('ir/term', 'arithmetic takes terms of at most 32 bits', span)
+        if (widthOf(side, span, place) > 32) diags.error('ir/term', 'arithmetic takes terms of at most 32 bits', span)
       }
       return 32
+    case 'mapped': {
+      checkTerms(term.map, term.terms, 'number', span, place)
+      const data = place.sets.get(term.map)?.data
+      return typeof data === 'object' ? data.bits : 64
+    }
   }
 }

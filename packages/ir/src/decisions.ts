@@ -53,10 +53,12 @@ function textOf(term: Term): string {
       return `(${termKey(term.term)}&${term.mask})`
     case 'bin':
       return `(${termKey(term.left)} ${term.op} ${termKey(term.right)})`
+    case 'mapped':
+      return `@${term.map}[${term.terms.map(termKey).join(' . ')}]`
   }
 }
 
-/** The graph of a predicate, test by test from left to right. */
+/** The graph of a predicate, test by test from left to right. @throws Error for lookups in sets, which are no tests of one number. */
 export function decisionGraph(pred: Pred): DecisionGraph {
   const nodes: TestNode[] = []
   const add = (node: TestNode): number => nodes.push(node) - 1
@@ -74,6 +76,8 @@ export function decisionGraph(pred: Pred): DecisionGraph {
         return add(comparison(part, part.term, part.test, part.value, yes, no))
       case 'relation':
         return add(comparison(part, part.left, part.test, part.right, yes, no))
+      case 'inSet':
+        throw new Error('lookups in sets are no tests of one number')
       case 'in':
         return part.ranges.reduceRight((next: Way, range) => inRange(add, part, part.term, range, yes, next), no)
     }

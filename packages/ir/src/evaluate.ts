@@ -12,7 +12,8 @@ import {
   readBits,
 } from '@netsieve/packet'
 import { type Located, locate } from './locate.ts'
-import type { BaseChain, BinOp, Chain, Filter, Pred, Rule, Term, Test, Verdict } from './types.ts'
+import { findElement, setsOf } from './sets.ts'
+import type { BaseChain, BinOp, Chain, ElementData, Filter, Pred, Rule, SetDef, Term, Test, Verdict } from './types.ts'
 import { VIEWS, type View } from './views.ts'
 
 /** What became of a frame, and why. A frame that passes was decided by the last base chain: every one before let it on. */
@@ -66,6 +67,7 @@ type Outcome =
 
 class Evaluation {
   private readonly chains: ReadonlyMap<string, Chain>
+  private readonly sets: ReadonlyMap<string, SetDef>
   private readonly view: View
   private readonly frame: Uint8Array
   private readonly located: Located
@@ -74,6 +76,7 @@ class Evaluation {
 
   constructor(filter: Filter, view: View, frame: Uint8Array, located: Located, options: EvaluateOptions) {
     this.chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
+    this.sets = setsOf(filter)
     this.view = view
     this.frame = frame
     this.located = located
@@ -105,13 +108,34 @@ class Evaluation {
     for (const step of rule.steps) {
       if (step.kind === 'match') {
         const holds = this.pred(step.pred)
-        if (holds === 'cut') return { verdict: 'drop', rule, failure: 'cut' }
-        if (holds === 'missing' && this.view.missing === 'reject')
-          return { verdict: 'policy', rule, failure: 'missing' }
-        if (holds !== true) return 'end'
+        if (typeof holds === 'string') return this.failed(holds, rule)
+        if (!holds) return 'end'
       } else if (step.kind === 'verdict') return this.verdict(step.verdict, rule, depth)
+      else if (step.kind === 'vmap') {
+        const found = this.find(step.map, step.terms)
+        if (typeof found === 'string') return this.failed(found, rule)
+        return found?.verdict ? this.verdict(found.verdict, rule, depth) : 'end'
+      }
     }
     return 'end'
+  }
+
+  private failed(failure: Failure, rule: Rule): Outcome {
+    if (failure === 'cut') return { verdict: 'drop', rule, failure }
+    return this.view.missing === 'reject' ? { verdict: 'policy', rule, failure } : 'end'
+  }
+
+  /** What a set holds for a key. @throws Error if there is no such set. */
+  private find(name: string, terms: readonly Term[]): ElementData | Failure | undefined {
+    const set = this.sets.get(name)
+    if (!set) throw new Error(`set ${name} is not defined`)
+    const key: bigint[] = []
+    for (const term of terms) {
+      const value = this.term(term)
+      if (typeof value === 'string') return value
+      key.push(value)
+    }
+    return findElement(set, key)
   }
 
   private verdict(verdict: Verdict, rule: Rule, depth: number): Outcome {
@@ -151,6 +175,10 @@ class Evaluation {
         if (typeof left === 'string') return left
         const right = this.term(pred.right)
         return typeof right === 'string' ? right : compareValues(left, pred.test, right)
+      }
+      case 'inSet': {
+        const found = this.find(pred.set, pred.terms)
+        return typeof found === 'string' ? found : found !== undefined
       }
       case 'and':
       case 'or': {
@@ -199,6 +227,10 @@ class Evaluation {
         if (typeof left === 'string') return left
         const right = this.term(term.right)
         return typeof right === 'string' ? right : arithmetic(term.op, left, right)
+      }
+      case 'mapped': {
+        const found = this.find(term.map, term.terms)
+        return typeof found === 'string' ? found : (found?.value ?? 'missing')
       }
     }
   }

@@ -6,6 +6,7 @@ export {
   field,
   inPrefix,
   inRanges,
+  inSet,
   joinRanges,
   load,
   masked,
@@ -23,15 +24,20 @@ export { fromJson, toJson } from './json.ts'
 export { type Located, locate, MAX_EXTENSION_HEADERS } from './locate.ts'
 export { parse } from './parse.ts'
 export { print, printPred, printRule, printTerm, printValue } from './print.ts'
+export { calledBy, findElement, setsOf, verdictKey, verdictsIn } from './sets.ts'
 export type {
   BaseChain,
   BinOp,
   Chain,
+  Element,
+  ElementData,
   Family,
   Filter,
   Pred,
   Range,
   Rule,
+  SetDef,
+  SetKey,
   Step,
   Term,
   Test,

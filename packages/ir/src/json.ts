@@ -2,8 +2,24 @@
 // untrusted: every member is checked, and what is not known is refused with its place in the value.
 
 import { type Outcome, position, type Span } from '@netsieve/diag'
-import { FIELDS, type FieldId } from '@netsieve/packet'
-import type { BaseChain, BinOp, Chain, Filter, Pred, Range, Rule, Step, Term, Test, Verdict } from './types.ts'
+import { FIELDS, type FieldId, VALUE_KINDS } from '@netsieve/packet'
+import type {
+  BaseChain,
+  BinOp,
+  Chain,
+  Element,
+  ElementData,
+  Filter,
+  Pred,
+  Range,
+  Rule,
+  SetDef,
+  SetKey,
+  Step,
+  Term,
+  Test,
+  Verdict,
+} from './types.ts'
 import { PROFILES, type ProfileName, VIEWS, type ViewName } from './views.ts'
 
 /** A filter as plain JSON values. `text` of rules keeps the user's words; spans become `{file, line, column, endLine, endColumn}`. */
@@ -142,16 +158,20 @@ const TERM = kinds<Term>({
     left: term,
     right: term,
   },
+  mapped: { terms: list(term), map: text },
 })
+
+const range = record<Range>({ lo: wide, hi: wide })
 
 const PRED = kinds<Pred>({
   const: { value: truth },
   cmp: { term, test, value: wide },
-  in: { term, ranges: list(record<Range>({ lo: wide, hi: wide })) },
+  in: { term, ranges: list(range) },
   relation: { left: term, test, right: term },
   and: { args: list(pred) },
   or: { args: list(pred) },
   not: { arg: pred },
+  inSet: { terms: list(term), set: text },
 })
 
 const VERDICT = kinds<Verdict>({
@@ -167,6 +187,25 @@ const STEP = kinds<Step>({
   match: { pred },
   count: {},
   verdict: { verdict: VERDICT },
+  vmap: { terms: list(term), map: text },
+})
+
+const DATA: Members<ElementData> = { verdict: maybe(VERDICT), value: maybe(wide) }
+
+const BITS = record<Pick<SetKey, 'bits'>>({ bits: integer })
+const valueKind = maybe(oneOf(VALUE_KINDS))
+
+const component: Reader<SetKey> = (value, place, depth) => {
+  const kind = valueKind(objectAt(value, place).kind, `${place}.kind`, depth)
+  return { ...BITS(value, place, depth), ...(kind && { kind }) }
+}
+
+const SET = record<SetDef>({
+  name: text,
+  keys: list(component),
+  data: maybe((value, place, depth) => (value === 'verdict' ? value : BITS(value, place, depth))),
+  elements: list(record<Element>({ key: list(range), ...DATA })),
+  catchAll: maybe(record<ElementData>(DATA)),
 })
 
 const FILTER = record<Filter>({
@@ -182,4 +221,5 @@ const FILTER = record<Filter>({
     }),
   ),
   chains: list(record<Chain>({ name: text, rules: list(record<Rule>({ id: integer, text, steps: list(STEP) })) })),
+  sets: maybe(list(SET)),
 })

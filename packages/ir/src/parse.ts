@@ -1,22 +1,42 @@
 // IR from text: the reverse of print.ts. A line is a filter's head, a hook, a chain's head or end, or a rule; each that is wrong is told.
 //
-//   text    = "filter" NAME "profile" PROFILE { hook } { chain }                       // to the end of a line is a comment
+//   text    = "filter" NAME "profile" PROFILE { hook } { set } { chain }                       // to the end of a line is a comment
 //   hook    = "hook" NAME "view" VIEW "family" FAMILY "chain" NAME "policy" ("accept" | "drop")
+//   set     = "set" NAME key "{" { element } "}" | "map" NAME key "→" ("verdict" | BITS) "{" { element "→" (verdict | VALUE) } "}"
+//   key     = BITS [ ":" KIND ] { "." BITS [ ":" KIND ] }
+//   element = "*" | range { "." range }                                                range: VALUE [ "-" VALUE ]
 //   chain   = "chain" NAME "{" { rule } "}"
 //   rule    = "#" ID ":" [ step { "," step } ] [ ";" WORDS ]                           WORDS: the user's, quoted where they are not one plain line
-//   step    = "count" | ("→" | "->") verdict | pred
+//   step    = "count" | ("→" | "->") (verdict | lookup) | pred
 //   verdict = "accept" | "drop" | "return" | "continue" | ("jump" | "goto") NAME
 //   pred    = single { "and" single } | single { "or" single }
 //   single  = "true" | "false" | "not" "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
-//   test    = term OP (VALUE | operand) | term "in" "{" [ VALUE [ "-" VALUE ] { "," … } ] "}"
+//   test    = term OP (VALUE | operand) | term "in" "{" [ range { "," range } ] "}" | term { "." term } "in" "@" NAME
 //   term    = operand [ "&" VALUE ]
-//   operand = FIELD | BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | VALUE | "[" term "]" | "(" operand [ OP operand ] ")"
+//   lookup  = "@" NAME "[" term { "." term } "]"
+//   operand = FIELD | lookup | BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | VALUE | "[" term "]" | "(" operand [ OP operand ] ")"
 
 import { Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
 import { FIELDS, type FieldId } from '@netsieve/packet'
+import { readElement, readSetHead, type SetHead } from './parse-sets.ts'
 import { OPERATOR } from './print.ts'
 import { Fault, Scan } from './scan.ts'
-import type { BaseChain, BinOp, Chain, Filter, Pred, Range, Rule, Step, Term, Test, Verdict } from './types.ts'
+import type {
+  BaseChain,
+  BinOp,
+  Chain,
+  Element,
+  ElementData,
+  Filter,
+  Pred,
+  Range,
+  Rule,
+  SetDef,
+  Step,
+  Term,
+  Test,
+  Verdict,
+} from './types.ts'
 import { PROFILES, type ProfileName, VIEWS, type ViewName } from './views.ts'
 
 /** Longest first: `<=` is not `<`. */
@@ -43,7 +63,9 @@ class Reading {
   private head: { readonly syntax: string; readonly profile: ProfileName } | undefined
   private readonly base: BaseChain[] = []
   private readonly chains: Chain[] = []
+  private readonly sets: SetDef[] = []
   private open: { readonly name: string; readonly span: Span; readonly rules: Rule[] } | undefined
+  private openSet: (SetHead & { readonly span: Span; readonly elements: Element[]; catchAll?: ElementData }) | undefined
 
   constructor(source: Source) {
     this.source = source
@@ -61,12 +83,13 @@ class Reading {
   }
 
   outcome(): Outcome<Filter> {
-    const { diagnostics, head, base, chains, open, source } = this
+    const { diagnostics, head, base, chains, sets, source } = this
     const end: Span = { source, start: source.text.length, end: source.text.length }
-    if (open) diagnostics.error('ir/syntax', `chain ${open.name} has no end`, open.span, { expected: ['}'] })
+    const open = this.open ?? this.openSet
+    if (open) diagnostics.error('ir/syntax', `${this.open ? 'chain' : 'set'} ${open.name} has no end`, open.span, { expected: ['}'] }) // biome-ignore format: one message
     if (!head && !diagnostics.hasErrors)
       diagnostics.error('ir/syntax', 'there is no filter in this text', end, { expected: ['filter'] })
-    return diagnostics.outcome(head && { ...head, base, chains })
+    return diagnostics.outcome(head && { ...head, base, chains, ...(sets.length > 0 && { sets }) })
   }
 
   private item(scan: Scan): void {
@@ -77,6 +100,14 @@ class Reading {
         this.chains.push(this.open)
         this.open = undefined
       }
+      return
+    }
+    if (this.openSet) return this.element(scan)
+    const kind = this.head && (['set', 'map'] as const).find((word) => scan.word(word))
+    if (kind) {
+      this.openSet = { ...readSetHead(scan, kind === 'map'), span: scan.span(start), elements: [] }
+      scan.needMark('{')
+      if (!scan.done) this.element(scan)
       return
     }
     if (this.head && scan.word('hook')) {
@@ -101,6 +132,19 @@ class Reading {
     const syntax = scan.name()
     scan.needWord('profile')
     this.head = { syntax, profile: scan.oneOf(Object.keys(PROFILES) as ProfileName[], 'profile') }
+  }
+
+  /** A line between the braces of a set. */
+  private element(scan: Scan): void {
+    const set = this.openSet!
+    if (scan.mark('}')) {
+      this.sets.push(set)
+      this.openSet = undefined
+      return
+    }
+    const { key, ...data } = readElement(scan, set, readVerdict)
+    if (key) set.elements.push({ key, ...data })
+    else set.catchAll = data
   }
 }
 
@@ -150,6 +194,10 @@ function readStep(scan: Scan): Step {
   const start = scan.offset
   if (scan.word('count')) return { kind: 'count' }
   if (scan.mark('→') || scan.mark('->')) {
+    if (scan.mark('@')) {
+      const [map, terms] = [scan.name(), readKey(scan)]
+      return { kind: 'vmap', terms, map, span: scan.span(start) }
+    }
     const verdict = readVerdict(scan)
     return { kind: 'verdict', verdict, span: scan.span(start) }
   }
@@ -205,7 +253,15 @@ function bracketed(scan: Scan): Pred {
 
 function readTest(scan: Scan): Pred {
   const term = readTerm(scan)
-  if (scan.word('in')) return { kind: 'in', term, ranges: readRanges(scan) }
+  const terms = [term]
+  while (scan.mark('.')) terms.push(readTerm(scan))
+  if (terms.length > 1) {
+    scan.needWord('in')
+    scan.needMark('@')
+    return { kind: 'inSet', terms, set: scan.name() }
+  }
+  if (scan.word('in'))
+    return scan.mark('@') ? { kind: 'inSet', terms, set: scan.name() } : { kind: 'in', term, ranges: readRanges(scan) }
   const test = TESTS.find((each) => scan.mark(each))
   if (!test) throw scan.fault()
   // A number is a comparison's; computed ones stand in brackets.
@@ -219,21 +275,23 @@ function readRanges(scan: Scan): Range[] {
   const ranges: Range[] = []
   while (!scan.mark('}')) {
     if (ranges.length > 0) scan.needMark(',')
-    const lo = readValue(scan)
-    ranges.push({ lo, hi: scan.mark('-') ? readValue(scan) : lo })
+    ranges.push(scan.range())
   }
   return ranges
 }
 
-function readValue(scan: Scan): bigint {
-  const value = scan.value()
-  if (value === undefined) throw scan.fault()
-  return value
+/** `[term . term]`. */
+function readKey(scan: Scan): Term[] {
+  scan.needMark('[')
+  const terms = [readTerm(scan)]
+  while (scan.mark('.')) terms.push(readTerm(scan))
+  scan.needMark(']')
+  return terms
 }
 
 function readTerm(scan: Scan): Term {
   const term = readOperand(scan)
-  return scan.mark('&') ? { kind: 'mask', term, mask: readValue(scan) } : term
+  return scan.mark('&') ? { kind: 'mask', term, mask: scan.needValue() } : term
 }
 
 function readOperand(scan: Scan): Term {
@@ -244,6 +302,10 @@ function readOperand(scan: Scan): Term {
       return term
     }
     if (scan.mark('(')) return readArithmetic(scan)
+    if (scan.mark('@')) {
+      const [map, terms] = [scan.name(), readKey(scan)]
+      return { kind: 'mapped', terms, map }
+    }
     const word = scan.peekWord()
     const base = BASES.find((name) => name === word)
     if (base) return readLoad(scan, base)

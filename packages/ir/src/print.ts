@@ -1,8 +1,17 @@
 // IR as text: one line a rule, its predicates in infix form, values as their fields write them. The text is canonical: parse.ts, which has the
 // grammar, makes the same filter of it (spans aside), so different filters have different texts.
 
-import { FIELDS, type FieldId, formatIpv4, formatIpv6, formatMac, formatName, parseName } from '@netsieve/packet'
-import type { BinOp, Chain, Filter, Pred, Rule, Step, Term, Verdict } from './types.ts'
+import {
+  FIELDS,
+  type FieldId,
+  formatIpv4,
+  formatIpv6,
+  formatMac,
+  formatName,
+  parseName,
+  type ValueKind,
+} from '@netsieve/packet'
+import type { BinOp, Chain, ElementData, Filter, Pred, Range, Rule, SetDef, Step, Term, Verdict } from './types.ts'
 
 export const OPERATOR = { add: '+', sub: '-', mul: '*', div: '/', mod: '%', and: '&', or: '|', xor: '^', lsh: '<<', rsh: '>>' } as const satisfies Record<BinOp, string> // biome-ignore format: one family
 
@@ -12,7 +21,27 @@ export function print(filter: Filter): string {
   for (const { hook, view, family, chain, policy } of filter.base) {
     head.push(`hook ${printName(hook)} view ${view} family ${family} chain ${printName(chain)} policy ${policy}`)
   }
-  return `${[...head, ...filter.chains.map(printChain)].join('\n')}\n`
+  return `${[...head, ...(filter.sets ?? []).map(printSet), ...filter.chains.map(printChain)].join('\n')}\n`
+}
+
+/** `set NAME 32:ipv4 . 16:port {`, a line an element: `10.0.0.0-10.255.255.255 . 80`; in maps `→ value` behind it. */
+function printSet({ name, keys, data, elements, catchAll }: SetDef): string {
+  const components = keys.map(({ bits, kind }) => (kind ? `${bits}:${kind}` : String(bits))).join(' . ')
+  const holds = data === undefined ? '' : ` → ${data === 'verdict' ? data : data.bits}`
+  const lines = elements.map((element) => {
+    const parts = element.key.map((range, i) => printRange(range, keys[i]?.kind))
+    return `  ${parts.join(' . ')}${printData(element)}`
+  })
+  if (catchAll) lines.push(`  *${printData(catchAll)}`)
+  return [`${data === undefined ? 'set' : 'map'} ${printName(name)} ${components}${holds} {`, ...lines, '}'].join('\n')
+}
+
+function printData({ verdict, value }: ElementData): string {
+  return verdict ? ` → ${printVerdict(verdict)}` : value === undefined ? '' : ` → ${value}`
+}
+
+function printRange({ lo, hi }: Range, kind: ValueKind | undefined): string {
+  return lo === hi ? formatAs(kind, lo) : `${formatAs(kind, lo)}-${formatAs(kind, hi)}`
 }
 
 function printChain(chain: Chain): string {
@@ -39,11 +68,17 @@ function printStep(step: Step): string {
       return 'count'
     case 'verdict':
       return `→ ${printVerdict(step.verdict)}`
+    case 'vmap':
+      return `→ @${printName(step.map)}[${printKey(step.terms)}]`
   }
 }
 
 function printVerdict(verdict: Verdict): string {
   return 'chain' in verdict ? `${verdict.kind} ${printName(verdict.chain)}` : verdict.kind
+}
+
+function printKey(terms: readonly Term[]): string {
+  return terms.map(printTerm).join(' . ')
 }
 
 /** A predicate, bracketed where it needs to be. */
@@ -54,11 +89,14 @@ export function printPred(pred: Pred, inside = false): string {
     case 'cmp':
       return `${printTerm(pred.term)} ${pred.test} ${printValue(pred.term, pred.value)}`
     case 'in': {
-      const value = (number: bigint) => printValue(pred.term, number)
-      return `${printTerm(pred.term)} in {${pred.ranges.map(({ lo, hi }) => (lo === hi ? value(lo) : `${value(lo)}-${value(hi)}`)).join(', ')}}`
+      const field = fieldOf(pred.term)
+      const ranges = pred.ranges.map((range) => printRange(range, field && FIELDS[field].kind))
+      return `${printTerm(pred.term)} in {${ranges.join(', ')}}`
     }
     case 'relation':
       return `${printTerm(pred.left)} ${pred.test} ${pred.right.kind === 'const' ? `(${pred.right.value})` : printOperand(pred.right)}`
+    case 'inSet':
+      return `${printKey(pred.terms)} in @${printName(pred.set)}`
     case 'not':
       return `not (${printPred(pred.arg)})`
     case 'and':
@@ -84,6 +122,8 @@ export function printTerm(term: Term): string {
       return `${printOperand(term.term)} & ${printMask(term.term, term.mask)}`
     case 'bin':
       return `(${printOperand(term.left)} ${OPERATOR[term.op]} ${printOperand(term.right)})`
+    case 'mapped':
+      return `@${printName(term.map)}[${printKey(term.terms)}]`
   }
 }
 
@@ -105,7 +145,11 @@ function printMask(term: Term, mask: bigint): string {
 /** A value as its field writes it. */
 export function printValue(term: Term, value: bigint): string {
   const field = fieldOf(term)
-  switch (field && FIELDS[field].kind) {
+  return formatAs(field && FIELDS[field].kind, value)
+}
+
+function formatAs(kind: ValueKind | undefined, value: bigint): string {
+  switch (kind) {
     case 'ipv4':
       return formatIpv4(value)
     case 'ipv6':

@@ -2,6 +2,7 @@
 
 import { at, type Diagnostic, type Source, type Span } from '@netsieve/diag'
 import { parseIpv4, parseIpv6, parseMac, parseName } from '@netsieve/packet'
+import type { Range } from './types.ts'
 
 /** Ends the reading of a line: what is wrong with it. */
 export class Fault extends Error {
@@ -166,6 +167,19 @@ export class Scan {
       : (parseIpv4(text) ?? parseMac(text) ?? parseIpv6(text))
     if (value === undefined) throw new Fault('ir/syntax', `${text} is no number and no address`, this.span(start))
     return value
+  }
+
+  /** @throws Fault */
+  needValue(): bigint {
+    const value = this.value()
+    if (value === undefined) throw this.fault()
+    return value
+  }
+
+  /** One value, or two with a dash between. @throws Fault */
+  range(): Range {
+    const lo = this.needValue()
+    return { lo, hi: this.mark('-') ? this.needValue() : lo }
   }
 
   /** The first of two ways to read on that comes to an end. @throws Fault */

@@ -6,7 +6,7 @@
 // the packet is dropped, the whole program rejects) is data of the view (views.ts): never a silent false, and `not` does not flip it.
 
 import type { Span } from '@netsieve/diag'
-import type { FieldId } from '@netsieve/packet'
+import type { FieldId, ValueKind } from '@netsieve/packet'
 import type { ProfileName, ViewName } from './views.ts'
 
 /** A number computed from the packet. Unsigned, exact; arithmetic (`bin`) wraps at 32 bits. */
@@ -25,6 +25,8 @@ export type Term =
   | { readonly kind: 'const'; readonly value: bigint }
   | { readonly kind: 'mask'; readonly term: Term; readonly mask: bigint }
   | { readonly kind: 'bin'; readonly op: BinOp; readonly left: Term; readonly right: Term }
+  /** The number that a map holds for a key; missing where it holds none. */
+  | { readonly kind: 'mapped'; readonly terms: readonly Term[]; readonly map: string }
 
 export type BinOp = 'add' | 'sub' | 'mul' | 'div' | 'mod' | 'and' | 'or' | 'xor' | 'lsh' | 'rsh'
 export type Test = '==' | '!=' | '<' | '<=' | '>' | '>='
@@ -42,6 +44,8 @@ export type Pred =
   | { readonly kind: 'in'; readonly term: Term; readonly ranges: readonly Range[] }
   /** Both sides computed. */
   | { readonly kind: 'relation'; readonly left: Term; readonly test: Test; readonly right: Term }
+  /** A set holds the key. All terms are computed first, in their order. */
+  | { readonly kind: 'inSet'; readonly terms: readonly Term[]; readonly set: string }
   | { readonly kind: 'and'; readonly args: readonly Pred[] }
   | { readonly kind: 'or'; readonly args: readonly Pred[] }
   | { readonly kind: 'not'; readonly arg: Pred }
@@ -61,6 +65,8 @@ export type Step =
   | { readonly kind: 'match'; readonly pred: Pred; readonly span?: Span }
   | { readonly kind: 'count' }
   | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly span?: Span }
+  /** The verdict that a map holds for a key; on to the next rule where it holds none. Ends the rule. */
+  | { readonly kind: 'vmap'; readonly terms: readonly Term[]; readonly map: string; readonly span?: Span }
 
 export interface Rule {
   /** Unique in the filter, from 0, in the order of the text. Reports and `origin` name a rule by it. */
@@ -90,10 +96,42 @@ export interface BaseChain {
   readonly span?: Span
 }
 
+/** One component of a set's keys. `kind` says how its values are written. */
+export interface SetKey {
+  readonly bits: number
+  readonly kind?: ValueKind
+}
+
+/** What a map holds for a key. */
+export interface ElementData {
+  readonly verdict?: Verdict
+  readonly value?: bigint
+  readonly span?: Span
+}
+
+/** Keys of a set: one range for each component, points with `lo = hi`. */
+export interface Element extends ElementData {
+  readonly key: readonly Range[]
+}
+
+/**
+ * A set, or a map if it has `data`: a verdict or a number for each element. Elements of one component are disjoint; where those of several
+ * overlap, the first that holds a key counts. `catchAll` is for keys that no element holds.
+ */
+export interface SetDef {
+  readonly name: string
+  readonly keys: readonly SetKey[]
+  readonly data?: 'verdict' | { readonly bits: number }
+  readonly elements: readonly Element[]
+  readonly catchAll?: ElementData
+  readonly span?: Span
+}
+
 /** A whole filter. A packet passes if every base chain, in order, accepts it or is not asked; a drop is final. */
 export interface Filter {
   readonly syntax: string
   readonly profile: ProfileName
   readonly base: readonly BaseChain[]
   readonly chains: readonly Chain[]
+  readonly sets?: readonly SetDef[]
 }

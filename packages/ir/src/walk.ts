@@ -1,27 +1,33 @@
 // All terms of a filter, in the order of the text.
 
-import type { Chain, Filter, Pred, Rule, Step, Term } from './types.ts'
+import { calledBy, setsOf } from './sets.ts'
+import type { Filter, Pred, Rule, Step, Term } from './types.ts'
 
 /** The terms of the rules that a chain, or any base chain, can reach; those inside others too. Each chain is walked once. */
 export function* termsOf(filter: Filter, chains?: readonly string[]): Generator<Term> {
-  const byName = new Map(filter.chains.map((chain) => [chain.name, chain]))
-  for (const { term } of termsAt(byName, ...(chains ?? filter.base.map(({ chain }) => chain)))) yield term
+  for (const { term } of termsAt(filter, chains)) yield term
 }
+
+/** Steps that ask for terms. */
+type Asking = Extract<Step, { kind: 'match' | 'vmap' }>
 
 /** The same with the rules and steps that they stand in. */
 export function* termsAt(
-  chains: ReadonlyMap<string, Chain>,
-  ...starts: readonly string[]
-): Generator<{ readonly rule: Rule; readonly step: Step & { readonly kind: 'match' }; readonly term: Term }> {
+  filter: Filter,
+  starts: readonly string[] = filter.base.map(({ chain }) => chain),
+): Generator<{ readonly rule: Rule; readonly step: Asking; readonly term: Term }> {
+  const chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
   const seen = new Set<string>()
+  const sets = setsOf(filter)
   const waiting = [...starts]
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
     if (seen.has(name)) continue
     seen.add(name)
     for (const rule of chains.get(name)?.rules ?? []) {
       for (const step of rule.steps) {
-        if (step.kind === 'match') for (const term of ofPred(step.pred)) yield { rule, step, term }
-        else if (step.kind === 'verdict' && 'chain' in step.verdict) waiting.push(step.verdict.chain)
+        const terms = step.kind === 'match' ? ofPred(step.pred) : step.kind === 'vmap' ? ofTerms(step.terms) : []
+        for (const term of terms) yield { rule, step: step as Asking, term }
+        waiting.push(...calledBy(step, sets))
       }
     }
   }
@@ -43,7 +49,13 @@ function* ofPred(pred: Pred): Generator<Term> {
     case 'relation':
       yield* ofTerm(pred.left)
       return yield* ofTerm(pred.right)
+    case 'inSet':
+      return yield* ofTerms(pred.terms)
   }
+}
+
+function* ofTerms(terms: readonly Term[]): Generator<Term> {
+  for (const term of terms) yield* ofTerm(term)
 }
 
 function* ofTerm(term: Term): Generator<Term> {
@@ -53,4 +65,5 @@ function* ofTerm(term: Term): Generator<Term> {
     yield* ofTerm(term.left)
     yield* ofTerm(term.right)
   } else if (term.kind === 'load' && term.index) yield* ofTerm(term.index)
+  else if (term.kind === 'mapped') yield* ofTerms(term.terms)
 }

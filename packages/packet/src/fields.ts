@@ -7,19 +7,22 @@ import { METADATA } from './metadata.ts'
 import type { ProtocolName } from './protocols.ts'
 
 /** How a value is written and read as text. */
-export type ValueKind =
-  | 'uint'
-  | 'hex'
-  | 'mac'
-  | 'ipv4'
-  | 'ipv6'
-  | 'port'
-  | 'ethertype'
-  | 'ipproto'
-  | 'nfproto'
-  | 'flags'
-  | 'ifname' // text of at most 15 characters, its bytes as a number, filled up with zeros behind
-  | 'bytes'
+export const VALUE_KINDS = [
+  'uint',
+  'hex',
+  'mac',
+  'ipv4',
+  'ipv6',
+  'port',
+  'ethertype',
+  'ipproto',
+  'nfproto',
+  'flags',
+  'ifname', // text of at most 15 characters, its bytes as a number, filled up with zeros behind
+  'bytes',
+] as const
+
+export type ValueKind = (typeof VALUE_KINDS)[number]
 
 export interface Field {
   readonly proto: ProtocolName

@@ -22,7 +22,7 @@ export {
   type WriterOptions,
   writeCapture,
 } from './capture/index.ts'
-export { FIELDS, type Field, type FieldId, maxValue, type ValueKind } from './fields.ts'
+export { FIELDS, type Field, type FieldId, maxValue, VALUE_KINDS, type ValueKind } from './fields.ts'
 export {
   CT_STATES,
   CT_STATUSES,

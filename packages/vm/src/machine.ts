@@ -128,6 +128,7 @@ export class Machine {
       options.maps ?? [],
       own.length > 0 ? new Map([...HELPER_FUNCTIONS, ...own]) : HELPER_FUNCTIONS,
     )
+    for (const map of this.engine.maps) map.fill()
     this.codes = this.engine.programs.map(({ code }) => withCases(code))
     this.writes = programs.some((insns) => insns.some(mayWritePacket))
     this.proved = options.proved

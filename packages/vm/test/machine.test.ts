@@ -168,6 +168,20 @@ describe.each(['interpreter', 'jit'] as const)('%s', (engine) => {
     c.exit()
   })
 
+  test('maps hold what their definitions say when the program starts', () => {
+    const four = (n: number) => Uint8Array.of(n, 0, 0, 0)
+    const eight = (n: number) => Uint8Array.of(n, 0, 0, 0, 0, 0, 0, 0)
+    const array = { ...COUNTS, maxEntries: 4, entries: [[four(2), eight(7)]] } as const
+    const hash = { ...array, type: 'hash' } as const
+    for (const def of [array, hash, { ...array, type: 'percpu_array' } as const]) {
+      const subject = machine([insn('mov_imm', { dst: 0 }), insn('exit')], { maps: [def] })
+      expect(subject.map(0).get(four(2))).toEqual(eight(7))
+      expect(subject.map(0).get(four(1))).toEqual(def.type === 'hash' ? undefined : eight(0))
+    }
+    const wrong = { ...array, entries: [[four(9), eight(1)]] } as const
+    expect(() => machine([insn('exit')], { maps: [wrong] })).toThrow('an element cannot be set')
+  })
+
   test('maps keep what programs and JavaScript put in them', () => {
     const subject = machine(counting, { maps: [COUNTS] })
     subject.run(PACKET)

@@ -35,6 +35,9 @@ export const MAP_FLAGS = {
   wronly_prog: 0x100,
 } as const
 
+/** One element: the bytes of its key and of its value. */
+export type MapEntry = readonly [key: Uint8Array, value: Uint8Array]
+
 /** A map as declared: sizes in bytes. Programs name it by its index in the list given beside them. */
 export interface MapDef {
   readonly name: string
@@ -46,6 +49,8 @@ export interface MapDef {
   readonly flags?: number
   /** Byte offset of the `struct bpf_spin_lock` in the value, for maps that hold one. */
   readonly spinLockAt?: number
+  /** What the map holds when its program starts; who loads the program fills it in. */
+  readonly entries?: readonly MapEntry[]
   /** For maps of maps: what the inner maps look like. */
   readonly inner?: MapDef
 }

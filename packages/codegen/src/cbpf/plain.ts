@@ -33,6 +33,8 @@ export function plainPred(pred: Pred): Pred {
       return or(...pred.ranges.map(({ lo }) => plainPred(cmp(pred.term, '==', lo))))
     case 'relation':
       return { ...pred, left: plainTerm(pred.left), right: plainTerm(pred.right) }
+    case 'inSet':
+      throw new Beyond(`the set ${pred.set}`)
   }
 }
 
@@ -82,6 +84,8 @@ function simplest(term: Term): Term {
       return { kind: 'mask', term: plainTerm(term.term), mask: term.mask & 0xffffffffn }
     case 'bin':
       return { ...term, left: plainTerm(term.left), right: plainTerm(term.right) }
+    case 'mapped':
+      throw new Beyond(`the map ${term.map}`)
     case 'load': {
       const index = term.index && plainTerm(term.index)
       const [base, offset] =

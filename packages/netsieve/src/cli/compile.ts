@@ -65,7 +65,10 @@ function object({ source, syntax, filter, type, insns, maps }: Compiled): object
     syntax,
     prog: type,
     ...(filter && { ir: toJson(filter) }),
-    maps,
+    maps: maps.map(({ entries, ...map }) => ({
+      ...map,
+      ...(entries && { entries: entries.map(([key, value]) => [hex(key), hex(value)]) }),
+    })),
     hex: hex(encode(insns)),
     instructions: insnsToJson(insns),
   }

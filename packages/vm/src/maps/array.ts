@@ -49,6 +49,18 @@ export class ArrayMap extends BpfMap {
     return 0
   }
 
+  /** Values may be large: they go to their places without a copy between. */
+  override fill(): void {
+    const { entries = [], keySize, valueSize, maxEntries, name } = this.def
+    if (this.perCpu) return super.fill()
+    for (const [key, value] of entries) {
+      const index = key.length === keySize ? new DataView(key.buffer, key.byteOffset).getUint32(0, true) : maxEntries
+      if (index >= maxEntries || value.length !== valueSize)
+        throw new RangeError(`map ${name}: an element cannot be set`)
+      this.engine.mem.bytes.set(value, this.at + index * this.stride)
+    }
+  }
+
   delete(_keyAt: number): number {
     return ERRNO.EINVAL
   }
@@ -93,6 +105,10 @@ export class SlotArray extends ArrayMap {
     return index < this.def.maxEntries && this.used[index]
       ? this.engine.mem.view.getInt32(this.at + index * this.stride, true)
       : undefined
+  }
+
+  override fill(): void {
+    BpfMap.prototype.fill.call(this)
   }
 
   override update(keyAt: number, valueAt: number, flags: number): number {

@@ -63,8 +63,8 @@ function whatIsWrong(def: MapDef): string | undefined {
     return `keys of a trie have 5 to 260 bytes, not ${def.keySize}`
   if (typeof rule.value === 'number' && def.valueSize !== rule.value)
     return `a ${def.type} has values of ${rule.value} bytes, not ${def.valueSize}`
-  if (rule.value === 'any' && (def.valueSize < 1 || def.valueSize > 1 << 20))
-    return `values have 1 byte to 1 MiB, not ${def.valueSize}`
+  if (rule.value === 'any' && (def.valueSize < 1 || def.valueSize > 1 << 28))
+    return `values have 1 byte to 256 MiB, not ${def.valueSize}`
   if (def.maxEntries < 1) return 'max_entries is 0'
   if (def.type === 'ringbuf' && (def.maxEntries & (def.maxEntries - 1) || def.maxEntries < 4096)) {
     return `the size of a ring buffer is a power of two and whole pages, not ${def.maxEntries}`

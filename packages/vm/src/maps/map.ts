@@ -99,6 +99,14 @@ export abstract class BpfMap {
     return result
   }
 
+  /** Puts in what the definition says the map holds at first. @throws RangeError for what does not fit. */
+  fill(): void {
+    for (const [key, value] of this.def.entries ?? []) {
+      const result = this.set(key, value)
+      if (result !== 0) throw new RangeError(`map ${this.def.name}: an element cannot be set (${result})`)
+    }
+  }
+
   /** Removes a key; 0 or a negative errno. */
   remove(key: Uint8Array): number {
     return this.delete(this.keyIn(key))

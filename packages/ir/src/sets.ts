@@ -1,0 +1,39 @@
+// Sets and maps by their meaning: what is looked up in them, and the verdicts that a step can come to.
+
+import type { ElementData, Filter, SetDef, Step, Verdict } from './types.ts'
+
+/** The sets of a filter by name. */
+export function setsOf({ sets = [] }: Filter): ReadonlyMap<string, SetDef> {
+  return new Map(sets.map((set) => [set.name, set]))
+}
+
+/** What a set holds for a key: the first element that has it, else its catch-all; undefined if there is neither. */
+export function findElement({ elements, catchAll }: SetDef, key: readonly bigint[]): ElementData | undefined {
+  const found = elements.find((element) =>
+    element.key.every(({ lo, hi }, i) => {
+      const part = key[i]
+      return part !== undefined && lo <= part && part <= hi
+    }),
+  )
+  return found ?? catchAll
+}
+
+/** The different verdicts that a map holds, in the order of its elements. */
+export function verdictsIn({ elements, catchAll }: SetDef): Verdict[] {
+  const out = new Map<string, Verdict>()
+  for (const { verdict } of catchAll ? [...elements, catchAll] : elements)
+    if (verdict) out.set(verdictKey(verdict), verdict)
+  return [...out.values()]
+}
+
+/** A verdict as text: equal texts, equal verdicts. */
+export function verdictKey(verdict: Verdict): string {
+  return 'chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind
+}
+
+/** The chains that a step can call, each once. */
+export function calledBy(step: Step, sets: ReadonlyMap<string, SetDef>): string[] {
+  const map = step.kind === 'vmap' ? sets.get(step.map) : undefined
+  const verdicts = step.kind === 'verdict' ? [step.verdict] : map ? verdictsIn(map) : []
+  return [...new Set(verdicts.flatMap((verdict) => ('chain' in verdict ? [verdict.chain] : [])))]
+}
