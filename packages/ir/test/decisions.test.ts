@@ -27,6 +27,8 @@ function holds(pred: Pred, bytes: readonly [number, number]): boolean {
       return compare(value(pred.term), pred.test, pred.value)
     case 'relation':
       return compare(value(pred.left), pred.test, value(pred.right))
+    case 'inSet':
+      throw new Error('not in graphs')
   }
 }
 

@@ -220,6 +220,7 @@ export function fromRule({ steps }: Rule): string[] {
     steps.map((step) => {
       if (step.kind === 'match') return line(step.pred)
       if (step.kind === 'count') return other('count')
+      if (step.kind !== 'verdict') throw new Error(`no line for ${step.kind}`)
       const { verdict } = step
       return other('chain' in verdict ? `${verdict.kind} -> ${verdict.chain}` : verdict.kind)
     }),
