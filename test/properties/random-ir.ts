@@ -7,6 +7,7 @@ import {
   type Filter,
   type Pred,
   type Rule,
+  samePlaces,
   type Term,
   type Verdict,
   VIEWS,
@@ -147,6 +148,9 @@ function usable(view: ViewName, filter: Filter): boolean {
   )
 }
 
+/** Views that a match may have of its own. */
+const STEP_VIEWS: readonly ViewName[] = ['xt-compat']
+
 /** A filter of one or two base chains of a view, with chains that are jumped to. */
 export function filterOf(view: ViewName): fc.Arbitrary<Filter> {
   const arithmetic = VIEWS[view].missing !== 'zero'
@@ -159,7 +163,11 @@ export function filterOf(view: ViewName): fc.Arbitrary<Filter> {
     'goto',
     'none',
   )
-  const step = fc.tuple(fc.array(pred(arithmetic), { maxLength: 2 }), verdicts)
+  const seenAs = fc.constantFrom<ViewName | undefined>(
+    undefined,
+    ...STEP_VIEWS.filter((other) => samePlaces(view, other)),
+  )
+  const step = fc.tuple(fc.array(fc.tuple(pred(arithmetic), seenAs), { maxLength: 2 }), verdicts)
   const chain = fc.array(step, { maxLength: 4 })
   const family =
     VIEWS[view].reach === 'ip' ? fc.constantFrom<Family>('ipv4', 'ipv6', 'ip') : fc.constantFrom<Family>('any', 'ipv4')
@@ -180,7 +188,7 @@ export function filterOf(view: ViewName): fc.Arbitrary<Filter> {
           id: id++,
           text: 'a rule',
           steps: [
-            ...preds.map((one) => ({ kind: 'match', pred: one }) as const),
+            ...preds.map(([one, as]) => ({ kind: 'match', pred: one, ...(as && { view: as }) }) as const),
             ...(verdict === 'none' ? [] : [{ kind: 'verdict', verdict: verdictOf(verdict, callable) } as const]),
           ],
         }))

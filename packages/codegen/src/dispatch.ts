@@ -13,8 +13,8 @@ export interface Needs {
   readonly pastAddresses: boolean
   readonly transport: boolean
   readonly l4proto: boolean
-  /** Transport loads that are not 1, 2 or 4 aligned bytes. */
-  readonly longTransport: boolean
+  /** Whether a packet is a later fragment, where that does not keep its transport header from being read: of loads that are not 1, 2 or 4 aligned bytes. */
+  readonly fragments: boolean
 }
 
 export interface Dispatch {

@@ -1,7 +1,7 @@
 // A filter of the IR as an eBPF program.
 
 import { type Insn, type MapDef, PROG_TYPES, type ProgType, type ProgTypeName } from '@netsieve/asm'
-import { type BaseChain, type Filter, isShort, termsOf, VIEWS, type View } from '@netsieve/ir'
+import { type BaseChain, type Filter, isShort, termsAt, VIEWS, type View } from '@netsieve/ir'
 import { type Base, FIELDS, isMetadata, type MetadataLayout, PROTOCOLS } from '@netsieve/packet'
 import { accessFor } from './access.ts'
 import type { Needs } from './dispatch.ts'
@@ -84,16 +84,17 @@ function needsOf(filter: Filter, base: BaseChain): Needs {
     pastAddresses: false,
     transport: false,
     l4proto: false,
-    longTransport: false,
+    fragments: false,
   }
   const use = (from: Base, bit: number, bits: number, indexed = false): void => {
     if (from !== 'link') needs.network = true
     else if (bit + bits > 96 || indexed) needs.pastAddresses = true
     if (from !== 'transport') return
     needs.transport = true
-    if (indexed || !isShort(bit, bits)) needs.longTransport = true
+    if (indexed || !isShort(bit, bits)) needs.fragments = true
   }
-  for (const term of termsOf(filter, [base.chain])) {
+  for (const { step, term } of termsAt(filter, [base.chain])) {
+    if (step.kind === 'match' && step.view) needs.fragments = true
     if (term.kind === 'length') needs.pastAddresses = true
     if (term.kind === 'load') use(term.base, term.offset * 8, term.bytes * 8, term.index !== undefined)
     if (term.kind !== 'field' || isMetadata(term.field)) continue

@@ -62,7 +62,7 @@ function ipv4Fragments({ e, access, view, needs }: Dispatch, netRef: BaseRef): v
     })
   }
   const none = view.laterFragments === 'none'
-  if (!none && !(view.laterFragments === 'short' && needs.longTransport)) return
+  if (!none && !(view.laterFragments === 'short' && needs.fragments)) return
   // With first fragments unreadable too, any fragment will do: offset and more-fragments bit together.
   word(none && view.firstFragments === 'none' ? 0x3fff : 0x1fff)
   if (!none) e.put((c) => c.store(8, R.FP, SLOT.fragment, { reg: R.A }))

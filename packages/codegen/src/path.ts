@@ -17,6 +17,8 @@ export interface Path {
   readonly transport: 'absent' | 'ready' | 'lazy'
   /** R.AVAIL holds the bytes left from the transport header, or one of AVAIL_*. */
   readonly bounded: boolean
+  /** The view is a step's own: R.AVAIL does not tell it of later fragments, their slot does. */
+  readonly fragmentSlot?: boolean
   /** Where the transport protocol is: a byte of the network header, the stack slot, or nowhere. */
   readonly l4proto: 'absent' | 'slot' | { readonly netByte: number }
 }

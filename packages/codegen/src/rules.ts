@@ -1,7 +1,7 @@
 // Chains and rules as code: steps in order, verdicts as exits, called chains inlined.
 
 import type { Label, ProgType } from '@netsieve/asm'
-import type { BaseChain, Chain, Filter, Rule, Verdict } from '@netsieve/ir'
+import { type BaseChain, type Chain, type Filter, type Rule, type Verdict, VIEWS } from '@netsieve/ir'
 import { R } from './emitter.ts'
 import { branch } from './predicates.ts'
 import type { Scope } from './terms.ts'
@@ -47,7 +47,10 @@ function compileRule(scope: RuleScope, rule: Rule, end: Label, policy: Label, ca
   for (const step of rule.steps) {
     if (step.kind === 'match') {
       const holds = e.label('holds')
-      branch(scope, step.pred, holds, next, { missing: path.view.missing === 'reject' ? rejected : next, cut })
+      const seen: RuleScope = step.view
+        ? { ...scope, path: { ...path, view: VIEWS[step.view], fragmentSlot: path.view.laterFragments === 'short' } }
+        : scope
+      branch(seen, step.pred, holds, next, { missing: path.view.missing === 'reject' ? rejected : next, cut })
       e.bind(holds)
     } else if (step.kind === 'verdict') {
       verdict(scope, step.verdict, next, end, policy, callers)

@@ -177,6 +177,12 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
     }
     return { base: 'transport', reg: R.TRANSPORT, disp: netRef.disp }
   }
+  if (path.fragmentSlot && view.laterFragments === 'none') {
+    e.put((c) => c.load(8, R.B, R.FP, SLOT.fragment))
+    if (path.kind === 'ipv4' && proto !== undefined && view.tinyDrops.includes(proto))
+      e.jump('jeq', R.B, 1, failures.cut)
+    e.jump('jne', R.B, 0, failures.missing)
+  }
   if (path.bounded) enough(scope, proto, offset + bytes, failures)
   const short = !index && isShort(offset * 8, bytes * 8)
   if (view.laterFragments === 'short' && !short) {

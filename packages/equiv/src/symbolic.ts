@@ -102,14 +102,18 @@ class Symbolic {
   private readonly bdd: Bdd
   private readonly variables: Variables
   private readonly filter: Filter
-  private readonly view: View
+  /** The base chain's view, and that of the step with its name, where it has one of its own. */
+  private readonly own: View
+  private view: View
+  private seenAs = ''
   private readonly sets: ReadonlyMap<string, SetDef>
 
   constructor(bdd: Bdd, variables: Variables, filter: Filter, view: ViewName) {
     this.bdd = bdd
     this.variables = variables
     this.filter = filter
-    this.view = VIEWS[view]
+    this.own = VIEWS[view]
+    this.view = this.own
     this.sets = setsOf(filter)
   }
 
@@ -146,6 +150,9 @@ class Symbolic {
     const { bdd } = this
     let [here, on] = [from, FALSE]
     for (const step of steps) {
+      const view = step.kind === 'match' ? step.view : undefined
+      this.view = view ? VIEWS[view] : this.own
+      this.seenAs = view ? ` as ${view}` : ''
       if (step.kind === 'match') {
         const { holds, fails, missing, cut } = this.pred(step.pred)
         on = bdd.or(on, this.lost(missing, cut, here, fates))
@@ -374,11 +381,12 @@ class Symbolic {
     const { bdd, view } = this
     const names = bitNames(term)
     if (!names) throw new NotModelled('a load at an offset that is computed')
-    const has = this.variable(presenceName(term))
+    const name = `${presenceName(term)}${this.seenAs}`
+    const has = this.variable(name)
     const bits = names.map((name) => this.variable(name))
     if (view.missing === 'zero') return { bits: bits.map((bit) => bdd.and(has, bit)), missing: FALSE, cut: FALSE }
     const cuts = view.cutDrops.length > 0 || view.tinyDrops.length > 0 || view.chainDrops
-    const cut = cuts ? bdd.and(bdd.not(has), this.variable(`${presenceName(term)}, cut`)) : FALSE
+    const cut = cuts ? bdd.and(bdd.not(has), this.variable(`${name}, cut`)) : FALSE
     return { bits, missing: bdd.and(bdd.not(has), bdd.not(cut)), cut }
   }
 

@@ -3,6 +3,7 @@
 import type { Diagnostics, Span } from '@netsieve/diag'
 import { type CheckPlace, fits, widthOf } from './check.ts'
 import type { ElementData, SetDef, Term } from './types.ts'
+import { VIEWS } from './views.ts'
 
 /** Components of a key at most. */
 const MOST_KEYS = 8
@@ -76,7 +77,7 @@ export function checkTerms(
     const message = `${name} takes keys of ${set.keys.length} components, not ${terms.length}`
     return diags.error('ir/set', message, span)
   }
-  if (views.some((view) => view.missing === 'zero'))
+  if (views.some((view) => VIEWS[view].missing === 'zero'))
     diags.error('ir/term', 'views that read missing fields as 0 have no sets', span)
   for (const [i, term] of terms.entries()) {
     const { bits } = set.keys[i]!

@@ -5,7 +5,7 @@ import { FIELDS, type FieldId, isMetadata, loadableAt, METADATA, PROTOCOLS } fro
 import { checkSets, checkTerms } from './check-sets.ts'
 import { calledBy, setsOf } from './sets.ts'
 import type { BaseChain, Chain, Filter, Pred, Rule, SetDef, Term } from './types.ts'
-import { VIEWS, type View } from './views.ts'
+import { samePlaces, VIEWS, type ViewName } from './views.ts'
 import { termsAt } from './walk.ts'
 
 /** Chains called inside one another at most, as in the kernel (nft). */
@@ -16,7 +16,7 @@ const MAX_RULES = 65_536
 
 /**
  * The filter itself if `evaluate` and code generation can take it; else what is wrong, at the rule's place.
- * Codes: `ir/chain`, `ir/rule`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`, `ir/set`, `ir/overlap`, `ir/hook`.
+ * Codes: `ir/chain`, `ir/rule`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`, `ir/view`, `ir/set`, `ir/overlap`, `ir/hook`.
  */
 export function check(filter: Filter): Outcome<Filter> {
   const diags = new Diagnostics()
@@ -29,7 +29,7 @@ export function check(filter: Filter): Outcome<Filter> {
     else diags.error('ir/chain', `there is no chain ${base.chain}`, base.span)
   }
   if (!diags.hasErrors) for (const base of filter.base) checkHook(base, filter, diags)
-  const views: View[] = [...new Set(filter.base.map((base) => base.view))].map((name) => VIEWS[name])
+  const views = [...new Set(filter.base.map((base) => base.view))]
   const place = { views, sets, diags }
   for (const chain of filter.chains) for (const rule of chain.rules) checkRule(rule, place)
   return diags.outcome(filter)
@@ -112,15 +112,20 @@ function checkCalls(
 
 /** What rules are checked against. */
 export interface CheckPlace {
-  readonly views: readonly View[]
+  readonly views: readonly ViewName[]
   readonly sets: ReadonlyMap<string, SetDef>
   readonly diags: Diagnostics
 }
 
 function checkRule(rule: Rule, place: CheckPlace): void {
   for (const step of rule.steps) {
-    if (step.kind === 'match') checkPred(step.pred, step.span ?? rule.span, place)
-    else if (step.kind === 'vmap') checkTerms(step.map, step.terms, 'verdict', step.span ?? rule.span, place)
+    const span = 'span' in step ? step.span : rule.span
+    if (step.kind === 'match') {
+      const { pred, view } = step
+      const odd = view && place.views.find((name) => !samePlaces(name, view))
+      if (odd) place.diags.error('ir/view', `a match cannot have the view ${view} in a chain of the view ${odd}`, span)
+      checkPred(pred, span, place)
+    } else if (step.kind === 'vmap') checkTerms(step.map, step.terms, 'verdict', step.span ?? rule.span, place)
   }
 }
 
@@ -159,7 +164,7 @@ function checkPred(pred: Pred, span: Span | undefined, place: CheckPlace): void 
         if (widthOf(side, span, place) > 64)
           diags.error('ir/term', 'a term of more than 64 bits has no arithmetic', span)
       }
-      if (views.some((view) => view.missing === 'zero'))
+      if (views.some((view) => VIEWS[view].missing === 'zero'))
         diags.error('ir/term', 'views that read missing fields as 0 have no relations', span)
       return
     case 'inSet':

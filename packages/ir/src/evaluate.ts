@@ -68,7 +68,9 @@ type Outcome =
 class Evaluation {
   private readonly chains: ReadonlyMap<string, Chain>
   private readonly sets: ReadonlyMap<string, SetDef>
-  private readonly view: View
+  /** The base chain's view, and that of the step. */
+  private readonly own: View
+  private view: View
   private readonly frame: Uint8Array
   private readonly located: Located
   private readonly wireLength: number
@@ -77,6 +79,7 @@ class Evaluation {
   constructor(filter: Filter, view: View, frame: Uint8Array, located: Located, options: EvaluateOptions) {
     this.chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
     this.sets = setsOf(filter)
+    this.own = view
     this.view = view
     this.frame = frame
     this.located = located
@@ -106,6 +109,7 @@ class Evaluation {
   /** `end`: on with the next rule. A `goto` that comes back ends its own chain too. */
   private rule(rule: Rule, depth: number): Outcome {
     for (const step of rule.steps) {
+      this.view = step.kind === 'match' && step.view ? VIEWS[step.view] : this.own
       if (step.kind === 'match') {
         const holds = this.pred(step.pred)
         if (typeof holds === 'string') return this.failed(holds, rule)

@@ -47,8 +47,9 @@ export {
   PROFILES,
   type Profile,
   type ProfileName,
+  samePlaces,
   VIEWS,
   type View,
   type ViewName,
 } from './views.ts'
-export { termsOf } from './walk.ts'
+export { termsAt, termsOf } from './walk.ts'

@@ -184,7 +184,7 @@ const VERDICT = kinds<Verdict>({
 })
 
 const STEP = kinds<Step>({
-  match: { pred },
+  match: { pred, view: maybe(view) },
   count: {},
   verdict: { verdict: VERDICT },
   vmap: { terms: list(term), map: text },

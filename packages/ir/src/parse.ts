@@ -7,7 +7,7 @@
 //   element = "*" | range { "." range }                                                range: VALUE [ "-" VALUE ]
 //   chain   = "chain" NAME "{" { rule } "}"
 //   rule    = "#" ID ":" [ step { "," step } ] [ ";" WORDS ]                           WORDS: the user's, quoted where they are not one plain line
-//   step    = "count" | ("→" | "->") (verdict | lookup) | pred
+//   step    = "count" | ("→" | "->") (verdict | lookup) | [ "as" VIEW ":" ] pred
 //   verdict = "accept" | "drop" | "return" | "continue" | ("jump" | "goto") NAME
 //   pred    = single { "and" single } | single { "or" single }
 //   single  = "true" | "false" | "not" "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
@@ -201,8 +201,10 @@ function readStep(scan: Scan): Step {
     const verdict = readVerdict(scan)
     return { kind: 'verdict', verdict, span: scan.span(start) }
   }
+  const view = scan.word('as') ? readView(scan) : undefined
+  if (view) scan.needMark(':')
   const pred = readPred(scan)
-  return { kind: 'match', pred, span: scan.span(start) }
+  return { kind: 'match', pred, ...(view && { view }), span: scan.span(start) }
 }
 
 function readVerdict(scan: Scan): Verdict {

@@ -63,7 +63,7 @@ export function printRule({ id, steps, text }: Rule): string {
 function printStep(step: Step): string {
   switch (step.kind) {
     case 'match':
-      return printPred(step.pred)
+      return `${step.view ? `as ${step.view}: ` : ''}${printPred(step.pred)}`
     case 'count':
       return 'count'
     case 'verdict':

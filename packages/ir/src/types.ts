@@ -62,7 +62,8 @@ export type Verdict =
 
 /** What a rule does, in order: a step after a failed match is not reached. */
 export type Step =
-  | { readonly kind: 'match'; readonly pred: Pred; readonly span?: Span }
+  /** `view`: the packet as another part of the tool sees it, with headers at the same places (`samePlaces` in views.ts). */
+  | { readonly kind: 'match'; readonly pred: Pred; readonly view?: ViewName; readonly span?: Span }
   | { readonly kind: 'count' }
   | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly span?: Span }
   /** The verdict that a map holds for a key; on to the next rule where it holds none. Ends the rule. */

@@ -42,6 +42,9 @@ export interface View {
 
 const WALK: readonly ExtensionHeader[] = ['hopopt', 'routing', 'dstopts', 'fragment']
 
+/** The xt match modules ask for the whole header of these, and drop what is cut. */
+const XT_MODULES: readonly ProtocolName[] = ['th', 'tcp', 'udp', 'udplite', 'sctp', 'dccp', 'icmp', 'icmp6']
+
 export const VIEWS = {
   'nft-ip': {
     title: 'nft at the IP hooks of Linux 6.18',
@@ -88,7 +91,23 @@ export const VIEWS = {
     firstFragments: 'read',
     transportNeeds: 'header',
     missing: 'rule',
-    cutDrops: ['th', 'tcp', 'udp', 'udplite', 'sctp', 'dccp', 'icmp', 'icmp6'],
+    cutDrops: XT_MODULES,
+    tinyDrops: ['tcp'],
+  },
+  'xt-compat': {
+    title: 'xt matches called by nft (nft_compat) on Linux 6.18: nft finds the headers, the match reads them',
+    tags: 'priority',
+    reach: 'ip',
+    trim: true,
+    header: 'checked',
+    netNeeds: 'bytes',
+    ipv6Walk: WALK,
+    chainDrops: false,
+    laterFragments: 'none',
+    firstFragments: 'read',
+    transportNeeds: 'header',
+    missing: 'rule',
+    cutDrops: XT_MODULES,
     tinyDrops: ['tcp'],
   },
   pcap: {
@@ -142,6 +161,15 @@ export const VIEWS = {
 } as const satisfies Record<string, View>
 
 export type ViewName = keyof typeof VIEWS
+
+const PLACES = ['tags', 'reach', 'trim', 'header', 'netNeeds', 'ipv6Walk', 'chainDrops', 'firstFragments', 'missing'] as const satisfies readonly (keyof View)[] // biome-ignore format: one family
+
+/** Both views find headers at the same places; they may differ in what of a transport header can be read, where the first reads short fragments. */
+export function samePlaces(a: ViewName, b: ViewName): boolean {
+  const [x, y]: readonly View[] = [VIEWS[a], VIEWS[b]]
+  const same = PLACES.every((key) => String(x![key]) === String(y![key]))
+  return same && (x!.laterFragments === y!.laterFragments || x!.laterFragments === 'short')
+}
 
 /** The profiles a filter can be read under: which view each kind of hook has. */
 export interface Profile {

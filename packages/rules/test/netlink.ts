@@ -125,6 +125,7 @@ class Netlink {
     [/^counter /, () => this.out.push(other('count'))],
     [/^immediate reg 0 (.*?)\s*$/, (verdict) => this.out.push(other(verdict!))],
     [/^match name comment/, () => undefined],
+    [/^match name \w+ rev/, () => this.out.push(other('xt match'))],
   ]
 
   read(line: string): void {
@@ -218,7 +219,7 @@ function line(pred: Pred, negated = false): Line {
 export function fromRule({ steps }: Rule): string[] {
   return joined(
     steps.map((step) => {
-      if (step.kind === 'match') return line(step.pred)
+      if (step.kind === 'match') return step.view ? other('xt match') : line(step.pred)
       if (step.kind === 'count') return other('count')
       if (step.kind !== 'verdict') throw new Error(`no line for ${step.kind}`)
       const { verdict } = step

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Records what nft, iptables-nft and iptables-legacy do with every frame of the captures under the rulesets of rulesets.txt.
 
-  NETSIEVE_ORACLE=/path/to/oracle test/golden/netfilter/record.py [NAME …]      (as root; names: only these rulesets, printed)
+  NETSIEVE_ORACLE=/path/to/oracle test/golden/netfilter/record.py [--add] [NAME …]      (as root)
+
+With names only these rulesets are recorded: printed, or with --add put into golden.json in place of their rows.
 
 The oracle folder holds knetfilter.py, which runs the kernel's netfilter in a network namespace. Writes golden.json: for each ruleset, tool
 and capture one character a frame: a (accepted), d (dropped), - (the frame does not come to the hook, or only as part of a reassembled one).
@@ -49,7 +51,8 @@ def version(command):
 
 
 def main():
-    wanted = sys.argv[1:]
+    wanted = [name for name in sys.argv[1:] if name != "--add"]
+    add = "--add" in sys.argv
     server = subprocess.Popen([sys.executable, ORACLE, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
     rows = []
     for block in rulesets(os.path.join(HERE, "rulesets.txt")):
@@ -71,7 +74,15 @@ def main():
     os.killpg(server.pid, signal.SIGTERM)
     out = {"kernel": os.uname().release, "nft": version(["nft", "--version"]),
            "iptables-nft": version(["iptables-nft", "--version"]), "iptables-legacy": version(["iptables-legacy", "--version"])}
-    target = sys.stdout if wanted else open(os.path.join(HERE, "golden.json"), "w")
+    golden = os.path.join(HERE, "golden.json")
+    if add:
+        before = json.load(open(golden))
+        if {key: before[key] for key in out} != out:
+            raise SystemExit("these are not the versions of golden.json: record all")
+        rows = [row for row in before["rows"] if row["name"] not in wanted] + rows
+        names = [block["name"] for block in rulesets(os.path.join(HERE, "rulesets.txt"))]
+        rows.sort(key=lambda row: names.index(row["name"]))
+    target = open(golden, "w") if add or not wanted else sys.stdout
     target.write(json.dumps(out)[:-1] + ', "rows": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]}\n")
 
 

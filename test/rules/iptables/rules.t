@@ -1,5 +1,5 @@
 # One rule a line, after `-A INPUT`; iptables, or ip6tables after an `@ ip6tables` line.
-# `rule ; OK`, `rule ; LEGACY` (only the profile xt-legacy has it), `rule ; UNSUPPORTED` (iptables takes it, we say that we do not),
+# `rule ; OK`, `rule ; OK` (only the profile xt-legacy has it), `rule ; UNSUPPORTED` (iptables takes it, we say that we do not),
 # `rule ; FAIL code` (both refuse it), `rule ; STRICTER code` (iptables takes it, we refuse it as a mistake).
 # What iptables-nft makes of each is in netlink.golden.json (record.py).
 @ iptables
@@ -71,14 +71,14 @@
 -p udp --dport 53 -j DROP ; OK
 -p udp -m udp --sport 53 ! --dport 1024: -j DROP ; OK
 -p tcp -m comment --comment "to the web" --dport 80 -j DROP ; OK
--p tcp --dport : -j DROP ; LEGACY
--p tcp --dport 0:65535 -j DROP ; LEGACY
--p tcp -m tcp -j DROP ; LEGACY
--p udp -m udp -j DROP ; LEGACY
--p sctp --dport 80 -j DROP ; LEGACY
--p dccp --sport 80 -j DROP ; LEGACY
--p tcp -m multiport --dports 80,443 -j DROP ; LEGACY
--p udp -m multiport ! --ports 53,1000:2000 -j DROP ; LEGACY
+-p tcp --dport : -j DROP ; OK
+-p tcp --dport 0:65535 -j DROP ; OK
+-p tcp -m tcp -j DROP ; OK
+-p udp -m udp -j DROP ; OK
+-p sctp --dport 80 -j DROP ; OK
+-p dccp --sport 80 -j DROP ; OK
+-p tcp -m multiport --dports 80,443 -j DROP ; OK
+-p udp -m multiport ! --ports 53,1000:2000 -j DROP ; OK
 -p tcp -m multiport --sports 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16 -j DROP ; FAIL iptables/ports
 -m multiport --dports 80 -j DROP ; FAIL iptables/protocol
 -p tcp --dport 70000 -j DROP ; FAIL rules/port

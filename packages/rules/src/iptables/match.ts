@@ -2,21 +2,8 @@
 // and drop cut packets; iptables-nft 1.8.9 writes addresses, protocols and ports as nft expressions and calls the xt modules for the rest.
 // What it writes was read off `nft --debug=netlink list ruleset`.
 
-import type { Diagnostics, Span } from '@netsieve/diag'
-import {
-  between,
-  cmp,
-  FALSE,
-  field,
-  inRanges,
-  masked,
-  maskedEqual,
-  match,
-  not,
-  or,
-  type Pred,
-  type Step,
-} from '@netsieve/ir'
+import type { Diagnostics } from '@netsieve/diag'
+import { between, cmp, field, inRanges, masked, maskedEqual, match, not, or, type Pred, type Step } from '@netsieve/ir'
 import { type FieldId, prefixMask } from '@netsieve/packet'
 import { addressBits, type IpFamily, type Network, networkPrefix } from '../shared/index.ts'
 import type { Match, PortTest } from './ast.ts'
@@ -35,11 +22,12 @@ export function lowerMatch(each: Match, family: IpFamily, profile: XtProfile, di
     case 'fragment':
       return steps(cmp('ipv4.fragoff', each.negated ? '==' : '!=', 0))
     case 'transport':
-      return steps(...(profile === 'xt-legacy' ? legacyTransport(each) : nftTransport(each, diagnostics)))
+      if (profile === 'xt-legacy') return steps(...moduleTransport(each))
+      return byModule(each) ? compatible(steps(...moduleTransport(each))) : steps(...nftTransport(each, diagnostics))
     case 'multiport': {
-      if (profile === 'xt-nft') return compatible('multiport', each.span, diagnostics)
       const ports = { sport: ['th.sport'], dport: ['th.dport'], either: ['th.sport', 'th.dport'] } as const
-      return steps(negate(or(...ports[each.side].map((id) => inRanges(id, each.ranges))), each.negated))
+      const found = steps(negate(or(...ports[each.side].map((id) => inRanges(id, each.ranges))), each.negated))
+      return profile === 'xt-nft' ? compatible(found) : found
     }
     case 'unsupported':
       diagnostics.error('iptables/unsupported', `unsupported: ${each.what}`, each.span)
@@ -86,7 +74,7 @@ function portPred(id: FieldId, { negated, lo, hi }: PortTest): Pred {
 const isFull = (test: PortTest | undefined) => test === undefined || (test.lo === 0n && test.hi === 65535n)
 
 /** The xt modules read the whole header first: a field over its full range asks for that where no test does. */
-function legacyTransport({ module, sport, dport, flags }: Of<'transport'>): Pred[] {
+function moduleTransport({ module, sport, dport, flags }: Of<'transport'>): Pred[] {
   const preds: Pred[] = []
   if (sport) preds.push(portPred(`${module}.sport`, sport))
   if (dport) preds.push(portPred(`${module}.dport`, dport))
@@ -97,13 +85,13 @@ function legacyTransport({ module, sport, dport, flags }: Of<'transport'>): Pred
   return preds.length > 0 ? preds : [between(`${module}.dport`, 0, 65535)]
 }
 
-function nftTransport({ module, sport, dport, flags, span }: Of<'transport'>, diagnostics: Diagnostics): Pred[] {
-  const tests = [sport, dport].filter((test) => test !== undefined)
-  const nothing = tests.every((test) => isFull(test) && !test.negated) && !flags
-  if (nothing || module === 'sctp' || module === 'dccp') {
-    compatible(module, span, diagnostics)
-    return [FALSE]
-  }
+/** iptables-nft 1.8.9 writes tests of TCP and UDP ports and flags as nft expressions, and calls the module where that would say nothing. */
+function byModule({ module, sport, dport, flags }: Of<'transport'>): boolean {
+  const nothing = [sport, dport].every((test) => isFull(test) && !test?.negated) && !flags
+  return nothing || module === 'sctp' || module === 'dccp'
+}
+
+function nftTransport({ module, sport, dport, flags }: Of<'transport'>, diagnostics: Diagnostics): Pred[] {
   const preds: Pred[] = []
   if (flags && flags.mask !== 0n) {
     const pred = cmp(masked(field('tcp.flags'), flags.mask), flags.negated ? '!=' : '==', flags.value)
@@ -125,9 +113,7 @@ function nftTransport({ module, sport, dport, flags, span }: Of<'transport'>, di
   return preds
 }
 
-/** A match that iptables-nft leaves to the kernel's xt module, with its own view of cut headers and fragments. */
-function compatible(module: string, span: Span, diagnostics: Diagnostics): [] {
-  const message = `unsupported: under the profile xt-nft the match ${module} is run by the kernel's xt_${module}, which drops cut packets itself`
-  diagnostics.error('iptables/unsupported', message, span, { hint: 'the profile xt-legacy has it' })
-  return []
+/** Matches that iptables-nft leaves to the kernel's xt modules, which see cut headers and fragments in their own way. */
+function compatible(steps: readonly Step[]): Step[] {
+  return steps.map((step) => (step.kind === 'match' ? { ...step, view: 'xt-compat' } : step))
 }
