@@ -20,10 +20,11 @@ const FIRST = `${IP}, mf=1) / tcp(sport=1024, dport=80, flags=0x02)`
 const OPTIONS = `${IP}, options=0x01010101) / tcp(dport=80, flags=0x02)`
 
 type Row = readonly [what: string, packet: string, pred: Pred, outcomes: Partial<Record<ViewName, string>>]
-const all = (outcome: string): Record<ViewName, string> => ({
+const all = (outcome: string): Partial<Record<ViewName, string>> => ({
   'nft-ip': outcome,
   'nft-netdev': outcome,
   'xt-ip': outcome,
+  'xt-compat': outcome,
   pcap: outcome,
   flower: outcome,
   ethtool: outcome,
