@@ -2,15 +2,15 @@
 // same programs and packets, in turn. Before any time is believed the verdicts of all engines must be the same.
 //   node bench/run.mjs bench/filter.ts [packets] [rounds]          as root, with gcc and libpcap's headers, for the peers
 
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { createInterface } from 'node:readline'
 import { encode, type Insn } from '@netsieve/asm'
 import { load } from '@netsieve/vm'
 import { accessList, capture, EXPRESSIONS, translate } from './filter-workloads.ts'
+import { buildPeer, Peer } from './peer.ts'
 
 const PACKETS = Number(process.argv[2] ?? 200_000)
 const ROUNDS = Number(process.argv[3] ?? 9)
@@ -113,49 +113,28 @@ function interpreter(program: readonly Insn[], parts: readonly Uint8Array[]): Co
 
 /** The C program with its peers, asked by number. */
 class Peers {
-  private readonly child
-  private readonly lines: AsyncIterator<string>
+  private readonly peer: Peer
   readonly missing = new Map<number, string>()
 
   constructor(binary: string, args: readonly string[]) {
-    this.child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.child.stdin.on('error', () => undefined)
-    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]()
+    this.peer = new Peer(binary, args)
   }
   async ready(): Promise<void> {
-    for (;;) {
-      const { value, done } = await this.lines.next()
-      if (done || value === 'ready') return
-      const found = /^missing (\d+) (.*)/.exec(value)
+    for (let line = await this.peer.line(); line !== undefined && line !== 'ready'; line = await this.peer.line()) {
+      const found = /^missing (\d+) (.*)/.exec(line)
       if (found) this.missing.set(Number(found[1]), found[2]!)
     }
   }
   async run(peer: number): Promise<Score> {
-    this.child.stdin.write(`${peer}\n`)
-    const line = await this.lines.next()
-    if (line.done) throw new Error(`the peers ended (${this.child.exitCode ?? this.child.signalCode})`)
-    const [ns, packets, matches, sum] = String(line.value).split(' ').map(Number)
+    const [ns, packets, matches, sum] = (await this.peer.ask(String(peer))).split(' ').map(Number)
     return { ns: ns!, packets: packets!, matches: matches!, sum: sum! }
   }
   close(): void {
-    this.child.stdin.end()
+    this.peer.close()
   }
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
-
-function compilePeers(folder: string): string | undefined {
-  const binary = join(folder, 'peers')
-  try {
-    execFileSync('gcc', ['-O2', '-o', binary, SOURCE, '-lpcap'], { stdio: 'pipe' })
-    return binary
-  } catch (error) {
-    console.log(
-      `peers are missing: gcc with libpcap's headers does not build ${SOURCE} (${(error as Error).message.split('\n')[0]})`,
-    )
-    return undefined
-  }
-}
 
 function classic(expression: string): [number, number, number, number][] | undefined {
   try {
@@ -246,7 +225,8 @@ function report(
 
 const folder = mkdtempSync(join(tmpdir(), 'netsieve-filter-'))
 try {
-  const binary = compilePeers(folder)
+  const peers = join(folder, 'peers')
+  const binary = buildPeer(SOURCE, peers, ['-lpcap']) ? peers : undefined
   for (const kind of ['mixed', 'small'] as const) {
     for (const name of ['a', 'b'] as const) {
       const program = classic(EXPRESSIONS[name])

@@ -1,6 +1,8 @@
 export { type BuiltPacket, buildPacket } from './build/build.ts'
 export { printPacket } from './build/print.ts'
 export {
+  type Arrival,
+  arrivalOf,
   type Capture,
   type CaptureBlock,
   type CaptureFormat,
@@ -17,6 +19,8 @@ export {
   type Network,
   type NewPacket,
   networkOf,
+  PACKET_TYPE,
+  type PacketOptions,
   readCapture,
   timestampNs,
   type WriterOptions,

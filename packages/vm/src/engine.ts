@@ -33,6 +33,8 @@ export class Engine {
   /** r0..r10 and the constants, low word first: a view of `mem`. */
   regs: Int32Array
   readonly regsAt: number
+  /** Not the view's length: that is 0 once WebAssembly's memory has grown. */
+  private readonly registerWords: number
   readonly ctxAt: number
   readonly stackAt: number
   readonly packetFrom: number
@@ -105,6 +107,7 @@ export class Engine {
     )
     const registerBytes = FIRST_CONSTANT * 8 + constants.words.length * 4
     this.regsAt = this.mem.alloc(registerBytes)
+    this.registerWords = registerBytes / 4
     this.regs = new Int32Array(this.mem.bytes.buffer as ArrayBuffer, this.regsAt, registerBytes / 4)
     this.regs.set(constants.words, FIRST_CONSTANT * 2)
     const ctxTo = this.ctxAt + this.access.size
@@ -125,7 +128,7 @@ export class Engine {
   /** After memory moved: the register file's view again. */
   refreshRegs(): void {
     const buffer = this.mem.bytes.buffer as ArrayBuffer
-    if (this.regs.buffer !== buffer) this.regs = new Int32Array(buffer, this.regsAt, this.regs.length)
+    if (this.regs.buffer !== buffer) this.regs = new Int32Array(buffer, this.regsAt, this.registerWords)
   }
 
   /** The number that an LD_IMM64 loads, where it stands for something of this machine. */

@@ -151,6 +151,14 @@ export class Memory {
     return to > from ? { from, to } : undefined
   }
 
+  /** A region's bounds, and its elements: `room` bytes every `stride` bytes; a stride of 0 is one element. */
+  elements(number: number): { from: number; to: number; stride: number; room: number; writable: boolean } {
+    const row = (AT.regions >> 2) + number * ROW.words
+    const [from, to, stride] = [this.words[row + ROW.from]!, this.words[row + ROW.to]!, this.words[row + ROW.stride]!]
+    const sized = this.words[row + ROW.size]!
+    return { from, to, stride, room: sized < 0 ? -sized - 1 : sized, writable: sized >= 0 }
+  }
+
   /** Whether `length` bytes at an address lie in a region, for the access. The context is not for this. */
   inside(number: number, at: number, length: number, write: boolean): boolean {
     if (!(number > 0 && number < REGION.count)) return false

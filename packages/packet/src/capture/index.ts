@@ -1,5 +1,6 @@
 // Captures: reading, copying and writing pcap and pcapng files.
 
+export { type Arrival, arrivalOf, PACKET_TYPE, type PacketOptions } from './arrival.ts'
 export { LINK_TYPE_NAMES, LINK_TYPES, type LinkType, type Network, networkOf } from './link-types.ts'
 export { isGzip } from './magic.ts'
 export { type Capture, CaptureReader, filterCapture, readCapture } from './reader.ts'

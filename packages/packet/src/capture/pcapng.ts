@@ -2,6 +2,7 @@
 //
 //   type  total length  body (a multiple of 4 bytes, with options at its end)  total length
 
+import { packetOptions, textOf } from './arrival.ts'
 import { type ByteQueue, u16, u32 } from './bytes.ts'
 import {
   type CaptureInterface,
@@ -20,6 +21,9 @@ export const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 /** A section may describe so many interfaces; each costs memory. */
 const MAX_INTERFACES = 65_536
 const LONGEST_NAME = 256
+
+/** What messages call the obsolete block. */
+const OBSOLETE = 'Packet Block'
 
 const OPTION = { end: 0, name: 2, tsresol: 9, tsoffset: 14 } as const
 
@@ -103,7 +107,7 @@ export class PcapngDecoder {
   }
 
   private option(code: number, value: Uint8Array): Partial<CaptureInterface> {
-    if (code === OPTION.name) return { name: utf8(value.subarray(0, LONGEST_NAME)) }
+    if (code === OPTION.name) return { name: printable(textOf(value.subarray(0, LONGEST_NAME))) }
     if (code === OPTION.tsresol && value.length >= 1) {
       // The top bit says whether the rest is a power of 2 or of 10.
       const [power, exponent] = [value[0]! & 0x80 ? 2n : 10n, BigInt(value[0]! & 0x7f)]
@@ -125,7 +129,7 @@ export class PcapngDecoder {
     }
     if (type === BLOCK.packet) {
       const id = raw.length >= 32 ? u16(raw, 8, this.little) : 0 // the other 16 bits count drops
-      return this.timed('Packet Block', id, raw)
+      return this.timed(OBSOLETE, id, raw)
     }
     return type === BLOCK.simple ? this.simple(raw) : undefined
   }
@@ -139,7 +143,7 @@ export class PcapngDecoder {
     const seen = this.interfaces[id]
     if (!seen) return this.unknownInterface(what, id)
     const time = timeOf(u32(raw, 12, this.little), u32(raw, 16, this.little), seen)
-    return this.record(seen, raw, 28, captured, u32(raw, 24, this.little), time)
+    return this.record(seen, raw, 28, captured, u32(raw, 24, this.little), time, what)
   }
 
   /** A Simple Packet Block has no captured length: it is what the interface's snapshot length leaves. */
@@ -162,7 +166,16 @@ export class PcapngDecoder {
     captured: number,
     originalLength: number,
     time: { readonly sec: number; readonly nsec: number },
+    what?: string,
   ): CaptureRecord {
+    // Behind the packet, filled up to 4 bytes, and before the block's second length.
+    const optionsAt = dataAt + captured + (-captured & 3)
+    const options =
+      what !== undefined && raw.length - 4 > optionsAt
+        ? packetOptions(raw.subarray(optionsAt, raw.length - 4), this.little, what === OBSOLETE, (length) =>
+            this.warn('capture/option', `an option of ${length} bytes, longer than the rest of its ${what}`),
+          )
+        : undefined
     return {
       kind: 'packet',
       index: this.packets++,
@@ -171,6 +184,7 @@ export class PcapngDecoder {
       originalLength,
       linkType: seen.linkType,
       interface: seen,
+      ...(options && Object.keys(options).length > 0 && { options }),
       data: raw.subarray(dataAt, dataAt + captured),
       raw,
     }
@@ -185,7 +199,7 @@ export class PcapngDecoder {
   }
 }
 
-/** UTF-8 as text, `?` for what is not printable ASCII: TextDecoder is not part of the language. */
-function utf8(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '?')).join('')
+/** `?` for control characters: names go into messages. */
+function printable(text: string): string {
+  return Array.from(text, (char) => (char < ' ' || (char >= '\x7f' && char < '\xa0') ? '?' : char)).join('')
 }

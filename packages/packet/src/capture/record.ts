@@ -1,5 +1,7 @@
 // What a capture is made of, in either format.
 
+import type { PacketOptions } from './arrival.ts'
+
 /** A captured packet. Its views stay right as long as the chunk they were cut from is not overwritten. */
 export interface CaptureRecord {
   readonly kind: 'packet'
@@ -14,6 +16,8 @@ export interface CaptureRecord {
   readonly linkType: number
   /** pcapng: the interface it was seen on. */
   readonly interface?: CaptureInterface
+  /** pcapng: what is told of the packet beside its bytes, if anything is. */
+  readonly options?: PacketOptions
   readonly data: Uint8Array
   /** The record itself, header and all: written as it is, it is a byte-for-byte copy. */
   readonly raw: Uint8Array

@@ -22,13 +22,14 @@ export const ENDED = { exit: 0, fault: 1, tailCall: 2 } as const
 const i = (count: number): number[] => new Array(count).fill(I32)
 const type = (params: number): FuncType => ({ params: i(params), results: [I32] })
 
-/** Cold ways out of compiled code. All but `leave` give 1 to go on, 0 after a fault; `helper` 2 for a tail call. */
+/** Cold ways out of compiled code. All but `leave` and `lookup` give 1 to go on, 0 after a fault; `helper` 2 for a tail call. */
 export const IMPORTS = [
   { name: 'load', type: type(3) }, // code position, pointer's low and high word: the value is in the register file
   { name: 'store', type: type(3) }, // the value comes from the register file
   { name: 'atomic', type: type(1) },
   { name: 'packet', type: type(1) },
   { name: 'helper', type: type(1) },
+  { name: 'lookup', type: type(2) }, // a map's number, the key's address: the value's address, or 0
   { name: 'enter', type: type(1) },
   { name: 'leave', type: type(1) },
   { name: 'fail', type: type(2) }, // code position, 1 if for the budget

@@ -4,7 +4,8 @@
 import { ACCESS } from '../context.ts'
 import { REGION } from '../memory.ts'
 import { IMPORT } from './abi.ts'
-import { emitCheck, emitCheckNotContext, emitCold } from './bounds.ts'
+import { emitOperation } from './atomics.ts'
+import { type Access, emitCheck, emitCheckNotContext, emitCheckPacket, emitCheckValue, emitCold } from './bounds.ts'
 import type { FunctionEmitter } from './emitter.ts'
 import { inStack, KIND } from './kinds.ts'
 import { LOADS, SIZES, STORES } from './opcodes.ts'
@@ -18,18 +19,14 @@ export function emitLoad(fn: FunctionEmitter, pc: number, d: number, s: number, 
 function pushLoad(fn: FunctionEmitter, pc: number, d: number, s: number, off: number): void {
   const { body } = fn
   const op = fn.code[pc]!
-  const size = SIZES[op]!
-  const kind = fn.kinds[s]!
-  const proved = isProved(fn, pc, kind)
-  const certain = isCertain(fn, kind, s, off, size) || (proved && kind === KIND.packet)
-  if (certain) {
+  const place = { pc, base: s, off, size: SIZES[op]!, write: false }
+  if (isCertain(fn, place)) {
     const offset = pushAddress(fn, s, off)
     body.mem(LOADS[op]!, offset)
     return
   }
-  if (kind === KIND.ctx && pushContext(fn, op, s, off)) return
-  if (proved) emitCheckNotContext(fn, s, off)
-  else emitCheck(fn, { base: s, off, size, packet: kind === KIND.packet, write: false })
+  if (fn.kinds[s] === KIND.ctx && pushContext(fn, op, s, off)) return
+  pushCheck(fn, place)
   fn.openIf(I64)
   body.get(fn.temp()).mem(LOADS[op]!, 0).op(W.else)
   emitCold(fn, 'load', pc, s)
@@ -45,22 +42,20 @@ export function emitStore(fn: FunctionEmitter, pc: number, d: number, s: number,
   const { body } = fn
   const op = fn.code[pc]!
   const size = SIZES[op]!
-  const kind = fn.kinds[d]!
-  const proved = isProved(fn, pc, kind)
-  if (isCertain(fn, kind, d, off, size) || (proved && kind === KIND.packet)) {
+  const place = { pc, base: d, off, size, write: true }
+  if (isCertain(fn, place)) {
     const offset = pushAddress(fn, d, off)
     fn.value(s)
     body.mem(STORES[op]!, offset)
     return
   }
-  if (kind === KIND.ctx && isPlainContext(fn, fn.offsetOf(d) + off, size)) {
+  if (fn.kinds[d] === KIND.ctx && isPlainContext(fn, fn.offsetOf(d) + off, size)) {
     body.i32(fn.engine.ctxAt + fn.offsetOf(d) + off)
     fn.value(s)
     body.mem(STORES[op]!, 0)
     return
   }
-  if (proved) emitCheckNotContext(fn, d, off)
-  else emitCheck(fn, { base: d, off, size, packet: kind === KIND.packet && isPacketWritable(fn), write: true })
+  pushCheck(fn, place)
   fn.openIf()
   body.get(fn.temp())
   fn.value(s)
@@ -70,26 +65,58 @@ export function emitStore(fn: FunctionEmitter, pc: number, d: number, s: number,
   fn.closeIf()
 }
 
-/** Atomics are the machine's: registers go there and come back. */
-export function emitAtomic(fn: FunctionEmitter, pc: number, d: number, s: number): void {
+/** Nothing else runs, so an atomic is a load and a store. Where its check refuses, registers go to the machine and come back. */
+export function emitAtomic(fn: FunctionEmitter, pc: number, d: number, s: number, off: number): void {
+  const { spec } = fn.target.program.insns[pc >> 2]!
+  const place = { pc, base: d, off, size: spec.size, write: true }
+  const inside = spec.atomic !== 'load_acquire' && spec.atomic !== 'store_release' && fn.kinds[d] !== KIND.ctx
+  if (inside && isCertain(fn, place)) {
+    fn.value32(d)
+    fn.body.i32(off).op(W.i32_add).set(fn.temp())
+    return emitOperation(fn, spec, s)
+  }
+  if (inside) {
+    pushCheck(fn, place)
+    fn.openIf()
+    emitOperation(fn, spec, s)
+    fn.body.op(W.else)
+  }
   fn.around.sync?.()
   fn.storeUsed()
-  fn.spill([...new Set([0, d, s])].filter((r) => r !== 10))
-  if (d === 10 || s === 10) fn.spill([10])
+  const registers = [...new Set([0, d, s])]
+  fn.spill(registers)
   fn.body.i32(pc).call(IMPORT.atomic)
   fn.orFault()
-  for (const r of new Set([0, s, d])) if (r !== 10) fn.fill(r)
+  for (const r of registers) if (r !== 10) fn.fill(r)
+  if (inside) fn.closeIf()
 }
 
 // ---- what needs no check ----
+
+interface Place extends Access {
+  /** Code position. */
+  readonly pc: number
+}
 
 function isProved(fn: FunctionEmitter, pc: number, kind: number): boolean {
   return kind !== KIND.ctx && fn.target.proved?.(pc >> 2) === true
 }
 
-/** Whether an access is certain to lie in the function's own stack frame. */
-function isCertain(fn: FunctionEmitter, kind: number, base: number, off: number, size: number): boolean {
-  return kind === KIND.stack && inStack(fn.offsetOf(base) + off, size)
+/** Whether an access needs no check: it is in the function's own stack frame, or was proved and is surely not of the context. */
+function isCertain(fn: FunctionEmitter, { pc, base, off, size }: Place): boolean {
+  const kind = fn.kinds[base]!
+  if (kind === KIND.stack) return inStack(fn.offsetOf(base) + off, size)
+  return (kind === KIND.packet || kind === KIND.value) && isProved(fn, pc, kind)
+}
+
+/** Pushes whether an access is good, as far as that is quickly told, and leaves its address in the temporary. */
+function pushCheck(fn: FunctionEmitter, place: Place): void {
+  const { base, off, write } = place
+  const kind = fn.kinds[base]!
+  if (isProved(fn, place.pc, kind)) emitCheckNotContext(fn, base, off)
+  else if (kind === KIND.value) emitCheckValue(fn, place)
+  else if (kind === KIND.packet && (!write || isPacketWritable(fn))) emitCheckPacket(fn, place)
+  else emitCheck(fn, place)
 }
 
 function isPacketWritable({ engine }: FunctionEmitter): boolean {

@@ -94,14 +94,8 @@ function emitByteOrder(fn: FunctionEmitter, op: number, d: number): void {
       return swapLow(fn, 2)
     case OP.be32:
       return swapLow(fn, 4)
-    default: {
-      const wide = fn.wide()
-      body.set(wide).get(wide)
-      swapLow(fn, 4)
-      body.i64(32, 0).op(W.i64_shl).get(wide).i64(32, 0).op(W.i64_shr_u)
-      swapLow(fn, 4)
-      body.op(W.i64_or)
-    }
+    default:
+      swap64(body, fn.wide())
   }
 }
 
@@ -123,6 +117,15 @@ export function swap32(body: Body, temp: number): void {
   const odd = 0xff00ff00 | 0
   body.tee(temp).i32(8).op(W.i32_rotl).i32(0x00ff00ff).op(W.i32_and)
   body.get(temp).i32(24).op(W.i32_rotl).i32(odd).op(W.i32_and, W.i32_or)
+}
+
+/** Swaps the 64-bit number on the stack: its bytes in pairs, the pairs in fours, the halves. `temp` is an i64 local. */
+export function swap64(body: Body, temp: number): void {
+  for (const [mask, by] of [[0x00ff00ff, 8], [0x0000ffff, 16]] as const) {
+    body.tee(temp).i64(mask, mask).op(W.i64_and).i64(by, 0).op(W.i64_shl)
+    body.get(temp).i64(by, 0).op(W.i64_shr_u).i64(mask, mask).op(W.i64_and, W.i64_or)
+  } // biome-ignore format: two steps
+  body.i64(32, 0).op(W.i64_rotl)
 }
 
 // ---- division ----

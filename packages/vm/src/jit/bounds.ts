@@ -4,6 +4,7 @@
 import { AT, REGION } from '../memory.ts'
 import { IMPORT, type ImportName } from './abi.ts'
 import type { FunctionEmitter } from './emitter.ts'
+import { SOMEWHERE } from './kinds.ts'
 import { W } from './writer.ts'
 
 /** Sets the packet's bounds from its row in the region table. */
@@ -36,23 +37,61 @@ export interface Access {
   readonly base: number
   readonly off: number
   readonly size: number
-  /** Whether the base is likely to point into the packet: the check then is against the bounds. */
-  readonly packet: boolean
   readonly write: boolean
 }
 
-/** Pushes whether an access is inside its region (1) and leaves the linear address in the temporary. */
-export function emitCheck(fn: FunctionEmitter, { base, off, size, packet, write }: Access): void {
+/** Sets the pointer and its linear address from a register and an offset. */
+function setPointer(fn: FunctionEmitter, base: number, off: number): void {
+  fn.value(base)
+  if (off !== 0) fn.body.i64(off, off >> 31).op(W.i64_add)
+  fn.body.tee(fn.wide()).op(W.i32_wrap_i64).set(fn.temp())
+}
+
+/** Pushes whether an access is inside the packet and leaves the linear address in the temporary. */
+export function emitCheckPacket(fn: FunctionEmitter, { base, off, size }: Access): void {
+  setPointer(fn, base, off)
+  fn.body.get(fn.wide()).get(fn.packetBase).op(W.i64_sub).get(fn.limits.get(size)!).op(W.i64_lt_u)
+}
+
+/** The same for a value of a map, or a pointer that may be to one: regions of maps stay as they are. */
+export function emitCheckValue(fn: FunctionEmitter, { base, off, size, write }: Access): void {
+  const { body, engine } = fn
+  const map = engine.maps[fn.mapOf(base)]!
+  const { from, to, stride, room, writable } = engine.mem.elements(map.region)
+  setPointer(fn, base, off)
+  if (write && !writable) {
+    body.i32(0)
+    return
+  }
+  const offset = fn.offsetOf(base) + off
+  if (fn.offsetOf(base) !== SOMEWHERE && offset >= 0 && offset + size <= map.def.valueSize) {
+    // In the value, if there is one.
+    body.get(fn.wide()).i64(32, 0).op(W.i64_shr_u, W.i32_wrap_i64).i32(map.region).op(W.i32_eq)
+    return
+  }
+  const last = to - from - size
+  if (last < 0) {
+    body.i32(0)
+    return
+  }
+  body.get(fn.wide()).i64(from, map.region).op(W.i64_sub).i64(last, 0).op(W.i64_le_u)
+  if (stride === 0) return
+  body
+    .get(fn.temp())
+    .i32(from)
+    .op(W.i32_sub)
+    .i32(stride)
+    .op(W.i32_rem_u)
+    .i32(room - size)
+    .op(W.i32_le_s, W.i32_and)
+}
+
+/** The same for any pointer: against the region that its high word names. */
+export function emitCheck(fn: FunctionEmitter, { base, off, size, write }: Access): void {
   const { body } = fn
   const pointer = fn.wide()
   const at = fn.temp()
-  fn.value(base)
-  if (off !== 0) body.i64(off, off >> 31).op(W.i64_add)
-  body.tee(pointer).op(W.i32_wrap_i64).set(at)
-  if (packet) {
-    body.get(pointer).get(fn.packetBase).op(W.i64_sub).get(fn.limits.get(size)!).op(W.i64_lt_u)
-    return
-  }
+  setPointer(fn, base, off)
   const row = fn.row()
   // The region's row; numbers above the table go to row 0, which is empty.
   body.get(pointer).i64(32, 0).op(W.i64_shr_u, W.i32_wrap_i64).tee(row)

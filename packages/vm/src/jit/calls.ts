@@ -1,25 +1,23 @@
 // Calls: of helpers, which run in the machine; of map lookups, which are compiled where the map is known; of local functions.
 
 import { helperById } from '@netsieve/asm'
-import { HELPER_FUNCTIONS } from '../helpers/table.ts'
+import type { BpfMap } from '../maps/map.ts'
 import { IMPORT, STATUS } from './abi.ts'
 import { emitBoundsFromRegion } from './bounds.ts'
 import type { FunctionEmitter } from './emitter.ts'
-import { inStack, KIND } from './kinds.ts'
+import { CPU_ID, isBuiltIn, ON_MEMORY, TAIL_CALL } from './helper-calls.ts'
+import { emitLookup, lookupOf } from './lookup.ts'
 import { W } from './writer.ts'
-
-const MAP_LOOKUP_ELEM = 1
-const TAIL_CALL = 12
 
 export function emitHelper(fn: FunctionEmitter, pc: number, op: number): void {
   const { body, code, engine } = fn
   const id = code[pc + 3]!
-  if (op === 0x85 && id === MAP_LOOKUP_ELEM && emitLookup(fn)) return
-  fn.around.sync?.()
+  const own = op !== 0x85 || !isBuiltIn(engine, id)
+  if (!own && emitInside(fn, id)) return
+  if (own || !ON_MEMORY.has(id)) fn.around.sync?.()
   fn.storeUsed()
   // A helper of the user's own may read all five arguments.
-  const own = HELPER_FUNCTIONS.get(id) !== engine.helpers.get(id)
-  const known = op === 0x85 && !own ? helperById(id) : undefined
+  const known = own ? undefined : helperById(id)
   fn.spill([1, 2, 3, 4, 5].slice(0, known ? known.args.length : 5))
   if (op === 0x8d) fn.spill([code[pc + 1]! >> 1])
   body.i32(pc).call(IMPORT.helper)
@@ -37,21 +35,30 @@ export function emitHelper(fn: FunctionEmitter, pc: number, op: number): void {
   if (!known || known.changesPacket) emitBoundsFromRegion(fn)
 }
 
-/** A lookup in a known map, with a key on the function's own stack; false, and nothing, where it is not that. */
-function emitLookup(fn: FunctionEmitter): boolean {
-  const { body, kinds, engine, target } = fn
-  const map = kinds[1] === KIND.map ? fn.offsetOf(1) : -1
-  const lookup = target.lookups.get(map)
-  const own = HELPER_FUNCTIONS.get(MAP_LOOKUP_ELEM) !== engine.helpers.get(MAP_LOOKUP_ELEM)
-  const { keySize } = engine.maps[map]?.def ?? { keySize: 0 }
-  if (lookup === undefined || own || kinds[2] !== KIND.stack || !inStack(fn.offsetOf(2), keySize)) return false
-  const value = fn.wide()
+/** A helper that needs no machine: false, and nothing, where it is not that. */
+function emitInside(fn: FunctionEmitter, id: number): boolean {
+  const { body, engine, kinds } = fn
+  if (id === CPU_ID) {
+    body.i64(engine.options.cpu, 0)
+    fn.setRegister(0)
+    return true
+  }
+  const map = lookupOf(engine, id, kinds)
+  if (map) emitValue(fn, map)
+  return map !== undefined
+}
+
+/** r0 = a pointer to the value of the key that r2 points to, or 0. */
+function emitValue(fn: FunctionEmitter, map: BpfMap): void {
+  const { body, target } = fn
+  const [keyAt, value] = [fn.temp(), fn.wide()]
   fn.value32(2)
-  body.call(lookup).op(W.i64_extend_i32_u).tee(value)
-  body.i64(0, engine.maps[map]!.region).op(W.i64_or).i64(0, 0)
+  body.set(keyAt)
+  emitLookup(body, map, target.lookups, keyAt, fn.row())
+  body.op(W.i64_extend_i32_u).tee(value)
+  body.i64(0, map.region).op(W.i64_or).i64(0, 0)
   body.get(value).i64(0, 0).op(W.i64_ne, W.select)
   fn.setRegister(0)
-  return true
 }
 
 /** A call of the local function that starts at code position `to`. The machine opens its frame and closes it. */

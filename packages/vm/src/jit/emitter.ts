@@ -104,6 +104,11 @@ export class FunctionEmitter {
     return this.kinds[register + 11]!
   }
 
+  /** Number of the map whose values a register points to. */
+  mapOf(register: number): number {
+    return this.kinds[register + 22]!
+  }
+
   // ---- values ----
 
   /** Pushes a register's or constant's value. */

@@ -6,7 +6,7 @@ import { PROG_TYPES } from '@netsieve/asm'
 import { OP } from '../decode.ts'
 import { pushContext } from './access.ts'
 import { emitAlu, emitCondition } from './alu.ts'
-import { emitCheck } from './bounds.ts'
+import { emitCheck, emitCheckPacket } from './bounds.ts'
 import { endsFlow, isJump } from './cfg.ts'
 import type { FunctionEmitter } from './emitter.ts'
 import { KIND } from './kinds.ts'
@@ -209,7 +209,9 @@ class Flat {
     }
     if (proved) body.get(this.reached[b]!).set(at)
     else {
-      emitCheck(fn, { base: s, off, size: SIZES[op]!, packet: kind === KIND.packet, write: false })
+      const access = { base: s, off, size: SIZES[op]!, write: false }
+      if (kind === KIND.packet) emitCheckPacket(fn, access)
+      else emitCheck(fn, access)
       body.set(at)
       body.get(this.bail).get(this.reached[b]!).get(at).op(W.i32_eqz, W.i32_and, W.i32_or).set(this.bail)
     }

@@ -48,7 +48,7 @@ function emitInsn(fn: FunctionEmitter, pc: number, b: number): void {
     case OP.callLocal:
       return emitLocalCall(fn, pc, off)
     case 0xc3:
-      return emitAtomic(fn, pc, d, s)
+      return emitAtomic(fn, pc, d, s, off)
     case OP.invalid:
     case OP.badJump:
       return emitFail(fn, pc)

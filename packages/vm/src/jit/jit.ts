@@ -11,7 +11,7 @@ import { CALLBACK, ENDED, FUNCTION, IMPORTS, type ImportName, MAIN, STATUS } fro
 import { emitBoundsFromRegion } from './bounds.ts'
 import { FunctionEmitter } from './emitter.ts'
 import { emitFunction } from './function.ts'
-import { canCompileLookup, LOOKUP, lookupBody } from './lookup.ts'
+import { hasFunction, LOOKUP, lookupBody } from './lookup.ts'
 import { SIZES } from './opcodes.ts'
 import type { Around, Proved, Target } from './target.ts'
 import { Body, I64, moduleBytes, type OwnFunction, W } from './writer.ts'
@@ -82,8 +82,9 @@ export class Jit {
     // Facts are about the program itself, not about those it calls.
     const proved = program === 0 ? this.proved : undefined
     const functions = localFunctions(decoded)
-    const maps = this.engine.maps.map(({ index }) => index).filter((index) => canCompileLookup(this.engine, index))
-    const lookups = new Map(maps.map((index, i) => [index, IMPORTS.length + 1 + functions.size + i]))
+    const lookups = new Map(
+      this.engine.maps.filter(hasFunction).map(({ index }, i) => [index, IMPORTS.length + 1 + functions.size + i]),
+    )
     return { engine: this.engine, program: decoded, proved, functions, lookups }
   }
 
@@ -126,6 +127,11 @@ export class Jit {
         return ok ? 1 : engine.fault ? done(false) : 0
       },
       helper: (pc) => this.helper(pc!, at(pc)),
+      lookup: (map, keyAt) => {
+        const valueAt = engine.maps[map!]!.compiledLookup(keyAt!)
+        engine.refreshRegs()
+        return valueAt
+      },
       enter: (pc) => {
         at(pc)
         const { insnBudget } = engine.options
@@ -200,7 +206,7 @@ function compile(target: Target): Uint8Array {
 export function functionBodies(target: Target): OwnFunction[] {
   return [
     ...[...target.functions.keys()].map((entry) => ({ type: FUNCTION, body: functionBody(target, entry) })),
-    ...[...target.lookups.keys()].map((index) => ({ type: LOOKUP, body: lookupBody(target.engine, index) })),
+    ...[...target.lookups.keys()].map((index) => ({ type: LOOKUP, body: lookupBody(target.engine.maps[index]!) })),
   ]
 }
 

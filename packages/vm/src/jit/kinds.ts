@@ -1,17 +1,22 @@
-// What registers are known to hold at each block of a function: the context or the stack's top plus a constant (certain),
-// a map's number (certain too), or a packet pointer (a guess that makes the check cheaper, and is checked).
+// What registers are known to hold at each block of a function: the context or the stack's top plus a constant (certain), a map's number
+// (certain too), a value of a map plus a constant, or that constant alone where there was no value (certain as well), or a pointer into
+// the packet or some map's values (guesses that make the check cheaper, and are checked).
 
 import { ACCESS } from '../context.ts'
 import { OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
 import { REGION } from '../memory.ts'
 import { type Cfg, endsFlow, isJump } from './cfg.ts'
+import { isBuiltIn, LOOKUP_ELEM, LOOKUP_PERCPU } from './helper-calls.ts'
 import { isPacketLoad } from './opcodes.ts'
 
-export const KIND = { unknown: 0, packet: 1, ctx: 2, stack: 3, map: 4, unset: 5 } as const
+export const KIND = { unknown: 0, packet: 1, ctx: 2, stack: 3, map: 4, unset: 5, value: 6 } as const
 
-/** Kind and offset (or the map's number) of r0..r10: kinds first, then offsets. */
+/** Kind, offset and map of r0..r10: kinds first, then offsets, then numbers of maps. */
 export type Kinds = Int32Array
+const WORDS = 33
+/** The offset of a pointer into a map's values that has none. */
+export const SOMEWHERE = 0x7fffffff
 
 /** Whether an access at an offset from the stack's top is inside the frame. */
 export function inStack(offset: number, size: number): boolean {
@@ -19,7 +24,7 @@ export function inStack(offset: number, size: number): boolean {
 }
 
 export function entryKinds(main: boolean, linux: boolean): Kinds {
-  const kinds = new Int32Array(22)
+  const kinds = new Int32Array(WORDS)
   kinds[10] = KIND.stack
   if (main) kinds[1] = linux ? KIND.ctx : KIND.packet
   return kinds
@@ -27,11 +32,11 @@ export function entryKinds(main: boolean, linux: boolean): Kinds {
 
 /** Kinds at the start of each block. */
 export function blockKinds(engine: Engine, code: Int32Array, cfg: Cfg, entry: Kinds, entryBlock: number): Kinds[] {
-  const at = cfg.blocks.map(() => new Int32Array(22).fill(KIND.unset, 0, 11))
+  const at = cfg.blocks.map(() => new Int32Array(WORDS).fill(KIND.unset, 0, 11))
   at[entryBlock] = entry.slice()
   const dirty = new Uint8Array(cfg.blocks.length)
   dirty[entryBlock] = 1
-  const kinds = new Int32Array(22)
+  const kinds = new Int32Array(WORDS)
   for (let again = true; again; ) {
     again = false
     for (let b = 0; b < cfg.blocks.length; b++) {
@@ -55,19 +60,22 @@ export function blockKinds(engine: Engine, code: Int32Array, cfg: Cfg, entry: Ki
 function merge(into: Kinds, from: Kinds): boolean {
   let changed = false
   for (let r = 0; r < 11; r++) {
-    if (into[r] === from[r] && into[r + 11] === from[r + 11]) continue
-    if (into[r] === KIND.unknown) continue
-    const first = into[r] === KIND.unset
-    into[r] = first ? from[r]! : KIND.unknown
-    into[r + 11] = first ? from[r + 11]! : 0
+    const same = into[r] === from[r] && into[r + 22] === from[r + 22]
+    if ((same && into[r + 11] === from[r + 11]) || into[r] === KIND.unknown) continue
+    if (into[r] === KIND.unset) put(into, r, from[r]!, from[r + 11]!, from[r + 22]!)
+    else if (same && into[r] === KIND.value) {
+      if (into[r + 11] === SOMEWHERE) continue
+      into[r + 11] = SOMEWHERE
+    } else put(into, r, KIND.unknown)
     changed = true
   }
   return changed
 }
 
-function put(kinds: Kinds, r: number, kind: number, offset = 0): void {
+function put(kinds: Kinds, r: number, kind: number, offset = 0, map = 0): void {
   kinds[r] = kind
   kinds[r + 11] = offset
+  kinds[r + 22] = map
 }
 
 /** What one instruction does to the kinds. */
@@ -77,28 +85,55 @@ export function stepKinds(engine: Engine, code: Int32Array, i: number, kinds: Ki
   const s = code[i * 4 + 2]! >> 1
   const off = code[i * 4 + 3]!
   if (isJump(op) || op === 0x95 || op === 0x63 || op === 0x6b || op === 0x73 || op === 0x7b) return
-  if (op === 0xbf && s < 11) return put(kinds, d, kinds[s]!, kinds[s + 11]!)
-  if (op === OP.ldimm64 && engine.regs[s * 2 + 1] === REGION.map) return put(kinds, d, KIND.map, engine.regs[s * 2]!)
-  if (op === 0x0f || op === 0x1f) {
-    const kind = kinds[d]!
-    // Adding a register to a constant pointer loses the constant; a packet pointer stays a good guess.
-    if (kind === KIND.packet)
-      return s < 11 && op === 0x1f && kinds[s] === KIND.packet ? put(kinds, d, KIND.unknown) : undefined
-    if (s < 11 && op === 0x0f && kinds[s] === KIND.packet) return put(kinds, d, KIND.packet)
-    const constant = s >= 12 ? engine.regs[s * 2]! : undefined
-    if (constant === undefined || (kind !== KIND.ctx && kind !== KIND.stack)) return put(kinds, d, KIND.unknown)
-    const offset = kinds[d + 11]! + (op === 0x0f ? constant : -constant)
-    return Math.abs(offset) < 0x10000 ? put(kinds, d, kind, offset) : put(kinds, d, KIND.unknown)
-  }
+  if (op === 0xbf && s < 11) return put(kinds, d, kinds[s]!, kinds[s + 11]!, kinds[s + 22]!)
+  if (op === OP.ldimm64) return putConstant(engine, kinds, d, s)
+  if (op === 0x0f || op === 0x1f) return addTo(engine, kinds, op, d, s)
   if (op === 0x61 && kinds[s] === KIND.ctx) {
     const at = kinds[s + 11]! + off
     const how = at >= 0 && at < engine.access.size ? engine.access.load[at * 4 + 2] : 0
     return put(kinds, d, how === ACCESS.packet ? KIND.packet : KIND.unknown)
   }
+  if (op === 0x85 && kinds[1] === KIND.map && givesValue(engine, off, kinds[12]!))
+    return put(kinds, 0, KIND.value, 0, kinds[12]!)
   if (op === 0x85 || op === 0x8d || op === OP.callLocal || isPacketLoad(op)) return put(kinds, 0, KIND.unknown)
   if (op === 0xc3) {
     put(kinds, 0, KIND.unknown)
     if (s < 11) put(kinds, s, KIND.unknown)
   }
   if (d < 11) put(kinds, d, KIND.unknown)
+}
+
+/** Whether a helper gives a value of the map, or 0. */
+function givesValue(engine: Engine, helper: number, map: number): boolean {
+  return (
+    (helper === LOOKUP_ELEM || helper === LOOKUP_PERCPU) &&
+    isBuiltIn(engine, helper) &&
+    engine.maps[map]?.holdsMaps === false
+  )
+}
+
+/** A map, or a place in the only value of one. */
+function putConstant({ regs, maps }: Engine, kinds: Kinds, d: number, s: number): void {
+  const [lo, region] = [regs[s * 2]!, regs[s * 2 + 1]!]
+  if (region === REGION.map) return put(kinds, d, KIND.map, lo)
+  const map = region >= REGION.first ? maps.find((one) => one.region === region) : undefined
+  const start = map?.directValue(0)
+  if (map && start) put(kinds, d, KIND.value, lo - start.lo, map.index)
+  else put(kinds, d, KIND.unknown)
+}
+
+/** d += s or d -= s. */
+function addTo({ regs }: Engine, kinds: Kinds, op: number, d: number, s: number): void {
+  const kind = kinds[d]!
+  const from = s < 11 ? kinds[s]! : KIND.unknown
+  const constant = s >= 12 ? regs[s * 2]! : undefined
+  // Adding a register to a constant pointer loses the constant; a pointer into the packet or a map's values stays a good guess.
+  if (kind === KIND.packet) return from === KIND.packet && op === 0x1f ? put(kinds, d, KIND.unknown) : undefined
+  if (kind === KIND.ctx || kind === KIND.stack || kind === KIND.value) {
+    const offset = kinds[d + 11]! + (op === 0x0f ? (constant ?? 0) : -(constant ?? 0))
+    if (constant !== undefined && Math.abs(offset) < 0x10000) return put(kinds, d, kind, offset, kinds[d + 22]!)
+    if (kind === KIND.value && from === KIND.unknown) return put(kinds, d, KIND.value, SOMEWHERE, kinds[d + 22]!)
+  } else if (op === 0x0f && from === KIND.packet) return put(kinds, d, KIND.packet)
+  else if (op === 0x0f && from === KIND.value) return put(kinds, d, KIND.value, SOMEWHERE, kinds[s + 22]!)
+  put(kinds, d, KIND.unknown)
 }

@@ -1,9 +1,12 @@
 // What is known of a function before its code is emitted: what it goes through, which sizes it loads from the packet, and which
 // byte swaps can be left out.
 
-import { OP } from '../decode.ts'
+import { type DecodedProgram, OP } from '../decode.ts'
+import type { Engine } from '../engine.ts'
 import { type Cfg, isJump, liveAfter } from './cfg.ts'
+import { CPU_ID, isBuiltIn } from './helper-calls.ts'
 import { inStack, KIND, type Kinds, stepKinds } from './kinds.ts'
+import { lookupOf } from './lookup.ts'
 import { isPacketLoad, LOADS, packetLoadSize, SIZES } from './opcodes.ts'
 import type { Target } from './target.ts'
 
@@ -21,7 +24,10 @@ export interface Known {
   readonly kindsAt: readonly Kinds[]
 }
 
-function forEachInsn({ target, cfg, kindsAt }: Known, visit: (i: number, op: number, kinds: Kinds) => void): void {
+export function forEachInsn(
+  { target, cfg, kindsAt }: Known,
+  visit: (i: number, op: number, kinds: Kinds) => void,
+): void {
   const { engine, program } = target
   cfg.blocks.forEach(({ from, to }, b) => {
     const kinds = kindsAt[b]!.slice()
@@ -33,8 +39,18 @@ function forEachInsn({ target, cfg, kindsAt }: Known, visit: (i: number, op: num
 }
 
 /** The register that a load or store takes its address from. */
-function baseOf(code: Int32Array, i: number): number {
+export function baseOf(code: Int32Array, i: number): number {
   return code[i * 4 + (LOADS[code[i * 4]!] !== undefined ? 2 : 1)]! >> 1
+}
+
+/** Bytes that an instruction loads, stores or changes; undefined for others. */
+export function sizeOf({ code, insns }: DecodedProgram, i: number): number | undefined {
+  return code[i * 4] === 0xc3 ? insns[i]!.spec.size : SIZES[code[i * 4]!]
+}
+
+/** Whether a helper is compiled where it is called, and needs no machine. */
+export function isInside(engine: Engine, helper: number, kinds: Kinds): boolean {
+  return (helper === CPU_ID && isBuiltIn(engine, helper)) || lookupOf(engine, helper, kinds) !== undefined
 }
 
 export function findNeeds(known: Known): Needs {
@@ -43,9 +59,10 @@ export function findNeeds(known: Known): Needs {
   let helpers = false
   const context = new Set<number>()
   forEachInsn(known, (i, op, kinds) => {
-    if (op === 0x85 || op === 0x8d || (isPacketLoad(op) && kinds[6] !== KIND.ctx)) helpers = true
-    if (op === OP.callLocal || op === 0xc3) regions = true
-    if (SIZES[op] === undefined) return
+    const inside = op === 0x85 && isInside(known.target.engine, code[i * 4 + 3]!, kinds)
+    if ((op === 0x85 && !inside) || op === 0x8d || (isPacketLoad(op) && kinds[6] !== KIND.ctx)) helpers = true
+    if (op === OP.callLocal) regions = true
+    if (sizeOf(known.target.program, i) === undefined) return
     const base = baseOf(code, i)
     if (kinds[base] === KIND.ctx) context.add(kinds[base + 11]! + code[i * 4 + 3]!)
     else if (throughRegions(known.target, i, kinds)) regions = true
@@ -56,17 +73,17 @@ export function findNeeds(known: Known): Needs {
 /** Whether a load or store, not of the context, looks at the region table. */
 function throughRegions({ program, proved }: Target, i: number, kinds: Kinds): boolean {
   const { code } = program
-  const op = code[i * 4]!
   const base = baseOf(code, i)
-  if (kinds[base] === KIND.stack) return !inStack(kinds[base + 11]! + code[i * 4 + 3]!, SIZES[op]!)
-  return kinds[base] !== KIND.packet || (LOADS[op] === undefined && !proved?.(i))
+  if (kinds[base] === KIND.stack) return !inStack(kinds[base + 11]! + code[i * 4 + 3]!, sizeOf(program, i)!)
+  if (kinds[base] === KIND.value) return false
+  return kinds[base] !== KIND.packet || (LOADS[code[i * 4]!] === undefined && !proved?.(i))
 }
 
 /** Sizes of accesses to the packet. */
 export function packetSizes(known: Known): number[] {
   const sizes = new Set<number>()
   forEachInsn(known, (i, op, kinds) => {
-    const size = SIZES[op]
+    const size = sizeOf(known.target.program, i)
     if (size !== undefined && kinds[baseOf(known.target.program.code, i)] === KIND.packet) sizes.add(size)
     if (isPacketLoad(op)) sizes.add(packetLoadSize(op))
   })

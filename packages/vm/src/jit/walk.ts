@@ -1,7 +1,7 @@
 // The batch's compiled walk: a loop over the records of a piece of a pcap file, with the program inside it.
 // Only programs that change no packet and send nothing out run so: see `canWalk`.
 
-import { HELPERS, type HelperName, PROG_TYPES } from '@netsieve/asm'
+import { PROG_TYPES } from '@netsieve/asm'
 import { OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
 import { AT, REGION } from '../memory.ts'
@@ -9,14 +9,21 @@ import { BATCH, IMPORT, IMPORTS, STATUS } from './abi.ts'
 import { swap32 } from './alu.ts'
 import type { BatchOptions } from './batch.ts'
 import { emitBoundsFrom } from './bounds.ts'
-import { isJump } from './cfg.ts'
+import { buildCfg, isJump } from './cfg.ts'
 import { FunctionEmitter } from './emitter.ts'
 import { canFlatten, emitFlat } from './flatten.ts'
 import { emitFunction } from './function.ts'
+import { isBuiltIn, ON_MEMORY, QUIET } from './helper-calls.ts'
 import { functionBodies } from './jit.ts'
+import { blockKinds, entryKinds, KIND, SOMEWHERE } from './kinds.ts'
+import { baseOf, forEachInsn } from './needs.ts'
+import { STORES } from './opcodes.ts'
+import { readFirst } from './stack.ts'
 import type { Around, Target } from './target.ts'
 import { Body, I32, I64, moduleBytes, W } from './writer.ts'
 
+/** So many slots of 8 bytes are cleared one by one. */
+const MOST_CLEARED = 16
 /** Bytes of a record's header. */
 export const HEADER = 16
 
@@ -27,24 +34,34 @@ export interface Areas {
   readonly outputAt: number
 }
 
-/** Helpers that leave the packet alone and send nothing out. */
-const QUIET: ReadonlySet<number> = new Set(
-  (['map_lookup_elem', 'map_update_elem', 'map_delete_elem', 'map_lookup_percpu_elem', 'map_push_elem', 'map_pop_elem', 'map_peek_elem',
-    'ktime_get_ns', 'ktime_get_boot_ns', 'ktime_get_coarse_ns', 'ktime_get_tai_ns', 'jiffies64', 'get_prandom_u32', 'get_smp_processor_id',
-    'skb_load_bytes', 'skb_load_bytes_relative', 'csum_diff', 'get_hash_recalc'] as const satisfies readonly HelperName[]
-  ).map((name) => HELPERS[name].id),
-) // biome-ignore format: a set
-
-/** Those of them that look at memory only, not at the packet as such: the region table is enough. */
-const ON_MAPS: ReadonlySet<number> = new Set([1, 2, 3, 87, 88, 89, 195, 7, 8])
-
 /** Whether a program can run on records in place: it changes no packet, sends nothing and stays in itself. */
-export function canWalk({ engine, program }: Target): boolean {
+export function canWalk(target: Target): boolean {
+  const { engine, program } = target
   if (engine.options.mode !== 'linux') return false
-  return program.insns.every(({ spec, dst, imm }) => {
-    if (spec.kind === 'call') return spec.call === 'local' || (spec.call === 'helper' && QUIET.has(imm))
-    return !((spec.kind === 'store' || spec.kind === 'atomic') && dst !== 10)
+  const quiet = program.insns.every(
+    ({ spec, imm }) =>
+      spec.kind !== 'call' ||
+      spec.call === 'local' ||
+      (spec.call === 'helper' && QUIET.has(imm) && isBuiltIn(engine, imm)),
+  )
+  if (!quiet) return false
+  const stores = program.insns.some(({ spec, dst }) => (spec.kind === 'store' || spec.kind === 'atomic') && dst !== 10)
+  return !stores || [0, ...program.functions].every((entry) => storesBesides(target, entry))
+}
+
+/** Whether all stores of a function go to its stack, or to values of maps. */
+function storesBesides(target: Target, entry: number): boolean {
+  const { engine, program, proved } = target
+  const cfg = buildCfg(program.code, entry)
+  const kindsAt = blockKinds(engine, program.code, cfg, entryKinds(entry === 0, true), cfg.at.get(entry)!)
+  let good = true
+  forEachInsn({ target, cfg, kindsAt }, (i, op, kinds) => {
+    if (STORES[op] === undefined && op !== 0xc3) return
+    const base = baseOf(program.code, i)
+    const sure = kinds[base + 11] !== SOMEWHERE || proved?.(i) === true
+    if (kinds[base] !== KIND.stack && !(kinds[base] === KIND.value && sure)) good = false
   })
+  return good
 }
 
 /** A module with one function, `batch`: takes where the records begin and end, gives where it stopped. */
@@ -105,7 +122,7 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
   } else if (fn.needs.regions || fn.needs.helpers) regionRow(body, data, end)
   body.i32(0).set(exit)
   emitBoundsFrom(fn, data, length)
-  clearStack(body, target)
+  clearStack(fn)
   startRegisters(body, engine, registers)
   body.i64(engine.stackAt + 512, REGION.stack).set(registers[10]!)
   fn.startCount(true)
@@ -182,7 +199,7 @@ function needsSync(target: Target, fn: FunctionEmitter): boolean {
   if (
     helpers &&
     !target.program.insns.every(
-      ({ spec, imm }) => spec.kind !== 'ldpkt' && (spec.call !== 'helper' || ON_MAPS.has(imm)),
+      ({ spec, imm }) => spec.kind !== 'ldpkt' && (spec.call !== 'helper' || ON_MEMORY.has(imm)),
     )
   )
     return true
@@ -205,22 +222,23 @@ function regionRow(body: Body, data: number, end: number): void {
   for (const [place, value] of [[0, data], [4, end], [16, data], [20, end]] as const) body.i32(row).get(value).mem(W.i32_store, place)
 } // biome-ignore format: one loop
 
-/** Zeroes as much of the stack as the program may look at. */
-function clearStack(body: Body, target: Target): void {
-  let deepest = 0
-  for (const { spec, dst, src, off } of target.program.insns) {
-    const base = spec.kind === 'load' ? src : spec.kind === 'store' || spec.kind === 'atomic' ? dst : undefined
-    const other = spec.kind === 'load' ? undefined : src
-    if ((spec.uses.has('src') && other === 10) || (spec.uses.has('dst') && dst === 10 && base !== 10)) deepest = 512
-    if (base === 10) deepest = Math.max(deepest, Math.min(-off, 512))
-  }
-  if (deepest <= 0) return
-  const size = (deepest + 7) & ~7
-  body
-    .i32(target.engine.stackAt + 512 - size)
-    .i32(0)
-    .i32(size)
-    .fill()
+/** Zeroes what the program may read of its stack before it has written it. */
+function clearStack(fn: FunctionEmitter): void {
+  const { body } = fn
+  const slots = readFirst(fn)
+  const top = fn.engine.stackAt + 512
+  if (slots.length > MOST_CLEARED)
+    body
+      .i32(top + slots[0]!)
+      .i32(0)
+      .i32(-slots[0]!)
+      .fill()
+  else
+    for (const slot of slots)
+      body
+        .i32(top + slot)
+        .i64(0, 0)
+        .mem(W.i64_store, 0)
 }
 
 function keepRecord(

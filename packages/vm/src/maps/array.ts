@@ -28,6 +28,11 @@ export class ArrayMap extends BpfMap {
     return this.def.type === 'percpu_array' ? this.engine.options.cpus : 1
   }
 
+  /** The first value that this CPU has. */
+  get own(): number {
+    return this.at + (this.perCpu ? this.engine.options.cpu * this.cpuStride : 0)
+  }
+
   protected indexAt(keyAt: number): number {
     return this.engine.mem.view.getUint32(keyAt, true)
   }
@@ -152,7 +157,7 @@ export class SlotArray extends ArrayMap {
 
   /** Array of maps: the value is a map's index in the machine. */
   override innerOf(valueAt: number): number | undefined {
-    return this.def.type === 'array_of_maps' ? this.engine.mem.view.getInt32(valueAt, true) : undefined
+    return this.holdsMaps ? this.engine.mem.view.getInt32(valueAt, true) : undefined
   }
 
   override directValue(_offset: number): undefined {

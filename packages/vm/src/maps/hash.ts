@@ -1,6 +1,6 @@
 // Hash tables in linear memory: chained buckets over entries that never move, so that pointers to values stay good.
 //
-//   entry   next (index + 1) | hash | newer | older | key, padded to 8 | value of each CPU, padded to 8
+//   entry   next (address) | hash | newer | older | key, padded to 8 | value of each CPU, padded to 8
 //
 // `newer` and `older` chain the entries by use: the least recently used one makes room in an LRU map. The kernel's LRU is
 // per CPU and approximate; which entry it drops is not promised, and ours differs there.
@@ -10,8 +10,24 @@ import type { Engine } from '../engine.ts'
 import { BpfMap, ERRNO, UPDATE } from './map.ts'
 
 const HEAD = 16
-/** What compiled lookups must do alike. */
-export const HASH = { word: 0x9e3779b1, last: 0xc2b2ae35, hashAt: 4, keyAt: HEAD } as const
+/** Where things are in an entry. */
+export const ENTRY = { next: 0, hash: 4, key: HEAD } as const
+
+/**
+ * The hash of a key. Each word of 4 bytes is folded, `w ^ (w >>> fold)`, and multiplied by a number of its own, so that none waits for
+ * another; each byte that is left over goes through the sum. Then the sum is mixed: h ^= h >>> shift, h *= factor, for each row of `mix`;
+ * h ^= h >>> last. Compiled lookups do the same.
+ */
+export const HASH = {
+  fold: 16,
+  multiplier: (word: number): number => (Math.imul(2 * word + 1, 0x9e3779b1) ^ 0x5bd1e994) | 1,
+  byte: 0x85ebca6b,
+  mix: [
+    { shift: 15, factor: 0x85ebca6b | 0 },
+    { shift: 13, factor: 0xc2b2ae35 | 0 },
+  ],
+  last: 16,
+} as const
 
 export class HashMap extends BpfMap {
   private readonly buckets: number
@@ -20,9 +36,10 @@ export class HashMap extends BpfMap {
   private readonly stride: number
   private readonly valueOffset: number
   private readonly lru: boolean
-  private readonly wordsOfKey: number
+  /** One for each whole word of a key. */
+  private readonly multipliers: Int32Array
   private readonly limit: number
-  /** Entries ever used, those given back, and how many are in use. */
+  /** How many entries were ever used, the addresses of those given back, and how many are in use. */
   private fresh = 0
   private free: number[] = []
   private newest = 0
@@ -36,11 +53,12 @@ export class HashMap extends BpfMap {
     this.limit = limit
     this.lru = def.type === 'lru_hash' || def.type === 'lru_percpu_hash'
     const keyBytes = (def.keySize + 7) & ~7
-    this.wordsOfKey = def.keySize >> 2
+    this.multipliers = Int32Array.from({ length: def.keySize >> 2 }, (_, word) => HASH.multiplier(word))
     this.valueOffset = HEAD + keyBytes
     this.stride = HEAD + keyBytes + this.cpuStride * this.cpus + ((extra + 7) & ~7)
     let buckets = 1
-    while (buckets < limit && buckets < 1 << 22) buckets *= 2
+    // Twice as many as entries: most chains then have one.
+    while (buckets < limit * 2 && buckets < 1 << 22) buckets *= 2
     this.mask = buckets - 1
     this.buckets = engine.mem.alloc(buckets * 4)
     this.entriesAt = engine.mem.alloc(this.stride * limit)
@@ -48,9 +66,9 @@ export class HashMap extends BpfMap {
   }
 
   /** Where everything is, for compiled lookups. */
-  get layout(): { buckets: number; mask: number; entriesAt: number; stride: number; valueOffset: number } {
-    const { buckets, mask, entriesAt, stride, valueOffset } = this
-    return { buckets, mask, entriesAt, stride, valueOffset }
+  get layout(): { buckets: number; mask: number; valueOffset: number } {
+    const { buckets, mask, valueOffset, cpuStride } = this
+    return { buckets, mask, valueOffset: valueOffset + (this.cpus > 1 ? this.engine.options.cpu * cpuStride : 0) }
   }
 
   /** Values lie `stride` apart; per-CPU ones of an entry follow each other, so the element is the row of all CPUs. */
@@ -72,13 +90,14 @@ export class HashMap extends BpfMap {
   private hash(at: number): number {
     const { view, bytes } = this.engine.mem
     let h = this.def.keySize
-    for (let i = 0; i < this.wordsOfKey; i++) {
-      h = Math.imul(h ^ view.getInt32(at + i * 4, true), HASH.word)
-      h ^= h >>> 15
+    for (let i = 0; i < this.multipliers.length; i++) {
+      const word = view.getInt32(at + i * 4, true)
+      h += Math.imul(word ^ (word >>> HASH.fold), this.multipliers[i]!)
     }
-    for (let i = this.wordsOfKey * 4; i < this.def.keySize; i++) h = Math.imul(h ^ bytes[at + i]!, 0x85ebca6b)
-    h ^= h >>> 13
-    return Math.imul(h, HASH.last) ^ (h >>> 16)
+    for (let i = this.multipliers.length * 4; i < this.def.keySize; i++) h = Math.imul(h ^ bytes[at + i]!, HASH.byte)
+    h |= 0
+    for (const { shift, factor } of HASH.mix) h = Math.imul(h ^ (h >>> shift), factor)
+    return h ^ (h >>> HASH.last)
   }
 
   private same(a: number, b: number): boolean {
@@ -90,13 +109,9 @@ export class HashMap extends BpfMap {
   /** The entry's address, or 0. */
   private find(keyAt: number, hash: number): number {
     const { words } = this.engine.mem
-    let entry = words[(this.buckets >> 2) + (hash & this.mask)]!
-    while (entry !== 0) {
-      const at = this.entriesAt + (entry - 1) * this.stride
-      if (words[(at >> 2) + 1] === hash && this.same(at + HEAD, keyAt)) return at
-      entry = words[at >> 2]!
-    }
-    return 0
+    let at = words[(this.buckets >> 2) + (hash & this.mask)]!
+    while (at !== 0 && !(words[(at + ENTRY.hash) >> 2] === hash && this.same(at + HEAD, keyAt))) at = words[at >> 2]!
+    return at
   }
 
   lookup(keyAt: number, cpu = this.engine.options.cpu): number {
@@ -118,8 +133,15 @@ export class HashMap extends BpfMap {
     }
     if (this.lru) this.touch(at)
     const offset = this.cpus > 1 ? this.engine.options.cpu * this.cpuStride : 0
-    this.engine.mem.bytes.copyWithin(at + this.valueOffset + offset, valueAt, valueAt + this.def.valueSize)
+    this.copy(at + this.valueOffset + offset, valueAt, this.def.valueSize)
     return 0
+  }
+
+  private copy(to: number, from: number, length: number): void {
+    const { bytes } = this.engine.mem
+    // Few bytes are copied sooner than copyWithin is called.
+    if (length > 64) bytes.copyWithin(to, from, from + length)
+    else for (let i = 0; i < length; i++) bytes[to + i] = bytes[from + i]!
   }
 
   private makeRoom(): boolean {
@@ -129,15 +151,14 @@ export class HashMap extends BpfMap {
   }
 
   private insert(keyAt: number, hash: number): number {
-    const { bytes, words } = this.engine.mem
-    const entry = this.free.pop() ?? ++this.fresh
-    const at = this.entriesAt + (entry - 1) * this.stride
+    const { words } = this.engine.mem
+    const at = this.free.pop() ?? this.entriesAt + this.fresh++ * this.stride
     const bucket = (this.buckets >> 2) + (hash & this.mask)
-    bytes.fill(0, at + HEAD, at + this.stride)
-    bytes.copyWithin(at + HEAD, keyAt, keyAt + this.def.keySize)
+    for (let i = (at + HEAD) >> 2; i < (at + this.stride) >> 2; i++) words[i] = 0
+    this.copy(at + HEAD, keyAt, this.def.keySize)
     words[at >> 2] = words[bucket]!
     words[(at >> 2) + 1] = hash
-    words[bucket] = entry
+    words[bucket] = at
     this.count++
     if (this.lru) this.link(at)
     return at
@@ -152,11 +173,10 @@ export class HashMap extends BpfMap {
 
   private unlink(at: number): void {
     const { words } = this.engine.mem
-    const entry = (at - this.entriesAt) / this.stride + 1
-    let place = (this.buckets >> 2) + (words[(at >> 2) + 1]! & this.mask)
-    while (words[place] !== entry) place = (this.entriesAt + (words[place]! - 1) * this.stride) >> 2
+    let place = (this.buckets >> 2) + (words[(at + ENTRY.hash) >> 2]! & this.mask)
+    while (words[place] !== at) place = words[place]! >> 2
     words[place] = words[at >> 2]!
-    this.free.push(entry)
+    this.free.push(at)
     this.count--
     if (this.lru) this.detach(at)
   }
@@ -191,12 +211,8 @@ export class HashMap extends BpfMap {
   each(visit: (keyAt: number, valueAt: number) => void): void {
     const found: number[] = []
     for (let bucket = 0; bucket <= this.mask; bucket++) {
-      let entry = this.engine.mem.words[(this.buckets >> 2) + bucket]!
-      while (entry !== 0) {
-        const at = this.entriesAt + (entry - 1) * this.stride
-        found.push(at)
-        entry = this.engine.mem.words[at >> 2]!
-      }
+      const { words } = this.engine.mem
+      for (let at = words[(this.buckets >> 2) + bucket]!; at !== 0; at = words[at >> 2]!) found.push(at)
     }
     for (const at of found) visit(at + HEAD, at + this.valueOffset)
   }
@@ -225,6 +241,6 @@ export class HashMap extends BpfMap {
 
   /** Hash of maps: the value is a map's index in the machine. */
   override innerOf(valueAt: number): number | undefined {
-    return this.def.type === 'hash_of_maps' ? this.engine.mem.view.getInt32(valueAt, true) : undefined
+    return this.holdsMaps ? this.engine.mem.view.getInt32(valueAt, true) : undefined
   }
 }

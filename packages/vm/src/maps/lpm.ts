@@ -1,9 +1,11 @@
 // Longest prefix match: keys are a prefix length (u32) and the bytes it counts in. Entries lie in a hash table under their
-// length and masked bytes; a lookup tries the lengths in use from the longest down.
+// length and masked bytes; a lookup tries the lengths in use from the longest down. Compiled code searches intervals instead, once
+// there were enough lookups since the last change to pay for making them.
 
 import type { MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
 import { HashMap } from './hash.ts'
+import { Intervals, MOST_BYTES, type Prefixes } from './intervals.ts'
 import { BpfMap, ERRNO, UPDATE } from './map.ts'
 
 export class LpmMap extends BpfMap {
@@ -12,6 +14,10 @@ export class LpmMap extends BpfMap {
   private readonly probe: number
   /** Entries of each prefix length. */
   private readonly lengths: Int32Array
+  /** For compiled lookups of whole keys; none for keys that are too long. */
+  readonly intervals: Intervals | undefined
+  /** Compiled lookups that found no intervals since the last change. */
+  private missed = 0
 
   constructor(engine: Engine, def: MapDef, index: number) {
     super(engine, def, index)
@@ -21,6 +27,40 @@ export class LpmMap extends BpfMap {
     this.region = this.table.region
     this.probe = engine.mem.alloc(def.keySize)
     this.lengths = new Int32Array(this.bits + 1)
+    if (this.bits <= MOST_BYTES * 8) this.intervals = new Intervals(engine, this.bits / 8)
+  }
+
+  /** What compiled code asks where there are no intervals for it: making them costs about as much as a lookup for every 8 prefixes. */
+  override compiledLookup(keyAt: number): number {
+    const { intervals, table } = this
+    const whole = this.engine.mem.view.getUint32(keyAt, true) === this.bits
+    if (intervals && whole && !intervals.ready && this.missed++ * 8 >= table.count) {
+      intervals.make(this.prefixes())
+    }
+    return this.lookup(keyAt)
+  }
+
+  private prefixes(): Prefixes {
+    const { count } = this.table
+    const { view } = this.engine.mem
+    const all = {
+      count,
+      bytesAt: new Int32Array(count),
+      lengths: new Uint8Array(count),
+      valuesAt: new Int32Array(count),
+    }
+    let i = 0
+    this.table.each((at, valueAt) => {
+      all.bytesAt[i] = at + 4
+      all.lengths[i] = view.getUint32(at, true)
+      all.valuesAt[i++] = valueAt
+    })
+    return all
+  }
+
+  private changed(): void {
+    this.missed = 0
+    this.intervals?.forget()
   }
 
   /** Writes the key's first `length` bits, the rest 0, under that length. */
@@ -52,7 +92,10 @@ export class LpmMap extends BpfMap {
     const before = this.table.count
     // A full trie says ENOSPC where a full hash table says E2BIG.
     const result = this.table.update(this.mask(keyAt, length), valueAt, flags)
-    if (this.table.count > before) this.lengths[length]!++
+    if (this.table.count > before) {
+      this.lengths[length]!++
+      this.changed()
+    }
     if (result === 0) {
       const at = this.table.lookup(this.probe) + this.cpuStride
       this.engine.mem.bytes.copyWithin(at, keyAt, keyAt + this.def.keySize)
@@ -64,7 +107,10 @@ export class LpmMap extends BpfMap {
     const length = this.engine.mem.view.getUint32(keyAt, true)
     if (length > this.bits) return ERRNO.EINVAL
     const result = this.table.delete(this.mask(keyAt, length))
-    if (result === 0) this.lengths[length]!--
+    if (result === 0) {
+      this.lengths[length]!--
+      this.changed()
+    }
     return result
   }
 
@@ -75,6 +121,7 @@ export class LpmMap extends BpfMap {
   clear(): void {
     this.table.clear()
     this.lengths.fill(0)
+    this.changed()
   }
 
   save(): () => void {
@@ -83,6 +130,7 @@ export class LpmMap extends BpfMap {
     return () => {
       table()
       this.lengths.set(lengths)
+      this.changed()
     }
   }
 }

@@ -35,6 +35,10 @@ export abstract class BpfMap {
 
   /** Linear address of the value of the key at an address, 0 if there is none. The CPU is that of the machine. */
   abstract lookup(keyAt: number, cpu?: number): number
+  /** The same, asked by compiled code that has no way of its own. */
+  compiledLookup(keyAt: number): number {
+    return this.lookup(keyAt)
+  }
   abstract update(keyAt: number, valueAt: number, flags: number): number
   abstract delete(keyAt: number): number
   /** Addresses of all keys and values now, in no promised order. Keys that lie nowhere are written to `keyAt`. */
@@ -55,6 +59,10 @@ export abstract class BpfMap {
   /** The map that the value found by lookup stands for; undefined for maps of plain values. */
   innerOf(_valueAt: number): number | undefined {
     return undefined
+  }
+  /** Whether values stand for maps. */
+  get holdsMaps(): boolean {
+    return this.def.type === 'array_of_maps' || this.def.type === 'hash_of_maps'
   }
   /** A pointer into the only value, for LD_IMM64; undefined for maps that have no such thing. */
   directValue(_offset: number): { lo: number; hi: number } | undefined {
