@@ -11,6 +11,7 @@ export {
   CaptureReader,
   type CaptureRecord,
   CaptureWriter,
+  captureMetadata,
   filterCapture,
   isGzip,
   LINK_TYPE_NAMES,

@@ -35,7 +35,7 @@ export function demo(): number {
     const path = join(SAMPLES, 'rules', file)
     const rules = { ...readText(path), name: shown(path) }
     const compiled = compileOrEnd(rules, { syntax })
-    const link = new LinkSieve(compiled, 1, 'interpreter')
+    const link = new LinkSieve(compiled, 1, { engine: 'interpreter' })
     const { status, stats } = link.verifier
     const counter = new Counter()
     const verdicts: string[] = []

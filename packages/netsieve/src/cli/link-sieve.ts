@@ -3,18 +3,37 @@
 import { decisionOf } from '@netsieve/asm'
 import type { Source } from '@netsieve/diag'
 import { termsOf } from '@netsieve/ir'
-import { type CaptureRecord, FIELDS, LINK_TYPES, networkOf, timestampNs } from '@netsieve/packet'
+import {
+  type CaptureRecord,
+  FIELDS,
+  LINK_TYPES,
+  type Metadata,
+  type MetadataId,
+  networkOf,
+  timestampNs,
+} from '@netsieve/packet'
 import { pcapLinkOf } from '@netsieve/rules'
 import type { Verdict } from '@netsieve/verifier'
 import type { PacketMeta } from '@netsieve/vm'
+import { metadataFields, needsSidecar } from '../metadata.ts'
 import { type Compiled, type CompileOptions, Sieve, verifyCompiled } from '../pipeline.ts'
 import { Trouble } from './io.ts'
+import { MetadataSources } from './metadata.ts'
 import { compileOrEnd } from './rules.ts'
 
 const ETHERNET = 1
 
 /** The kernel's messages for programs that are longer, or have more ways through them, than it looks at. */
 const TOO_BIG = /^bad program size|too large|too complex/
+
+export interface LinkSieveOptions {
+  /** Default `jit`. */
+  readonly engine?: 'interpreter' | 'jit'
+  /** What is known of packets beside their bytes; by default what the capture tells. */
+  readonly sources?: MetadataSources
+  /** Whether the program is verified before it runs, as by default; the engine keeps all its checks if not. */
+  readonly verified?: boolean
+}
 
 /** The rules, compiled for a link type, and how its packets become the frames that they see. */
 export class LinkSieve {
@@ -23,13 +42,18 @@ export class LinkSieve {
   private readonly linkType: number
   /** The rules see Ethernet frames; packets of other links get a header made from what theirs says. */
   private readonly adapts: boolean
+  private readonly sources: MetadataSources
+  /** Metadata that rules ask for, and of it what no packet had yet. */
+  private readonly asked: readonly MetadataId[]
+  private readonly unknown: Set<MetadataId>
 
-  /**
-   * @param verified whether the program is verified before it runs; the engine keeps all its checks if not
-   * @throws Trouble for a program that the verifier refuses, or rules that read a header which the packets do not have
-   */
-  constructor(compiled: Compiled, linkType: number, engine: 'interpreter' | 'jit', verified = true) {
+  /** @throws Trouble for a program that the verifier refuses, or rules that read a header which the packets do not have */
+  constructor(compiled: Compiled, linkType: number, options: LinkSieveOptions = {}) {
+    const { engine = 'jit', sources = new MetadataSources(), verified = true } = options
     this.linkType = linkType
+    this.sources = sources
+    this.asked = compiled.filter ? metadataFields(compiled.filter) : []
+    this.unknown = new Set(this.asked.filter(needsSidecar))
     if (verified) this.verdict = verifyCompiled(compiled)
     if (this.verdict?.status === 'rejected') {
       const { slot, message = '' } = this.verdict
@@ -55,9 +79,14 @@ export class LinkSieve {
     return this.verdict
   }
 
-  /** Packets are judged as they lie in the capture. */
+  /** Packets are judged as they lie in the capture, by their bytes alone. */
   get direct(): boolean {
-    return !this.adapts
+    return !this.adapts && this.asked.length === 0
+  }
+
+  /** Metadata that rules ask for and that no packet so far had: such rules cannot match as they are meant to. */
+  get missing(): readonly MetadataId[] {
+    return [...this.unknown]
   }
 
   /** What a return value of the program does to its packet. */
@@ -77,11 +106,21 @@ export class LinkSieve {
     return frame
   }
 
+  /** What is known of a packet beside its bytes, if any rule asks. @throws Trouble for a line of the metadata file that is wrong */
+  values(record: TracedRecord): Metadata {
+    if (this.asked.length === 0) return {}
+    const values = this.sources.of(record)
+    for (const field of this.unknown) if (values[field] !== undefined) this.unknown.delete(field)
+    return values
+  }
+
   meta(record: Pick<CaptureRecord, 'data' | 'originalLength' | 'sec' | 'nsec'>, frame: Uint8Array): PacketMeta {
     const cut = record.originalLength - record.data.length
     return { wireLength: frame.length + Math.max(cut, 0), timestampNs: timestampNs(record) }
   }
 }
+
+export type TracedRecord = Parameters<MetadataSources['of']>[0]
 
 function readsLinkHeader({ filter }: Compiled): boolean {
   for (const term of filter ? termsOf(filter) : []) {
@@ -99,18 +138,24 @@ export class LinkSieves {
   private readonly rules: Source
   private readonly options: CompileOptions
   private readonly engine: 'interpreter' | 'jit'
+  private readonly sources: MetadataSources
   private readonly verified: (insns: number) => boolean
 
-  /** @param verified whether programs are verified before they run, by their length */
+  /**
+   * @param sources what is known of packets beside their bytes; default: what the capture tells
+   * @param verified whether programs are verified before they run, by their length
+   */
   constructor(
     rules: Source,
     options: CompileOptions,
     engine: 'interpreter' | 'jit',
+    sources = new MetadataSources(),
     verified: (insns: number) => boolean = () => true,
   ) {
     this.rules = rules
     this.options = options
     this.engine = engine
+    this.sources = sources
     this.verified = verified
   }
 
@@ -122,7 +167,8 @@ export class LinkSieves {
       throw new Trouble(`error: unsupported: packets of link type ${linkType} [cli/link-type]`)
     }
     const compiled = compileOrEnd(this.rules, this.options, linkType)
-    const link = new LinkSieve(compiled, linkType, this.engine, this.verified(compiled.insns.length))
+    const verified = this.verified(compiled.insns.length)
+    const link = new LinkSieve(compiled, linkType, { engine: this.engine, sources: this.sources, verified })
     this.sieves.set(linkType, link)
     return link
   }

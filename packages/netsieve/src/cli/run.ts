@@ -7,10 +7,11 @@ import { type PacketVerdict, verifyCompiled } from '../pipeline.ts'
 import { Counter, type Totals, table } from '../report.ts'
 import { captureParts, err, OutputFile, out, say, Trouble } from './io.ts'
 import { ETHERNET, type LinkSieve, LinkSieves } from './link-sieve.ts'
+import { type MetadataFlags, MetadataSources, withMetadataOptions } from './metadata.ts'
 import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 import { judgeStream, type StreamEnd } from './stream.ts'
 
-export interface RunFlags extends RuleFlags {
+export interface RunFlags extends RuleFlags, MetadataFlags {
   readonly read?: string
   readonly write?: string
   readonly count?: string
@@ -21,7 +22,7 @@ export interface RunFlags extends RuleFlags {
 }
 
 export function define(command: Command, done: (exitCode: number) => void): void {
-  withRuleOptions(command)
+  withMetadataOptions(withRuleOptions(command))
     .argument('[expression...]', 'rules as words, instead of -f')
     .option('-r, --read <capture>', 'pcap or pcapng file, also .gz; - is stdin')
     .option('-w, --write <capture>', 'write the packets that pass, byte for byte; - is stdout')
@@ -49,6 +50,7 @@ export function run(words: readonly string[], flags: RunFlags): number {
       rulesOf(flags, words),
       compileOptions(flags),
       flags.engine === 'jit' ? 'jit' : 'interpreter',
+      new MetadataSources(flags),
     ),
     counter: new Counter(),
     output: flags.write === undefined ? undefined : new OutputFile(flags.write),
@@ -122,7 +124,7 @@ function runSingly({ path, sieves, counter, output, jsonl, most }: Job, check: b
     }
     link = sieves.for(part.linkType)
     const frame = link.frame(part)
-    const verdict = link.sieve.judge(frame, link.meta(part, frame))
+    const verdict = link.sieve.judge(frame, link.meta(part, frame), link.values(part))
     counter.add(verdict)
     if (check && !agrees(link, part, verdict)) wrong++
     jsonl?.write(lineOf(part.index, verdict))
@@ -178,14 +180,14 @@ function agrees(link: LinkSieve, record: CaptureRecord, verdict: PacketVerdict):
       `error: unsupported: ${compiled.syntax} has no meaning apart from its program to check it against [cli/check]`,
     )
   const wireLength = compiled.type === 'xdp' ? frame.length : (link.meta(record, frame).wireLength ?? frame.length)
-  return evaluate(compiled.filter, frame, { wireLength }).decision === verdict.verdict
+  return evaluate(compiled.filter, frame, { wireLength, meta: link.values(record) }).decision === verdict.verdict
 }
 
 function lineOf(index: number, { verdict, r0, rule, by, fault }: PacketVerdict): string {
   return `${JSON.stringify({ i: index, verdict, r0, rule, ...(rule === null && { by }), ...(fault !== undefined && { fault }) })}\n`
 }
 
-function object(flags: RunFlags, { sieve }: LinkSieve, totals: Totals): object {
+function object(flags: RunFlags, { sieve, missing }: LinkSieve, totals: Totals): object {
   const { compiled } = sieve
   const { status, stats, message } = verifyCompiled(compiled)
   return {
@@ -205,12 +207,13 @@ function object(flags: RunFlags, { sieve }: LinkSieve, totals: Totals): object {
     dropped: totals.dropped,
     faults: totals.faults,
     ...(totals.insns > 0 && { executed: totals.insns }),
+    ...(missing.length > 0 && { needsSidecar: missing }),
     hits: totals.rules,
     others: totals.others,
   }
 }
 
-function text(flags: RunFlags, { sieve }: LinkSieve, totals: Totals): string {
+function text(flags: RunFlags, { sieve, missing }: LinkSieve, totals: Totals): string {
   const { compiled } = sieve
   const { status, stats, message } = verifyCompiled(compiled)
   const { filter } = compiled
@@ -229,6 +232,9 @@ function text(flags: RunFlags, { sieve }: LinkSieve, totals: Totals): string {
       'verdicts',
       `${totals.passed} passed, ${totals.dropped} dropped${totals.faults > 0 ? `, ${totals.faults} of them by faults` : ''}`,
     ],
+    ...(missing.length > 0
+      ? [['metadata', `needs-sidecar: no packet has ${missing.join(', ')}; --meta and --meta-file tell`]]
+      : []),
   ])
   const rows = [...totals.rules, ...totals.others].map(
     (row) =>

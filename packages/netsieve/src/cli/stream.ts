@@ -131,7 +131,10 @@ function* judgeSlowly(path: string, options: StreamOptions): Generator<Judged, S
     }
     const link = options.sieveFor(part.linkType)
     const frame = link.frame(part)
-    const { r0, exit, fault } = link.sieve.machine.run(frame, link.meta(part, frame))
+    const { r0, exit, fault } = link.sieve.machine.run(
+      frame,
+      link.sieve.prepare(frame, link.meta(part, frame), link.values(part)),
+    )
     gathered.add(part.index, r0, exit ?? -1, fault)
     if (options.keep && !fault && link.passes(r0)) gathered.keep(part.raw)
     if (gathered.count >= 1024) yield gathered.take()

@@ -75,7 +75,7 @@ export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
     throw new Trouble(
       'error: no capture: name one with -r, or - for stdin; there is nothing to listen to here [cli/capture]',
     )
-  const sieves = new LinkSieves(rules, running, 'jit', worthVerifying(flags.r))
+  const sieves = new LinkSieves(rules, running, 'jit', undefined, worthVerifying(flags.r))
   return flags.w === undefined || most !== undefined ? slowly(flags, sieves, most) : quickly(flags.r, flags.w, sieves)
 }
 

@@ -7,9 +7,10 @@ import type { TraceStep } from '@netsieve/vm'
 import type { Command } from 'commander'
 import { captureParts, out, say, Trouble } from './io.ts'
 import { LinkSieves } from './link-sieve.ts'
+import { type MetadataFlags, MetadataSources, withMetadataOptions } from './metadata.ts'
 import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
-export interface TraceFlags extends RuleFlags {
+export interface TraceFlags extends RuleFlags, MetadataFlags {
   readonly read?: string
   readonly p: string
   readonly packet?: string
@@ -17,7 +18,7 @@ export interface TraceFlags extends RuleFlags {
 }
 
 export function define(command: Command, done: (exitCode: number) => void): void {
-  withRuleOptions(command)
+  withMetadataOptions(withRuleOptions(command))
     .argument('[expression...]', 'rules as words, instead of -f')
     .option('-r, --read <capture>', 'the capture; - is stdin')
     .option('-p <n>', 'which packet of the capture, from 0', '0')
@@ -28,11 +29,17 @@ export function define(command: Command, done: (exitCode: number) => void): void
 
 export function trace(words: readonly string[], flags: TraceFlags): number {
   const record = flags.packet === undefined ? captured(flags) : built(flags.packet, flags.read)
-  const link = new LinkSieves(rulesOf(flags, words), compileOptions(flags), 'interpreter').for(record.linkType)
+  const link = new LinkSieves(
+    rulesOf(flags, words),
+    compileOptions(flags),
+    'interpreter',
+    new MetadataSources(flags),
+  ).for(record.linkType)
   const { compiled, machine } = link.sieve
   const frame = link.frame(record)
-  const steps = machine.trace(frame, link.meta(record, frame))
-  const verdict = link.sieve.judge(frame, link.meta(record, frame))
+  const [meta, values] = [link.meta(record, frame), link.values(record)]
+  const steps = machine.trace(frame, link.sieve.prepare(frame, meta, values))
+  const verdict = link.sieve.judge(frame, meta, values)
   if (flags.json) {
     for (const step of steps) {
       const insn = compiled.insns[step.insn]
@@ -60,7 +67,7 @@ export function trace(words: readonly string[], flags: TraceFlags): number {
   return verdict.fault === undefined ? 0 : 2
 }
 
-type TracedPacket = Pick<CaptureRecord, 'index' | 'data' | 'originalLength' | 'linkType' | 'sec' | 'nsec'>
+type TracedPacket = Pick<CaptureRecord, 'index' | 'data' | 'originalLength' | 'linkType' | 'sec' | 'nsec' | 'interface'>
 
 /** The packet of the capture that `-p` counts to. @throws Trouble */
 function captured(flags: TraceFlags): TracedPacket {

@@ -3,6 +3,7 @@
 export { type Arrival, arrivalOf, PACKET_TYPE, type PacketOptions } from './arrival.ts'
 export { LINK_TYPE_NAMES, LINK_TYPES, type LinkType, type Network, networkOf } from './link-types.ts'
 export { isGzip } from './magic.ts'
+export { captureMetadata } from './metadata.ts'
 export { type Capture, CaptureReader, filterCapture, readCapture } from './reader.ts'
 export {
   type CaptureBlock,
