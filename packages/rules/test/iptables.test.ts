@@ -39,7 +39,7 @@ COMMIT
 -A web -s 192.0.2.1/32 -j RETURN
 -A web -j ACCEPT
 -A unused -m state --state NEW -j ACCEPT
--A FORWARD -i eth0 -j ACCEPT
+-A FORWARD -m rpfilter -j ACCEPT
 COMMIT
 `
 
@@ -262,9 +262,9 @@ describe('what is wrong is said where it is', () => {
     ],
     [
       'the interface',
-      '-A INPUT -i eth0 -j DROP',
-      `rules:1:10: error: unsupported: matching the interface (-i) [iptables/unsupported]
-    -A INPUT -i eth0 -j DROP
+      '-A INPUT -o eth0 -j DROP',
+      `rules:1:10: error: -o cannot be used in INPUT: its packets have no such device [iptables/hook]
+    -A INPUT -o eth0 -j DROP
              ^^^^^^^`,
     ],
   ])('%s', (_, text, message) => {

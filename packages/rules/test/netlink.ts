@@ -69,7 +69,58 @@ function joined(lines: readonly Line[]): string[] {
 
 // The tool's side.
 
-const META: Readonly<Record<string, number>> = { l4proto: 1, nfproto: 1, protocol: 2 }
+/** What `meta load` and `ct load` load: our field and its bytes; numbers of this machine's byte order are marked so. */
+const LOADS: Readonly<Record<string, readonly [field: string, bytes: number, host?: 'host']>> = {
+  'meta l4proto': ['meta.l4proto', 1],
+  'meta nfproto': ['meta.nfproto', 1],
+  'meta protocol': ['meta.protocol', 2],
+  'meta len': ['meta.length', 4, 'host'],
+  'meta mark': ['meta.mark', 4, 'host'],
+  'meta priority': ['meta.priority', 4, 'host'],
+  'meta iif': ['meta.iif', 4, 'host'],
+  'meta oif': ['meta.oif', 4, 'host'],
+  'meta iifname': ['meta.iifname', 16],
+  'meta oifname': ['meta.oifname', 16],
+  'meta iiftype': ['meta.iiftype', 2, 'host'],
+  'meta oiftype': ['meta.oiftype', 2, 'host'],
+  'meta iifgroup': ['meta.iifgroup', 4, 'host'],
+  'meta oifgroup': ['meta.oifgroup', 4, 'host'],
+  'meta iifkind': ['meta.iifkind', 16],
+  'meta skuid': ['meta.skuid', 4, 'host'],
+  'meta skgid': ['meta.skgid', 4, 'host'],
+  'meta cpu': ['meta.cpu', 4, 'host'],
+  'meta cgroup': ['meta.cgroup', 4, 'host'],
+  'meta rtclassid': ['meta.rtclassid', 4, 'host'],
+  'meta pkttype': ['meta.pkttype', 1],
+  'meta secpath': ['meta.ipsec', 1],
+  'meta day': ['meta.day', 1],
+  'meta hour': ['meta.hour', 4, 'host'],
+  'meta time': ['meta.time', 8, 'host'],
+  'ct state': ['ct.state', 4, 'host'],
+  'ct status': ['ct.status', 4, 'host'],
+  'ct direction': ['ct.direction', 1],
+  'ct mark': ['ct.mark', 4, 'host'],
+  'ct zone': ['ct.zone', 2, 'host'],
+  'ct helper': ['ct.helper', 16],
+  'ct expiration': ['ct.expiration', 4, 'host'],
+  'ct l3protocol': ['ct.l3proto', 1],
+  'ct protocol': ['ct.proto', 1],
+  'ct protocol original': ['ct.proto', 1],
+  'ct bytes': ['ct.bytes', 8, 'host'],
+  'ct packets': ['ct.packets', 8, 'host'],
+  'ct avgpkt': ['ct.avgpkt', 8, 'host'],
+  'ct src_ip original': ['ct.orig.src', 4],
+  'ct dst_ip original': ['ct.orig.dst', 4],
+  'ct src_ip reply': ['ct.reply.src', 4],
+  'ct dst_ip6 reply': ['ct.reply.dst6', 16],
+}
+
+/** A value with its bytes in the other order. */
+function swapped(value: bigint, bytes: number): bigint {
+  let out = 0n
+  for (let i = 0; i < bytes; i++) out = (out << 8n) | ((value >> BigInt(8 * i)) & 0xffn)
+  return out
+}
 
 /** A register's words, as printed on a little-endian machine, as a number of so many bytes in network order. */
 function number(words: string, bytes: number): bigint {
@@ -84,9 +135,9 @@ function number(words: string, bytes: number): bigint {
 }
 
 /** Elements of a set: `element KEY  : 0 [end]` starts an interval, flag 1 ends one before KEY; without any flag 1 they are single values. */
-function elements(line: string, bytes: number): [bigint, bigint][] {
+function elements(line: string, bytes: number, host: boolean): [bigint, bigint][] {
   const found = [...line.matchAll(/element ((?:[0-9a-f]{8} )+) : ([01])/g)].map(
-    (m) => [number(m[1]!, bytes), m[2]] as const,
+    (m) => [host ? swapped(number(m[1]!, bytes), bytes) : number(m[1]!, bytes), m[2]] as const,
   )
   if (found.every(([, flag]) => flag === '0')) {
     return [...new Set(found.map(([key]) => key))].sort((a, b) => (a < b ? -1 : 1)).map((key) => [key, key])
@@ -106,6 +157,7 @@ class Netlink {
   readonly out: Line[] = []
   private place: Place = { base: '', offset: 0, bytes: 0, mask: 0n }
   private lower: bigint | undefined
+  private host = false
   private readonly sets: string[]
 
   constructor(sets: readonly string[]) {
@@ -113,13 +165,23 @@ class Netlink {
   }
 
   private readonly readers: readonly (readonly [RegExp, (...groups: string[]) => void])[] = [
-    [/^meta load (\w+) =>/, (key) => this.load(META[key!] ? `meta.${key}` : 'skip', 0, META[key!] ?? 2)],
+    [
+      /^(meta|ct) load (\w+) => reg \d(?: , dir (\w+))?/,
+      (what, key, direction) => {
+        const name = `${what} ${key}${direction ? ` ${direction}` : ''}`
+        const [field, bytes, host] = LOADS[name] ?? []
+        if (!field) throw new Error(`not known here: ${name}`)
+        this.load(field, 0, bytes!)
+        this.host = host !== undefined
+      },
+    ],
+    [/^byteorder /, () => (this.host = false)],
     [
       /^payload load (\d+)b @ (\w+) header \+ (\d+)/,
       (bytes, base, offset) => this.load(base!, Number(offset), Number(bytes)),
     ],
     [/^bitwise reg \d = \( reg \d & (.*?) \) \^ [0x ]+$/, (mask) => this.mask(mask!)],
-    [/^cmp (\w+) reg \d (.*)$/, (test, value) => this.compare(test!, number(value!, this.place.bytes))],
+    [/^cmp (\w+) reg \d (.*)$/, (test, value) => this.value(test!, value!)],
     [/^range (eq|neq) reg \d (.*)$/, (test, words) => this.range(test === 'neq', words!.trim().split(/\s+/))],
     [/^lookup reg \d set \S+( 0x1)?\s*$/, (not) => this.lookup(not !== undefined)],
     [/^counter /, () => this.out.push(other('count'))],
@@ -136,18 +198,39 @@ class Netlink {
     throw new Error(`not known here: ${line}`)
   }
 
+  private number(words: string): bigint {
+    const value = number(words, this.place.bytes)
+    return this.host ? swapped(value, this.place.bytes) : value
+  }
+
+  /** Names are compared with their closing zero, or without it for all that begin so. */
+  private value(test: string, words: string): void {
+    const { base, bytes } = this.place
+    if (!/name$/.test(base)) return this.compare(test, this.number(words))
+    const given = words.trim().split(/\s+/)
+    const value = number([...given, ...Array<string>(4 - given.length).fill('0x00000000')].join(' '), bytes)
+    const length =
+      value
+        .toString(16)
+        .padStart(bytes * 2, '0')
+        .replace(/(?:00)+$/, '').length / 2
+    if (given.length < 4 && given.length * 4 - length < 4)
+      this.place = { ...this.place, mask: ones(bytes) ^ ones(bytes - length) }
+    this.compare(test, value)
+  }
+
   private load(base: string, offset: number, bytes: number): void {
+    this.host = false
     this.place = { base, offset, bytes, mask: ones(bytes) }
     this.lower = undefined
   }
 
   private mask(words: string): void {
-    this.place = { ...this.place, mask: number(words, this.place.bytes) }
+    this.place = { ...this.place, mask: this.number(words) }
   }
 
   /** `gte` and `lte` of one register are a range. */
   private compare(test: string, value: bigint): void {
-    if (this.place.base === 'skip') return
     if (test === 'lte' && this.lower !== undefined)
       this.out[this.out.length - 1] = within(this.place, false, [[this.lower, value]])
     else this.out.push(compare(this.place, TESTS[test]!, value))
@@ -156,12 +239,12 @@ class Netlink {
 
   private range(negated: boolean, words: readonly string[]): void {
     const half = words.length / 2
-    const [lo, hi] = [words.slice(0, half), words.slice(half)].map((each) => number(each.join(' '), this.place.bytes))
+    const [lo, hi] = [words.slice(0, half), words.slice(half)].map((each) => this.number(each.join(' ')))
     this.out.push(within(this.place, negated, [[lo!, hi!]]))
   }
 
   private lookup(negated: boolean): void {
-    this.out.push(within(this.place, negated, elements(this.sets.shift()!, this.place.bytes)))
+    this.out.push(within(this.place, negated, elements(this.sets.shift()!, this.place.bytes, this.host)))
   }
 }
 

@@ -208,10 +208,10 @@ rules:1:12: error: this \`{\` is never closed [nft/unterminated]
     ],
     [
       'a statement for later',
-      chain('ct state established accept'),
-      `rules:4:3: error: unsupported: \`ct\` [nft/unsupported]
-      ct state established accept
-      ^^`,
+      chain('fib saddr oif missing accept'),
+      `rules:4:3: error: unsupported: \`fib\` [nft/unsupported]
+      fib saddr oif missing accept
+      ^^^`,
     ],
     [
       'elements that overlap',

@@ -101,10 +101,37 @@
 -p tcp ! --tcp-flags SYN,ACK NONE -j DROP ; OK
 -p tcp --tcp-flags SYN FOO -j DROP ; FAIL iptables/flags
 -p tcp --tcp-option 5 -j DROP ; UNSUPPORTED
--i eth0 -j DROP ; UNSUPPORTED
-! -i eth+ -j DROP ; UNSUPPORTED
--m state --state NEW -j ACCEPT ; UNSUPPORTED
--m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT ; UNSUPPORTED
+-i eth0 -j DROP ; OK
+! -i eth+ -j DROP ; OK
+-m state --state NEW -j ACCEPT ; OK
+-m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT ; OK
+-i + -j DROP ; OK
+-i eth0 -p tcp -s 10.0.0.0/8 -j DROP ; OK
+-i sixteen-letters- -j DROP ; FAIL iptables/interface
+-o eth0 -j DROP ; FAIL iptables/hook
+-m mark --mark 5 -j DROP ; OK
+-m mark ! --mark 0x10/0xf0 -j DROP ; OK
+-m mark --mark 0x1ffffffff -j DROP ; FAIL iptables/number
+-m connmark --mark 5/0xff -j DROP ; OK
+-m pkttype --pkt-type broadcast -j DROP ; OK
+-m pkttype ! --pkt-type unicast -j DROP ; OK
+-m pkttype --pkt-type nonsense -j DROP ; FAIL iptables/name
+-m mac --mac-source 02:00:00:00:00:01 -j DROP ; OK
+-m mac ! --mac-source 02:00:00:00:00:01 -j DROP ; OK
+-m length --length 40 -j DROP ; OK
+-m length --length 40:100 -j DROP ; OK
+-m length ! --length :100 -j DROP ; OK
+-m length --length 100:40 -j DROP ; OK
+-m length --length 65536 -j DROP ; FAIL iptables/number
+-m cpu --cpu 1 -j DROP ; OK
+-m devgroup --src-group 5 -j DROP ; OK
+-m realm --realm 5 -j DROP ; OK
+-m conntrack ! --ctstate INVALID,SNAT -j DROP ; OK
+-m conntrack --ctstatus ASSURED --ctdir REPLY -j DROP ; OK
+-m conntrack --ctproto tcp --ctorigsrc 10.0.0.0/8 --ctorigdstport 80:90 -j DROP ; OK
+-m conntrack --ctexpire 5:10 -j DROP ; OK
+-m state --state NONSENSE -j DROP ; FAIL iptables/name
+-m state --state SNAT -j DROP ; FAIL iptables/name
 -m limit --limit 5/min -j ACCEPT ; UNSUPPORTED
 -p icmp --icmp-type 8 -j ACCEPT ; UNSUPPORTED
 -p icmp -m icmp --icmp-type echo-request -j ACCEPT ; UNSUPPORTED

@@ -182,11 +182,11 @@ ether type ip6 ip6 saddr ::1 ; OK
 ether saddr 00:11:22:33:44:55 ; OK
 ether daddr { 00:11:22:33:44:55, 00:11:22:33:44:56 } ; OK
 ether saddr 00:11:22:33:44 ; FAIL rules/mac
-meta iif lo ; UNSUPPORTED
-iifname "lo" accept ; UNSUPPORTED
-oif lo ; UNSUPPORTED
-meta mark 5 ; UNSUPPORTED
-meta length 5 ; UNSUPPORTED
+meta iif lo ; OK
+iifname "lo" accept ; OK
+oif lo ; OK
+meta mark 5 ; OK
+meta length 5 ; OK
 meta foo 5 ; FAIL nft/field
 icmp type echo-request ; OK
 icmp type { echo-request, 0 } ; OK
@@ -214,7 +214,73 @@ accept drop ; FAIL nft/after-verdict
 drop counter ; FAIL nft/after-verdict
 comment "x" drop ; FAIL nft/syntax
 accpet ; FAIL nft/syntax
-ct state new accept ; UNSUPPORTED
+iif != 3 drop ; OK
+iif { 1, 3 } ; OK
+iif { lo, 3 } ; UNSUPPORTED
+iifname "eth*" ; OK
+iifname != "eth*" ; OK
+iifname eth0 ; OK
+iifname "eth\*" ; OK
+iifname { "eth0", "lo" } ; OK
+iifname { "eth*", "lo" } ; OK
+iifname != { "eth0", "lo" } ; OK
+iifname "sixteen-letters-" ; FAIL nft/value
+iifname "*" ; FAIL nft/name
+iiftype ether ; OK
+iiftype != { ether, ppp } ; OK
+iifgroup default ; OK
+meta iifkind "vrf" ; OK
+oifname "ppp*" accept ; OK
+meta mark and 0xff == 3 ; OK
+meta mark & 0xf0 != 0x10 ; OK
+mark { 1, 5-9 } ; OK
+mark != 0x10 ; OK
+meta priority 1:2 ; OK
+meta priority none ; OK
+meta pkttype broadcast ; OK
+pkttype { unicast, multicast } ; OK
+pkttype ! broadcast ; FAIL nft/operator
+meta skuid 0 ; OK
+meta skuid root ; OK
+meta skgid 0-10 ; OK
+meta cpu 1 ; OK
+meta cgroup 1 ; OK
+meta rtclassid cosmos ; OK
+meta ipsec exists ; OK
+meta day Saturday ; OK
+meta length 1-100 ; OK
+meta length > 100 ; OK
+meta length != { 40, 60-80 } ; OK
+ct state established,related accept ; OK
+ct state ! established ; OK
+ct state != established ; OK
+ct state { new, invalid } drop ; OK
+ct state & (new | related) != 0 ; OK
+ct state nonsense ; FAIL nft/name
+ct status assured ; OK
+ct status snat,dnat ; OK
+ct direction reply ; OK
+ct mark 5 ; OK
+ct mark & 0xff != 5 ; OK
+ct zone 3 ; OK
+ct helper "ftp" ; OK
+ct expiration > 10s ; OK
+ct expiration 1m30s ; OK
+ct bytes > 100 ; OK
+ct packets 1-5 ; OK
+ct avgpkt < 100 ; OK
+ct original ip saddr 192.0.2.1 ; OK
+ct reply ip saddr 10.1.2.0/23 ; OK
+ct reply ip6 daddr 2001:db8::1 ; OK
+ct l3proto ipv4 ; OK
+ct protocol tcp ; OK
+ct original protocol udp ; OK
+ct original proto-dst 80 ; FAIL nft/unsupported
+ct label 5 ; UNSUPPORTED
+ct count over 5 ; UNSUPPORTED
+meta secmark 5 ; FAIL nft/unsupported
+meta random 5 ; UNSUPPORTED
+ct state new accept ; OK
 limit rate 5/second accept ; UNSUPPORTED
 log prefix "a # b; c" accept ; UNSUPPORTED
 reject with icmp type host-unreachable ; UNSUPPORTED

@@ -1,6 +1,7 @@
 // What iptables, ip6tables and iptables-save text says, as a tree with spans: commands in the order of the text.
 
 import type { Source, Span } from '@netsieve/diag'
+import type { FieldId } from '@netsieve/packet'
 import type { IpFamily, Network, Word } from '../shared/index.ts'
 
 export interface Ruleset {
@@ -83,8 +84,26 @@ export type Match =
       readonly ranges: readonly { readonly lo: bigint; readonly hi: bigint }[]
       readonly span: Span
     }
+  /** A field that has a value under a mask, or lies in a range. */
+  | {
+      readonly kind: 'field'
+      readonly field: FieldId
+      readonly negated: boolean
+      readonly test: FieldTest
+      readonly span: Span
+    }
+  /** Any of these states of the connection (bits of ct.state), or of these marks of address translation (bits of ct.status). */
+  | {
+      readonly kind: 'state'
+      readonly negated: boolean
+      readonly state: bigint
+      readonly status: bigint
+      readonly span: Span
+    }
   /** What iptables has and this front-end does not: an error only where packets can come to the rule. */
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
+
+export type FieldTest = { readonly value: bigint; readonly mask: bigint } | { readonly lo: bigint; readonly hi: bigint }
 
 export type Target =
   | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return'; readonly span: Span }

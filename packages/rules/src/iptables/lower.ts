@@ -142,14 +142,15 @@ class Lowering {
   }
 }
 
-/** The kernel's xt code looks at addresses before the protocol, iptables-nft writes the protocol first. */
+/** The kernel's xt code looks at addresses before the protocol, iptables-nft writes devices and the protocol first. */
 function inOrder(matches: readonly Match[], profile: XtProfile): readonly Match[] {
   if (profile === 'xt-legacy') return matches
-  const [first, rest] = [
-    matches.filter(({ kind }) => kind === 'protocol'),
-    matches.filter(({ kind }) => kind !== 'protocol'),
-  ]
-  return [...first, ...rest]
+  const rank = (match: Match) => (isDevice(match) ? 0 : match.kind === 'protocol' ? 1 : 2)
+  return [0, 1, 2].flatMap((each) => matches.filter((match) => rank(match) === each))
+}
+
+function isDevice(match: Match): boolean {
+  return match.kind === 'field' && (match.field === 'meta.iifname' || match.field === 'meta.oifname')
 }
 
 function nameOf({ family, name }: { readonly family: IpFamily; readonly name: string }, chain: string): string {

@@ -3,8 +3,22 @@
 // What it writes was read off `nft --debug=netlink list ruleset`.
 
 import type { Diagnostics } from '@netsieve/diag'
-import { between, cmp, field, inRanges, masked, maskedEqual, match, not, or, type Pred, type Step } from '@netsieve/ir'
-import { type FieldId, prefixMask } from '@netsieve/packet'
+import {
+  and,
+  between,
+  cmp,
+  FALSE,
+  field,
+  inRanges,
+  masked,
+  maskedEqual,
+  match,
+  not,
+  or,
+  type Pred,
+  type Step,
+} from '@netsieve/ir'
+import { CT_STATES, type FieldId, prefixMask } from '@netsieve/packet'
 import { addressBits, type IpFamily, type Network, networkPrefix } from '../shared/index.ts'
 import type { Match, PortTest } from './ast.ts'
 
@@ -29,6 +43,10 @@ export function lowerMatch(each: Match, family: IpFamily, profile: XtProfile, di
       const found = steps(negate(or(...ports[each.side].map((id) => inRanges(id, each.ranges))), each.negated))
       return profile === 'xt-nft' ? compatible(found) : found
     }
+    case 'field':
+      return steps(negate(fieldPred(each), each.negated))
+    case 'state':
+      return steps(negate(statePred(each), each.negated))
     case 'unsupported':
       diagnostics.error('iptables/unsupported', `unsupported: ${each.what}`, each.span)
       return []
@@ -50,6 +68,20 @@ function address(
     diagnostics.error('iptables/never', 'no address is outside of this network: iptables-nft refuses the rule', span)
   const pred = inNetworks(id, networks)
   return [negated ? not(pred) : pred]
+}
+
+function fieldPred({ field: id, test }: Of<'field'>): Pred {
+  if (!('mask' in test)) return test.lo <= test.hi ? between(id, test.lo, test.hi) : FALSE
+  // A value with bits outside of its mask is nobody's.
+  return (test.value & ~test.mask) === 0n ? maskedEqual(id, test.value, test.mask) : FALSE
+}
+
+/** What belongs to no connection (INVALID, UNTRACKED) has no marks of address translation either: they are not asked of it. */
+function statePred({ state, status }: Of<'state'>): Pred {
+  const any = (id: FieldId, bits: bigint) => cmp(masked(field(id), bits), '!=', 0)
+  const { new: fresh, established, related } = CT_STATES
+  const translated = and(any('ct.state', BigInt(fresh | established | related)), any('ct.status', status))
+  return or(...(state !== 0n ? [any('ct.state', state)] : []), ...(status !== 0n ? [translated] : []))
 }
 
 /** Prefixes become one set of ranges; other masks stay comparisons. */

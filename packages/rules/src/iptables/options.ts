@@ -75,6 +75,22 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
     row('ports', 1, 1, undefined, true),
   ],
   comment: [row('comment', 1, 1)],
+  state: [row('state', 1, 1, undefined, true)],
+  conntrack: [
+    ...['ctstate', 'ctproto', 'ctorigsrc', 'ctorigdst', 'ctreplsrc', 'ctrepldst', 'ctorigsrcport', 'ctorigdstport'],
+    ...['ctreplsrcport', 'ctrepldstport', 'ctstatus', 'ctexpire'],
+  ]
+    .map((name) => row(name, 1, 1, undefined, true))
+    .concat(row('ctdir', 1, 1)),
+  mark: [row('mark', 1, 1, undefined, true)],
+  connmark: [row('mark', 1, 1, undefined, true)],
+  pkttype: [row('pkt-type', 1, 1, undefined, true)],
+  owner: [row('uid-owner', 1, 1, undefined, true), row('gid-owner', 1, 1, undefined, true)],
+  mac: [row('mac-source', 1, 1, undefined, true)],
+  length: [row('length', 1, 1, undefined, true)],
+  cpu: [row('cpu', 1, 1, undefined, true)],
+  devgroup: [row('src-group', 1, 1, undefined, true), row('dst-group', 1, 1, undefined, true)],
+  realm: [row('realm', 1, 1, undefined, true)],
 }
 
 /** Options of understood matches that are themselves not. */
@@ -82,6 +98,7 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = 
   tcp: ['tcp-option'],
   sctp: ['chunk-types'],
   dccp: ['dccp-types', 'dccp-option'],
+  owner: ['socket-exists', 'suppl-groups'],
 }
 
 /** The IP protocol that a match needs (`-p`), by its module's name. */
@@ -91,9 +108,9 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
-  addrtype ah bpf cgroup cluster connbytes connlabel connlimit connmark conntrack cpu devgroup dscp dst ecn esp eui64 frag hashlimit hbh
-  helper hl icmp icmp6 icmpv6 iprange ipv6header ipvs length limit mac mark mh nfacct osf owner physdev pkttype policy quota rateest
-  realm recent rpfilter rt set socket srh state statistic string tcpmss time tos ttl u32 udplite unclean`)
+  addrtype ah bpf cgroup cluster connbytes connlabel connlimit dscp dst ecn esp eui64 frag hashlimit hbh
+  helper hl icmp icmp6 icmpv6 iprange ipv6header ipvs limit mh nfacct osf physdev policy quota rateest
+  recent rpfilter rt set socket srh statistic string tcpmss time tos ttl u32 udplite unclean`)
 
 /** Targets that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_TARGETS = words(`

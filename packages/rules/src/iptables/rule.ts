@@ -3,6 +3,7 @@
 import { cover, type Diagnostics, type Span, spanText } from '@netsieve/diag'
 import { type IpFamily, nearest, readIpProtocol, readNumber, type Word } from '../shared/index.ts'
 import type { Action, Command, FlagTest, Match, PortModule, PortTest, Target } from './ast.ts'
+import { isMetadataOption, readInterface, readMetadataMatch } from './metadata.ts'
 import {
   BASE_OPTIONS,
   MATCH_OPTIONS,
@@ -67,6 +68,7 @@ class LineParser {
   private readonly first: Match[] = []
   private readonly later: Building[] = []
   private readonly modules = new Set<string>()
+  private readonly interfaces: { readonly side: 'in' | 'out'; readonly span: Span }[] = []
   private target: Target | undefined
   /** A match or target that is not understood: it owns the options that nothing else knows. */
   private foreign = false
@@ -90,6 +92,7 @@ class LineParser {
       return undefined
     }
     this.needProtocols()
+    this.checkInterfaces()
     const action = this.failed ? undefined : this.action(command)
     return action && { family: this.family, table: this.table, span: this.context.span, ...action }
   }
@@ -107,8 +110,9 @@ class LineParser {
   }
 
   private option(option: Option): void {
-    const row = this.find(option)
-    if (!row) return
+    const found = this.find(option)
+    if (!found) return
+    const { row } = found
     const key = row.names[0]
     if (option.values.length < row.min) {
       const [what, missing] = [spanText(option.nameSpan), row.min - option.values.length]
@@ -124,15 +128,15 @@ class LineParser {
       this.fail('negation', `${spanText(option.nameSpan)} cannot be negated`, option.span)
       return
     }
-    this.apply(key, option)
+    this.apply(key, option, found.module)
   }
 
   /** The option's row: exact name or letter, else the start of exactly one name; loads the protocol's match if that knows it. */
-  private find(option: Option): OptionRow | undefined {
+  private find(option: Option): { readonly row: OptionRow; readonly module: string | undefined } | undefined {
     if (!option.long) {
       const row = BASE_OPTIONS.find(({ letter }) => letter === option.name)
       if (!row) this.unknown(option)
-      return row
+      return row && { row, module: undefined }
     }
     const implicit = this.implicitModule()
     const modules = [...this.modules, ...(implicit && !this.modules.has(implicit) ? [implicit] : [])]
@@ -145,9 +149,10 @@ class LineParser {
       this.unknown(option, modules)
       return undefined
     }
-    const { row, module } = close[0]!
+    // Of matches with an option of one name, the last one that was loaded has it.
+    const { row, module } = exact.length > 1 ? close.at(-1)! : close[0]!
     if (module !== undefined && !this.modules.has(module)) this.load(module, option.nameSpan)
-    return row
+    return { row, module }
   }
 
   private implicitModule(): PortModule | undefined {
@@ -180,7 +185,7 @@ class LineParser {
     this.fail('option', `unknown option ${what}`, option.nameSpan, undefined, hint)
   }
 
-  private apply(key: string, option: Option): void {
+  private apply(key: string, option: Option, module: string | undefined): void {
     const [value] = option.values as readonly [Word]
     const { negated, span } = option
     if (COMMANDS.has(key)) {
@@ -189,7 +194,8 @@ class LineParser {
       this.key = key
       return
     }
-    if (!['match', 'verbose'].includes(key) && this.once(key, option)) return
+    const name = module !== undefined && isMetadataOption(module, key) ? `${module} ${key}` : key
+    if (!['match', 'verbose'].includes(key) && this.once(name, option)) return
     switch (key) {
       case 'table':
         this.setTable(value)
@@ -213,9 +219,14 @@ class LineParser {
         else this.first.push({ kind: 'fragment', negated, span })
         break
       case 'in-interface':
-      case 'out-interface':
-        this.first.push({ kind: 'unsupported', what: `matching the interface (${spanText(option.nameSpan)})`, span })
+      case 'out-interface': {
+        const test = this.read(readInterface(value, this.diagnostics))
+        const field = key === 'in-interface' ? 'meta.iifname' : 'meta.oifname'
+        this.interfaces.push({ side: key === 'in-interface' ? 'in' : 'out', span })
+        // A bare + is every device.
+        if (test && (test.mask !== 0n || negated)) this.first.push({ kind: 'field', field, negated, test, span })
         break
+      }
       case 'match':
         this.loadNamed(value, span)
         break
@@ -235,6 +246,12 @@ class LineParser {
         const ranges = this.read(readPorts(value, this.implicitModule(), this.diagnostics))
         const side = ({ sports: 'sport', dports: 'dport', ports: 'either' } as const)[key]
         if (ranges) this.later.push({ kind: 'multiport', side, negated, ranges, span })
+        break
+      }
+      default: {
+        if (module === undefined || !isMetadataOption(module, key)) return
+        const match = this.read(readMetadataMatch(module, key, value, this.family, this.diagnostics))
+        if (match) this.later.push({ ...match, negated, span })
       }
     }
   }
@@ -279,6 +296,7 @@ class LineParser {
 
   private load(module: string, span: Span): void {
     this.modules.add(module)
+    for (const key of this.seen) if (key.startsWith(`${module} `)) this.seen.delete(key)
     if (!isPortModule(module)) return
     this.later.push({ module, span })
     for (const key of ['sport', 'dport', 'tcp-flags', 'syn']) this.seen.delete(key)
@@ -320,6 +338,19 @@ class LineParser {
         this.fail('protocol', `the match ${match.module} needs -p ${match.module}`, match.span)
       else if (!('module' in match) && match.kind === 'multiport' && ![6n, 17n, 33n, 132n, 136n].includes(has ?? 0n))
         this.fail('protocol', 'multiport needs -p tcp, udp, udplite, sctp or dccp', match.span)
+    }
+  }
+
+  /** Packets that come in have no device to leave by yet, and the other way round. */
+  private checkInterfaces(): void {
+    const chain = this.command?.values[0]?.text ?? ''
+    for (const { side, span } of this.interfaces) {
+      if (!(NO_INTERFACE[side] as readonly string[]).includes(chain)) continue
+      this.fail(
+        'hook',
+        `-${side === 'in' ? 'i' : 'o'} cannot be used in ${chain}: its packets have no such device`,
+        span,
+      )
     }
   }
 
@@ -366,7 +397,7 @@ class LineParser {
 
   private rule() {
     const { span } = this.context
-    const order = ['address', 'unsupported', 'protocol', 'fragment'] as const
+    const order = ['address', 'field', 'protocol', 'fragment'] as const
     const rank = (match: Match) => order.indexOf(match.kind as (typeof order)[number])
     const matches: Match[] = [
       ...this.first.sort((a, b) => rank(a) - rank(b)),
@@ -375,6 +406,8 @@ class LineParser {
     return { text: spanText(span), span, matches, ...(this.target && { target: this.target }) }
   }
 }
+
+const NO_INTERFACE = { in: ['OUTPUT', 'POSTROUTING'], out: ['PREROUTING', 'INPUT'] } as const
 
 /** Options of protocols' matches that load by `-p` alone and are not understood. */
 const UNSUPPORTED_PROTOCOL_OPTIONS: Readonly<Record<string, bigint>> = {

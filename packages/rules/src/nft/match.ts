@@ -20,6 +20,7 @@ import {
 import { ETHERTYPE, FIELDS, type FieldId, NFPROTO, PROTOCOLS } from '@netsieve/packet'
 import { nearest, protocolName } from '../shared/index.ts'
 import type { Step as AstStep, NamedSet, NftFamily, Operator, Value } from './ast.ts'
+import { BIT_TYPES, devicesOf, isWildcard, readWildcard } from './metadata.ts'
 import { type Kind, readNamedSet, readPrefix, readRange, readSet, readValue } from './typed.ts'
 import { type FieldRow, HEADERS, NEEDS, UNSUPPORTED_FIELDS } from './words.ts'
 
@@ -77,8 +78,19 @@ export class Matches {
     return undefined
   }
 
-  private row({ header, field }: MatchStep): FieldRow | undefined {
+  private row({ header, field, right }: MatchStep): FieldRow | undefined {
     const rows = HEADERS[header.text]!
+    const device =
+      header.text === 'meta' && ['iif', 'oif', 'sdif'].includes(field.text)
+        ? devicesOf(right, this.place.sets)
+        : 'index'
+    if (device === 'both')
+      return this.error(
+        'unsupported',
+        'unsupported: devices by index and by name, or by the start of it, in one set',
+        right.span,
+      )
+    if (device === 'name') return { ...rows[`${field.text}name`]!, type: 'ifkind' }
     if (Object.hasOwn(rows, field.text)) {
       const useless = header.text === 'meta' && field.text === 'nfproto' && this.place.family !== 'inet'
       return useless
@@ -146,7 +158,7 @@ export class Matches {
     if (mask) return this.masked(step, id, kind)
     const negated = operator === '!='
     const equality = operator === '' || operator === '==' || negated
-    if (operator === '!' && (kind.type !== 'tcp_flag' || right.kind !== 'word'))
+    if (operator === '!' && (!BIT_TYPES.has(kind.type) || right.kind !== 'word'))
       return this.error('operator', '! is for single bits of bit masks', step.span, ['=='])
     const shape = { set: 'sets', setref: 'sets', range: 'ranges', prefix: 'prefixes', flagmask: 'masks' }[
       right.kind as string
@@ -175,6 +187,12 @@ export class Matches {
         return found(cmp(masked(fieldTerm(id), bits), '==', value))
       }
       default: {
+        if (kind.type === 'ifname' && right.kind === 'word' && isWildcard(right)) {
+          if (!equality)
+            return this.error('operator', `${operator} is not defined for wildcards`, step.span, ['==', '!='])
+          const names = readWildcard(right, diagnostics)
+          return names && found(maskedEqual(id, names.value, names.mask))
+        }
         const value = readValue(right, kind, diagnostics)
         return value === undefined ? undefined : single(id, kind, operator, value)
       }
@@ -202,7 +220,8 @@ export class Matches {
       return this.error('name', `there is no set \`${right.name.text}\``, right.name.span, [...sets.keys()], meant && `did you mean @${meant}?`) // biome-ignore format: one message
     }
     if (set.unsupported) return this.error('unsupported', `unsupported: ${set.unsupported.what}`, set.unsupported.span)
-    if (set.type?.text !== kind.type) {
+    const byName = set.type?.text === 'iface_index' && kind.type === 'ifkind'
+    if (set.type?.text !== kind.type && !byName) {
       const type = set.type?.text ?? 'no type'
       return this.error('type', `datatype mismatch: the set ${set.name} holds ${type}, not ${kind.type}`, right.span)
     }
@@ -225,7 +244,7 @@ interface Found {
 }
 
 function single(id: FieldId, kind: Kind, operator: Operator, value: bigint): Found {
-  if (kind.type === 'tcp_flag' && operator === '') return { pred: cmp(masked(fieldTerm(id), value), '!=', 0) }
+  if (BIT_TYPES.has(kind.type) && operator === '') return { pred: cmp(masked(fieldTerm(id), value), '!=', 0) }
   if (operator === '!') return { pred: cmp(masked(fieldTerm(id), value), '==', 0) }
   const test: Test = operator === '' ? '==' : operator
   return { pred: cmp(id, test, value), ...(test === '==' && { values: [value] }) }

@@ -53,10 +53,7 @@ function readStep(node: Node, word: (node: Node) => Word, values: Values): Step 
 
 function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step | undefined {
   const { span } = word(node)
-  const selector = child(node, 'selector')!
-  const proto = child(selector, 'proto')
-  const header = proto ? word(proto) : { text: 'meta', span: at(span.source, selector.start, selector.start + 4) }
-  const field = word(child(selector, 'fieldname')!)
+  const { header, field } = readSelector(child(node, 'selector')!, word)
   const test = child(node, 'test')
   if (!test) {
     const what = child(node, 'concat') ? 'matching several fields at once' : 'maps'
@@ -76,5 +73,29 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
     operator: NAMED_OPERATORS[spelled] ?? (spelled as Operator),
     right,
     span,
+  }
+}
+
+/** `tcp dport`, `meta mark`, `mark`, `ct state`, `ct original ip saddr`: header and field. */
+function readSelector(selector: Node, word: (node: Node) => Word): { readonly header: Word; readonly field: Word } {
+  const proto = child(selector, 'proto')
+  if (proto) return { header: word(proto), field: word(child(selector, 'fieldname')!) }
+  const conntrack = child(selector, 'conntrack')
+  const bare = child(selector, 'baremeta')
+  const { span } = word(selector)
+  if (bare) return { header: { text: 'meta', span: word(bare).span }, field: word(bare) }
+  if (!conntrack) {
+    return {
+      header: { text: 'meta', span: at(span.source, span.start, span.start + 4) },
+      field: word(child(selector, 'fieldname')!),
+    }
+  }
+  const parts = ['direction', 'ctfield'].flatMap((rule) => child(conntrack, rule) ?? [])
+  const text = parts.map((part) => word(part).text.trim().split(/\s+/).join(' ')).join(' ')
+  // The protocols of a connection are the same in both directions.
+  const same = /^(?:original|reply) (l3proto|protocol)$/.exec(text)
+  return {
+    header: { text: 'ct', span: at(span.source, span.start, span.start + 2) },
+    field: { text: same ? same[1]! : text, span: at(span.source, parts[0]!.start, parts.at(-1)!.end) },
   }
 }

@@ -15,6 +15,7 @@ import {
   type Word,
 } from '../shared/index.ts'
 import type { NamedSet, Value } from './ast.ts'
+import { BIT_TYPES, isWildcard, NO_NUMBERS, readSpelled, readWildcard } from './metadata.ts'
 import { SYMBOLS, TITLES, TYPE_BITS, type TypeName } from './words.ts'
 
 /** What values are read for. */
@@ -28,7 +29,7 @@ export interface Kind {
 /** One number. Undefined after an error. */
 export function readValue(value: Value, kind: Kind, diagnostics: Diagnostics): bigint | undefined {
   if (value.kind === 'word') return readWord(value, kind, diagnostics)
-  if (value.kind === 'list' && kind.type === 'tcp_flag') {
+  if (value.kind === 'list' && BIT_TYPES.has(kind.type)) {
     const bits = value.items.map((item) => readValue(item, kind, diagnostics))
     return bits.every((bit) => bit !== undefined) ? bits.reduce((sum, bit) => sum | bit, 0n) : undefined
   }
@@ -56,6 +57,12 @@ function readWord(word: Word, { type, bits, transport }: Kind, diagnostics: Diag
   const named = symbols && Object.hasOwn(symbols, word.text) ? symbols[word.text] : undefined
   if (named !== undefined) return BigInt(named)
   if (type === 'ether_type') return readEtherType(word, diagnostics)
+  const spelled = readSpelled(word, type)
+  if (spelled !== undefined) return spelled
+  if (NO_NUMBERS.has(type)) {
+    diagnostics.error('nft/value', `\`${word.text}\` is not ${TITLES[type]}`, word.span, { expected: [TITLES[type]] })
+    return undefined
+  }
   if (symbols && parseNumber(word.text, true) === undefined) {
     const meant = nearest(word.text, Object.keys(symbols))
     diagnostics.error('nft/name', `\`${word.text}\` is not ${TITLES[type]}`, word.span, {
@@ -69,6 +76,10 @@ function readWord(word: Word, { type, bits, transport }: Kind, diagnostics: Diag
 
 /** The numbers of a word, a range or a prefix. */
 export function readRange(value: Value, kind: Kind, diagnostics: Diagnostics): Range | undefined {
+  if (kind.type === 'ifname' && value.kind === 'word' && isWildcard(value)) {
+    const names = readWildcard(value, diagnostics)
+    return names && { lo: names.value, hi: names.value | (prefixMask(kind.bits, kind.bits) ^ names.mask) }
+  }
   if (value.kind === 'range') {
     const lo = readValue(value.lo, kind, diagnostics)
     const hi = readValue(value.hi, kind, diagnostics)
@@ -109,7 +120,12 @@ export function readSet(elements: readonly Value[], kind: Kind, diagnostics: Dia
 
 /** The numbers of a named set: ranges need `flags interval`, and must not overlap without `auto-merge`. */
 export function readNamedSet(set: NamedSet, kind: Kind, diagnostics: Diagnostics): Range[] | undefined {
-  const wide = set.elements.find(({ kind: shape }) => shape === 'range' || shape === 'prefix')
+  const wide = set.elements.find(
+    (each) =>
+      each.kind === 'range' ||
+      each.kind === 'prefix' ||
+      (kind.type === 'ifname' && each.kind === 'word' && isWildcard(each)),
+  )
   if (wide && !set.interval) {
     const message = `the set ${set.name} takes no ranges or prefixes: it has no \`flags interval\``
     diagnostics.error('nft/interval', message, wide.span, { expected: ['single values'] })

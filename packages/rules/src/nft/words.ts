@@ -3,6 +3,7 @@
 
 import type { FieldId } from '@netsieve/packet'
 import type { NftFamily } from './ast.ts'
+import { CT_FIELDS, META_BITS, META_FIELDS, META_SYMBOLS, META_TITLES, type MetaType } from './metadata.ts'
 
 export type TypeName =
   | 'integer'
@@ -21,6 +22,7 @@ export type TypeName =
   | 'icmpv6_code'
   | 'arp_op'
   | 'tcp_flag'
+  | MetaType
 
 export interface FieldRow {
   readonly field: FieldId
@@ -28,6 +30,8 @@ export interface FieldRow {
 }
 
 const row = (field: FieldId, type: TypeName = 'integer'): FieldRow => ({ field, type })
+const rows = (table: Readonly<Record<string, readonly [FieldId, TypeName]>>) =>
+  Object.fromEntries(Object.entries(table).map(([name, [field, type]]) => [name, row(field, type)]))
 const ports = (proto: 'tcp' | 'udp' | 'udplite' | 'sctp' | 'dccp' | 'th') => ({
   sport: row(`${proto}.sport`, 'inet_service'),
   dport: row(`${proto}.dport`, 'inet_service'),
@@ -39,7 +43,9 @@ export const HEADERS: Readonly<Record<string, Readonly<Record<string, FieldRow>>
     l4proto: row('meta.l4proto', 'inet_proto'),
     nfproto: row('meta.nfproto', 'nf_proto'),
     protocol: row('meta.protocol', 'ether_type'),
+    ...rows(META_FIELDS),
   },
+  ct: rows(CT_FIELDS),
   ether: {
     saddr: row('eth.src', 'ether_addr'),
     daddr: row('eth.dst', 'ether_addr'),
@@ -104,8 +110,23 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Fields that nft has and this front-end does not understand. */
 export const UNSUPPORTED_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
-  meta: words(`length mark priority iif iifname iiftype iifgroup iifkind oif oifname oiftype oifgroup oifkind skuid skgid nftrace rtclassid
-    secmark ibrname obrname ibrpvid ibrvproto pkttype cpu cgroup random ipsec time day hour sdif sdifname`),
+  meta: words('secmark ibrname obrname ibrpvid ibrvproto random broute'),
+  ct: new Set(
+    ['label', 'event', 'secmark', 'count', 'timeout', 'expectation', 'saddr', 'daddr', 'proto-src', 'proto-dst']
+      .flatMap((name) => [name, `original ${name}`, `reply ${name}`])
+      .concat(
+        'original packets',
+        'original bytes',
+        'original avgpkt',
+        'original zone',
+        'original id',
+        'reply packets',
+        'reply bytes',
+        'reply avgpkt',
+        'reply zone',
+        'reply id',
+      ),
+  ),
   arp: words('saddr daddr'),
   tcp: words('reserved'),
   dccp: words('type'),
@@ -172,6 +193,7 @@ export const SYMBOLS: Readonly<Partial<Record<TypeName, Readonly<Record<string, 
     ...{ 'policy-fail': 5, 'reject-route': 6 },
   },
   arp_op: { request: 1, reply: 2, rrequest: 3, rreply: 4, inrequest: 8, inreply: 9, nak: 10 },
+  ...META_SYMBOLS,
   tcp_flag: { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32, ecn: 64, cwr: 128 },
 }
 
@@ -193,6 +215,7 @@ export const TITLES: Readonly<Record<TypeName, string>> = {
   icmpv6_code: 'an ICMPv6 code',
   arp_op: 'an ARP operation',
   tcp_flag: 'TCP flags',
+  ...META_TITLES,
 }
 
 /** Bits of a named set's type. */
@@ -212,6 +235,7 @@ export const TYPE_BITS: Readonly<Partial<Record<TypeName, number>>> = {
   icmpv6_code: 8,
   arp_op: 16,
   tcp_flag: 8,
+  ...META_BITS,
 }
 
 /** Named chain priorities of the IP families (netdev knows `filter` only). */

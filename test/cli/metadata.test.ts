@@ -1,0 +1,146 @@
+// Metadata on the command line: where values come from, what goes before what, and what is said where nothing tells.
+
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { buildPacket, writeCapture } from '@netsieve/packet'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const BIN = join(ROOT, 'packages/netsieve/bin/netsieve.js')
+const TALK = 'samples/talk.pcap'
+let folder = ''
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'netsieve-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function netsieve(...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
+  return { status, stdout, stderr }
+}
+
+function file(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name)
+  writeFileSync(path, content)
+  return path
+}
+
+const chain = (hook: string, ...rules: readonly string[]) =>
+  file(
+    'rules.nft',
+    `table inet t {\n chain c {\n  type filter hook ${hook} priority 0\n${rules.map((rule) => `  ${rule}\n`).join('')} }\n}\n`,
+  )
+
+/** How many packets pass, and what no packet had. */
+function passed(rules: string, capture: string, ...options: readonly string[]): readonly [number, readonly string[]] {
+  const { stdout, stderr, status } = netsieve('run', '-r', capture, '-f', rules, '--json', '--check', ...options)
+  if (status !== 0) throw new Error(stderr)
+  const { passed: count, needsSidecar = [] } = JSON.parse(stdout)
+  return [count, needsSidecar]
+}
+
+describe('options', () => {
+  it('tell devices by name or index, marks, states, and anything by its field', () => {
+    const rules = chain('forward', 'iifname "eth*" oif 3 meta mark 0x10 ct state new,established ct mark 7 drop')
+    const all = ['--iif', 'eth1', '--oif', '3', '--mark', '16', '--ct-state', 'established', '--meta', 'ct.mark=0x7']
+    expect(passed(rules, TALK, ...all)).toEqual([125, []])
+    expect(passed(rules, TALK, ...all, '--meta', 'oif=4')).toEqual([1504, []])
+    expect(passed(rules, TALK, ...all.slice(0, -2))).toEqual([1504, ['ct.mark']])
+    expect(passed(rules, TALK, ...all.slice(0, -2), '--engine', 'interpreter')).toEqual([1504, ['ct.mark']])
+  })
+
+  it.each([
+    [['--iif', 'a/b'], /--iif a\/b: a device's name or index is expected \[cli\/meta\]/],
+    [['--mark', 'x'], /--mark x: expected a number of at most 32 bits \[cli\/meta\]/],
+    [['--ct-state', 'fresh'], /--ct-state fresh: expected invalid, established/],
+    [['--meta', 'nonsense=1'], /--meta nonsense=1: field=value is expected; fields are meta\.iif, /],
+    [['--meta', 'mark'], /--meta mark: field=value is expected/],
+    [['--meta', 'mark=0x100000000'], /--meta mark=0x100000000: expected a number/],
+    [['--meta-file', '/nonexistent'], /\/nonexistent: error: .* \[io\/read\]/],
+  ])('%j is refused', (options, message) => {
+    const { status, stdout, stderr } = netsieve('run', '-r', TALK, '-f', chain('input', 'mark 1 drop'), ...options)
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(message)
+  })
+})
+
+describe('a file of metadata', () => {
+  it('tells each packet its own, before options; lines that are empty or missing tell nothing', () => {
+    const rules = chain('input', 'iifname "a" drop', 'mark 5 drop')
+    const lines = file('meta.jsonl', '{"iifname": "a"}\n\n{"mark": 5, "iifname": null}\n{"iifname": "b"}\n')
+    const frames = Array.from({ length: 5 }, () => buildPacket('eth / ipv4 / udp').value!.data)
+    const capture = file(
+      'five.pcap',
+      writeCapture(
+        frames.map((data) => ({ data, linkType: 1 })),
+        { format: 'pcap' },
+      ),
+    )
+    expect(passed(rules, capture, '--meta-file', lines)).toEqual([3, []])
+    expect(passed(rules, capture, '--meta-file', lines, '--iif', 'a')).toEqual([1, []])
+  })
+
+  it.each([
+    ['{"iif": "eth0"}', /meta\.jsonl:1: error: "eth0" is no value of meta\.iif: expected a number/],
+    ['{}\n[1]', /meta\.jsonl:2: error: an object such as/],
+    ['{"iif":', /meta\.jsonl:1: error: an object such as/],
+    ['{"foo": 1}', /meta\.jsonl:1: error: there is no metadata field "foo"/],
+  ])('%j is told with its line', (text, message) => {
+    const { status, stdout, stderr } = netsieve(
+      'run',
+      '-r',
+      TALK,
+      '-f',
+      chain('input', 'mark 1 drop'),
+      '--meta-file',
+      file('meta.jsonl', text),
+    )
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(message)
+  })
+})
+
+describe('captures', () => {
+  it('have the device and the packet type in cooked headers', () => {
+    // A packet type (4: outgoing), a device type, an address, the protocol (LINKTYPE_LINUX_SLL).
+    const ip = buildPacket('ipv4 / udp').value!.data
+    const cooked = (type: number) => Uint8Array.from([0, type, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0, ...ip])
+    const capture = file(
+      'sll.pcap',
+      writeCapture(
+        [0, 3, 4].map((type) => ({ data: cooked(type), linkType: 113 })),
+        { format: 'pcap' },
+      ),
+    )
+    expect(passed(chain('prerouting', 'pkttype other drop'), capture)[0]).toBe(2)
+    expect(passed(chain('prerouting', 'iiftype ether drop'), capture)[0]).toBe(1)
+  })
+
+  it('have names of interfaces and times', () => {
+    expect(passed(chain('input', 'meta time < "1980-01-01 00:00:00" drop'), TALK)).toEqual([1504, []])
+    expect(passed(chain('input', 'meta time >= "1980-01-01 00:00:00" drop'), TALK)).toEqual([125, []])
+  })
+})
+
+it('what nothing tells is told once in the report', () => {
+  const { stdout } = netsieve('run', '-r', TALK, '-f', chain('input', 'iifname "lo" accept', 'ct state invalid drop'))
+  expect(stdout.match(/^metadata .*$/gm)).toEqual([
+    'metadata  needs-sidecar: no packet has meta.iifname, ct.state; --meta and --meta-file tell',
+  ])
+})
+
+it('a field that packets at the hook cannot have is an error with its place', () => {
+  const { status, stderr } = netsieve('run', '-r', TALK, '-f', chain('input', 'oifname "eth0" drop'))
+  expect(status).toBe(2)
+  expect(stderr).toMatch(
+    /rules\.nft:4:3: error: packets at the hook input have no meta\.oifname .*\[ir\/hook\]\n {6}oifname "eth0" drop\n {6}\^+\n/,
+  )
+})
