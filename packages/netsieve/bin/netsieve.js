@@ -24,12 +24,19 @@ function bundled() {
   return exports
 }
 
-async function start() {
+/** What the command line exports: at once from the bundle, a promise otherwise. */
+function load() {
   // A published package has no build information, and a bundle that belongs to it.
   const fresh = timeOf(`${BUNDLE}.cache`) >= (timeOf(path.join(DIST, '.tsbuildinfo')) ?? 0)
-  const { main } = fresh ? bundled() : await import('../dist/cli/main.js')
+  return fresh ? bundled() : import('../dist/cli/main.js')
+}
+
+async function start() {
+  const { main } = await load()
   // Everything is written by now. Ending here saves Node the clearing of its memory.
   process.exit(await main(process.argv.slice(2)))
 }
 
-void start()
+// Other threads take what they need (see src/cli/team).
+if (require.main === module) void start()
+else module.exports = load

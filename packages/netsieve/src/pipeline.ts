@@ -96,10 +96,13 @@ export interface PacketVerdict {
 export class Sieve {
   readonly compiled: Compiled
   readonly machine: Machine
+  /** What a verifier proved, if it did. */
+  readonly facts: Facts | undefined
 
   /** @param facts what a verifier proved of the program: the JIT leaves out those checks */
   constructor(compiled: Compiled, engine: 'interpreter' | 'jit' = 'interpreter', facts?: Facts) {
     this.compiled = compiled
+    this.facts = facts
     const { insns, type, maps } = compiled
     this.machine = load(insns, { type, maps, engine, ...(facts && { proved: facts.proved }) })
   }

@@ -11,6 +11,7 @@ import { type Ended, execute, withCases } from './interpret.ts'
 import { Batch, type BatchOptions } from './jit/batch.ts'
 import { Jit } from './jit/jit.ts'
 import type { Proved } from './jit/target.ts'
+import { isStateless } from './jit/walk.ts'
 import { SlotArray } from './maps/array.ts'
 import type { BpfMap } from './maps/map.ts'
 import { RingBuffer } from './maps/ringbuf.ts'
@@ -153,6 +154,11 @@ export class Machine {
   batch(options: BatchOptions = {}): Batch {
     this.batchJit ??= new Jit(this.engine, this.proved)
     return new Batch(this.engine, this.batchJit, options, (packet, meta) => this.run(packet, meta))
+  }
+
+  /** Whether packets can be divided among machines with the same program and maps: no run leaves anything for the next. */
+  get stateless(): boolean {
+    return isStateless((this.batchJit ?? new Jit(this.engine, this.proved)).target(0))
   }
 
   /** Executes one instruction of the run that `start` began, and tells what it did. Undefined at the end. */

@@ -42,6 +42,8 @@ export class OutputFile {
   private readonly part: string | undefined
   private readonly fd: number
   private open = true
+  /** Bytes written so far. */
+  private length = 0
 
   /** @throws Trouble if it cannot be written */
   constructor(path: string) {
@@ -56,7 +58,19 @@ export class OutputFile {
   }
 
   write(bytes: Uint8Array): void {
-    if (bytes.length > 0) writeAll(this.fd, bytes, this.path === '-' ? '<stdout>' : this.path)
+    if (bytes.length === 0) return
+    writeAll(this.fd, bytes, this.path === '-' ? '<stdout>' : this.path, this.part === undefined ? null : this.length)
+    this.length += bytes.length
+  }
+
+  /** For those who write at places of their own: the file, and where it ends now. None for what can only be written in order. */
+  get places(): { readonly fd: number; readonly end: number } | undefined {
+    return this.part === undefined ? undefined : { fd: this.fd, end: this.length }
+  }
+
+  /** Others have written up to a place. */
+  goOnAt(length: number): void {
+    this.length = length
   }
 
   /** The file is whole. */
@@ -104,10 +118,10 @@ export function err(text: string): void {
   writeAll(2, new TextEncoder().encode(text))
 }
 
-function writeAll(fd: number, bytes: Uint8Array, name = '<stdout>'): void {
+function writeAll(fd: number, bytes: Uint8Array, name = '<stdout>', position: number | null = null): void {
   for (let at = 0; at < bytes.length; ) {
     try {
-      at += writeSync(fd, bytes, at)
+      at += writeSync(fd, bytes, at, bytes.length - at, position === null ? null : position + at)
     } catch (error) {
       const { code } = error as { code?: string }
       // Nobody reads what goes wrong on stderr either.

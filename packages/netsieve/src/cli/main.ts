@@ -79,3 +79,6 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   return exitCode
 }
+
+/** What another thread runs: its part of a capture. */
+export { work } from './team/worker.ts'

@@ -9,12 +9,14 @@ import { captureParts, err, OutputFile, out, say, Trouble } from './io.ts'
 import { ETHERNET, type LinkSieve, LinkSieves } from './link-sieve.ts'
 import { type MetadataFlags, MetadataSources, withMetadataOptions } from './metadata.ts'
 import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
-import { judgeStream, type StreamEnd } from './stream.ts'
+import { type Judged, judgeStream, type StreamEnd } from './stream.ts'
+import { Tally } from './tally.ts'
 
 export interface RunFlags extends RuleFlags, MetadataFlags {
   readonly read?: string
   readonly write?: string
   readonly count?: string
+  readonly threads?: string
   readonly json?: boolean
   readonly jsonl?: boolean
   readonly engine: string
@@ -27,6 +29,10 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('-r, --read <capture>', 'pcap or pcapng file, also .gz; - is stdin')
     .option('-w, --write <capture>', 'write the packets that pass, byte for byte; - is stdout')
     .option('-c, --count <n>', 'stop after n packets that pass')
+    .option(
+      '-j, --threads <n>',
+      'threads that share the work; one does it all where verdicts depend on earlier packets, with --jsonl and -c',
+    )
     .option('--json', 'one object with totals and hits a rule')
     .option('--jsonl', 'a line a packet: {"i", "verdict", "r0", "rule"}')
     .option('--check', 'hold each verdict against the meaning of the rules (slow)')
@@ -56,6 +62,7 @@ export function run(words: readonly string[], flags: RunFlags): number {
     output: flags.write === undefined ? undefined : new OutputFile(flags.write),
     jsonl: flags.jsonl ? new LineWriter() : undefined,
     most: countOf(flags.count),
+    threads: threadsOf(flags.threads),
   }
   try {
     return finish(flags, job)
@@ -93,6 +100,7 @@ interface Job {
   readonly jsonl: LineWriter | undefined
   /** Packets to pass before the end. */
   readonly most: number | undefined
+  readonly threads: number
 }
 
 interface Done {
@@ -107,6 +115,12 @@ export function countOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (!/^[1-9]\d{0,14}$/.test(text))
     throw new Trouble(`error: -c ${text}: a number of packets from 1 on is expected [cli/count]`)
+  return Number(text)
+}
+
+/** A number of threads: 1 if none is asked for. @throws Trouble */
+export function threadsOf(text = '1'): number {
+  if (!/^[1-9]\d?$/.test(text)) throw new Trouble(`error: -j ${text}: 1 to 99 threads are expected [cli/threads]`)
   return Number(text)
 }
 
@@ -136,39 +150,41 @@ function runSingly({ path, sieves, counter, output, jsonl, most }: Job, check: b
 }
 
 /** Chunks of packets; what decided is counted by the instruction that ended each run. */
-function runChunks({ path, sieves, counter, output, jsonl }: Job): Done {
+function runChunks({ path, sieves, counter, output, jsonl, threads }: Job): Done {
   let link: LinkSieve | undefined
+  const tallies = new Map<LinkSieve, Tally>()
   const sieveFor = (linkType: number) => {
     link = sieves.for(linkType)
     return link
   }
-  const stream = judgeStream(path, { keep: output !== undefined, exits: true, sieveFor })
+  const options = { keep: output !== undefined, exits: true, sieveFor, threads: jsonl ? 1 : threads, output }
+  const stream = judgeStream(path, options)
   let step = stream.next()
   for (; !step.done; step = stream.next()) {
-    const { first, count, r0, exits, faults, kept } = step.value
-    output?.write(kept)
-    if (count === 0 || !link) continue
-    const reasons = new Map(faults.map(({ record, fault }) => [record, fault.reason]))
-    const tally = new Map<number, { verdict: PacketVerdict; packets: number }>()
-    for (let i = 0; i < count; i++) {
-      const exit = exits[i]!
-      const value = r0[i]!
-      if (jsonl || exit < 0) {
-        const verdict = link.sieve.told(exit, value, reasons.get(i))
-        jsonl?.write(lineOf(first + i, verdict))
-        counter.add(verdict)
-        continue
-      }
-      // The same exit with the same value is the same verdict.
-      const key = exit * 4 + (value & 3)
-      const row = tally.get(key)
-      if (row && row.verdict.r0 === value) row.packets++
-      else if (row) counter.add(link.sieve.told(exit, value))
-      else tally.set(key, { verdict: link.sieve.told(exit, value), packets: 1 })
+    const judged = step.value
+    if (judged.kind === 'packets') output?.write(judged.kept)
+    if (!link) continue
+    const tally = tallies.get(link) ?? new Tally()
+    tallies.set(link, tally)
+    if (judged.kind === 'together') tally.merge(judged.tally)
+    else {
+      tally.add(judged.r0, judged.exits, judged.faults)
+      if (jsonl) writeLines(jsonl, link, judged)
     }
-    for (const { verdict, packets } of tally.values()) counter.add(verdict, packets)
   }
+  for (const [of, tally] of tallies) countAll(counter, of, tally)
   return { end: step.value, link, wrong: 0 }
+}
+
+function writeLines(jsonl: LineWriter, link: LinkSieve, { first, count, r0, exits, faults }: Judged): void {
+  const reasons = new Map(faults.map(({ record, fault }) => [record, fault.reason]))
+  for (let i = 0; i < count; i++) jsonl.write(lineOf(first + i, link.sieve.told(exits[i]!, r0[i]!, reasons.get(i))))
+}
+
+function countAll(counter: Counter, { sieve }: LinkSieve, tally: Tally): void {
+  const { ends, faults } = tally.rows()
+  for (const { exit, r0, packets } of ends) counter.add(sieve.told(exit, r0), packets)
+  for (const [reason, packets] of faults) counter.add(sieve.told(-1, 0, reason), packets)
 }
 
 /** The program's verdict is what the IR means. XDP programs know the captured length only. */

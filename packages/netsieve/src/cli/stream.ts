@@ -5,12 +5,15 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import type { Insn } from '@netsieve/asm'
 import type { Diagnostic } from '@netsieve/diag'
 import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
-import type { Fault, PacketMeta } from '@netsieve/vm'
-import { captureParts, reason, Trouble } from './io.ts'
+import type { Batch, Fault, PacketMeta } from '@netsieve/vm'
+import { captureParts, type OutputFile, reason, Trouble } from './io.ts'
 import type { LinkSieve } from './link-sieve.ts'
+import type { TallyRows } from './tally.ts'
+import { Team } from './team/team.ts'
 
 /** Judged packets in the order of the file. Arrays are views that the next chunk overwrites. */
 export interface Judged {
+  readonly kind: 'packets'
   /** Number of the first packet, from 0. */
   readonly first: number
   readonly count: number
@@ -20,6 +23,12 @@ export interface Judged {
   readonly faults: readonly { readonly record: number; readonly fault: Fault }[]
   /** What goes to the output: file headers and the records that pass. */
   readonly kept: Uint8Array
+}
+
+/** Packets that several threads judged, and wrote where they passed: only how their runs ended is told. */
+export interface JudgedTogether {
+  readonly kind: 'together'
+  readonly tally: TallyRows
 }
 
 export interface StreamEnd {
@@ -34,14 +43,20 @@ export interface StreamOptions {
   readonly exits: boolean
   /** The rules, ready for packets of a link type. */
   readonly sieveFor: (linkType: number) => LinkSieve
+  /** Threads that may share the work, where it makes no difference to the verdicts. */
+  readonly threads?: number
+  /** Where records that pass are written, if it is asked for: threads write them there themselves. */
+  readonly output?: OutputFile | undefined
 }
+
+export type Stream = Generator<Judged | JudgedTogether, StreamEnd>
 
 const CHUNK = 1 << 21
 const FILE_HEADER = 24
 
 /** @throws Trouble if the file cannot be read, or its packets cannot be judged */
-export function* judgeStream(path: string, options: StreamOptions): Generator<Judged, StreamEnd> {
-  const fast = openFast(path)
+export function* judgeStream(path: string, options: StreamOptions): Stream {
+  const fast = openFast(path, options)
   return fast ? yield* judgeFast(path, fast, options) : yield* judgeSlowly(path, options)
 }
 
@@ -49,10 +64,11 @@ interface Fast {
   readonly fd: number
   readonly header: Uint8Array
   readonly format: CaptureFormat & { format: 'pcap' }
+  readonly team: Team | undefined
 }
 
 /** Opens a regular classic pcap file; anything else (pcapng, gzip, a pipe, no capture) is for the slow way. */
-function openFast(path: string): Fast | undefined {
+function openFast(path: string, { threads = 1, output }: StreamOptions): Fast | undefined {
   if (path === '-') return undefined
   let fd: number
   try {
@@ -70,45 +86,89 @@ function openFast(path: string): Fast | undefined {
     throw new Trouble(`${path}: error: ${reason(error)} [io/read]`)
   }
   const { format } = reader
-  if (format?.format === 'pcap') return { fd, header, format }
+  if (format?.format === 'pcap') {
+    // They start now, while the rules are compiled.
+    const team = output && !output.places ? undefined : Team.for(fd, threads)
+    return { fd, header, format, team }
+  }
   closeSync(fd)
   return undefined
 }
 
-function* judgeFast(path: string, { fd, header, format }: Fast, options: StreamOptions): Generator<Judged, StreamEnd> {
+function* judgeFast(path: string, fast: Fast, options: StreamOptions): Stream {
+  const { fd, header, format } = fast
   const link = options.sieveFor(format.linkType)
   if (!link.direct) {
     closeSync(fd)
     return yield* judgeSlowly(path, options)
   }
-  const batch = link.sieve.machine.batch({
-    chunkBytes: CHUNK,
+  const { machine } = link.sieve
+  const team = machine.stateless ? fast.team : undefined
+  const chunkBytes = team?.inputBytes ?? CHUNK
+  const batch = machine.batch({
+    chunkBytes,
     order: format.little ? 'little' : 'big',
     ticks: format.nanoseconds ? 'ns' : 'us',
     exits: options.exits,
     ...(options.keep && { keep: 'pass' as const }),
   })
   const none = new Int32Array(0)
-  if (options.keep) yield { first: 0, count: 0, r0: none, exits: none, faults: [], kept: header }
+  if (options.keep) yield { kind: 'packets', first: 0, count: 0, r0: none, exits: none, faults: [], kept: header }
+  let position = FILE_HEADER
   let first = 0
   let waiting = 0
   try {
+    if (team && batch.compiled) {
+      const { begin, tally } = judgeTogether(team, link, batch, fast, options)
+      position = begin
+      yield { kind: 'together', tally }
+    }
     for (;;) {
-      const got = readSync(fd, batch.input, waiting, CHUNK - waiting, null)
+      const got = readSync(fd, batch.input, waiting, chunkBytes - waiting, position)
+      position += got
       const length = waiting + got
       const { records, consumed, r0, exits, output, faults } = batch.run(length)
-      if (records > 0) yield { first, count: records, r0, exits, faults, kept: output }
+      if (records > 0) yield { kind: 'packets', first, count: records, r0, exits, faults, kept: output }
       first += records
       waiting = length - consumed
-      if (got === 0 || (consumed === 0 && waiting === CHUNK)) break
+      if (got === 0 || (consumed === 0 && waiting === chunkBytes)) break
       batch.input.copyWithin(0, consumed, length)
     }
   } finally {
     closeSync(fd)
   }
   if (waiting === 0) return { format, diagnostics: [] }
+  if (waiting === chunkBytes) return { format, diagnostics: [...diagnose(path), tooLong(path, position - waiting)] }
   // Something is wrong behind the last whole record: the reader knows how to say it.
   return { format, diagnostics: diagnose(path) }
+}
+
+function tooLong(path: string, at: number): Diagnostic {
+  const message = `${path}: at byte ${at}: a packet that is longer than ${CHUNK} bytes is not judged, nor what follows it`
+  return { severity: 'error', code: 'capture/length', message }
+}
+
+function judgeTogether(team: Team, link: LinkSieve, batch: Batch, fast: Fast, options: StreamOptions) {
+  const { fd, format } = fast
+  const start = new Uint8Array(4)
+  readSync(fd, start, 0, 4, FILE_HEADER)
+  const second = new DataView(start.buffer).getUint32(0, format.little)
+  const { places } = options.output ?? {}
+  const { little, nanoseconds } = format
+  const work = {
+    fd,
+    shape: { little, nanoseconds, second },
+    from: FILE_HEADER,
+    outputFd: places?.fd,
+    exits: options.exits,
+  }
+  try {
+    const done = team.judge(link, batch, work, places?.end ?? 0)
+    options.output?.goOnAt(done.output)
+    return done
+  } catch (error) {
+    throw new Trouble(`error: ${reason(error)} [io/threads]`)
+  }
 }
 
 function diagnose(path: string): readonly Diagnostic[] {
@@ -119,9 +179,10 @@ function diagnose(path: string): readonly Diagnostic[] {
 }
 
 /** Record by record; chunks of as many as came in one read. */
-function* judgeSlowly(path: string, options: StreamOptions): Generator<Judged, StreamEnd> {
+function* judgeSlowly(path: string, options: StreamOptions): Stream {
   const parts = captureParts(path)
   const gathered = new Gathered()
+  let linkType: number | undefined
   let step = parts.next()
   for (; !step.done; step = parts.next()) {
     const part = step.value
@@ -129,7 +190,10 @@ function* judgeSlowly(path: string, options: StreamOptions): Generator<Judged, S
       if (options.keep) gathered.keep(part.raw)
       continue
     }
-    const link = options.sieveFor(part.linkType)
+    // Whoever asked takes what is gathered for packets of the link type that was asked for last.
+    if (part.linkType !== linkType && gathered.count > 0) yield gathered.take()
+    linkType = part.linkType
+    const link = options.sieveFor(linkType)
     const frame = link.frame(part)
     const { r0, exit, fault } = link.sieve.machine.run(
       frame,
@@ -176,7 +240,16 @@ class Gathered {
       at += raw.length
     }
     const { first, r0, exits, faults } = this
-    const judged = { first, count: r0.length, r0: Int32Array.from(r0), exits: Int32Array.from(exits), faults, kept }
+    const kind = 'packets' as const
+    const judged = {
+      kind,
+      first,
+      count: r0.length,
+      r0: Int32Array.from(r0),
+      exits: Int32Array.from(exits),
+      faults,
+      kept,
+    }
     this.r0 = []
     this.exits = []
     this.faults = []

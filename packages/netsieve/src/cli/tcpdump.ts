@@ -9,7 +9,7 @@ import { classicOf } from './compile.ts'
 import { captureParts, err, OutputFile, out, readText, say, Trouble } from './io.ts'
 import { LinkSieves } from './link-sieve.ts'
 import { compileOrEnd, namesOf } from './rules.ts'
-import { countOf } from './run.ts'
+import { countOf, threadsOf } from './run.ts'
 import { judgeStream } from './stream.ts'
 
 interface TcpdumpFlags {
@@ -24,6 +24,7 @@ interface TcpdumpFlags {
   readonly hosts?: string
   readonly ethers?: string
   readonly netmask?: string
+  readonly j?: string
   readonly d: number
 }
 
@@ -37,6 +38,7 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('-y <link type>', 'link type to compile for, where no capture tells it', 'EN10MB')
     .option('-n', 'no names for addresses and ports: there are never any')
     .option('-e', 'print the link header too')
+    .option('-j <n>', 'threads that share the work of -w (tcpdump has no such option)')
     .option('--count', 'only count the packets that match')
     .option('--hosts <file>', 'names of hosts, as in hosts(5): no resolver is asked')
     .option('--ethers <file>', 'names of Ethernet addresses, as in ethers(5)')
@@ -76,7 +78,9 @@ export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
       'error: no capture: name one with -r, or - for stdin; there is nothing to listen to here [cli/capture]',
     )
   const sieves = new LinkSieves(rules, running, 'jit', undefined, worthVerifying(flags.r))
-  return flags.w === undefined || most !== undefined ? slowly(flags, sieves, most) : quickly(flags.r, flags.w, sieves)
+  return flags.w === undefined || most !== undefined
+    ? slowly(flags, sieves, most)
+    : quickly(flags.r, flags.w, sieves, threadsOf(flags.j))
 }
 
 /** Bytes of capture for each instruction above which a proof takes less time than the checks that it saves. */
@@ -103,12 +107,13 @@ function linkTypeOf(path: string): number {
 }
 
 /** All packets that match, straight into a file. */
-function quickly(path: string, to: string, sieves: LinkSieves): number {
+function quickly(path: string, to: string, sieves: LinkSieves, threads: number): number {
   const output = new OutputFile(to)
   try {
-    const stream = judgeStream(path, { keep: true, exits: false, sieveFor: (linkType) => sieves.for(linkType) })
+    const sieveFor = (linkType: number) => sieves.for(linkType)
+    const stream = judgeStream(path, { keep: true, exits: false, sieveFor, threads, output })
     let step = stream.next()
-    for (; !step.done; step = stream.next()) output.write(step.value.kept)
+    for (; !step.done; step = stream.next()) if (step.value.kind === 'packets') output.write(step.value.kept)
     const { format, diagnostics } = step.value
     say(diagnostics)
     if (!format || diagnostics.some(({ severity }) => severity === 'error')) return 2

@@ -31,7 +31,7 @@ export interface BatchOptions {
 export interface BatchResult {
   /** Whole records in the input, all of them run. */
   readonly records: number
-  /** Bytes they take; what follows is the start of a record that is not whole. */
+  /** Bytes they take, from the first of them on; what follows is the start of a record that is not whole. */
   readonly consumed: number
   /** r0 of each record: a view that the next call overwrites. 0 after a fault. */
   readonly r0: Int32Array
@@ -92,14 +92,14 @@ export class Batch {
     return this.engine.mem.bytes.subarray(this.inputAt, this.inputAt + this.chunkBytes)
   }
 
-  /** Runs the program on all whole records in the first `length` bytes of the input. */
-  run(length: number): BatchResult {
-    if (!(length >= 0 && length <= this.chunkBytes))
-      throw new RangeError(`${length} bytes are not 0 to ${this.chunkBytes}`)
-    return this.walk ? this.runCompiled(this.walk, length) : this.runSlowly(length)
+  /** Runs the program on all whole records in the first `length` bytes of the input, from the record at `from` on. */
+  run(length: number, from = 0): BatchResult {
+    if (!(from >= 0 && from <= length && length <= this.chunkBytes))
+      throw new RangeError(`${from} to ${length} are not within 0 to ${this.chunkBytes}`)
+    return this.walk ? this.runCompiled(this.walk, from, length) : this.runSlowly(from, length)
   }
 
-  private runCompiled(walk: WasmFunction, length: number): BatchResult {
+  private runCompiled(walk: WasmFunction, from: number, length: number): BatchResult {
     const { engine } = this
     const faults: { record: number; fault: Fault }[] = []
     const to = this.inputAt + length
@@ -108,7 +108,7 @@ export class Batch {
     engine.mem.words[STATUS.written >> 2] = 0
     engine.programIndex = 0
     engine.outputs = []
-    let at = this.inputAt
+    let at = this.inputAt + from
     for (;;) {
       engine.fault = undefined
       engine.mem.words[STATUS.fault >> 2] = 0
@@ -124,7 +124,7 @@ export class Batch {
       engine.mem.words[STATUS.records >> 2] = record + 1
       at += HEADER + this.capturedAt(at)
     }
-    return this.result(status(STATUS.records), at - this.inputAt, status(STATUS.written), faults)
+    return this.result(status(STATUS.records), at - this.inputAt - from, status(STATUS.written), faults)
   }
 
   private result(records: number, consumed: number, written: number, faults: BatchResult['faults']): BatchResult {
@@ -164,12 +164,12 @@ export class Batch {
     engine.mem.words[STATUS.mayGoto >> 2] = MAY_GOTO
   }
 
-  private runSlowly(length: number): BatchResult {
+  private runSlowly(from: number, length: number): BatchResult {
     const { engine, options } = this
     const { type } = engine.options
     const faults: { record: number; fault: Fault }[] = []
     const to = this.inputAt + length
-    let [at, records, written] = [this.inputAt, 0, 0]
+    let [at, records, written] = [this.inputAt + from, 0, 0]
     while (to - at >= HEADER) {
       const whole = HEADER + this.capturedAt(at)
       if (whole > to - at) break
@@ -185,7 +185,7 @@ export class Batch {
       records++
       at += whole
     }
-    return this.result(records, at - this.inputAt, written, faults)
+    return this.result(records, at - this.inputAt - from, written, faults)
   }
 }
 

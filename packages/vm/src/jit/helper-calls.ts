@@ -22,6 +22,11 @@ export const ON_MEMORY: ReadonlySet<number> = idsOf([
   'get_prandom_u32', 'get_smp_processor_id', 'csum_diff',
 ]) // biome-ignore format: a set
 
+/** Helpers that change a map, or what the next run gets: the sequence of numbers. */
+export const CHANGING: ReadonlySet<number> = idsOf([
+  'map_update_elem', 'map_delete_elem', 'map_push_elem', 'map_pop_elem', 'get_prandom_u32',
+]) // biome-ignore format: a set
+
 /** Helpers that leave the packet alone and send nothing out. */
 export const QUIET: ReadonlySet<number> = new Set([
   ...ON_MEMORY,

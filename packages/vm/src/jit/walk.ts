@@ -13,7 +13,7 @@ import { buildCfg, isJump } from './cfg.ts'
 import { FunctionEmitter } from './emitter.ts'
 import { canFlatten, emitFlat } from './flatten.ts'
 import { emitFunction } from './function.ts'
-import { isBuiltIn, ON_MEMORY, QUIET } from './helper-calls.ts'
+import { CHANGING, isBuiltIn, ON_MEMORY, QUIET } from './helper-calls.ts'
 import { functionBodies } from './jit.ts'
 import { blockKinds, entryKinds, KIND, SOMEWHERE } from './kinds.ts'
 import { baseOf, forEachInsn } from './needs.ts'
@@ -47,6 +47,17 @@ export function canWalk(target: Target): boolean {
   if (!quiet) return false
   const stores = program.insns.some(({ spec, dst }) => (spec.kind === 'store' || spec.kind === 'atomic') && dst !== 10)
   return !stores || [0, ...program.functions].every((entry) => storesBesides(target, entry))
+}
+
+/** Whether runs of a program leave nothing behind for the next one: then packets can be divided among machines. */
+export function isStateless({ engine, program }: Target): boolean {
+  // A lookup changes what is dropped next.
+  if (engine.maps.some(({ def }) => def.type.startsWith('lru'))) return false
+  return program.insns.every(({ spec, dst, imm }) => {
+    if (spec.kind === 'call')
+      return spec.call === 'helper' && QUIET.has(imm) && isBuiltIn(engine, imm) && !CHANGING.has(imm)
+    return (spec.kind !== 'store' && spec.kind !== 'atomic') || dst === 10
+  })
 }
 
 /** Whether all stores of a function go to its stack, or to values of maps. */

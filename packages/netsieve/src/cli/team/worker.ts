@@ -1,0 +1,66 @@
+// The other threads: each makes the machine that the first one has, and works like it.
+
+import type { MessagePort } from 'node:worker_threads'
+import { decode, type MapDef, type ProgTypeName } from '@netsieve/asm'
+import { load, type MapJson } from '@netsieve/vm'
+import { Board, type BoardMemory } from './board.ts'
+import { LOOK_BACK, Member, type Work } from './member.ts'
+
+export interface WorkerData {
+  readonly memory: BoardMemory
+  readonly chunks: number
+  readonly port: MessagePort
+}
+
+export interface Job {
+  readonly work: Work
+  readonly type: ProgTypeName
+  readonly maps: readonly MapDef[]
+  readonly contents: readonly MapJson[]
+  readonly program: Uint8Array
+  readonly proved: readonly boolean[] | undefined
+}
+
+/** Waits for a job, does its part, and sends its tally, or `{ error }`. */
+export function work({ memory, chunks, port }: WorkerData): void {
+  const board = new Board(chunks, memory)
+  board.waitForStart()
+  const { receiveMessageOnPort } = process.getBuiltinModule('node:worker_threads')
+  const { message } = receiveMessageOnPort(port) as { message: Job }
+  const batch = batchOf(message)
+  // From here on the others wait for this one: it may be that they are through already.
+  board.enter()
+  try {
+    const member = new Member(message.work, board, batch)
+    member.run()
+    port.postMessage(member.tally.rows())
+  } catch (error) {
+    board.stop()
+    port.postMessage({ error: error instanceof Error ? error.message : String(error) })
+  } finally {
+    board.leave()
+  }
+}
+
+function batchOf({ program, type, maps, contents, proved, work }: Job) {
+  const machine = load(decode(program).program, {
+    type,
+    maps,
+    ...(proved && { proved: (insn) => proved[insn] === true }),
+  })
+  contents.forEach((json) => {
+    if (json.entries.length > 0) machine.map(json.name).load(json)
+  })
+  return machine.batch(batchOptions(work))
+}
+
+/** How a member's batch is made. */
+export function batchOptions({ chunkBytes, shape, outputFd, exits }: Omit<Work, 'fd' | 'from' | 'size'>) {
+  return {
+    chunkBytes: chunkBytes + LOOK_BACK,
+    order: shape.little ? 'little' : 'big',
+    ticks: shape.nanoseconds ? 'ns' : 'us',
+    exits,
+    ...(outputFd !== undefined && { keep: 'pass' as const }),
+  } as const
+}
