@@ -24,8 +24,8 @@ function bundled() {
   return exports
 }
 
-/** What the command line exports: at once from the bundle, a promise otherwise. */
-function load() {
+/** What the command line exports. */
+async function load() {
   // A published package has no build information, and a bundle that belongs to it.
   const fresh = timeOf(`${BUNDLE}.cache`) >= (timeOf(path.join(DIST, '.tsbuildinfo')) ?? 0)
   return fresh ? bundled() : import('../dist/cli/main.js')
