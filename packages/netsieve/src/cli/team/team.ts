@@ -96,12 +96,11 @@ export class Team {
 
 function jobOf({ sieve }: LinkSieve, work: Work): Job {
   const { insns, type, maps } = sieve.compiled
-  const { facts, machine } = sieve
+  const { facts } = sieve
   return {
     work,
     type,
     maps,
-    contents: maps.map(({ name }) => machine.map(name).toJSON()),
     program: encode(insns),
     proved: facts && insns.map((_, i) => facts.proved(i)),
   }

@@ -2,7 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads'
 import { decode, type MapDef, type ProgTypeName } from '@netsieve/asm'
-import { load, type MapJson } from '@netsieve/vm'
+import { load } from '@netsieve/vm'
 import { Board, type BoardMemory } from './board.ts'
 import { LOOK_BACK, Member, type Work } from './member.ts'
 
@@ -16,7 +16,6 @@ export interface Job {
   readonly work: Work
   readonly type: ProgTypeName
   readonly maps: readonly MapDef[]
-  readonly contents: readonly MapJson[]
   readonly program: Uint8Array
   readonly proved: readonly boolean[] | undefined
 }
@@ -42,14 +41,11 @@ export function work({ memory, chunks, port }: WorkerData): void {
   }
 }
 
-function batchOf({ program, type, maps, contents, proved, work }: Job) {
+function batchOf({ program, type, maps, proved, work }: Job) {
   const machine = load(decode(program).program, {
     type,
     maps,
     ...(proved && { proved: (insn) => proved[insn] === true }),
-  })
-  contents.forEach((json) => {
-    if (json.entries.length > 0) machine.map(json.name).load(json)
   })
   return machine.batch(batchOptions(work))
 }
