@@ -73,8 +73,20 @@ function loadTerm(arithmetic: boolean): fc.Arbitrary<{ term: Term; bits: number 
   }))
 }
 
-function simpleTerm(arithmetic: boolean): fc.Arbitrary<{ term: Term; bits: number }> {
-  const plain = fc.oneof({ weight: 4, arbitrary: fieldTerm }, { weight: 1, arbitrary: loadTerm(arithmetic) })
+/** Walks are libpcap's alone. */
+const walk: fc.Arbitrary<Term> = fc.record({
+  kind: fc.constant('walk' as const),
+  family: fc.constantFrom('ipv4' as const, 'ipv6' as const),
+  net: fc.constantFrom(14, 14, 14, 18, 0),
+  until: fc.constantFrom(6, 17, 44, 51, 58, 59, 0, 300),
+})
+
+function simpleTerm(arithmetic: boolean, walks: boolean): fc.Arbitrary<{ term: Term; bits: number }> {
+  const plain = fc.oneof(
+    { weight: 8, arbitrary: fieldTerm },
+    { weight: 2, arbitrary: loadTerm(arithmetic) },
+    ...(walks ? [{ weight: 1, arbitrary: walk.map((term) => ({ term, bits: 32 })) }] : []),
+  )
   const masked = plain.chain(({ term, bits }) =>
     value(bits).map((mask) => ({ term: { kind: 'mask', term, mask } as Term, bits })),
   )
@@ -84,8 +96,8 @@ function simpleTerm(arithmetic: boolean): fc.Arbitrary<{ term: Term; bits: numbe
 const test = fc.constantFrom('==' as const, '!=' as const, '<' as const, '<=' as const, '>' as const, '>=' as const)
 
 /** Comparisons and sets of one term; wide masked terms for equality only, as `check` has it. */
-function atom(arithmetic: boolean): fc.Arbitrary<Pred> {
-  const single = simpleTerm(arithmetic).chain(({ term, bits }): fc.Arbitrary<Pred> => {
+function atom(arithmetic: boolean, walks: boolean): fc.Arbitrary<Pred> {
+  const single = simpleTerm(arithmetic, walks).chain(({ term, bits }): fc.Arbitrary<Pred> => {
     const equality = bits > 64 && term.kind === 'mask'
     const how = equality ? fc.constantFrom('==' as const, '!=' as const) : test
     const cmp = fc.tuple(how, value(bits)).map(([op, right]): Pred => ({ kind: 'cmp', term, test: op, value: right }))
@@ -127,11 +139,11 @@ const relation: fc.Arbitrary<Pred> = fc
   .tuple(sum, test, sum)
   .map(([left, op, right]): Pred => ({ kind: 'relation', left, test: op, right }))
 
-function pred(arithmetic: boolean): fc.Arbitrary<Pred> {
+function pred(arithmetic: boolean, walks: boolean): fc.Arbitrary<Pred> {
   return fc.letrec<{ pred: Pred }>((tie) => ({
     pred: fc.oneof(
       { maxDepth: 3, depthSize: 'small' },
-      atom(arithmetic),
+      atom(arithmetic, walks),
       fc.array(tie('pred'), { minLength: 0, maxLength: 3 }).map((args): Pred => ({ kind: 'and', args })),
       fc.array(tie('pred'), { minLength: 0, maxLength: 3 }).map((args): Pred => ({ kind: 'or', args })),
       tie('pred').map((arg): Pred => ({ kind: 'not', arg })),
@@ -167,7 +179,7 @@ export function filterOf(view: ViewName): fc.Arbitrary<Filter> {
     undefined,
     ...STEP_VIEWS.filter((other) => samePlaces(view, other)),
   )
-  const step = fc.tuple(fc.array(fc.tuple(pred(arithmetic), seenAs), { maxLength: 2 }), verdicts)
+  const step = fc.tuple(fc.array(fc.tuple(pred(arithmetic, view === 'pcap'), seenAs), { maxLength: 2 }), verdicts)
   const chain = fc.array(step, { maxLength: 4 })
   const family =
     VIEWS[view].reach === 'ip' ? fc.constantFrom<Family>('ipv4', 'ipv6', 'ip') : fc.constantFrom<Family>('any', 'ipv4')

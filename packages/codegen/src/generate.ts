@@ -95,7 +95,7 @@ function needsOf(filter: Filter, base: BaseChain): Needs {
   }
   for (const { step, term } of termsAt(filter, [base.chain])) {
     if (step.kind === 'match' && step.view) needs.fragments = true
-    if (term.kind === 'length') needs.pastAddresses = true
+    if (term.kind === 'length' || term.kind === 'walk') needs.pastAddresses = true
     if (term.kind === 'load') use(term.base, term.offset * 8, term.bytes * 8, term.index !== undefined)
     if (term.kind !== 'field' || isMetadata(term.field)) continue
     const { proto, bit, bits } = FIELDS[term.field]

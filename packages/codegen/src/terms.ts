@@ -16,6 +16,7 @@ import { type Emitter, R } from './emitter.ts'
 import { askKnown, type MetadataSource } from './metadata.ts'
 import { AVAIL_NONE, AVAIL_TINY, known, L4_BROKEN, type Path, SLOT } from './path.ts'
 import { BEHIND, reachWire, TAG_END, tagControl, tagType } from './tagged.ts'
+import { walkHeaders } from './walk-headers.ts'
 
 /** Where evaluation goes when a term cannot be computed. */
 export interface Failures {
@@ -40,7 +41,8 @@ export interface Bits {
   readonly mask: bigint
   readonly shift: number
   readonly proto?: ProtocolName
-  readonly index?: Term
+  /** Added to the offset; `slot`: it is in its stack slot already. */
+  readonly index?: Term | 'slot'
 }
 
 const ones = (bits: number) => (1n << BigInt(bits)) - 1n
@@ -87,7 +89,7 @@ function metadataBits({ metadata }: Scope, field: MetadataId): Bits | undefined 
 export function reach(scope: Scope, bits: Bits, failures: Failures, depth = 0): Place {
   const { e, access, path } = scope
   if (typeof bits.base === 'object') return reachMetadata(scope, bits.base, failures)
-  if (bits.index) {
+  if (bits.index && bits.index !== 'slot') {
     number(scope, bits.index, failures, depth)
     e.put((c) => c.store(8, R.FP, SLOT.index, { reg: R.A }))
   }
@@ -303,6 +305,8 @@ export function number(scope: Scope, term: Term, failures: Failures, depth = 0):
       return binary(scope, term, failures, depth)
     case 'mapped':
       throw new Error(`the map ${term.map} is not compiled`)
+    case 'walk':
+      return walkHeaders(scope, term, failures, depth)
   }
 }
 

@@ -79,6 +79,7 @@ function lens(term: Term): Lens | undefined {
     }
     case 'const':
     case 'mapped':
+    case 'walk':
       return undefined
   }
 }

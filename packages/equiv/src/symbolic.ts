@@ -326,6 +326,8 @@ class Symbolic {
         )
         return { bits, missing: this.bdd.or(missing, none), cut }
       }
+      case 'walk':
+        throw new NotModelled('a walk over headers')
     }
   }
 

@@ -213,5 +213,10 @@ export function widthOf(term: Term, span: Span | undefined, place: CheckPlace): 
       const data = place.sets.get(term.map)?.data
       return typeof data === 'object' ? data.bits : 64
     }
+    case 'walk':
+      if (!Number.isInteger(term.net) || term.net < 0 || term.net > 0xf000)
+        diags.error('ir/term', `a network header at ${term.net} is out of reach`, span)
+      fits(BigInt(term.until), 32, span, diags)
+      return 32
   }
 }

@@ -55,14 +55,29 @@ function textOf(term: Term): string {
       return `(${termKey(term.left)} ${term.op} ${termKey(term.right)})`
     case 'mapped':
       return `@${term.map}[${term.terms.map(termKey).join(' . ')}]`
+    case 'walk':
+      return `walk ${term.family} ${term.net} ${term.until}`
   }
 }
 
-/** The graph of a predicate, test by test from left to right. @throws Error for lookups in sets, which are no tests of one number. */
+/**
+ * The graph of a predicate, test by test from left to right. A part that stands in it several times is one where it leads on alike.
+ * @throws Error for lookups in sets, which are no tests of one number.
+ */
 export function decisionGraph(pred: Pred): DecisionGraph {
   const nodes: TestNode[] = []
   const add = (node: TestNode): number => nodes.push(node) - 1
+  const built = new Map<Pred, { readonly yes: Way; readonly no: Way; readonly way: Way }[]>()
   const build = (part: Pred, yes: Way, no: Way): Way => {
+    const before = built.get(part) ?? []
+    built.set(part, before)
+    const known = before.find((each) => each.yes === yes && each.no === no)
+    if (known) return known.way
+    const way = fresh(part, yes, no)
+    before.push({ yes, no, way })
+    return way
+  }
+  const fresh = (part: Pred, yes: Way, no: Way): Way => {
     switch (part.kind) {
       case 'const':
         return part.value ? yes : no
@@ -114,42 +129,10 @@ function inRange(add: (node: TestNode) => number, pred: Pred, term: Term, { lo, 
 export function threaded(graph: DecisionGraph, keepIdle = false): DecisionGraph {
   let now = reachable(graph)
   for (;;) {
-    const { ways } = threadOnce(now, keepIdle)
-    if (!ways) return now
-    now = reachable(ways)
+    const next = threadOnce(now, keepIdle)
+    if (!next) return now
+    now = reachable(next)
   }
-}
-
-/**
- * The nodes that can be reached, and those of them that change nothing by their outcome, however they are come to: with the outcome
- * that may stand in for the test because nothing that comes after relies on it.
- */
-export function idle(graph: DecisionGraph): {
-  readonly nodes: readonly TestNode[]
-  readonly outcomes: ReadonlyMap<number, boolean>
-} {
-  const { nodes, entry } = reachable(graph)
-  const dominators = new Dominators({ nodes, entry })
-  const outcomes = new Map<number, boolean>()
-  /** Whether `way`, taken from node `index` without its test, comes to `end` by what is known above the node and what stands in below. */
-  const comesTo = (end: Way, index: number, way: Way): boolean => {
-    let at = way
-    while (at !== end && typeof at === 'number') {
-      const known: boolean | undefined = outcomes.get(at) ?? dominators.knownAt(at, index)
-      if (known === undefined) return false
-      at = known ? nodes[at]!.yes : nodes[at]!.no
-    }
-    return at === end
-  }
-  const { idle: candidates } = threadOnce({ nodes, entry })
-  for (const [index, end] of [...candidates].sort(([a], [b]) => a - b)) {
-    // The first test is always made, as libpcap does.
-    if (index === entry) continue
-    const { yes, no } = nodes[index]!
-    if (comesTo(end, index, yes)) outcomes.set(index, true)
-    else if (comesTo(end, index, no)) outcomes.set(index, false)
-  }
-  return { nodes, outcomes }
 }
 
 /** Renumbers what can be reached from the entry. */
@@ -170,15 +153,8 @@ function reachable({ entry, nodes }: DecisionGraph): DecisionGraph {
   }
 }
 
-interface Round {
-  /** Undefined if no way changed. */
-  readonly ways: DecisionGraph | undefined
-  /** Nodes with both ways to one place, and that place. */
-  readonly idle: ReadonlyMap<number, Way>
-}
-
-/** One round over a reachable graph, with what dominates each way before the round. */
-function threadOnce(graph: DecisionGraph, keepIdle = false): Round {
+/** One round over a reachable graph, with what dominates each way before the round. @returns nothing if no way changed */
+function threadOnce(graph: DecisionGraph, keepIdle: boolean): DecisionGraph | undefined {
   const { nodes, entry } = graph
   const dominators = new Dominators(graph)
   const idleNodes = new Map<number, Way>()
@@ -208,7 +184,7 @@ function threadOnce(graph: DecisionGraph, keepIdle = false): Round {
   let start = entry
   while (typeof start === 'number' && idleNodes.has(start)) start = next[start]!.yes
   if (start !== entry) changed = true
-  return { ways: changed ? { entry: start, nodes: next } : undefined, idle: idleNodes }
+  return changed ? { entry: start, nodes: next } : undefined
 }
 
 /**
@@ -264,11 +240,6 @@ class Dominators {
   /** The outcome of a node's test on this way, if it or a way above tells it. */
   known(test: number, from: number, sense: boolean): boolean | undefined {
     return this.told(test, 3 * from + (sense ? 1 : 2))
-  }
-
-  /** The outcome of a node's test by the ways above another. */
-  knownAt(test: number, node: number): boolean | undefined {
-    return this.told(test, 3 * node)
   }
 
   private told(test: number, from: number): boolean | undefined {

@@ -15,6 +15,7 @@ import { type Located, locate } from './locate.ts'
 import { findElement, setsOf } from './sets.ts'
 import type { BaseChain, BinOp, Chain, ElementData, Filter, Pred, Rule, SetDef, Term, Test, Verdict } from './types.ts'
 import { VIEWS, type View } from './views.ts'
+import { walkHeaders } from './walk-headers.ts'
 
 /** What became of a frame, and why. A frame that passes was decided by the last base chain: every one before let it on. */
 export interface Decision {
@@ -235,6 +236,10 @@ class Evaluation {
       case 'mapped': {
         const found = this.find(term.map, term.terms)
         return typeof found === 'string' ? found : (found?.value ?? 'missing')
+      }
+      case 'walk': {
+        const last = walkHeaders(this.frame, term)
+        return last === undefined ? this.absent() : BigInt(last)
       }
     }
   }

@@ -18,7 +18,7 @@ export {
   verdict,
 } from './build.ts'
 export { check } from './check.ts'
-export { type DecisionGraph, decisionGraph, idle, type TestNode, termKey, threaded, type Way } from './decisions.ts'
+export { type DecisionGraph, decisionGraph, type TestNode, termKey, threaded, type Way } from './decisions.ts'
 export { compareValues, type Decision, type EvaluateOptions, evaluate, isShort } from './evaluate.ts'
 export { fromJson, toJson } from './json.ts'
 export { type Located, locate, MAX_EXTENSION_HEADERS } from './locate.ts'
@@ -53,3 +53,4 @@ export {
   type ViewName,
 } from './views.ts'
 export { termsAt, termsOf } from './walk.ts'
+export { MOST_WALKED, WALKED, walkHeaders } from './walk-headers.ts'

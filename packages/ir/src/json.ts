@@ -159,6 +159,7 @@ const TERM = kinds<Term>({
     right: term,
   },
   mapped: { terms: list(term), map: text },
+  walk: { family: oneOf(['ipv4', 'ipv6']), net: integer, until: integer },
 })
 
 const range = record<Range>({ lo: wide, hi: wide })

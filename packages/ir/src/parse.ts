@@ -14,7 +14,8 @@
 //   test    = term OP (VALUE | operand) | term "in" "{" [ range { "," range } ] "}" | term { "." term } "in" "@" NAME
 //   term    = operand [ "&" VALUE ]
 //   lookup  = "@" NAME "[" term { "." term } "]"
-//   operand = FIELD | lookup | BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | VALUE | "[" term "]" | "(" operand [ OP operand ] ")"
+//   operand = FIELD | lookup | BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | walk | VALUE | "[" term "]" | "(" operand [ OP operand ] ")"
+//   walk    = "walk" ("ipv4" | "ipv6") "[" OFFSET ":" NUMBER "]"
 
 import { Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
 import { FIELDS, type FieldId } from '@netsieve/packet'
@@ -312,6 +313,7 @@ function readOperand(scan: Scan): Term {
     const base = BASES.find((name) => name === word)
     if (base) return readLoad(scan, base)
     if (scan.word('length')) return { kind: 'length' }
+    if (scan.word('walk')) return readWalk(scan)
     if (Object.hasOwn(FIELDS, word) && scan.word(word)) return { kind: 'field', field: word as FieldId }
     if (/^[a-z]\w*\.[a-z]/.test(word)) throw noField(scan, word)
     const value = scan.value()
@@ -350,6 +352,16 @@ function readLoad(scan: Scan, base: (typeof BASES)[number]): Term {
   const bytes = scan.integer('a number of bytes')
   scan.needMark(']')
   return { kind: 'load', base, bytes, ...place }
+}
+
+function readWalk(scan: Scan): Term {
+  const family = scan.oneOf(['ipv4', 'ipv6'], 'family')
+  scan.needMark('[')
+  const net = scan.integer('an offset')
+  scan.needMark(':')
+  const until = scan.integer('a protocol number')
+  scan.needMark(']')
+  return { kind: 'walk', family, net, until }
 }
 
 function noField(scan: Scan, word: string): Fault {

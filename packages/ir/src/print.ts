@@ -124,6 +124,8 @@ export function printTerm(term: Term): string {
       return `(${printOperand(term.left)} ${OPERATOR[term.op]} ${printOperand(term.right)})`
     case 'mapped':
       return `@${printName(term.map)}[${printKey(term.terms)}]`
+    case 'walk':
+      return `walk ${term.family}[${term.net}:${term.until}]`
   }
 }
 

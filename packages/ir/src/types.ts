@@ -27,6 +27,11 @@ export type Term =
   | { readonly kind: 'bin'; readonly op: BinOp; readonly left: Term; readonly right: Term }
   /** The number that a map holds for a key; missing where it holds none. */
   | { readonly kind: 'mapped'; readonly terms: readonly Term[]; readonly map: string }
+  /**
+   * The protocol number that libpcap's walk over headers ends at: `until`, or the first that it does not walk over. It starts at the network
+   * header `net` bytes into the frame and goes on over authentication headers and, for IPv6, the extension headers without data (walk-headers.ts).
+   */
+  | { readonly kind: 'walk'; readonly family: 'ipv4' | 'ipv6'; readonly net: number; readonly until: number }
 
 export type BinOp = 'add' | 'sub' | 'mul' | 'div' | 'mod' | 'and' | 'or' | 'xor' | 'lsh' | 'rsh'
 export type Test = '==' | '!=' | '<' | '<=' | '>' | '>='

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { and, cmp, inRanges, load, not, or } from '../src/build.ts'
-import { type DecisionGraph, decisionGraph, idle, threaded, type Way } from '../src/decisions.ts'
+import { type DecisionGraph, decisionGraph, threaded, type Way } from '../src/decisions.ts'
 import type { Pred, Term, Test } from '../src/types.ts'
 
 const A = load('link', 0, 1)
@@ -76,24 +76,6 @@ test('a graph, threaded or not, decides as its predicate does', () => {
       for (const form of [graph, threaded(graph), threaded(graph, true)]) {
         for (const bytes of PACKETS) expect(walk(form, bytes)).toBe(holds(each, bytes) ? 'yes' : 'no')
       }
-    }),
-    { numRuns: 400 },
-  )
-})
-
-test('an idle test may have the outcome that stands in for it, whatever the packet', () => {
-  fc.assert(
-    fc.property(pred, (each) => {
-      const { nodes, outcomes } = idle(decisionGraph(each))
-      const stood = nodes.map((node, i) => {
-        const outcome = outcomes.get(i)
-        return outcome === undefined
-          ? node
-          : { ...node, yes: outcome ? node.yes : node.no, no: outcome ? node.yes : node.no }
-      })
-      if (nodes.length === 0) return
-      const entry = nodes.length - 1
-      for (const bytes of PACKETS) expect(walk({ entry, nodes: stood }, bytes)).toBe(holds(each, bytes) ? 'yes' : 'no')
     }),
     { numRuns: 400 },
   )

@@ -1,6 +1,19 @@
 // The rows of the traps table that concern header matches: what real tools do, as measured on Linux 6.18, libpcap 1.10.3.
 
-import { and, cmp, evaluate, inRanges, load, masked, match, not, type Pred, type ViewName, verdict } from '@netsieve/ir'
+import {
+  and,
+  cmp,
+  evaluate,
+  inRanges,
+  load,
+  masked,
+  match,
+  not,
+  type Pred,
+  type Term,
+  type ViewName,
+  verdict,
+} from '@netsieve/ir'
 import type { Metadata } from '@netsieve/packet'
 import { describe, expect, it } from 'vitest'
 import { base, dropping, filter, frame, rule, told } from './frames.ts'
@@ -291,6 +304,45 @@ describe('terms', () => {
       'missing',
     ])
     expect([says('and'), says('or')]).toEqual(['match', 'no'])
+  })
+})
+
+describe('the walk over headers', () => {
+  /** An IPv6 frame whose headers have these types, each of 8 bytes and the last one cut off. */
+  const chained = (...types: number[]) =>
+    Uint8Array.from([
+      ...Array<number>(20).fill(0),
+      types[0]!,
+      ...Array<number>(33).fill(0),
+      ...types.slice(1).flatMap((type) => [type, 0, 0, 0, 0, 0, 0, 0]),
+    ])
+  const walk = (until: number): Term => ({ kind: 'walk', family: 'ipv6', net: 14, until })
+  const ends = (bytes: Uint8Array, until: number) => {
+    const found = Array.from({ length: 256 }, (_, n) => n).filter((n) => told('pcap', cmp(walk(until), '==', n), bytes) === 'match') // biome-ignore format: one act
+    return found[0]
+  }
+
+  it('goes over extension headers to what is asked for, or to what it does not know', () => {
+    expect(ends(chained(0, 60, 43, 44, 6), 6)).toBe(6)
+    expect(ends(chained(0, 60, 43, 44, 6), 43)).toBe(43)
+    expect(ends(chained(0, 60, 59), 6)).toBe(59)
+    expect(told('pcap', cmp(walk(6), '==', 6), chained(0, 60, 60).slice(0, -8))).toBe('missing')
+  })
+
+  it('goes over 64 headers and no more', () => {
+    const headers = (count: number) => chained(...Array<number>(count).fill(60), 6)
+    expect(ends(headers(64), 6)).toBe(6)
+    expect(ends(headers(65), 6)).toBe(60)
+  })
+
+  it('behind AH goes on from its length alone, as libpcap does', () => {
+    // AH of 24 bytes names UDP; its length leads to byte 24 of the IPv6 header's own frame, which holds ICMPv6.
+    const frame = chained(51, 17, 0, 0)
+    frame[14 + 41] = 4
+    frame[14 + 24] = 58
+    expect(ends(frame, 6)).toBe(17)
+    frame[14 + 40] = 60
+    expect(ends(frame, 6)).toBe(58)
   })
 })
 

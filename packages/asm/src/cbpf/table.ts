@@ -76,6 +76,9 @@ const BY_CODE: ReadonlyMap<number, CbpfSpec> = new Map(CBPF.map((spec) => [spec.
 /** The form with a code; nothing for a code that is none. */
 export const cbpfSpec = (code: number): CbpfSpec | undefined => BY_CODE.get(code)
 
+/** Where the `ja` at `i` leads: back, if its offset wraps, as in the loops that libpcap makes for `protochain`. */
+export const jumpTarget = (i: number, k: number): number => (i + 1 + k) | 0
+
 /** Bytes of a program as `struct sock_filter[]` on a little-endian machine: 8 an instruction. */
 export function encodeCbpf(program: readonly CbpfInsn[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(program.length * 8))
@@ -122,8 +125,10 @@ function fault({ code, jt, jf, k }: CbpfInsn, i: number, length: number): string
   if (spec.mode === 'k' && k === 0 && (spec.mnemonic === 'div' || spec.mnemonic === 'mod')) return 'division by 0'
   if (spec.mode === 'k' && k > 31 && (spec.mnemonic === 'lsh' || spec.mnemonic === 'rsh'))
     return `a shift by ${k} of 32 bits`
-  const targets = spec.op === 'ja' ? [i + 1 + k] : spec.op === 'jump' ? [i + 1 + jt, i + 1 + jf] : []
-  const outside = targets.find((target) => target >= length)
+  const targets = spec.op === 'ja' ? [jumpTarget(i, k)] : spec.op === 'jump' ? [i + 1 + jt, i + 1 + jf] : []
+  const back = targets.find((target) => target <= i && target >= 0)
+  if (back !== undefined) return `a jump back to ${back}, which no kernel takes`
+  const outside = targets.find((target) => target >= length || target < 0)
   return outside === undefined ? undefined : `a jump to ${outside}, behind the end`
 }
 

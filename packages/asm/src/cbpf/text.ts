@@ -3,7 +3,7 @@
 import { at, Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
 import { misfit } from '../text/operands.ts'
 import { type Token, tokenize } from '../text/tokens.ts'
-import { CBPF, CBPF_LONGEST, type CbpfInsn, type CbpfMode, type CbpfSpec, cbpfSpec } from './table.ts'
+import { CBPF, CBPF_LONGEST, type CbpfInsn, type CbpfMode, type CbpfSpec, cbpfSpec, jumpTarget } from './table.ts'
 
 /** `d`, `dd` and `ddd` as tcpdump prints them; `asm` as bpf_asm reads it, with labels. */
 export type CbpfDialect = 'd' | 'dd' | 'ddd' | 'asm'
@@ -44,7 +44,7 @@ function describe({ code, jt, jf, k }: CbpfInsn, i: number): string {
   const number = `(${`${i}`.padStart(3, '0')})`
   const spec = cbpfSpec(code)
   if (!spec) return `${number} ${'unimp'.padEnd(8)} 0x${code.toString(16)}`
-  const operand = spec.op === 'ja' ? `${i + 1 + k}` : OPERAND[spec.mode](k, spec.mnemonic)
+  const operand = spec.op === 'ja' ? `${jumpTarget(i, k)}` : OPERAND[spec.mode](k, spec.mnemonic)
   const text = `${number} ${spec.mnemonic.padEnd(8)} `
   return spec.op === 'jump' ? `${text}${operand.padEnd(16)} jt ${i + 1 + jt}\tjf ${i + 1 + jf}` : `${text}${operand}`
 }
@@ -53,7 +53,7 @@ function assembly(program: readonly CbpfInsn[]): string {
   const targets = new Set<number>()
   program.forEach(({ code, jt, jf, k }, i) => {
     const op = cbpfSpec(code)?.op
-    if (op === 'ja') targets.add(i + 1 + k)
+    if (op === 'ja') targets.add(jumpTarget(i, k))
     else if (op === 'jump') targets.add(i + 1 + jt).add(i + 1 + jf)
   })
   const lines = program.map(({ code, jt, jf, k }, i) => {
@@ -61,7 +61,7 @@ function assembly(program: readonly CbpfInsn[]): string {
     const label = targets.has(i) ? `L${i}: ` : ''
     if (!spec) return `${label}; unknown code 0x${code.toString(16)}\n`
     const operand = OPERAND[spec.mode](k, spec.mnemonic)
-    if (spec.op === 'ja') return `${label}jmp L${i + 1 + k}\n`
+    if (spec.op === 'ja') return `${label}jmp L${jumpTarget(i, k)}\n`
     if (spec.op === 'jump') return `${label}${spec.mnemonic} ${operand}, L${i + 1 + jt}, L${i + 1 + jf}\n`
     const shown = spec.mode === 'len' ? '#len' : spec.mode === 'a' ? 'a' : operand
     return `${label}${spec.mnemonic}${shown && ` ${shown}`}\n`

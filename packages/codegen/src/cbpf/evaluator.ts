@@ -1,7 +1,8 @@
 // The code of one test: its left side into A, its right side into X or the instruction. What A and X hold already is used again.
 
 import { CBPF_WORDS, type CbpfInsn } from '@netsieve/asm'
-import { type BinOp, type Term, type TestNode, termKey } from '@netsieve/ir'
+import { type BinOp, type Term, type TestNode, termKey, WALKED } from '@netsieve/ir'
+import { IPPROTO } from '@netsieve/packet'
 import { Beyond } from './plain.ts'
 
 /** What the registers hold, as term keys; nothing if that is not known. And the keys that are in the words kept for them. */
@@ -81,6 +82,7 @@ const X_SOURCE = 0x08
 const LOAD = { 4: 0x20, 2: 0x28, 1: 0x30 } as const
 const INDEXED = { 4: 0x40, 2: 0x48, 1: 0x50 } as const
 const OP = { ldImm: 0x00, ldLen: 0x80, ldMem: 0x60, ldxImm: 0x01, ldxLen: 0x81, ldxMem: 0x61, ldxMsh: 0xb1, st: 0x02, tax: 0x07, txa: 0x87 } // biome-ignore format: one family
+const JA = 0x05
 const NETWORK_HEADER = 14
 
 /** The key of `4 * (packet[k] & 15)`, which has an instruction of its own. */
@@ -146,7 +148,7 @@ class Emitted {
   }
 
   private put(code: number, k = 0): void {
-    this.insns.push({ code, jt: 0, jf: 0, k: k >>> 0 })
+    this.insns.push(this.made(code, k))
   }
 
   toA(term: Term): void {
@@ -180,7 +182,50 @@ class Emitted {
         return this.load(term)
       case 'bin':
         return this.binary(term)
+      case 'walk':
+        return this.walk(term)
     }
+  }
+
+  /**
+   * A loop, as libpcap's own programs have: A is the number of the header at X, counted from the network header. It has the one jump
+   * backwards that classic BPF cannot say but by an offset that wraps, which no kernel takes.
+   */
+  private walk({ family, net, until }: Extract<Term, { kind: 'walk' }>): void {
+    const ip6 = family === 'ipv6'
+    const extensions = ip6 ? WALKED : []
+    this.put(LOAD[1], net + (ip6 ? 6 : 9))
+    if (ip6) this.put(OP.ldxImm, 40)
+    else this.put(OP.ldxMsh, net)
+    const again = this.insns.length
+    const onward = this.words
+    if (onward >= CBPF_WORDS - this.kept.size) throw new Beyond('arithmetic that needs more than 16 words of memory')
+    const fetch = [this.made(INDEXED[1], net), this.made(OP.st, onward), this.made(INDEXED[1], net + 1)]
+    const go = (from: number) => [this.made(OP.tax), this.made(OP.ldMem, onward), this.made(JA, again - from)]
+    const extension = [
+      ...fetch,
+      this.made(ALU.add | 0x04, 1),
+      this.made(ALU.lsh | 0x04, 3),
+      this.made(ALU.add | 0x04 | X_SOURCE),
+    ]
+    const ah = [...fetch, this.made(ALU.add | 0x04, 2), this.made(ALU.lsh | 0x04, 2)]
+    const tests = 1 + extensions.length + 1
+    const bodies = { extension: again + tests, ah: again + tests + (ip6 ? extension.length + 3 : 0) }
+    const end = bodies.ah + ah.length + 3
+    const test = (k: number, yes: number, no?: number) => {
+      const at = this.insns.length
+      this.insns.push({ code: JUMP.eq, jt: yes - at - 1, jf: no === undefined ? 0 : no - at - 1, k: k >>> 0 })
+    }
+    test(until, end)
+    for (const header of extensions) test(header, bodies.extension)
+    test(IPPROTO.ah, bodies.ah, end)
+    if (ip6) this.insns.push(...extension, ...go(bodies.ah))
+    this.insns.push(...ah, ...go(end))
+    this.x = undefined
+  }
+
+  private made(code: number, k = 0): CbpfInsn {
+    return { code, jt: 0, jf: 0, k: k >>> 0 }
   }
 
   private load({ base, offset, bytes, index }: Extract<Term, { kind: 'load' }>): void {
@@ -279,6 +324,8 @@ class Emitted {
         return term.base === 'transport' || term.index !== undefined
       case 'mask':
         return this.usesX(term.term)
+      case 'walk':
+        return true
       case 'bin':
         return (
           msh(term) !== undefined || this.usesX(term.left) || (term.right.kind !== 'const' && !this.isNegation(term))

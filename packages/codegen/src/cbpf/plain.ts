@@ -9,8 +9,19 @@ const NETWORK_HEADER = 14
 /** What cannot be said in classic BPF; index.ts makes a diagnostic of it. */
 export class Beyond extends Error {}
 
+/** What predicates became: parts that stand several times in one stay shared. */
+const PLAIN_PREDS = new WeakMap<Pred, Pred>()
+
 /** The predicate with plain terms only, nothing in it wider than 32 bits. @throws Beyond */
 export function plainPred(pred: Pred): Pred {
+  const known = PLAIN_PREDS.get(pred)
+  if (known) return known
+  const plain = simplestPred(pred)
+  PLAIN_PREDS.set(pred, plain)
+  return plain
+}
+
+function simplestPred(pred: Pred): Pred {
   switch (pred.kind) {
     case 'const':
       return pred
@@ -77,6 +88,7 @@ function simplest(term: Term): Term {
   switch (term.kind) {
     case 'const':
     case 'length':
+    case 'walk':
       return term
     case 'field':
       return fieldBytes(term.field)

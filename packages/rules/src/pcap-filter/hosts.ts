@@ -117,7 +117,7 @@ function inFrame(layers: Layers, pred: Pred): Pred {
 export function etherHost(layers: Layers, value: bigint, dir: Direction | undefined): Pred {
   if (layers.link !== 'EN10MB')
     throw new Fault('rules/link-type', 'only Ethernet frames have hardware addresses that can be matched')
-  const plain = layers.header.bytes === 0 && !layers.header.more
+  const plain = layers.header.bytes === 0 && !layers.header.more && !layers.full
   const address = (id: FieldId, offset: number) => () =>
     plain
       ? cmp(field(id), '==', value)

@@ -41,6 +41,7 @@ export class Layers {
   tunnels = 0
   /** Write every test out as libpcap does, also those that say the same in short: for settle.ts. */
   readonly full: boolean
+  private readonly names = new WeakMap<Term, Term>()
 
   constructor(link: PcapLink, full: boolean) {
     this.link = link
@@ -50,9 +51,27 @@ export class Layers {
     this.llc = FIRST[link].llc
   }
 
-  /** True while the headers are where the view says: fields of the table may be used. */
+  /** True while fields of the table may be used. */
   get plain(): boolean {
+    return this.usual && !this.full
+  }
+
+  /** The headers are where the view says. */
+  private get usual(): boolean {
     return this.link === 'EN10MB' && this.payload.bytes === 14 && this.labels === 0 && !this.payload.more
+  }
+
+  /** What a term of the full way is in short. */
+  named(term: Term): Term {
+    if (term.kind === 'mask') return { ...term, term: this.named(term.term) }
+    return this.names.get(term) ?? term
+  }
+
+  /** The short way where it may be used; else the full one, which keeps its name. */
+  private either(full: Term, short: Term): Term {
+    if (this.plain) return short
+    if (this.usual) this.names.set(full, short)
+    return full
   }
 
   /** One tag of 4 bytes between type and payload. */
@@ -94,28 +113,28 @@ export class Layers {
 
   /** The field that names the payload's protocol. */
   typeField(): Term {
-    if (this.plain) return field('eth.type')
-    return at(this.type, 0, 2)
+    return this.either(at(this.type, 0, 2), field('eth.type'))
   }
 
   /** Bytes of the link payload: an 802.2 header, where there is one. */
   llcBytes(offset: number, bytes: number): Term {
-    return this.link === 'EN10MB' && !this.payload.more && this.payload.bytes === 14
-      ? load('net', offset, bytes)
-      : at(this.payload, offset, bytes)
+    const own = at(this.payload, offset, bytes)
+    if (this.link !== 'EN10MB' || this.payload.more || this.payload.bytes !== 14) return own
+    const short = load('net', offset, bytes)
+    if (this.full) this.names.set(own, short)
+    return this.full ? own : short
   }
 
   /** Bytes from the network header's start; negative ones reach back to the label before it. */
   netBytes(offset: number, bytes: number): Term {
-    if (this.plain && offset >= 0) return load('net', offset, bytes)
-    return at(this.payload, this.labels + offset, bytes)
+    const own = at(this.payload, this.labels + offset, bytes)
+    return offset >= 0 ? this.either(own, load('net', offset, bytes)) : own
   }
 
   /** A field of a network header, by name where the view finds the header itself. */
   netField(id: FieldId): Term {
-    if (this.plain) return field(id)
     const { bit, bits } = FIELDS[id]
-    return this.netBytes(bit / 8, bits / 8)
+    return this.either(at(this.payload, this.labels + bit / 8, bits / 8), field(id))
   }
 
   /** Bytes of what follows an IPv4 header, by the length the header gives. */

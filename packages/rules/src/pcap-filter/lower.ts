@@ -27,7 +27,7 @@ import { hasLlc } from './link.ts'
 import type { NameFiles } from './names.ts'
 import { portMatch, portNumber, service, serviceRange, transportOf } from './ports.ts'
 import { protocolAlone, protocolByNumber, protocolNamed } from './protocols.ts'
-import { settle } from './settle.ts'
+import { type Settled, settle } from './settle.ts'
 import { combine, constant, type Refusal, relate, relateInFull } from './terms.ts'
 import { LLC_TYPES, type LlcType } from './words.ts'
 
@@ -78,18 +78,30 @@ function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonl
   const short = new Lowering(settings, false)
   // Before a protocol chain libpcap's optimiser gives up.
   const plain = short.expr(expr)
-  const pred = short.walksChain
-    ? plain
-    : placed(expr.span, () => settle(new Lowering(settings, true).expr(expr), plain))
+  if (short.walksChain) return { pred: flat(plain), warnings: short.warnings }
+  const { pred, mistaken } = placed(expr.span, () => new Lowering(settings, true).settled(expr, plain))
+  if (mistaken) {
+    short.warnings.push({
+      severity: 'warning',
+      code: 'rules/optimizer',
+      message:
+        "libpcap's optimiser moves a test of this expression where it does not belong, so other packets may match than is written",
+      span: expr.span,
+      hint: 'this is what tcpdump does (not tcpdump -O): put tests of the same bytes side by side',
+    })
+  }
   return { pred: flat(pred), warnings: short.warnings }
 }
 
-/** `(a and b) and c` as `a and b and c`: the same, and easier to read. */
-function flat(pred: Pred): Pred {
-  if (pred.kind === 'not') return not(flat(pred.arg))
-  if (pred.kind !== 'and' && pred.kind !== 'or') return pred
-  const args = pred.args.map(flat).flatMap((arg) => (arg.kind === pred.kind ? arg.args : [arg]))
-  return { kind: pred.kind, args }
+/** `(a and b) and c` as `a and b and c`: the same, and easier to read. Parts that stand there several times stay one. */
+function flat(pred: Pred, known = new Map<Pred, Pred>()): Pred {
+  if (pred.kind !== 'and' && pred.kind !== 'or' && pred.kind !== 'not') return pred
+  const before = known.get(pred)
+  if (before) return before
+  const part = (arg: Pred) => flat(arg, known)
+  const made = pred.kind === 'not' ? not(part(pred.arg)) : { ...pred, args: pred.args.map(part).flatMap((arg) => (arg.kind === pred.kind ? arg.args : [arg])) } // biome-ignore format: one choice
+  known.set(pred, made)
+  return made
 }
 
 /** A fault without a place gets this one. */
@@ -116,6 +128,11 @@ class Lowering {
   constructor(settings: Settings, full: boolean) {
     this.settings = settings
     this.layers = new Layers(settings.link, full)
+  }
+
+  /** The expression as libpcap's optimiser leaves it. @param short the same as it is lowered in short */
+  settled(expr: Expr, short: Pred): Settled {
+    return settle(this.expr(expr), short, (term) => this.layers.named(term))
   }
 
   /** A fault without a place gets that of the primitive it is about. */
@@ -227,7 +244,7 @@ class Lowering {
   private relation({ left, test, right }: Extract<Expr, { kind: 'relation' }>): Pred {
     const checks: Pred[] = []
     const [a, b] = [this.term(left, checks), this.term(right, checks)]
-    return and(...checks, this.layers.full && !literal(left, right) ? relateInFull(a, test, b) : relate(a, test, b))
+    return and(...checks, this.layers.full ? relateInFull(a, test, b, literal(left, right)) : relate(a, test, b))
   }
 
   /** The number an arithmetic tree computes; what must hold of the packet first is added to `checks`. */

@@ -1,49 +1,41 @@
 // What libpcap's optimiser does that can be seen from outside: a test that changes nothing is not made, so its bytes need not be there
-// (`tcp or ip` on a cut packet); and an expression that no packet can match is refused.
+// (`tcp or ip` on a cut packet); tests of one value come together; and an expression that no packet can match is refused.
 
-import {
-  and,
-  type DecisionGraph,
-  decisionGraph,
-  FALSE,
-  idle,
-  not,
-  or,
-  type Pred,
-  type TestNode,
-  TRUE,
-  threaded,
-} from '@netsieve/ir'
+import { type DecisionGraph, decisionGraph, or, type Pred, type Term, type TestNode, TRUE } from '@netsieve/ir'
 import { Fault } from './fault.ts'
-import { plainly } from './terms.ts'
+import { optimized } from './optimizer.ts'
+import { regrouped } from './regroup.ts'
+import { relate } from './terms.ts'
 
-/** Graphs above this many tests are left as they are: their threading would take too long. */
+/** Graphs above this many tests are left as they are: their optimisation would take too long. */
 const LARGEST = 1500
 
+export interface Settled {
+  readonly pred: Pred
+  /** The optimiser moved a test that it should not: the predicate may not be what is written. */
+  readonly mistaken: boolean
+}
+
 /**
- * The predicate without its idle tests, or `short` if it has none.
- * @param full as libpcap would write it, comparisons by `relateInFull`
+ * The predicate as libpcap's optimiser leaves it, or `short` if that is the same.
+ * @param full as libpcap writes it, test by test, comparisons by `relateInFull`
+ * @param named what a term is called in `short`
  * @throws Fault if it can never hold.
  */
-export function settle(full: Pred, short: Pred): Pred {
-  let settled = full
-  let graph = decisionGraph(settled)
-  if (graph.nodes.length > LARGEST) return short
-  for (;;) {
-    const gone = idlePredicates(graph)
-    if (gone.size === 0) break
-    settled = simplified(settled, gone)
-    graph = decisionGraph(settled)
-  }
-  const decision = decided(threaded(graph))
+export function settle(full: Pred, short: Pred, named: (term: Term) => Term): Settled {
+  const before = decisionGraph(full)
+  if (before.nodes.length > LARGEST) return { pred: short, mistaken: false }
+  const { graph, changed, mistaken } = optimized(before)
+  const decision = decided(graph)
   if (decision === 'no') {
     throw new Fault('rules/never', 'no packet can match this expression', undefined, {
       hint: 'parts that are joined with `and` exclude each other',
     })
   }
   // Nothing is loaded at all if nothing matters.
-  if (decision === 'yes') return TRUE
-  return settled === full ? short : simplified(settled, 'constants')
+  if (decision === 'yes') return { pred: TRUE, mistaken }
+  const pred = changed ? regrouped(graph, (node) => plainly(node, named)) : undefined
+  return { pred: pred ?? short, mistaken: mistaken && pred !== undefined }
 }
 
 /** What every packet gets, if no test matters; those of constants against each other are known. */
@@ -51,59 +43,24 @@ function decided({ entry, nodes }: DecisionGraph): 'yes' | 'no' | undefined {
   let way = entry
   while (typeof way === 'number') {
     const node: TestNode = nodes[way]!
-    const outcome = node.pred.kind === 'relation' ? plainly(node.pred) : node.pred
-    if (outcome.kind !== 'const') return undefined
-    way = outcome.value !== turned(node) ? node.yes : node.no
+    const outcome = plainly(node, (term) => term)
+    if (node.yes === node.no) way = node.yes
+    else if (outcome.kind === 'const') way = outcome.value ? node.yes : node.no
+    else return undefined
   }
   return way
 }
 
-/** Predicates that are one idle test each, and what may stand for them. */
-function idlePredicates(graph: DecisionGraph): ReadonlyMap<Pred, boolean> {
-  const { nodes, outcomes } = idle(graph)
-  const uses = new Map<Pred, number>()
-  for (const { pred } of nodes) uses.set(pred, (uses.get(pred) ?? 0) + 1)
-  const gone = new Map<Pred, boolean>()
-  for (const [index, outcome] of outcomes) {
-    const node = nodes[index]!
-    if (uses.get(node.pred) === 1) gone.set(node.pred, outcome !== turned(node))
-  }
-  return gone
-}
+const TESTS = { eq: '==', gt: '>', ge: '>=' } as const
 
-/** The test of the node is the opposite of its predicate. */
-function turned({ pred }: TestNode): boolean {
-  return (pred.kind === 'relation' || pred.kind === 'cmp') && ['!=', '<', '<='].includes(pred.test)
-}
-
-/** Without some predicates; or, at last, with comparisons in plain form and those of constants decided. */
-function simplified(pred: Pred, gone: ReadonlyMap<Pred, boolean> | 'constants'): Pred {
-  if (gone === 'constants') {
-    if (pred.kind === 'relation') return plainly(pred)
-  } else {
-    const outcome = gone.get(pred)
-    if (outcome !== undefined) return outcome ? TRUE : FALSE
-  }
-  switch (pred.kind) {
-    case 'not': {
-      const arg = simplified(pred.arg, gone)
-      return arg.kind === 'const' ? { kind: 'const', value: !arg.value } : not(arg)
-    }
-    case 'and':
-    case 'or': {
-      const decides = pred.kind === 'or'
-      const args: Pred[] = []
-      for (const each of pred.args) {
-        const arg = simplified(each, gone)
-        if (arg.kind === 'const' && arg.value !== decides) continue
-        args.push(arg)
-        // What follows is never asked; what came before still is, for the bytes that it needs.
-        if (arg.kind === 'const') break
-      }
-      if (args.length === 0) return decides ? FALSE : TRUE
-      return decides ? or(...args) : and(...args)
-    }
-    default:
-      return pred
-  }
+/** A node's test in the simplest form there is; one that leads to the same place either way is made for the bytes that it needs. */
+function plainly({ left, test, operand, yes, no }: TestNode, named: (term: Term) => Term): Pred {
+  const right: Term = typeof operand === 'bigint' ? { kind: 'const', value: operand } : operand
+  // Equality is written as a difference that is 0 until constants are known.
+  const zero = right.kind === 'const' && right.value === 0n
+  const difference = test === 'eq' && left.kind === 'bin' && left.op === 'sub' && zero
+  const pred = difference
+    ? relate(named(left.left), '==', named(left.right))
+    : relate(named(left), TESTS[test], named(right))
+  return yes === no && pred.kind !== 'const' ? or(pred, TRUE) : pred
 }

@@ -65,20 +65,14 @@ function compute(op: BinOp, left: bigint, right: bigint): bigint {
 const FLIPPED: Record<Test, Test> = { '==': '==', '!=': '!=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' }
 
 /**
- * A comparison as libpcap's optimiser first sees it, when constants are not computed yet: equality as a difference that is 0.
- * `plainly` undoes it.
+ * A comparison as libpcap's optimiser first sees it, when constants are not computed yet: equality as a difference that is 0, but with a
+ * `literal` on the right.
  */
-export function relateInFull(left: Term, test: Test, right: Term): Pred {
-  if (test === '==' || test === '!=')
+export function relateInFull(left: Term, test: Test, right: Term, literal: boolean): Pred {
+  if (literal && left.kind === 'const') return relate(left, test, right)
+  if (!literal && (test === '==' || test === '!='))
     return { kind: 'relation', left: { kind: 'bin', op: 'sub', left, right }, test, right: constant(0) }
   return { kind: 'relation', left, test, right }
-}
-
-/** A comparison from `relateInFull` in the simplest form there is. */
-export function plainly(pred: Extract<Pred, { kind: 'relation' }>): Pred {
-  const { left, test, right } = pred
-  const difference = (test === '==' || test === '!=') && left.kind === 'bin' && left.op === 'sub'
-  return difference ? relate(left.left, test, left.right) : relate(left, test, right)
 }
 
 /** A comparison of two terms, in the simplest form there is. */

@@ -1,0 +1,299 @@
+// libpcap's optimiser, as far as it can be seen from outside: on a packet that is cut, a test whose bytes are missing ends the program, so it
+// shows which tests are made, and in which order. The algorithm is that of McCanne and Jacobson (The BSD Packet Filter, 1993), with the habits
+// of libpcap 1.10: rounds over levels of blocks, from the leaves up, until nothing changes.
+
+import type { DecisionGraph, TestNode, Way } from '@netsieve/ir'
+
+export interface Optimized {
+  readonly graph: DecisionGraph
+  /** Whether a test was left out, or moved before another: then cut packets may fare otherwise. */
+  readonly changed: boolean
+  /** A test was moved that other ways led to as well: libpcap's own mistake, after which the program may match other packets than is written. */
+  readonly mistaken: boolean
+}
+
+/** Rounds that only move branches, at most: they may go round in a circle. */
+const MOST_ROUNDS = 100
+
+/** A graph as the optimiser leaves it; nodes that nothing leads to are left out. */
+export function optimized(graph: DecisionGraph): Optimized {
+  const blocks = new Blocks(graph)
+  let rounds = 0
+  while (blocks.round() && ++rounds < MOST_ROUNDS);
+  return { graph: blocks.graph(), changed: blocks.changed, mistaken: blocks.mistaken }
+}
+
+function isConstant({ operand }: TestNode): boolean {
+  return typeof operand === 'bigint' || operand.kind === 'const'
+}
+
+const LEAVES = { yes: -1, no: -2 } as const
+const leaf = (way: number): 'yes' | 'no' => (way === LEAVES.yes ? 'yes' : 'no')
+
+/** Ways to a block: the block before, and whether by its true way. */
+interface InEdge {
+  readonly from: number
+  readonly sense: boolean
+}
+
+class Blocks {
+  changed = false
+  mistaken = false
+  private readonly nodes: readonly TestNode[]
+  private readonly entry: Way
+  /** Where each block goes if its test holds, and if not: a block, or a leaf below 0. */
+  private readonly yes: Int32Array
+  private readonly no: Int32Array
+  /** What is compared, and with what, as numbers that are equal where they are. */
+  private readonly value: Int32Array
+  private readonly test: Int32Array
+  private readonly operand: Int32Array
+  private readonly constant: Uint8Array
+  /** Blocks by level: leaves are level 0, a block is one above the higher of those it leads to. */
+  private levels: number[][] = []
+  /** Trees of what dominates a vertex: block i is vertex 3i, its true way 3i + 1, its false way 3i + 2. */
+  private parent = new Int32Array(0)
+  private depth = new Int32Array(0)
+
+  constructor({ entry, nodes }: DecisionGraph) {
+    this.nodes = nodes
+    this.entry = entry
+    const number = (way: Way) => (typeof way === 'number' ? way : LEAVES[way])
+    this.yes = Int32Array.from(nodes, ({ yes }) => number(yes))
+    this.no = Int32Array.from(nodes, ({ no }) => number(no))
+    const [values, tests, operands] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()]
+    const of = (map: Map<string, number>, key: string) => {
+      const known = map.get(key) ?? map.size
+      map.set(key, known)
+      return known
+    }
+    this.value = new Int32Array(nodes.length)
+    this.test = new Int32Array(nodes.length)
+    this.operand = new Int32Array(nodes.length)
+    this.constant = new Uint8Array(nodes.length)
+    for (const [i, node] of nodes.entries()) {
+      // `x & mask == 0` of a field is one instruction, `x & mask`, that holds for the opposite.
+      const bits = node.pred.kind === 'cmp' && node.test === 'eq' && node.operand === 0n && node.left.kind === 'mask'
+      const mask = bits && node.left.kind === 'mask' ? node.left.mask : undefined
+      this.value[i] = of(values, mask === undefined ? node.key : node.key.slice(1, -`&${mask})`.length))
+      this.test[i] = of(tests, mask === undefined ? node.test : 'set')
+      this.operand[i] = of(operands, mask === undefined ? node.operandKey : String(mask))
+      this.constant[i] = node.test === 'eq' && mask === undefined && isConstant(node) ? 1 : 0
+      if (mask !== undefined) [this.yes[i], this.no[i]] = [this.no[i]!, this.yes[i]!]
+    }
+  }
+
+  /** What is left of it, in an order in which ways lead to smaller numbers. */
+  graph(): DecisionGraph {
+    const order: number[] = []
+    const place = new Map<number, number>()
+    this.visit((block) => {
+      place.set(block, order.length)
+      order.push(block)
+    })
+    const way = (to: number): Way => (to < 0 ? leaf(to) : place.get(to)!)
+    const nodes = order.map((block) => {
+      const turned = this.isSet(block)
+      const [yes, no] = [way(this.yes[block]!), way(this.no[block]!)]
+      return { ...this.nodes[block]!, yes: turned ? no : yes, no: turned ? yes : no }
+    })
+    return { entry: typeof this.entry === 'number' ? place.get(this.entry)! : this.entry, nodes }
+  }
+
+  private isSet(block: number): boolean {
+    const { pred, test, operand, left } = this.nodes[block]!
+    return pred.kind === 'cmp' && test === 'eq' && operand === 0n && left.kind === 'mask'
+  }
+
+  /** Blocks that can be reached (not through one), each after all that it leads to; what a true way leads to first. */
+  private visit(each: (block: number) => void, without = -1): void {
+    if (typeof this.entry !== 'number') return
+    const seen = new Uint8Array(this.nodes.length)
+    if (without >= 0) seen[without] = 1
+    const stack: { readonly block: number; ways: number }[] = []
+    const open = (block: number) => {
+      if (block < 0 || seen[block]) return
+      seen[block] = 1
+      stack.push({ block, ways: 0 })
+    }
+    open(this.entry)
+    for (let top = stack.at(-1); top; top = stack.at(-1)) {
+      if (top.ways === 2) {
+        stack.pop()
+        each(top.block)
+      } else open((top.ways++ === 0 ? this.yes : this.no)[top.block]!)
+    }
+  }
+
+  /** One round. @returns whether anything changed */
+  round(): boolean {
+    this.findLevels()
+    this.findDominators()
+    let done = true
+    for (const level of this.levels)
+      for (const block of level) for (const sense of [true, false]) if (this.thread(block, sense)) done = false
+    const inEdges = this.inEdges()
+    for (const level of this.levels)
+      for (const block of level)
+        for (const chain of [false, true])
+          if (this.pullUp(block, inEdges.get(block) ?? [], chain)) {
+            done = false
+            this.changed = true
+          }
+    return !done
+  }
+
+  private findLevels(): void {
+    const level = new Int32Array(this.nodes.length)
+    this.levels = []
+    this.visit((block) => {
+      const below = (way: number) => (way < 0 ? 0 : level[way]!)
+      const own = Math.max(below(this.yes[block]!), below(this.no[block]!)) + 1
+      level[block] = own
+      // The last that was found comes first.
+      const row = this.levels[own - 1] ?? []
+      this.levels[own - 1] = row
+      row.unshift(block)
+    })
+  }
+
+  private findDominators(): void {
+    const { nodes } = this
+    this.parent = new Int32Array(nodes.length * 3).fill(-1)
+    this.depth = new Int32Array(nodes.length * 3)
+    const seen = new Uint8Array(nodes.length)
+    for (const level of this.levels.toReversed()) {
+      for (const block of level) {
+        for (const [vertex, way] of [
+          [3 * block + 1, this.yes[block]!],
+          [3 * block + 2, this.no[block]!],
+        ] as const) {
+          this.parent[vertex] = 3 * block
+          this.depth[vertex] = this.depth[3 * block]! + 1
+          if (way < 0) continue
+          const above = seen[way] ? this.common(this.parent[3 * way]!, vertex) : vertex
+          seen[way] = 1
+          this.parent[3 * way] = above
+          this.depth[3 * way] = above < 0 ? 0 : this.depth[above]! + 1
+        }
+      }
+    }
+  }
+
+  private common(a: number, b: number): number {
+    let [x, y] = [a, b]
+    while (x !== y) {
+      if (x < 0 || y < 0) return -1
+      if (this.depth[x]! >= this.depth[y]!) x = this.parent[x]!
+      else y = this.parent[y]!
+    }
+    return x
+  }
+
+  /** Every way to `block` comes through `above`. */
+  private dominates(above: number, block: number): boolean {
+    for (let vertex = 3 * block; vertex >= 0; vertex = this.parent[vertex]!) if (vertex === 3 * above) return true
+    return false
+  }
+
+  /** Every way to `target` leads through `block`, as the graph is now. */
+  private soleWay(block: number, target: number): boolean {
+    let reached = false
+    this.visit((each) => {
+      if (each === target) reached = true
+    }, block)
+    return !reached
+  }
+
+  /** Takes a way past blocks that change nothing, or whose outcome it tells. @returns whether it did */
+  private thread(block: number, sense: boolean): boolean {
+    const ways = sense ? this.yes : this.no
+    const before = ways[block]!
+    let to = before
+    if (to < 0) return false
+    if (this.yes[to] === this.no[to]) {
+      this.changed = true
+      to = this.yes[to]!
+    }
+    while (to >= 0) {
+      const outcome = this.told(to, 3 * block + (sense ? 1 : 2))
+      if (outcome === undefined) break
+      to = outcome ? this.yes[to]! : this.no[to]!
+    }
+    ways[block] = to
+    return to !== before
+  }
+
+  /** The outcome of a block's test by the ways above a vertex: the same test of the same value, or another constant that it is equal to. */
+  private told(block: number, from: number): boolean | undefined {
+    for (let vertex = from; vertex >= 0; vertex = this.parent[vertex]!) {
+      if (vertex % 3 === 0) continue
+      const earlier = Math.floor(vertex / 3)
+      if (this.test[earlier] !== this.test[block] || this.value[earlier] !== this.value[block]) continue
+      const holds = vertex % 3 === 1
+      if (this.operand[earlier] === this.operand[block]) return holds
+      if (holds && this.constant[earlier] && this.constant[block]) return false
+    }
+    return undefined
+  }
+
+  private inEdges(): ReadonlyMap<number, readonly InEdge[]> {
+    const edges = new Map<number, InEdge[]>()
+    for (const level of this.levels.toReversed()) {
+      for (const from of level) {
+        for (const sense of [true, false]) {
+          const to = (sense ? this.yes : this.no)[from]!
+          if (to < 0) continue
+          const known = edges.get(to) ?? []
+          edges.set(to, known)
+          known.unshift({ from, sense })
+        }
+      }
+    }
+    return edges
+  }
+
+  /**
+   * In a chain of tests that all go to one place if they hold (`chain` false: an or) or fail (true: an and), moves one that looks at the value
+   * which was looked at just before the chain up to the chain's start.
+   */
+  private pullUp(block: number, inEdges: readonly InEdge[], chain: boolean): boolean {
+    const [first] = inEdges
+    if (!first) return false
+    const value = this.value[first.from]
+    if (inEdges.some(({ from }) => this.value[from] !== value)) return false
+    const [out, on] = chain ? [this.no, this.yes] : [this.yes, this.no]
+    const inChain = (way: number) => way >= 0 && out[way] === out[block] && this.dominates(block, way)
+    // Ways are named by the block they leave: the chain is entered by the way that leads to `block`, and goes on by `on`.
+    let at: { readonly ways: Int32Array; readonly from: number } = { ways: this.yes[first.from] === block ? this.yes : this.no, from: first.from } // biome-ignore format: one record
+    let top = true
+    for (;;) {
+      const next = at.ways[at.from]!
+      if (!inChain(next)) return false
+      if (this.value[next] !== value) break
+      at = { ways: on, from: next }
+      top = false
+    }
+    const different = at.ways[at.from]!
+    let before = different
+    for (;;) {
+      const next = on[before]!
+      if (!inChain(next)) return false
+      if (this.value[next] === value) break
+      before = next
+    }
+    const pulled = on[before]!
+    // Dominators are those from before this round's threading, which may hold no longer.
+    if (!this.soleWay(block, pulled)) this.mistaken = true
+    on[before] = on[pulled]!
+    on[pulled] = different
+    if (!top) at.ways[at.from] = pulled
+    else {
+      for (const { from } of inEdges) {
+        if (this.yes[from] === block) this.yes[from] = pulled
+        else this.no[from] = pulled
+      }
+    }
+    return true
+  }
+}
