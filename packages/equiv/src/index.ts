@@ -2,6 +2,7 @@ export { type CompareOptions, type Comparison, compare, type Decide, type Decide
 export { buildFrame, type Extension, type Net, ODDITIES, type Oddity, type Plan, type Write } from './frame.ts'
 export { frameArbitrary, planArbitrary } from './generate.ts'
 export { oddities, plainPlan } from './odd.ts'
+export { checkPasses, type PassCheck, type PassCheckOptions } from './passes.ts'
 export { type Constants, collectConstants, type Path, pathsOf } from './paths.ts'
 export { type Proof, type ProveOptions, prove } from './prove.ts'
 export type { Constraint, Slot } from './slots.ts'

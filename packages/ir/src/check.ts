@@ -42,8 +42,10 @@ function checkNames({ chains }: Filter, diags: Diagnostics): void {
     if (names.has(name)) diags.error('ir/chain', `there are two chains ${name}`, span)
     names.add(name)
     for (const rule of rules) {
-      if (ids.has(rule.id)) diags.error('ir/rule', `there are two rules #${rule.id}`, rule.span)
-      ids.add(rule.id)
+      for (const id of [rule.id, ...(rule.also ?? [])]) {
+        if (ids.has(id)) diags.error('ir/rule', `there are two rules #${id}`, rule.span)
+        ids.add(id)
+      }
     }
   }
 }

@@ -221,6 +221,11 @@ const FILTER = record<Filter>({
       policy: oneOf(['accept', 'drop']),
     }),
   ),
-  chains: list(record<Chain>({ name: text, rules: list(record<Rule>({ id: integer, text, steps: list(STEP) })) })),
+  chains: list(
+    record<Chain>({
+      name: text,
+      rules: list(record<Rule>({ id: integer, also: maybe(list(integer)), text, steps: list(STEP) })),
+    }),
+  ),
   sets: maybe(list(SET)),
 })

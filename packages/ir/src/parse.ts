@@ -6,7 +6,7 @@
 //   key     = BITS [ ":" KIND ] { "." BITS [ ":" KIND ] }
 //   element = "*" | range { "." range }                                                range: VALUE [ "-" VALUE ]
 //   chain   = "chain" NAME "{" { rule } "}"
-//   rule    = "#" ID ":" [ step { "," step } ] [ ";" WORDS ]                           WORDS: the user's, quoted where they are not one plain line
+//   rule    = "#" ID { "+" ID } ":" [ step { "," step } ] [ ";" WORDS ]                           WORDS: the user's, quoted where they are not one plain line
 //   step    = "count" | ("→" | "->") (verdict | lookup) | [ "as" VIEW ":" ] pred
 //   verdict = "accept" | "drop" | "return" | "continue" | ("jump" | "goto") NAME
 //   pred    = single { "and" single } | single { "or" single }
@@ -170,6 +170,8 @@ function readRule(scan: Scan): Rule {
   const start = scan.offset
   scan.needMark('#')
   const id = scan.integer('a number')
+  const also: number[] = []
+  while (scan.mark('+')) also.push(scan.integer('a number'))
   scan.needMark(':')
   const steps: Step[] = []
   let text = ''
@@ -181,7 +183,7 @@ function readRule(scan: Scan): Rule {
     if (steps.length > 0) scan.needMark(',')
     steps.push(readStep(scan))
   }
-  return { id, text, steps, span: scan.span(start) }
+  return { id, ...(also.length > 0 && { also }), text, steps, span: scan.span(start) }
 }
 
 /** The user's words, to the end of the line. */

@@ -54,10 +54,10 @@ export function printName(name: string): string {
 }
 
 /** `#0: meta.l4proto == 6, tcp.dport == 80, → drop    ; tcp dport 80 drop`; words that are not one plain line are quoted. */
-export function printRule({ id, steps, text }: Rule): string {
+export function printRule({ id, also = [], steps, text }: Rule): string {
   const plain = /^(?!")\S(?:\P{Cc}*\S)?$/u.test(text)
   const words = text === '' ? '' : `    ; ${plain ? text : JSON.stringify(text)}`
-  return `#${id}: ${steps.map(printStep).join(', ')}`.trimEnd() + words
+  return `#${[id, ...also].join('+')}: ${steps.map(printStep).join(', ')}`.trimEnd() + words
 }
 
 function printStep(step: Step): string {

@@ -77,6 +77,8 @@ export type Step =
 export interface Rule {
   /** Unique in the filter, from 0, in the order of the text. Reports and `origin` name a rule by it. */
   readonly id: number
+  /** Rules that this one stands for too: it decides in their name (the pass `merge` joins rules). */
+  readonly also?: readonly number[]
   /** The user's words. */
   readonly text: string
   readonly span?: Span

@@ -25,12 +25,17 @@ export function* termsAt(
     seen.add(name)
     for (const rule of chains.get(name)?.rules ?? []) {
       for (const step of rule.steps) {
-        const terms = step.kind === 'match' ? ofPred(step.pred) : step.kind === 'vmap' ? ofTerms(step.terms) : []
-        for (const term of terms) yield { rule, step: step as Asking, term }
+        for (const term of termsIn(step)) yield { rule, step: step as Asking, term }
         waiting.push(...calledBy(step, sets))
       }
     }
   }
+}
+
+/** The terms that a step asks for. */
+export function* termsIn(step: Step): Generator<Term> {
+  if (step.kind === 'match') yield* ofPred(step.pred)
+  else if (step.kind === 'vmap') yield* ofTerms(step.terms)
 }
 
 function* ofPred(pred: Pred): Generator<Term> {

@@ -1,0 +1,172 @@
+// Rules as boxes: the numbers that a rule's comparisons ask of each term. A rule that lies in the boxes of rules above it is never come to.
+
+import type { Chain, Range, Rule } from '../types.ts'
+import { normal } from './constants.ts'
+import { blockPrefix, complement, intersect, isSubset, type Region, regionOf, topOf } from './regions.ts'
+import { changesNothing } from './walk.ts'
+
+interface Side {
+  readonly bits: number
+  readonly ranges: readonly Range[]
+}
+type Box = ReadonlyMap<string, Side>
+
+/** A rule that others cover. */
+export interface Covered {
+  readonly rule: Rule
+  readonly chain: Chain
+  /** One rule that has it all, or several that have it together. */
+  readonly by: readonly Rule[]
+}
+
+/** What all packets that a rule matches have, and whether all that have it match. */
+function boxOf({ steps }: Rule): { readonly box: Box; readonly whole: boolean } {
+  const box = new Map<string, Side>()
+  let whole = true
+  for (const step of steps) {
+    if (step.kind !== 'match') continue
+    const pred = normal(step.pred)
+    for (const part of pred.kind === 'and' ? pred.args : [pred]) {
+      const region: Region | undefined = regionOf(part)
+      if (!region) {
+        if (!(part.kind === 'const' && part.value)) whole = false
+        continue
+      }
+      const key = `${step.view ?? ''} ${region.key}`
+      const before = box.get(key)
+      const ranges = before ? intersect(before.ranges, region.ranges) : region.ranges
+      box.set(key, { bits: region.bits, ranges })
+    }
+  }
+  return { box, whole }
+}
+
+/** Whether a rule, where its matches hold, is the end of a packet's way through the chain. */
+function ends({ steps }: Rule): boolean {
+  const verdict = steps.find((step) => step.kind === 'verdict' || step.kind === 'vmap')
+  return verdict?.kind === 'verdict' && verdict.verdict.kind !== 'continue' && verdict.verdict.kind !== 'jump'
+}
+
+/** Chains of at most so many rules are searched for several rules that cover one together. */
+const SEVERAL = 512
+
+/** The rules of a chain that rules above them cover, with those. A rule that is covered covers nothing itself. */
+export function coveredRules(chain: Chain): Covered[] {
+  const out: Covered[] = []
+  let above = new Index()
+  let list: Entry[] = []
+  for (const rule of chain.rules) {
+    if (!rule.steps.every(changesNothing)) {
+      // A mark that changes: the same question may have another answer from here on.
+      above = new Index()
+      list = []
+      continue
+    }
+    const { box, whole } = boxOf(rule)
+    // Asks what no packet has: never come to for a reason of its own.
+    if ([...box.values()].some(({ ranges }) => ranges.length === 0)) continue
+    const one = above.cover(box)
+    const by = one ? [one] : chain.rules.length <= SEVERAL ? together(box, list) : undefined
+    if (by) out.push({ rule, chain, by })
+    else if (whole && ends(rule)) {
+      const entry = { rule, box }
+      above.add(entry)
+      list.push(entry)
+    }
+  }
+  return out
+}
+
+interface Entry {
+  readonly rule: Rule
+  readonly box: Box
+}
+
+function isIn(inner: Box, outer: Box): boolean {
+  for (const [key, { ranges }] of outer) {
+    const side = inner.get(key)
+    if (!side || !isSubset(side.ranges, ranges)) return false
+  }
+  return true
+}
+
+/** Shapes of boxes that are told apart, and rules of one shape and place that are looked at, at most. */
+const MOST_SHAPES = 256
+const MOST_ALIKE = 64
+
+interface Shape {
+  readonly sides: readonly { readonly key: string; readonly shift: bigint }[]
+  readonly places: Map<string, Entry[]>
+}
+
+/** Boxes by shape (which terms have a prefix of which length), and in each shape by those prefixes: what may cover a box is found at one place a shape. */
+class Index {
+  private readonly shapes = new Map<string, Shape>()
+
+  add(entry: Entry): void {
+    const sides: { key: string; shift: bigint; value: bigint }[] = []
+    for (const [key, { bits, ranges }] of [...entry.box].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const [only, more] = ranges
+      const prefix = only && !more ? blockPrefix(only, bits) : undefined
+      if (prefix !== undefined && only) sides.push({ key, shift: BigInt(bits - prefix), value: only.lo })
+    }
+    const name = sides.map(({ key, shift }) => `${key}/${shift}`).join()
+    const shape = this.shapes.get(name) ?? { sides, places: new Map<string, Entry[]>() }
+    if (!this.shapes.has(name) && this.shapes.size >= MOST_SHAPES) return
+    this.shapes.set(name, shape)
+    const place = sides.map(({ shift, value }) => value >> shift).join()
+    const there = shape.places.get(place)
+    if (!there) shape.places.set(place, [entry])
+    else if (there.length < MOST_ALIKE) there.push(entry)
+  }
+
+  /** A rule whose box has another. */
+  cover(box: Box): Rule | undefined {
+    for (const { sides, places } of this.shapes.values()) {
+      const place: bigint[] = []
+      for (const { key, shift } of sides) {
+        const ranges = box.get(key)?.ranges
+        const [first, last] = [ranges?.[0], ranges?.at(-1)]
+        if (!first || !last || first.lo >> shift !== last.hi >> shift) break
+        place.push(first.lo >> shift)
+      }
+      if (place.length < sides.length) continue
+      const found = places.get(place.join())?.find((entry) => isIn(box, entry.box))
+      if (found) return found.rule
+    }
+    return undefined
+  }
+}
+
+/** Pieces that are left of a box at most, before the search is given up. */
+const MOST_PIECES = 128
+
+/** Rules that have a box together: what they leave of it is nothing. */
+function together(box: Box, entries: readonly Entry[]): Rule[] | undefined {
+  let left: Box[] = [box]
+  const by: Rule[] = []
+  for (const entry of entries) {
+    if (![...entry.box.keys()].every((key) => box.has(key))) continue
+    const rest = left.flatMap((piece) => without(piece, entry.box) ?? [piece])
+    if (rest.length !== left.length || rest.some((piece, i) => piece !== left[i])) by.push(entry.rule)
+    if (rest.length === 0) return by
+    if (rest.length > MOST_PIECES) return undefined
+    left = rest
+  }
+  return undefined
+}
+
+/** What a box leaves of a piece, in boxes; undefined if they have nothing in common. */
+function without(piece: Box, box: Box): Box[] | undefined {
+  const out: Box[] = []
+  let inside = piece
+  for (const [key, { ranges, bits }] of box) {
+    const side = inside.get(key)!
+    const common = intersect(side.ranges, ranges)
+    if (common.length === 0) return undefined
+    const outside = intersect(side.ranges, complement(ranges, topOf(bits)))
+    if (outside.length > 0) out.push(new Map(inside).set(key, { bits, ranges: outside }))
+    inside = new Map(inside).set(key, { bits, ranges: common })
+  }
+  return out
+}

@@ -1,0 +1,127 @@
+// What is known of a packet at a place in a chain: which terms were asked for, which of them could be computed, and their numbers.
+
+import type { BaseChain, Pred, Range } from '../types.ts'
+import type { ViewName } from '../views.ts'
+import { complement, intersect, isSubset, predOf, type Region, regionOf, topOf } from './regions.ts'
+
+/** A term that was asked for: if it can be computed, its number is in `ranges`. */
+interface Fact {
+  /** It could be computed. */
+  readonly there: boolean
+  readonly ranges: readonly Range[]
+}
+
+/** By view of a step (`''` for the chain's own) and term. */
+export type Facts = ReadonlyMap<string, Fact>
+
+export const NOTHING: Facts = new Map()
+
+/** Ranges of a fact, and facts, at most: long lists cost more than knowing them is worth. */
+const MOST_RANGES = 64
+const MOST_FACTS = 64
+
+const NFPROTO = { ipv4: 2n, ipv6: 10n } as const
+
+/** What a base chain's family tells. */
+export function familyFacts({ family }: BaseChain): Facts {
+  if (family === 'any') return NOTHING
+  const numbers = family === 'ip' ? [NFPROTO.ipv4, NFPROTO.ipv6] : [NFPROTO[family]]
+  return new Map([[' meta.nfproto', { there: true, ranges: numbers.map((value) => ({ lo: value, hi: value })) }]])
+}
+
+/** What holds both here and there. */
+export function meet(a: Facts, b: Facts): Facts {
+  const out = new Map<string, Fact>()
+  for (const [key, x] of a) {
+    const y = b.get(key)
+    if (!y) continue
+    const ranges = isSubset(x.ranges, y.ranges) ? y.ranges : isSubset(y.ranges, x.ranges) ? x.ranges : undefined
+    if (ranges) out.set(key, { there: x.there && y.there, ranges })
+  }
+  return out
+}
+
+const keyOf = (view: ViewName | undefined, { key }: Region) => `${view ?? ''} ${key}`
+
+function known(
+  facts: Facts,
+  view: ViewName | undefined,
+  region: Region,
+  ranges: readonly Range[],
+  there: boolean,
+): Facts {
+  const key = keyOf(view, region)
+  const before = facts.get(key)
+  if (!before && facts.size >= MOST_FACTS) return facts
+  const now = before ? intersect(before.ranges, ranges) : ranges
+  const kept = now.length <= MOST_RANGES ? now : (before?.ranges ?? [{ lo: 0n, hi: topOf(region.bits) }])
+  return new Map(facts).set(key, { there: there || (before?.there ?? false), ranges: kept })
+}
+
+/** The facts where a predicate (in normal form) is true, or false. */
+export function assume(pred: Pred, value: boolean, facts: Facts, view?: ViewName): Facts {
+  switch (pred.kind) {
+    case 'cmp':
+    case 'in': {
+      const region = regionOf(pred)
+      if (!region) return facts
+      const ranges = value ? region.ranges : complement(region.ranges, topOf(region.bits))
+      return known(facts, view, region, ranges, true)
+    }
+    case 'not':
+      return assume(pred.arg, !value, facts, view)
+    case 'and':
+    case 'or':
+      return (pred.kind === 'and') === value
+        ? pred.args.reduce((sum, arg) => assume(arg, value, sum, view), facts)
+        : facts
+    default:
+      return facts
+  }
+}
+
+/** The facts where a predicate was asked and was not true: false, or its term is missing. */
+export function assumeNot(pred: Pred, facts: Facts, view?: ViewName): Facts {
+  const region = regionOf(pred)
+  return region ? known(facts, view, region, complement(region.ranges, topOf(region.bits)), false) : facts
+}
+
+/** A predicate (in normal form) where the facts hold: the same outcome, in fewer questions. */
+export function refine(pred: Pred, facts: Facts, view?: ViewName): Pred {
+  switch (pred.kind) {
+    case 'cmp':
+    case 'in': {
+      const region = regionOf(pred)
+      const fact = region && facts.get(keyOf(view, region))
+      if (!region || !fact) return pred
+      const left = intersect(fact.ranges, region.ranges)
+      const all = isSubset(fact.ranges, region.ranges)
+      if (left.length > 0 && !all) return pred
+      if (fact.there) return { kind: 'const', value: all && fact.ranges.length > 0 }
+      const ranges = left.length === 0 ? [] : [{ lo: 0n, hi: topOf(region.bits) }]
+      return predOf({ ...region, ranges }) ?? pred
+    }
+    case 'not': {
+      const arg = refine(pred.arg, facts, view)
+      return arg.kind === 'const' ? { kind: 'const', value: !arg.value } : arg === pred.arg ? pred : { ...pred, arg }
+    }
+    case 'and':
+    case 'or': {
+      const decides = pred.kind === 'or'
+      let here = facts
+      const args: Pred[] = []
+      for (const arg of pred.args) {
+        const now = refine(arg, here, view)
+        if (now.kind === 'const' && now.value !== decides) continue
+        args.push(now)
+        if (now.kind === 'const') break
+        here = assume(now, !decides, here, view)
+      }
+      const [first, second] = args
+      if (!first) return { kind: 'const', value: !decides }
+      return second ? { ...pred, args } : first
+    }
+    default:
+      return pred
+  }
+}

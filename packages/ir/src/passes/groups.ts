@@ -1,0 +1,108 @@
+// Neighbouring rules that ask the same first: it is asked once, and the rules stand in a chain of their own.
+
+import { calledBy, setsOf } from '../sets.ts'
+import type { Chain, Filter, Pred, Rule, Step } from '../types.ts'
+import { predKey } from './constants.ts'
+import type { Pass } from './pass.ts'
+import { type Traceless, tracelessIn } from './traces.ts'
+import { reachedChains } from './walk.ts'
+
+/** Rules of a group at least. */
+const LEAST = 3
+/** Groups inside groups at most; chains nest 16 deep at most. */
+const DEEPEST = 3
+const MAX_DEPTH = 16
+
+export const groups: Pass = {
+  name: 'groups',
+  after: `at most ${LEAST - 1} neighbouring rules begin with the same match, where that leaves no trace`,
+  keeps: 'rule',
+  run(filter) {
+    if (depthOf(filter) + DEEPEST > MAX_DEPTH) return filter
+    const grouping = new Grouping(filter)
+    const chains = filter.chains.flatMap((chain) => grouping.chain(chain, DEEPEST))
+    return chains.length === filter.chains.length ? filter : { ...filter, chains }
+  },
+}
+
+class Grouping {
+  private readonly traceless: Traceless
+  private readonly names: Set<string>
+  private nextId: number
+
+  constructor(filter: Filter) {
+    this.traceless = tracelessIn(filter)
+    this.names = new Set(filter.chains.map(({ name }) => name))
+    this.nextId =
+      filter.chains.reduce((top, { rules }) => rules.reduce((most, { id }) => Math.max(most, id), top), -1) + 1
+  }
+
+  /** A chain and the chains of its groups. */
+  chain(chain: Chain, levels: number): Chain[] {
+    if (levels === 0) return [chain]
+    const rules: Rule[] = []
+    const more: Chain[] = []
+    for (let i = 0; i < chain.rules.length; ) {
+      const size = this.run(chain.rules, i)
+      const group = chain.rules.slice(i, i + size)
+      const first = group[0]!.steps[0]
+      if (size < LEAST || first?.kind !== 'match') rules.push(...group)
+      else {
+        const inner: Chain = {
+          name: this.name(chain.name),
+          rules: group.map((rule) => ({ ...rule, steps: rule.steps.slice(1) })),
+        }
+        rules.push(this.call(first, inner))
+        more.push(...this.chain(inner, levels - 1))
+      }
+      i += size
+    }
+    return more.length === 0 ? [chain] : [{ ...chain, rules }, ...more]
+  }
+
+  /** How many rules from one on begin with its first match; at least 1. */
+  private run(rules: readonly Rule[], start: number): number {
+    const first = this.guard(rules[start]!)
+    let end = start + 1
+    if (first !== undefined) while (end < rules.length && this.guard(rules[end]!) === first) end++
+    return end - start
+  }
+
+  /** A rule's first match as text, if the rule may stand in a chain of its own behind it. */
+  private guard({ steps }: Rule): string | undefined {
+    const [first] = steps
+    if (first?.kind !== 'match' || !this.traceless(first)) return undefined
+    // A way back to the calling chain would end in the chain that the rule stands in now.
+    const returns = steps.some(
+      (step) =>
+        step.kind === 'vmap' ||
+        (step.kind === 'verdict' && (step.verdict.kind === 'return' || step.verdict.kind === 'goto')),
+    )
+    return returns ? undefined : `${first.view ?? ''} ${predKey(first.pred)}`
+  }
+
+  private name(from: string): string {
+    for (let i = 1; ; i++) {
+      const name = `${from}+${i}`
+      if (this.names.has(name)) continue
+      this.names.add(name)
+      return name
+    }
+  }
+
+  private call(first: Step & { readonly kind: 'match'; readonly pred: Pred }, { name, rules }: Chain): Rule {
+    const text = `rules ${rules[0]!.id} to ${rules.at(-1)!.id}`
+    return { id: this.nextId++, text, steps: [first, { kind: 'verdict', verdict: { kind: 'jump', chain: name } }] }
+  }
+}
+
+/** Chains inside one another at most. */
+function depthOf(filter: Filter): number {
+  const sets = setsOf(filter)
+  const depths = new Map<string, number>()
+  for (const chain of reachedChains(filter).reverse()) {
+    const called = chain.rules.flatMap(({ steps }) => steps.flatMap((step) => calledBy(step, sets)))
+    depths.set(chain.name, 1 + called.reduce((most, name) => Math.max(most, depths.get(name) ?? 0), 0))
+  }
+  return Math.max(0, ...filter.base.map(({ chain }) => depths.get(chain) ?? 0))
+}

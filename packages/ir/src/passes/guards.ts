@@ -1,0 +1,37 @@
+// Tests whose outcome is known where they stand: asked before in the rule, on every way into the chain, or by a rule above that would have
+// ended the packet's way.
+
+import type { Filter, Rule, Step } from '../types.ts'
+import { normal } from './constants.ts'
+import { assume, type Facts, refine } from './facts.ts'
+import type { Pass } from './pass.ts'
+import { samePred } from './rewrite.ts'
+import { forEachRule } from './walk.ts'
+
+export const guards: Pass = {
+  name: 'guards',
+  after: 'no comparison is left whose outcome is known from comparisons before it',
+  keeps: 'rule',
+  run: (filter: Filter) => forEachRule(filter, guarded),
+}
+
+function guarded(rule: Rule, facts: Facts): Rule {
+  let here = facts
+  let same = true
+  const steps: Step[] = []
+  for (const step of rule.steps) {
+    if (step.kind !== 'match') {
+      steps.push(step)
+      continue
+    }
+    const pred = refine(normal(step.pred), here, step.view)
+    here = assume(pred, true, here, step.view)
+    const kept = samePred(pred, step.pred)
+    if (!kept) same = false
+    if (pred.kind === 'const' && pred.value) continue
+    steps.push(kept ? step : { ...step, pred })
+    // A match that never holds: what follows it is never done.
+    if (pred.kind === 'const') break
+  }
+  return same && steps.length === rule.steps.length ? rule : { ...rule, steps }
+}

@@ -1,0 +1,141 @@
+// Comparisons of one term as the numbers that they hold for, and the other way round: the shortest comparison for some numbers.
+
+import { FIELDS, maskPrefix, prefixMask } from '@netsieve/packet'
+import { joinRanges } from '../build.ts'
+import { termKey } from '../decisions.ts'
+import type { Pred, Range, Term, Test } from '../types.ts'
+
+/** A comparison holds, where its term can be computed, for the numbers of `ranges` (sorted, disjoint) of 0 to `top`. */
+export interface Region {
+  readonly term: Term
+  /** Equal texts: equal terms. */
+  readonly key: string
+  readonly bits: number
+  readonly ranges: readonly Range[]
+}
+
+/** Bits of a term's number; undefined where that is not told by the term alone. */
+function bitsOf(term: Term): number | undefined {
+  switch (term.kind) {
+    case 'field':
+      return FIELDS[term.field].bits
+    case 'load':
+      return term.bytes * 8
+    case 'length':
+    case 'bin':
+      return 32
+    case 'mask':
+      return bitsOf(term.term)
+    case 'const':
+    case 'mapped':
+      return undefined
+  }
+}
+
+export const topOf = (bits: number): bigint => (1n << BigInt(bits)) - 1n
+
+/** What a comparison of one term with numbers says; of a prefix of a term it is said about the term itself. */
+export function regionOf(pred: Pred): Region | undefined {
+  if (pred.kind !== 'cmp' && pred.kind !== 'in') return undefined
+  const { term } = pred
+  const bits = bitsOf(term)
+  if (bits === undefined) return undefined
+  const top = topOf(bits)
+  const ranges = pred.kind === 'in' ? pred.ranges : testRanges(pred.test, pred.value, top)
+  if (term.kind !== 'mask') return { term, key: termKey(term), bits, ranges }
+  const prefix = maskPrefix(term.mask, bits)
+  if (prefix === undefined) return { term, key: termKey(term), bits, ranges }
+  // Each number of the prefix stands for a block of the term's numbers.
+  const unit = topOf(bits - prefix)
+  const blocks = ranges.flatMap(({ lo, hi }) => {
+    const [from, to] = [(lo + unit) & ~unit, hi | unit]
+    return from <= (hi & ~unit) ? [{ lo: from, hi: to < top ? to : top }] : []
+  })
+  return { term: term.term, key: termKey(term.term), bits, ranges: joinRanges(blocks) }
+}
+
+function testRanges(test: Test, value: bigint, top: bigint): Range[] {
+  switch (test) {
+    case '==':
+      return [{ lo: value, hi: value }]
+    case '!=':
+      return complement([{ lo: value, hi: value }], top)
+    case '<':
+      return value > 0n ? [{ lo: 0n, hi: value - 1n }] : []
+    case '<=':
+      return [{ lo: 0n, hi: value }]
+    case '>':
+      return value < top ? [{ lo: value + 1n, hi: top }] : []
+    case '>=':
+      return [{ lo: value, hi: top }]
+  }
+}
+
+/** What lies between and around sorted ranges, from 0 to `top`. */
+export function complement(ranges: readonly Range[], top: bigint): Range[] {
+  const out: Range[] = []
+  let next = 0n
+  for (const { lo, hi } of ranges) {
+    if (lo > next) out.push({ lo: next, hi: lo - 1n })
+    next = hi + 1n
+  }
+  if (next <= top) out.push({ lo: next, hi: top })
+  return out
+}
+
+/** What two lists of sorted ranges have in common. */
+export function intersect(a: readonly Range[], b: readonly Range[]): Range[] {
+  const out: Range[] = []
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const [x, y] = [a[i]!, b[j]!]
+    const [lo, hi] = [x.lo > y.lo ? x.lo : y.lo, x.hi < y.hi ? x.hi : y.hi]
+    if (lo <= hi) out.push({ lo, hi })
+    if (x.hi < y.hi) i++
+    else j++
+  }
+  return out
+}
+
+export function isSubset(a: readonly Range[], b: readonly Range[]): boolean {
+  let j = 0
+  for (const { lo, hi } of a) {
+    while (j < b.length && b[j]!.hi < hi) j++
+    if (j === b.length || b[j]!.lo > lo) return false
+  }
+  return true
+}
+
+/** Numbers of a term as one comparison: a plain one where that says it, a prefix, else ranges. Undefined where `check` takes no such comparison. */
+export function predOf({ term, bits, ranges }: Omit<Region, 'key'>): Pred | undefined {
+  const top = topOf(bits)
+  const outside = complement(ranges, top)
+  // All and none: what counts is that the term can be computed.
+  if (ranges.length === 0 || outside.length === 0) return { kind: 'in', term: bare(term), ranges }
+  for (const [list, same, differ] of [
+    [ranges, '==', '!='],
+    [outside, '!=', '=='],
+  ] as const) {
+    const [only, more] = list
+    if (more || !only) continue
+    if (only.lo === only.hi) return { kind: 'cmp', term, test: same, value: only.lo }
+    if (term.kind === 'mask' && bits > 64) continue
+    const first = differ === '!='
+    if (bits <= 64 && only.lo === 0n) return { kind: 'cmp', term, test: first ? '<=' : '>', value: only.hi }
+    if (bits <= 64 && only.hi === top) return { kind: 'cmp', term, test: first ? '>=' : '<', value: only.lo }
+    const prefix = term.kind === 'mask' ? undefined : blockPrefix(only, bits)
+    if (prefix !== undefined)
+      return { kind: 'cmp', term: { kind: 'mask', term, mask: prefixMask(prefix, bits) }, test: same, value: only.lo }
+  }
+  return term.kind === 'mask' && bits > 64 ? undefined : { kind: 'in', term, ranges }
+}
+
+function bare(term: Term): Term {
+  return term.kind === 'mask' ? bare(term.term) : term
+}
+
+/** The prefix length of a range that is all numbers of one prefix. */
+export function blockPrefix({ lo, hi }: Range, bits: number): number | undefined {
+  const size = hi - lo + 1n
+  if ((size & (size - 1n)) !== 0n || (lo & (size - 1n)) !== 0n) return undefined
+  return bits - (size.toString(2).length - 1)
+}

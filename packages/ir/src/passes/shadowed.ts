@@ -1,0 +1,27 @@
+// Rules that lie behind others which take all their packets.
+
+import type { Filter } from '../types.ts'
+import { coveredRules } from './cover.ts'
+import type { Pass } from './pass.ts'
+import { mapChains, mapped, withRules } from './rewrite.ts'
+import { tracelessIn } from './traces.ts'
+import { hasEffect } from './walk.ts'
+
+export const shadowed: Pass = {
+  name: 'shadowed',
+  after: 'no rule is left that single rules above it cover, nor, in chains of up to 512 rules, several together',
+  keeps: 'rule',
+  run(filter: Filter) {
+    const traceless = tracelessIn(filter)
+    return mapChains(filter, (chain) => {
+      const gone = new Set(coveredRules(chain).map(({ rule }) => rule))
+      const idle = (rule: (typeof chain.rules)[number]) => !hasEffect(rule) && rule.steps.every(traceless)
+      return [
+        withRules(
+          chain,
+          mapped(chain.rules, (rule) => (gone.has(rule) && idle(rule) ? [] : [rule])),
+        ),
+      ]
+    })
+  },
+}

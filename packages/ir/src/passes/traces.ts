@@ -1,0 +1,27 @@
+// Whether it shows that a term is not asked for: by a packet that is dropped, or a program that ends, where the term cannot be loaded.
+
+import { FIELDS } from '@netsieve/packet'
+import type { Filter, Step, Term } from '../types.ts'
+import { VIEWS, type View } from '../views.ts'
+import { termsIn } from '../walk.ts'
+
+/** Tells whether a step may be left out, or asked at another rule, without a trace. */
+export type Traceless = (step: Step) => boolean
+
+export function tracelessIn(filter: Filter): Traceless {
+  const bases = filter.base.map(({ view, family }) => ({ view: VIEWS[view] as View, family }))
+  if (bases.some(({ view }) => view.missing === 'reject')) return () => false
+  const chains = bases.some(({ view, family }) => view.chainDrops && family !== 'ipv4')
+  const views = [...new Set(bases.map(({ view }) => view))]
+  return (step) => {
+    const own = step.kind === 'match' && step.view ? [VIEWS[step.view] as View] : views
+    for (const term of termsIn(step)) if (own.some((view) => cuts(term, view, chains))) return false
+    return true
+  }
+}
+
+function cuts(term: Term, view: View, chains: boolean): boolean {
+  if (term.kind !== 'field') return false
+  const { proto } = FIELDS[term.field]
+  return (chains && term.field === 'meta.l4proto') || view.cutDrops.includes(proto) || view.tinyDrops.includes(proto)
+}
