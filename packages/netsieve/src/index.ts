@@ -3,6 +3,7 @@ export {
   type Compiled,
   type CompileOptions,
   compile,
+  type OptimizeLevel,
   type PacketVerdict,
   readRules,
   rulesById,

@@ -3,7 +3,7 @@
 import { decisionOf, type Insn, type MapDef, type ProgTypeName, parseCbpf, translateCbpf } from '@netsieve/asm'
 import { generate, generateCbpf } from '@netsieve/codegen'
 import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
-import { check, type Filter, type Rule } from '@netsieve/ir'
+import { check, type Filter, type Rule, simplify } from '@netsieve/ir'
 import type { Metadata, MetadataLayout } from '@netsieve/packet'
 import { guessSyntax, type RuleOptions, SYNTAXES, type SyntaxName } from '@netsieve/rules'
 import { type Facts, type Verdict, verify } from '@netsieve/verifier'
@@ -17,7 +17,11 @@ export interface CompileOptions extends RuleOptions {
   readonly type?: ProgTypeName
   /** Go through classic BPF where it can say the rules: a socket filter then, with far fewer instructions for long pcap expressions. */
   readonly classic?: boolean
+  /** Passes over the IR before code is made: 0 none; 1 (default) those that keep each packet's deciding rule; 2 those too that keep only its verdict. */
+  readonly optimize?: OptimizeLevel
 }
+
+export type OptimizeLevel = 0 | 1 | 2
 
 /** A ruleset on its way: what it means, and the program that does it. */
 export interface Compiled {
@@ -25,6 +29,8 @@ export interface Compiled {
   readonly syntax: SyntaxName | 'cbpf'
   /** What the rules mean; none for classic BPF, which is a program already. */
   readonly filter?: Filter
+  /** The rules that decide, where passes have merged some. */
+  readonly merged?: Filter
   readonly type: ProgTypeName
   readonly insns: readonly Insn[]
   readonly maps: readonly MapDef[]
@@ -52,8 +58,21 @@ export function compile(source: Source, options: CompileOptions = {}): Outcome<C
   const { type = 'xdp' } = options
   const short = options.classic ? throughClassic(filter) : undefined
   if (short) return { value: { source, syntax, filter, type: 'socket_filter', insns: short, maps: [] }, diagnostics }
-  const generated = generate(filter, { type })
-  return { value: { source, syntax, filter, ...generated }, diagnostics }
+  const { simple, merged } = shortened(filter, options.optimize)
+  const generated = generate(simple, { type })
+  return { value: { source, syntax, filter, ...(merged && { merged }), ...generated }, diagnostics }
+}
+
+/** What code is made of, and the rules that its reports are about where those are not the filter's own. */
+function shortened(filter: Filter, level: OptimizeLevel = 1): { readonly simple: Filter; readonly merged?: Filter } {
+  let merged: Filter | undefined
+  const simple = simplify(filter, {
+    level,
+    check(pass, before, after) {
+      if (pass.keeps === 'verdict' && before !== after) merged = after
+    },
+  })
+  return { simple, ...(merged && { merged }) }
 }
 
 function throughClassic(filter: Filter): readonly Insn[] | undefined {

@@ -63,7 +63,7 @@ function plainTerm(term: Term): Term {
 const OPPOSITE = { '==': '!=', '!=': '==', '<': '>=', '<=': '>', '>': '<=', '>=': '<' } as const
 
 /** The negation of a normal form: true and false change places, a failure stays one. */
-function negated(pred: Pred): Pred {
+export function negated(pred: Pred): Pred {
   switch (pred.kind) {
     case 'const':
       return truth(!pred.value)
@@ -71,18 +71,16 @@ function negated(pred: Pred): Pred {
       return pred.arg
     case 'relation':
       return { ...pred, test: OPPOSITE[pred.test] }
-    case 'inSet':
-      return { kind: 'not', arg: pred }
     case 'cmp':
     case 'in': {
       const region = regionOf(pred)
       const outside = region && predOf({ ...region, ranges: complement(region.ranges, topOf(region.bits)) })
       return outside ?? { kind: 'not', arg: pred }
     }
+    case 'inSet':
     case 'and':
     case 'or':
-      // Which argument decides does not change (De Morgan).
-      return list(pred.kind === 'and' ? 'or' : 'and', pred.args.map(negated))
+      return { kind: 'not', arg: pred }
   }
 }
 

@@ -1,7 +1,7 @@
 // Rules as boxes: the numbers that a rule's comparisons ask of each term. A rule that lies in the boxes of rules above it is never come to.
 
-import type { Chain, Range, Rule } from '../types.ts'
-import { normal } from './constants.ts'
+import type { Chain, Pred, Range, Rule } from '../types.ts'
+import { negated, normal } from './constants.ts'
 import { blockPrefix, complement, intersect, isSubset, type Region, regionOf, topOf } from './regions.ts'
 import { changesNothing } from './walk.ts'
 
@@ -25,8 +25,7 @@ function boxOf({ steps }: Rule): { readonly box: Box; readonly whole: boolean } 
   let whole = true
   for (const step of steps) {
     if (step.kind !== 'match') continue
-    const pred = normal(step.pred)
-    for (const part of pred.kind === 'and' ? pred.args : [pred]) {
+    for (const part of conjuncts(normal(step.pred))) {
       const region: Region | undefined = regionOf(part)
       if (!region) {
         if (!(part.kind === 'const' && part.value)) whole = false
@@ -39,6 +38,14 @@ function boxOf({ steps }: Rule): { readonly box: Box; readonly whole: boolean } 
     }
   }
   return { box, whole }
+}
+
+/** What must all hold. */
+function conjuncts(pred: Pred): readonly Pred[] {
+  if (pred.kind === 'and') return pred.args.flatMap(conjuncts)
+  return pred.kind === 'not' && pred.arg.kind === 'or'
+    ? pred.arg.args.flatMap((arg) => conjuncts(negated(arg)))
+    : [pred]
 }
 
 /** Whether a rule, where its matches hold, is the end of a packet's way through the chain. */

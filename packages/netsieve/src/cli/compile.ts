@@ -10,15 +10,20 @@ import {
   writeElf,
 } from '@netsieve/asm'
 import { generateCbpf } from '@netsieve/codegen'
-import { type Filter, print, toJson } from '@netsieve/ir'
+import { checkPasses } from '@netsieve/equiv'
+import { type Decision, type Filter, print, simplify, toJson } from '@netsieve/ir'
 import { type Command, Option } from 'commander'
 import type { Compiled } from '../pipeline.ts'
-import { say, Trouble, writeOutput } from './io.ts'
+import { table } from '../report.ts'
+import { err, numberOf, say, Trouble, writeOutput } from './io.ts'
 import { compileOptions, compileOrEnd, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
 export interface CompileFlags extends RuleFlags {
   readonly emit: string
   readonly output?: string
+  readonly checkPasses?: boolean
+  readonly runs: string
+  readonly seed: string
 }
 
 const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
@@ -79,13 +84,39 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .argument('[expression...]', 'rules as words, instead of -f')
     .addOption(new Option('--emit <form>', 'what to print').choices(Object.keys(EMITS)).default('asm'))
     .option('-o, --output <file>', 'where to; - is stdout')
+    .option(
+      '--check-passes',
+      'instead: hold each pass against the meaning of the rules, on packets made from their constants',
+    )
+    .option('--runs <n>', 'for --check-passes: how many packets', '2000')
+    .option('--seed <n>', 'for --check-passes: of the packets', '1')
     .action((words: string[], flags: CompileFlags) => done(compileCommand(words, flags)))
 }
 
+/** @returns exit code: 0 all passes keep what they say they keep, 1 one does not */
+function passesCommand(words: readonly string[], flags: CompileFlags): number {
+  const options = compileOptions(flags)
+  const filter = filterOf(compileOrEnd(rulesOf(flags, words), options))
+  const [runs, seed] = [numberOf(flags.runs, '--runs'), numberOf(flags.seed, '--seed')]
+  const rows = checkPasses(filter, { runs, seed, level: options.optimize ?? 1 })
+  const shown = rows.map(({ pass, changed, rules, cases, mismatches }) => [pass.name, changed ? 'yes' : 'no', `${rules[0]} → ${rules[1]}`, cases, mismatches]) // biome-ignore format: a row
+  writeOutput(flags.output, table([['pass', 'changed', 'rules', 'cases', 'mismatches'], ...shown]))
+  for (const { pass, first } of rows) {
+    if (!first) continue
+    const told = ({ decision, rule, by }: Decision) => `${decision} by ${rule === undefined ? by : `rule ${rule}`}`
+    err(`${pass.name}: was ${told(first.before)}, is ${told(first.after)}: ${hex(first.frame)}\n`)
+  }
+  return rows.some(({ mismatches }) => mismatches > 0) ? 1 : 0
+}
+
 export function compileCommand(words: readonly string[], flags: CompileFlags): number {
+  if (flags.checkPasses) return passesCommand(words, flags)
   const emit = EMITS[flags.emit]
   if (!emit) throw new Trouble(`error: --emit ${flags.emit}: there are ${Object.keys(EMITS).join(', ')} [cli/emit]`)
-  const compiled = compileOrEnd(rulesOf(flags, words), compileOptions(flags))
-  writeOutput(flags.output, emit(compiled))
+  const options = compileOptions(flags)
+  const compiled = compileOrEnd(rulesOf(flags, words), options)
+  // The IR is shown as the rules say it, or where a level is asked for as the passes leave it.
+  const simple = options.optimize && flags.emit.startsWith('ir') && { ...compiled, filter: simplify(filterOf(compiled), { level: options.optimize }) } // biome-ignore format: one value
+  writeOutput(flags.output, emit(simple || compiled))
   return 0
 }

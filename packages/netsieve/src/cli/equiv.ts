@@ -7,7 +7,7 @@ import type { Filter } from '@netsieve/ir'
 import { printPacket, writeCapture } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
 import { type Compiled, rulesById, Sieve } from '../pipeline.ts'
-import { out, readText, Trouble, writeOutput } from './io.ts'
+import { numberOf, out, readText, Trouble, writeOutput } from './io.ts'
 import { compileOptions, compileOrEnd } from './rules.ts'
 
 export interface EquivFlags {
@@ -56,7 +56,7 @@ export function equivCommand(a: string, b: string, flags: EquivFlags): number {
     compileOrEnd(readText(b), compileOptions(syntaxB === undefined ? first : { ...first, syntax: syntaxB })),
   ] as const
   const [sideA, sideB] = [side(sides[0]), side(sides[1])]
-  const [runs, seed] = [number(flags.runs, '--runs'), number(flags.seed, '--seed')]
+  const [runs, seed] = [numberOf(flags.runs, '--runs'), numberOf(flags.seed, '--seed')]
   const found = compare(sideA, sideB, { runs, seed, frames: flags.plain ? 'plain' : 'any' })
   if (found.status === 'different') {
     const { frame, odd, path, runs: tried } = found
@@ -154,11 +154,4 @@ function answer(
     by: found.text,
     ...(span && { place: position(span.source, span.start).line }),
   }
-}
-
-function number(text: string, flag: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value > 2_000_000_000)
-    throw new Trouble(`error: ${flag} ${text}: a whole number from 0 to 2000000000 is expected [cli/number]`)
-  return value
 }

@@ -246,3 +246,11 @@ export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return REASONS[(error as { code?: string }).code ?? ''] ?? error.message
 }
+
+/** A whole number of an option. @throws Trouble */
+export function numberOf(text: string, flag: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value > 2_000_000_000)
+    throw new Trouble(`error: ${flag} ${text}: a whole number from 0 to 2000000000 is expected [cli/number]`)
+  return value
+}

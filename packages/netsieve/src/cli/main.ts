@@ -16,6 +16,7 @@ const VERBS: Readonly<Record<string, { readonly title: string; readonly load: ()
   asm: { title: 'assembly to bytes, an object, C, JSON', load: () => import('./asm.ts') },
   disasm: { title: 'a program as text in a dialect, or as a graph', load: () => import('./disasm.ts') },
   verify: { title: 'what the kernel verifier would say of a program', load: () => import('./verify.ts') },
+  lint: { title: 'rules that no packet comes to, or that change nothing', load: () => import('./lint.ts') },
   trace: { title: 'one packet through the program, instruction by instruction', load: () => import('./trace.ts') },
   equiv: { title: 'look for a packet that two rulesets judge differently', load: () => import('./equiv.ts') },
   demo: { title: 'one rule in five syntaxes over a shipped capture', load: () => import('./demo.ts') },

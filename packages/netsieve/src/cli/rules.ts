@@ -6,7 +6,7 @@ import { PROFILES, type ProfileName } from '@netsieve/ir'
 import { parseIpv4 } from '@netsieve/packet'
 import { pcapLinkOf, SYNTAXES, type SyntaxName, syntaxByName } from '@netsieve/rules'
 import { type Command, Option } from 'commander'
-import { type Compiled, type CompileOptions, compile, failed } from '../pipeline.ts'
+import { type Compiled, type CompileOptions, compile, failed, type OptimizeLevel } from '../pipeline.ts'
 import { readText, say, Trouble } from './io.ts'
 
 const SYNTAX_NAMES = [...Object.keys(SYNTAXES), 'cbpf'].join(', ')
@@ -30,6 +30,8 @@ export interface RuleFlags {
   readonly hosts?: string
   readonly ethers?: string
   readonly netmask?: string
+  /** `-O`: commander calls it by its letter. */
+  readonly O?: string
   /** The capture, of verbs that take one. */
   readonly read?: string
 }
@@ -50,6 +52,9 @@ export function withRuleOptions(command: Command): Command {
         'pass',
         'drop',
       ]),
+    )
+    .addOption(
+      new Option('-O <level>', 'passes over the IR: 0 none, 1 (default) all that keep the deciding rule, 2 merge rules too').choices(['0', '1', '2']), // biome-ignore format: one option
     )
     .option('--hosts <file>', 'pcap expressions: names of hosts, as in hosts(5)')
     .option('--ethers <file>', 'pcap expressions: names of Ethernet addresses, as in ethers(5)')
@@ -91,6 +96,7 @@ export function compileOptions(flags: RuleFlags): CompileOptions {
     ...namesOf(flags),
     ...(syntax && { syntax }),
     type: progOf(flags.prog),
+    ...(flags.O !== undefined && { optimize: Number(flags.O) as OptimizeLevel }),
     ...(flags.hook !== undefined && { hook: flags.hook }),
     ...(flags.profile !== undefined && { profile: flags.profile as ProfileName }),
     ...(flags.onMatch !== undefined && { onMatch: flags.onMatch as 'pass' | 'drop' }),

@@ -1,0 +1,95 @@
+// Passes and lint on the command line.
+
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const BIN = join(ROOT, 'packages/netsieve/bin/netsieve.js')
+
+function netsieve(args: readonly string[], input = '') {
+  return spawnSync(process.execPath, [BIN, ...args], { cwd: ROOT, input, encoding: 'utf8', maxBuffer: 1 << 28 })
+}
+
+const RULES = `table ip t {
+  chain c {
+    type filter hook input priority 0; policy drop;
+    tcp dport 1-100 accept
+    tcp dport 80 drop
+    udp dport 53 accept
+    udp dport 54 accept
+    udp dport 55 accept
+  }
+}
+`
+
+describe('compile', () => {
+  it('-O chooses passes; fewer instructions, the same verdicts, a row for every rule', () => {
+    const [none, some, all] = ['-O0', '-O1', '-O2'].map(
+      (level) => netsieve(['compile', '-f', '-', '--emit', 'hex', level], RULES).stdout.length,
+    )
+    expect(none).toBeGreaterThan(some!)
+    expect(some).toBeGreaterThan(all!)
+    const rows = ['-O0', '-O1'].map((level) => {
+      const { stdout } = netsieve(['run', '-r', 'samples/talk.pcap', '-f', '-', '--check', level], RULES)
+      return stdout.slice(stdout.indexOf('verdicts'))
+    })
+    expect(rows[0]).toBe(rows[1])
+    expect(netsieve(['run', '-r', 'samples/talk.pcap', '-f', '-', '--check', '-O2'], RULES).stdout).toContain(
+      'udp dport 53 accept (and 2 more)',
+    )
+  })
+
+  it('--check-passes holds each pass against the meaning', () => {
+    const { stdout, status } = netsieve(
+      ['compile', '-f', '-', '--check-passes', '-O2', '--runs', '300', '--seed', '5'],
+      RULES,
+    )
+    expect({ status, lines: stdout.split('\n').map((line) => line.trim().split(/ {2,}/)) }).toEqual({
+      status: 0,
+      lines: [
+        ['pass', 'changed', 'rules', 'cases', 'mismatches'],
+        ['constants', 'no', '5 → 5', '300', '0'],
+        ['guards', 'no', '5 → 5', '300', '0'],
+        ['shadowed', 'yes', '5 → 4', '300', '0'],
+        ['dead', 'no', '4 → 4', '300', '0'],
+        ['merge', 'yes', '4 → 2', '300', '0'],
+        ['groups', 'no', '2 → 2', '300', '0'],
+        [''],
+      ],
+    })
+  })
+
+  it('refuses what is no level and no number', () => {
+    expect(netsieve(['compile', '-O3', 'tcp'])).toMatchObject({ status: 2, stdout: '' })
+    expect(netsieve(['compile', '--check-passes', '--runs', 'many', 'tcp'])).toMatchObject({ status: 2, stdout: '' })
+  })
+})
+
+describe('lint', () => {
+  it('warns at the rule, names the rule above, and fails where it is told to', () => {
+    const { stdout, status } = netsieve(['lint', '-'], RULES)
+    expect(status).toBe(0)
+    expect(stdout).toMatch(
+      /^<stdin>:5:5: warning: no packet comes to this rule: tcp dport 80 drop \[ir\/shadowed\]\n.*\n.*\^\n<stdin>:4:5: note: rule 0 takes all of its packets/,
+    )
+    expect(netsieve(['lint', '-', '--fail-on', 'shadowed,never'], RULES).status).toBe(1)
+    expect(netsieve(['lint', '-', '--fail-on', 'redundant'], RULES).status).toBe(0)
+    expect(netsieve(['lint', '-', '--fail-on', 'any'], RULES).status).toBe(1)
+    expect(JSON.parse(netsieve(['lint', '-', '--json'], RULES).stdout)).toMatchObject({
+      code: 'ir/shadowed',
+      line: 5,
+      notes: [{ line: 4 }],
+    })
+  })
+
+  it('has nothing to say of sound rules, and refuses what is no ruleset', () => {
+    expect(netsieve(['lint', 'samples/rules/web.nft'])).toMatchObject({
+      status: 0,
+      stdout: 'nothing to say of samples/rules/web.nft, under the profile nft-6.18\n',
+    })
+    expect(netsieve(['lint', '-', '--fail-on', 'all'], RULES)).toMatchObject({ status: 2, stdout: '' })
+    expect(netsieve(['lint', '-'], 'table ip t {')).toMatchObject({ status: 2, stdout: '' })
+  })
+})
