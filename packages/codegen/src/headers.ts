@@ -30,7 +30,7 @@ export function dispatch(d: Dispatch): void {
     if (e.reachable) d.rules({ ...path, tagBeside: true }, FIXED_NET)
     return
   }
-  const netRef = view.tags === 'first' || view.tags === 'priority' ? MOVING_NET : FIXED_NET
+  const netRef = view.tags === 'opaque' || view.tags === 'fixed' ? FIXED_NET : MOVING_NET
   const beside = e.label('beside')
   e.origin = { text: 'Ethernet header' }
   if (d.tagsBeside) ifTagBeside(e, beside)
@@ -72,6 +72,13 @@ function tagBeside(d: Dispatch, netRef: BaseRef): void {
     if (!wants.other || view.reach === 'ip') return e.goto(d.unseen)
     return d.rules({ ...FILL, kind: 'other', view, net: true, tagBeside: true }, FIXED_NET)
   }
+  if (view.tags === 'beside') {
+    d.access.baseInto(e, R.NET, FIXED_NET)
+    e.know({ net: 0 })
+    return wants.other
+      ? d.rules({ ...FILL, kind: 'other', view, net: true, tagBeside: true }, MOVING_NET)
+      : e.goto(d.unseen)
+  }
   if (view.tags === 'priority') {
     tagControl(e, R.RET)
     e.jump('jset', R.RET, 0x0fff, d.unseen)
@@ -111,6 +118,13 @@ function byType(d: Dispatch, netRef: BaseRef, kinds: Kinds, tagsOff: 0 | 1): voi
     e.goto(kinds.other)
     e.bind(tags[0])
     typeAt(16, kinds.other)
+    e.goto(kinds.other)
+  } else if (view.tags === 'beside') {
+    ifTag(tags[0])
+    e.goto(kinds.other)
+    e.bind(tags[0])
+    d.access.baseInto(e, R.NET, { ...LINK, disp: 18 })
+    e.know({ net: 0 })
     e.goto(kinds.other)
   } else if (view.tags === 'priority') {
     ifTag(tags[0])

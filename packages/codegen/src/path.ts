@@ -70,5 +70,5 @@ export function excluded({ kind, view, split }: Path, term: Term, value: bigint)
 
 /** Where tags are not taken off, the type that chose the path is the frame's own. */
 function untouched(view: View): boolean {
-  return view.tags === 'opaque' || view.tags === 'fixed'
+  return view.tags === 'opaque' || view.tags === 'fixed' || view.tags === 'beside'
 }

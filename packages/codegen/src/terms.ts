@@ -63,6 +63,8 @@ export function asBits(scope: Scope, term: Term): Bits | undefined {
       const { proto, bit, bits } = FIELDS[term.field]
       const { base } = PROTOCOLS[proto]
       if (isMetadata(term.field)) return metadataBits(scope, term.field)
+      if (term.field === 'meta.protocol' && path.view.tags === 'beside')
+        return { base: 'link', offset: 12, bytes: 2, mask: 0xffffn, shift: 0 }
       if (term.field === 'meta.protocol') return { base: 'net', offset: -2, bytes: 2, mask: 0xffffn, shift: 0 }
       if (term.field === 'meta.l4proto' && typeof path.l4proto === 'object') {
         return { base: 'net', offset: path.l4proto.netByte, bytes: 1, mask: 0xffn, shift: 0 }

@@ -60,6 +60,8 @@ function afterTags(view: View, frame: Uint8Array): Link | undefined {
     case 'opaque':
     case 'fixed':
       return link
+    case 'beside':
+      return isTag(first) ? { ...link, net: 18 } : link
     case 'first': {
       const inner = vlan && u16(frame, 16)
       return inner === undefined ? link : { ...link, protocol: inner, net: 18 }

@@ -9,8 +9,9 @@ export interface View {
    * 802.1Q / 802.1ad tags between Ethernet and network header. `opaque`: the tag's type is the network protocol.
    * `priority`: tags with VLAN id 0 are taken off, a frame with another tag is not seen. `first`: the outermost tag is taken off, whatever
    * its id (as the kernel's receive path does before ingress hooks). `fixed`: the network header is at byte 14 whatever the type says.
+   * `beside`: the outermost tag lies beside the packet: its type is the network protocol, and the network header follows it.
    */
-  readonly tags: 'opaque' | 'priority' | 'first' | 'fixed'
+  readonly tags: 'opaque' | 'priority' | 'first' | 'fixed' | 'beside'
   /** `frames`: every frame is asked about. `ip`: only IPv4 and IPv6 packets that the IP layer accepts (version, lengths). */
   readonly reach: 'frames' | 'ip'
   /** Loads at the network and transport headers end where the IP packet ends, not where the frame does. */
@@ -72,6 +73,39 @@ export const VIEWS = {
     ipv6Walk: WALK,
     chainDrops: false,
     laterFragments: 'short',
+    firstFragments: 'read',
+    transportNeeds: 'field',
+    missing: 'rule',
+    cutDrops: [],
+    tinyDrops: [],
+  },
+  // From the kernel's source, whose later versions end a rule (NFT_BREAK) that loads the transport header of a fragment: no recorded verdicts.
+  'nft-ip-fragfix': {
+    title: 'nft at the IP hooks of kernels whose quick path minds fragments',
+    tags: 'priority',
+    reach: 'ip',
+    trim: true,
+    header: 'checked',
+    netNeeds: 'bytes',
+    ipv6Walk: WALK,
+    chainDrops: false,
+    laterFragments: 'none',
+    firstFragments: 'read',
+    transportNeeds: 'field',
+    missing: 'rule',
+    cutDrops: [],
+    tinyDrops: [],
+  },
+  'nft-netdev-fragfix': {
+    title: 'nft at netdev ingress of kernels whose quick path minds fragments',
+    tags: 'first',
+    reach: 'frames',
+    trim: false,
+    header: 'checked',
+    netNeeds: 'bytes',
+    ipv6Walk: WALK,
+    chainDrops: false,
+    laterFragments: 'none',
     firstFragments: 'read',
     transportNeeds: 'field',
     missing: 'rule',
@@ -158,6 +192,38 @@ export const VIEWS = {
     cutDrops: [],
     tinyDrops: [],
   },
+  u32: {
+    title: 'tc u32 of Linux 6.18: words at places',
+    tags: 'beside',
+    reach: 'frames',
+    trim: false,
+    header: 'trust',
+    netNeeds: 'bytes',
+    ipv6Walk: [],
+    chainDrops: false,
+    laterFragments: 'read',
+    firstFragments: 'read',
+    transportNeeds: 'field',
+    missing: 'rule',
+    cutDrops: [],
+    tinyDrops: [],
+  },
+  raw: {
+    title: 'the bytes of the frame, where they are',
+    tags: 'opaque',
+    reach: 'frames',
+    trim: false,
+    header: 'trust',
+    netNeeds: 'bytes',
+    ipv6Walk: [],
+    chainDrops: false,
+    laterFragments: 'read',
+    firstFragments: 'read',
+    transportNeeds: 'field',
+    missing: 'rule',
+    cutDrops: [],
+    tinyDrops: [],
+  },
 } as const satisfies Record<string, View>
 
 export type ViewName = keyof typeof VIEWS
@@ -180,11 +246,17 @@ export interface Profile {
 
 export const PROFILES = {
   'nft-6.18': { title: 'nftables on Linux 6.18', views: { ip: 'nft-ip', netdev: 'nft-netdev' } },
+  'nft-fragfix': {
+    title: 'nftables on kernels whose payload loads mind fragments',
+    views: { ip: 'nft-ip-fragfix', netdev: 'nft-netdev-fragfix' },
+  },
   'xt-nft': { title: 'iptables-nft 1.8.9 on Linux 6.18', views: { ip: 'nft-ip' } },
   'xt-legacy': { title: 'iptables-legacy 1.8.9 on Linux 6.18', views: { ip: 'xt-ip' } },
   'pcap-file': { title: 'libpcap 1.10.3 on a capture file', views: { frame: 'pcap' } },
   flower: { title: 'tc flower on Linux 6.18', views: { frame: 'flower' } },
   ethtool: { title: 'ethtool ntuple rules in an ideal device', views: { frame: 'ethtool' } },
+  u32: { title: 'tc u32 on Linux 6.18', views: { frame: 'u32' } },
+  raw: { title: 'bytes of frames', views: { frame: 'raw' } },
 } as const satisfies Record<string, Profile>
 
 export type ProfileName = keyof typeof PROFILES

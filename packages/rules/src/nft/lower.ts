@@ -15,7 +15,8 @@ import { chooseHook, chooseProfile, type Hook, hookPath, nearest } from '../shar
 import type { Step as AstStep, Chain, HookSpec, NftFamily, Rule, Ruleset, Table } from './ast.ts'
 import { Matches } from './match.ts'
 
-export const NFT_PROFILES = ['nft-6.18'] as const
+export const NFT_PROFILES = ['nft-6.18', 'nft-fragfix'] as const
+type NftProfile = (typeof NFT_PROFILES)[number]
 
 /** The kernel's NFT_JUMP_STACK_SIZE: a chain jumped to from more chains than this is refused. */
 const DEEPEST = 16
@@ -66,7 +67,7 @@ export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> 
   const hook = chooseHook(uses, options.hook, diagnostics, start)
   if (!hook) return diagnostics.outcome<Filter>(undefined)
   const onPath = hookPath(hook).flatMap((each) => inOrder(filters, each))
-  return diagnostics.outcome(new Lowering(ruleset, diagnostics).filter(onPath))
+  return diagnostics.outcome(new Lowering(ruleset, profile, diagnostics).filter(onPath))
 }
 
 function basesOf(table: Table): Base[] {
@@ -85,9 +86,11 @@ type Reached = Map<string, { readonly table: Table; readonly chain: Chain }>
 
 class Lowering {
   private readonly ruleset: Ruleset
+  private readonly profile: NftProfile
   private readonly diagnostics: Diagnostics
 
-  constructor(ruleset: Ruleset, diagnostics: Diagnostics) {
+  constructor(ruleset: Ruleset, profile: NftProfile, diagnostics: Diagnostics) {
+    this.profile = profile
     this.ruleset = ruleset
     this.diagnostics = diagnostics
   }
@@ -102,7 +105,7 @@ class Lowering {
     const ids = new Map(rules.map((rule, id) => [rule, id]))
     const chains = [...reached.values()].map(({ table, chain }) => this.chain(table, chain, ids))
     this.others(reached)
-    return { syntax: 'nft', profile: 'nft-6.18', base: bases.map(baseChain), chains }
+    return { syntax: 'nft', profile: this.profile, base: bases.map((base) => baseChain(base, this.profile)), chains }
   }
 
   /** The kernel counts the hop before it asks the forward hook. */
@@ -160,8 +163,8 @@ class Lowering {
   }
 }
 
-function baseChain({ table, chain, hook }: Base): BaseChain {
-  const { views } = PROFILES['nft-6.18']
+function baseChain({ table, chain, hook }: Base, profile: NftProfile): BaseChain {
+  const { views } = PROFILES[profile]
   return {
     chain: nameOf(table, chain.name),
     hook: hook.hook,
