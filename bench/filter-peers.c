@@ -1,7 +1,7 @@
 // The peers of bench/filter.ts: libpcap's interpreter, and the machine code that the kernel's JIT makes of an XDP program,
 // called in this process (the way to a kernel number without a system call a packet).
 //   filter-peers RECORDS KIND FILE [KIND FILE]...     KIND: walk | pcap (an expression) | kernel (bytecode)
-// Reads the number of a peer a line, answers `nanoseconds packets matches checksum`, or at the start `missing N why`.
+// Reads the number of a peer a line, answers `packets matches checksum` and the nanoseconds of each chunk, or at the start `missing N why`.
 #define _GNU_SOURCE
 #include <errno.h>
 #define bpf_insn kernel_bpf_insn
@@ -72,6 +72,7 @@ int main(int argc, char **argv) {
   size_t size;
   uint8_t *records = slurp(argv[1], &size);
   uint8_t *buffer = malloc(CHUNK + 65536);
+  uint64_t *ns = calloc(size / (CHUNK - 65536) + 2, sizeof *ns);
   int count = (argc - 2) / 2;
   struct peer *peers = calloc(count, sizeof *peers);
   for (int i = 0; i < count; i++) {
@@ -93,7 +94,8 @@ int main(int argc, char **argv) {
   char line[64];
   while (fgets(line, sizeof line, stdin)) {
     struct peer *p = &peers[atoi(line)];
-    uint64_t ns = 0, packets = 0, matches = 0;
+    uint64_t packets = 0, matches = 0;
+    size_t chunks = 0;
     uint32_t sum = 0;
     for (size_t at = 0; at < size;) {
       size_t end = at;
@@ -136,10 +138,12 @@ int main(int argc, char **argv) {
         }
       }
       clock_gettime(CLOCK_MONOTONIC, &t1);
-      ns += (t1.tv_sec - t0.tv_sec) * 1000000000ull + t1.tv_nsec - t0.tv_nsec;
+      ns[chunks++] = (t1.tv_sec - t0.tv_sec) * 1000000000ull + t1.tv_nsec - t0.tv_nsec;
       at = end;
     }
-    printf("%llu %llu %llu %u\n", (unsigned long long)ns, (unsigned long long)packets, (unsigned long long)matches, sum);
+    printf("%llu %llu %u", (unsigned long long)packets, (unsigned long long)matches, sum);
+    for (size_t i = 0; i < chunks; i++) printf(" %llu", (unsigned long long)ns[i]);
+    printf("\n");
     fflush(stdout);
   }
   return 0;
