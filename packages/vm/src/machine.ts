@@ -217,7 +217,7 @@ export class Machine {
 
   private begin(packet: Uint8Array, meta: PacketMeta): boolean {
     const { engine } = this
-    engine.outputs = []
+    if (engine.outputs.length > 0) engine.outputs = []
     engine.reset()
     if (!engine.setPacket(packet, meta)) return false
     engine.enterProgram()
