@@ -34,8 +34,8 @@ async function ask(oracle: Oracle, { type, program, maps, frames }: Sequence): P
   return { r0: retvals[0]!, data: data_out![0]!, maps: dumps!.map((entries) => entries.toSorted()) }
 }
 
-function answerOf({ type, program, maps, frames }: Sequence, engine: 'interpreter' | 'jit'): Answer {
-  const machine = load(program, { type, maps, engine, cpus: 2 })
+function answerOf({ type, program, maps, frames, world = {} }: Sequence, engine: 'interpreter' | 'jit'): Answer {
+  const machine = load(program, { type, maps, engine, cpus: 2, world })
   const run = machine.run(frames[0]!)
   expect(run.fault).toBeUndefined()
   return {

@@ -2,6 +2,7 @@
 // `*.golden.json` beside this file, and both engines must answer the same.
 
 import { Code, type Insn, type MapDef, type MapTypeName } from '@netsieve/asm'
+import type { World } from '@netsieve/vm'
 import { Random } from './generate.ts'
 
 export interface Sequence {
@@ -10,6 +11,7 @@ export interface Sequence {
   readonly program: readonly Insn[]
   readonly maps: readonly MapDef[]
   readonly frames: readonly Uint8Array[]
+  readonly world?: World
 }
 
 /** One value of 8 bytes for each operation's result. */
@@ -276,9 +278,131 @@ export function helperSequence(about: string, seed: number): Sequence {
   }
 }
 
+/** The device of a test run: the loopback device, which forwards nothing. */
+const LOOPBACK: World = { devices: [{ ifindex: 1, mac: new Uint8Array(6), mtu: 65536, forwards: false }] }
+
+/** `size` bytes of memory from -128 on as helpers take it, all written before. */
+const MEMORY = -128
+const memory =
+  (helper: number, argument: number, sizes: readonly number[], ...rest: readonly (readonly number[])[]): Operation =>
+  (code, random) => {
+    code.mov(1, { reg: 6 })
+    for (const [i, values] of rest.slice(0, argument - 2).entries()) code.mov(2 + i, random.pick(values))
+    pointer(code, argument, MEMORY)
+    code.mov(argument + 1, random.pick(sizes))
+    for (const [i, values] of rest.slice(argument - 2).entries()) code.mov(argument + 2 + i, random.pick(values))
+    code.call(helper)
+  }
+
+const TUNNEL_KEY_SIZES = [44, 44, 44, 28, 24, 22, 8, 20, 43]
+const PERF_EVENTS = 1
+const CGROUPS = 2
+
+/** What asks for more than the packet: tunnels, routes, sockets, cgroups. Each fills memory first. */
+const SURROUNDINGS: Readonly<Record<string, Operation>> = {
+  set_tunnel_key: memory(21, 2, TUNNEL_KEY_SIZES, [0, 1, 1, 2, 8, 16, 32]),
+  get_tunnel_key: memory(20, 2, TUNNEL_KEY_SIZES, [0, 1, 1, 2]),
+  set_tunnel_opt: memory(30, 2, [4, 8, 7, 40]),
+  get_tunnel_opt: memory(29, 2, [4, 8, 40]),
+  get_xfrm_state: memory(66, 3, [4, 16, 28], [0, 1], [0, 1]),
+  route_realm: skb(24),
+  fib_lookup: memory(69, 2, [64, 64, 64, 63], [0, 1, 2, 64]),
+  redirect_peer: (code, random) => {
+    code.mov(1, random.pick([1, 5]))
+    code.mov(2, random.pick([0, 1]))
+    code.call(155)
+  },
+  redirect_neigh: (code, random) => {
+    code.mov(1, 1)
+    const none = random.below(3) === 0
+    if (none) code.mov(2, 0)
+    else pointer(code, 2, MEMORY)
+    code.mov(3, none ? 0 : random.pick([20, 16]))
+    code.mov(4, random.pick([0, 1]))
+    code.call(152)
+  },
+  probe_read_kernel: (code, random) => {
+    pointer(code, 1, MEMORY)
+    code.mov(2, random.pick([1, 8, 16]))
+    const from = random.below(3)
+    if (from === 0) code.mov(3, random.pick([0, 8]))
+    else if (from === 1) code.lddw(3, 0xffff_ffff_0000_0000n)
+    else pointer(code, 3, MEMORY + 16)
+    code.call(random.pick([113, 115]))
+  },
+  perf_event_read: (code, random) => {
+    code.emit('lddw_map_index', { dst: 1, imm: PERF_EVENTS })
+    code.mov(2, random.pick([0, 1, 2, 5]))
+    code.call(22)
+  },
+  under_cgroup: (code, random) => {
+    code.mov(1, { reg: 6 })
+    code.emit('lddw_map_index', { dst: 2, imm: CGROUPS })
+    code.mov(3, random.pick([0, 1, 2, 5]))
+    code.call(33)
+  },
+  cgroup_classid: skb(17),
+  sk_lookup: (code, random) => {
+    const none = code.label()
+    code.mov(1, { reg: 6 })
+    pointer(code, 2, MEMORY)
+    code.mov(3, random.pick([12, 36, 8]))
+    code.mov(4, random.pick([-1, 0, 7]))
+    code.mov(5, random.pick([0, 1]))
+    code.call(random.pick([84, 85]))
+    code.jump('jeq', 0, 0, none)
+    code.mov(1, { reg: 0 })
+    code.call(86)
+    code.mov(0, 1)
+    code.bind(none)
+  },
+}
+
+function surroundingsSequence(about: string, seed: number): Sequence {
+  const random = new Random(seed)
+  const code = new Code()
+  begin(code)
+  for (let i = 0; i < 12; i += 2) {
+    // An address family, a device and the like where the structs have them; numbers that the label and the flags allow.
+    for (let at = MEMORY; at < MEMORY + 64; at += 4) code.store(4, 10, at, random.below(256))
+    code.store(4, 10, MEMORY, random.pick([2, 10, 7]))
+    code.store(4, 10, MEMORY + 8, random.pick([1, 1, 99]))
+    code.store(2, 10, MEMORY + 22, random.below(4) ? 0 : 1)
+    if (random.below(3)) code.store(4, 10, MEMORY + 24, 0)
+    SURROUNDINGS[random.below(3) ? about : random.pick(Object.keys(SURROUNDINGS))]!(code, random)
+    keep(code, i)
+    code.mov(0, 0)
+    for (let at = MEMORY; at < MEMORY + 64; at += 8) {
+      code.load(8, 1, 10, at)
+      code.alu('mul', 0, 31)
+      code.alu('xor', 0, { reg: 1 })
+    }
+    keep(code, i + 1)
+  }
+  code.mov(0, 0)
+  code.exit()
+  const place = { keySize: 4, valueSize: 4, maxEntries: 2 } as const
+  return {
+    name: `${about}, seed ${seed}`,
+    type: 'sched_cls',
+    program: code.layout(),
+    maps: [
+      RESULTS,
+      { ...place, name: 'events', type: 'perf_event_array' },
+      { ...place, name: 'cgroups', type: 'cgroup_array' },
+    ],
+    frames: [FRAMES[seed % FRAMES.length]!],
+    world: LOOPBACK,
+  }
+}
+
 /** Sequences of one golden file. */
 export const SEQUENCES: Readonly<Record<string, () => Sequence[]>> = {
   maps: () => SUBJECTS.flatMap((subject, i) => [1, 2, 3].map((n) => mapSequence(subject, i * 10 + n))),
   helpers: () =>
     Object.keys(TC_OPERATIONS).flatMap((about, i) => [0, 1, 2, 3, 4].map((n) => helperSequence(about, i * 20 + n))),
+  surroundings: () =>
+    Object.keys(SURROUNDINGS).flatMap((about, i) =>
+      [0, 1, 2, 3, 4].map((n) => surroundingsSequence(about, i * 20 + n)),
+    ),
 }

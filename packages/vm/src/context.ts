@@ -34,6 +34,8 @@ export interface PacketMeta {
   readonly linkHeader?: number
   /** MTU of the device; 65,536 by default, as that of the loopback device. */
   readonly mtu?: number
+  /** The socket that the packet belongs to, by its number in the machine's world. */
+  readonly socket?: number
   /** AF_INET 2, AF_INET6 10; of the socket, for cgroup programs. */
   readonly family?: number
 }
@@ -48,7 +50,7 @@ export function timeWords(time: PacketMeta['timestampNs']): { lo: number; hi: nu
 }
 
 /** How an access of the context is done; 0 where it is not allowed. */
-export const ACCESS = { none: 0, plain: 1, packet: 2, lowHalf: 3, sock: 4 } as const
+export const ACCESS = { none: 0, plain: 1, packet: 2, lowHalf: 3, sock: 4, absent: 5 } as const
 
 /** Access codes at [byte offset · 4 + log2(size)]. */
 export interface ContextAccess {
@@ -89,7 +91,8 @@ function build(type: ProgTypeName): ContextAccess {
 function loadCode(field: ContextField, at: number, size: number): number {
   if (field.bytes) return ACCESS.plain
   if (size > field.size || (size < field.size && !field.narrow)) return ACCESS.none
-  if (field.kind === 'sock' || field.kind === 'flow_keys') return ACCESS.sock
+  if (field.kind === 'sock') return ACCESS.sock
+  if (field.kind === 'flow_keys') return ACCESS.absent
   if (field.kind !== 'scalar') return ACCESS.packet
   // A narrow load of a field that is smaller in the kernel is not shifted to the part that was asked for.
   const inside = at - field.offset

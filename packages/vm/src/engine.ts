@@ -6,6 +6,8 @@ import { type ContextAccess, contextAccess, fillSkb, fillXdp, type PacketMeta, t
 import { Constants, type DecodedProgram, decodeProgram, FIRST_CONSTANT } from './decode.ts'
 import type { Fault, FaultDraft } from './fault.ts'
 import type { HelperFunction } from './helpers/helper.ts'
+import { Sockets } from './helpers/sockets.ts'
+import type { Tunnel } from './helpers/tunnel.ts'
 import { makeMap } from './maps/make.ts'
 import type { BpfMap } from './maps/map.ts'
 import { AT, Memory, REGION, ROW } from './memory.ts'
@@ -62,6 +64,9 @@ export class Engine {
   /** Whether a program may let bytes before the packet into it. */
   private readonly growsHead: boolean
   info: PacketMeta = {}
+  /** The tunnel that the packet shall go into, once a program said so. */
+  tunnel: Tunnel | undefined
+  readonly sockets: Sockets
   timeLo = 0
   timeHi = 0
 
@@ -102,6 +107,7 @@ export class Engine {
     this.packetFrom = this.mem.alloc(packetBytes, 64)
     this.packetTo = this.packetFrom + packetBytes
     this.maps = maps.map((def, index) => makeMap(this, def, index))
+    this.sockets = new Sockets(this, options.world.sockets ?? [])
     const constants = new Constants()
     this.programs = programs.map((insns) => decodeProgram(insns, constants, (insn) => this.resolve(insn)))
     this.usesStack = programs.some((insns) => insns.some(({ dst, src }) => dst === 10 || src === 10))
@@ -174,6 +180,7 @@ export class Engine {
   place(at: number, length: number, meta: PacketMeta): void {
     const metaLength = this.xdp ? (meta.metaLength ?? 0) : 0
     this.info = meta
+    this.tunnel = undefined
     this.linkAt = at
     this.netAt = at + Math.min(meta.linkHeader ?? 14, length)
     const first = this.fromNetwork ? this.netAt : at

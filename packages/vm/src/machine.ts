@@ -17,6 +17,7 @@ import type { BpfMap } from './maps/map.ts'
 import { RingBuffer } from './maps/ringbuf.ts'
 import type { Output } from './options.ts'
 import { Stepper, type TraceStep } from './step.ts'
+import type { World } from './world.ts'
 
 export interface LoadOptions {
   readonly type: ProgTypeName
@@ -51,6 +52,8 @@ export interface LoadOptions {
   /** Which CPU runs, of how many. Default 0 of 1. */
   readonly cpu?: number
   readonly cpus?: number
+  /** What helpers find around the program: routes, sockets, the task at work. Default: nothing. */
+  readonly world?: World
   /** Helpers of one's own, by id; they go before the built-in ones. */
   readonly helpers?: Readonly<Record<number, HelperFunction>>
 }
@@ -124,6 +127,7 @@ export class Machine {
         seed: options.seed ?? 1,
         cpu: options.cpu ?? 0,
         cpus: options.cpus ?? 1,
+        world: options.world ?? {},
       },
       programs,
       options.maps ?? [],

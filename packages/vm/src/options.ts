@@ -1,6 +1,7 @@
 // What an engine is made with, and what its programs give besides a verdict: text, events, redirected packets, changes of maps.
 
 import type { ProgTypeName } from '@netsieve/asm'
+import type { World } from './world.ts'
 
 export interface EngineOptions {
   readonly type: ProgTypeName
@@ -13,6 +14,8 @@ export interface EngineOptions {
   readonly seed: number
   readonly cpu: number
   readonly cpus: number
+  /** What helpers find around the program. */
+  readonly world: World
 }
 
 /** What programs send out of themselves in a run. */

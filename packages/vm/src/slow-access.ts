@@ -76,7 +76,13 @@ function loadContext(engine: Engine, d: number, offset: number, size: number): b
       regs[d] = mem.view.getInt32(ctxAt + offset, true)
       regs[d + 1] = REGION.packet
       return true
-    case ACCESS.sock:
+    case ACCESS.sock: {
+      const { lo, hi } = engine.sockets.pointer(engine.info.socket)
+      regs[d] = lo
+      regs[d + 1] = hi
+      return true
+    }
+    case ACCESS.absent:
       regs[d] = 0
       regs[d + 1] = 0
       return true

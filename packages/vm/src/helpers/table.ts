@@ -4,7 +4,11 @@ import { HELPERS, type HelperName } from '@netsieve/asm'
 import type { HelperFunction } from './helper.ts'
 import { MAP_HELPERS } from './maps.ts'
 import { MISC_HELPERS } from './misc.ts'
+import { ROUTE_HELPERS } from './routes.ts'
 import { SKB_HELPERS } from './skb.ts'
+import { SOCKET_HELPERS } from './sockets.ts'
+import { SURROUNDINGS_HELPERS } from './surroundings.ts'
+import { TUNNEL_HELPERS } from './tunnel.ts'
 import { XDP_HELPERS } from './xdp.ts'
 
 const ALL: Partial<Record<HelperName, HelperFunction>> = {
@@ -12,6 +16,10 @@ const ALL: Partial<Record<HelperName, HelperFunction>> = {
   ...MISC_HELPERS,
   ...SKB_HELPERS,
   ...XDP_HELPERS,
+  ...ROUTE_HELPERS,
+  ...SOCKET_HELPERS,
+  ...SURROUNDINGS_HELPERS,
+  ...TUNNEL_HELPERS,
 }
 
 /** Helpers by id. */

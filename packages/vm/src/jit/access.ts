@@ -141,7 +141,7 @@ export function pushContext(fn: FunctionEmitter, op: number, base: number, off: 
   const offset = fn.offsetOf(base) + off
   const inside = offset >= 0 && offset + size <= access.size
   const how = inside ? access.load[offset * 4 + Math.log2(size)] : ACCESS.none
-  if (how === ACCESS.none || how === ACCESS.sock || op >= 0x81) return false
+  if (how === ACCESS.none || how === ACCESS.sock || how === ACCESS.absent || op >= 0x81) return false
   pushContextWord(fn, how === ACCESS.lowHalf ? offset & ~3 : offset, LOADS[op]!)
   if (how === ACCESS.packet) fn.body.i64(0, REGION.packet).op(W.i64_or)
   return true

@@ -28,6 +28,7 @@ const RULES: Partial<Record<MapTypeName, Rule>> = {
   lpm_trie: { make: LpmMap, key: 'lpm', value: 'any' },
   prog_array: { make: SlotArray, key: 4, value: 4 },
   perf_event_array: { make: SlotArray, key: 4, value: 4 },
+  cgroup_array: { make: SlotArray, key: 4, value: 4 },
   array_of_maps: { make: SlotArray, key: 4, value: 4 },
   hash_of_maps: { make: HashMap, key: 'any', value: 4 },
   devmap: { make: SlotArray, key: 4, value: 'any' },
