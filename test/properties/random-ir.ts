@@ -166,7 +166,7 @@ const STEP_VIEWS: readonly ViewName[] = ['xt-compat']
 /** A filter of one or two base chains of a view, with chains that are jumped to. */
 export function filterOf(view: ViewName): fc.Arbitrary<Filter> {
   const arithmetic = VIEWS[view].missing !== 'zero'
-  const verdicts = fc.constantFrom<Verdict['kind'] | 'none'>(
+  const verdicts = fc.constantFrom<Exclude<Verdict['kind'], 'act'> | 'none'>(
     'accept',
     'drop',
     'return',
@@ -225,7 +225,7 @@ export function filterOf(view: ViewName): fc.Arbitrary<Filter> {
     .filter((filter) => usable(view, filter))
 }
 
-function verdictOf(kind: Verdict['kind'], callable: boolean): Verdict {
+function verdictOf(kind: Exclude<Verdict['kind'], 'act'>, callable: boolean): Verdict {
   if (kind !== 'jump' && kind !== 'goto') return { kind }
   return callable ? { kind, chain: 'called' } : { kind: 'drop' }
 }

@@ -10,6 +10,8 @@ export interface Origin {
   readonly rule?: number
   /** What the instruction is for, in words: the rule's text, `policy drop`, `Ethernet header`. */
   readonly text: string
+  /** What is done with the packet where the program ends here, if that is more than passing or dropping it: `reject(icmp port-unreachable)`. */
+  readonly act?: string
   readonly span?: Span
 }
 

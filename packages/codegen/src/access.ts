@@ -31,6 +31,8 @@ export interface Access {
   reachIndexed(e: Emitter, ref: BaseRef, offset: number, bytes: number, missing: Label): Place
   /** R[dst] = where a base starts: a pointer or an offset, as registers of bases hold it. */
   baseInto(e: Emitter, dst: number, ref: BaseRef): void
+  /** Calls a helper whose arguments, if it has any, are in place; R.RET = what it gives, the scratch registers hold nothing. */
+  call(e: Emitter, helper: number): void
   /** R[dst] = bytes from the start of the packet's data to a base. */
   offsetInto(e: Emitter, dst: number, ref: BaseRef): void
   /** Goes to `target` if fewer than R[length] bytes follow the base; clobbers R.A. */
@@ -57,13 +59,21 @@ function direct(type: ProgTypeName): Access {
     e.jump('jgt', R.B, { reg: R.END }, missing)
     e.know({ [base]: end })
   }
+  const pointers = (e: Emitter): void =>
+    e.put((c) => {
+      c.load(4, R.DATA, R.CTX, fields.data.offset)
+      c.load(4, R.END, R.CTX, fields.data_end.offset)
+    })
   return {
     prologue(e) {
-      e.put((c) => {
-        c.mov(R.CTX, { reg: 1 })
-        c.load(4, R.DATA, R.CTX, fields.data.offset)
-        c.load(4, R.END, R.CTX, fields.data_end.offset)
-      })
+      e.put((c) => c.mov(R.CTX, { reg: 1 }))
+      pointers(e)
+    },
+    call(e, helper) {
+      e.put((c) => c.call(helper))
+      // The pointers were in registers that a call does not keep; of new ones nothing is known yet.
+      pointers(e)
+      e.know({ link: 0 })
     },
     reach(e, ref, offset, bytes, missing) {
       check(e, ref, ref.disp + offset + bytes, missing)
@@ -136,6 +146,9 @@ function copied(): Access {
   return {
     prologue(e) {
       e.put((c) => c.mov(R.CTX, { reg: 1 }))
+    },
+    call(e, helper) {
+      e.put((c) => c.call(helper))
     },
     reach(e, { base, reg, disp }, offset, bytes, missing) {
       e.put((c) => {

@@ -4,14 +4,18 @@ import { type Insn, type MapDef, PROG_TYPES, type ProgType, type ProgTypeName } 
 import { type BaseChain, type Filter, isShort, termsAt, VIEWS, type View } from '@netsieve/ir'
 import { type Base, FIELDS, isMetadata, type MetadataLayout, PROTOCOLS } from '@netsieve/packet'
 import { accessFor } from './access.ts'
-import type { Needs } from './dispatch.ts'
+import { FILL, type Needs } from './dispatch.ts'
 import { Emitter, NOTHING, R } from './emitter.ts'
-import { dispatch } from './headers.ts'
-import { metadataMap, metadataOfFilter, sourceFor } from './metadata.ts'
+import { dispatch, LINK } from './headers.ts'
+import { localsOf, metadataMap, metadataOfFilter, sourceFor } from './metadata.ts'
 import { baseChain } from './rules.ts'
+import { stateFor } from './state.ts'
+import { fillLocals } from './terms.ts'
 
 export interface GenerateOptions {
   readonly type: ProgTypeName
+  /** Count packets and bytes of each rule, in the map `netsieve_counters`. */
+  readonly counters?: boolean
 }
 
 /** A generated program with what it needs beside it. */
@@ -28,17 +32,26 @@ export interface Generated {
  * run is what decided the packet.
  * @throws Error for a filter that `check` refuses.
  */
-export function generate(filter: Filter, { type }: GenerateOptions): Generated {
+export function generate(filter: Filter, { type, counters = false }: GenerateOptions): Generated {
   const progType: ProgType = PROG_TYPES[type]
   if (progType.firstHeader !== 'link')
     throw new Error(`programs of type ${type} start at the network header: not generated`)
   const maps: MapDef[] = []
   const layout = metadataOfFilter(filter, type)
-  const metadataAt = layout ? maps.push(metadataMap(layout)) - 1 : -1
+  const map = layout ? maps.push(metadataMap(layout)) - 1 : -1
+  const locals = localsOf(filter)
+  const state = stateFor(filter, counters, maps)
   const e = new Emitter()
   const access = accessFor(type)
   e.origin = { text: 'program start' }
   access.prologue(e)
+  for (const [field, slot] of locals) {
+    const [base] = filter.base
+    if (!base) break
+    const metadata = sourceFor(type, base, { layout, map, locals })
+    const path = { ...FILL, kind: 'other', view: VIEWS[base.view] } as const
+    fillLocals({ e, access, path, netRef: LINK, metadata, state }, field, slot)
+  }
   const starts = filter.base.map(() => e.label('base'))
   const pass = e.label('pass')
   for (const [i, base] of filter.base.entries()) {
@@ -48,12 +61,12 @@ export function generate(filter: Filter, { type }: GenerateOptions): Generated {
     const view: View = VIEWS[base.view]
     const last = i === filter.base.length - 1
     const onward = last ? pass : starts[i + 1]!
-    const metadata = sourceFor(type, base, layout, metadataAt)
+    const metadata = sourceFor(type, base, { layout, map, locals })
     dispatch({
       e,
       access,
       view,
-      needs: needsOf(filter, base),
+      needs: needsOf(filter, base, counters || countsBytes(filter)),
       wants: {
         ipv4: base.family !== 'ipv6',
         ipv6: base.family !== 'ipv4',
@@ -63,7 +76,7 @@ export function generate(filter: Filter, { type }: GenerateOptions): Generated {
       tagsBeside: progType.context === '__sk_buff',
       rules: (path, netRef) =>
         baseChain({
-          ...{ e, access, path, netRef, metadata, filter, base, type: progType },
+          ...{ e, access, path, netRef, metadata, state, filter, base, type: progType },
           onAccept: last ? undefined : onward,
         }),
     })
@@ -77,10 +90,26 @@ export function generate(filter: Filter, { type }: GenerateOptions): Generated {
   return { type, insns: e.finish(), maps, ...(layout && { metadata: layout }) }
 }
 
+/** Whether some step asks for the packet's length. */
+function countsBytes({ chains, state = [] }: Filter): boolean {
+  const bytes = new Set(
+    state
+      .filter((def) => def.kind === 'quota' || (def.kind === 'limit' && def.unit === 'bytes'))
+      .map(({ name }) => name),
+  )
+  return chains.some(({ rules }) =>
+    rules.some(({ steps }) =>
+      steps.some(
+        (step) => (step.kind === 'count' && step.counter !== undefined) || ('state' in step && bytes.has(step.state)),
+      ),
+    ),
+  )
+}
+
 /** What the rules that a base chain can reach ask of a packet. */
-function needsOf(filter: Filter, base: BaseChain): Needs {
+function needsOf(filter: Filter, base: BaseChain, counts: boolean): Needs {
   const needs = {
-    network: base.family !== 'any',
+    network: base.family !== 'any' || counts,
     pastAddresses: false,
     transport: false,
     l4proto: false,

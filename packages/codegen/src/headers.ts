@@ -11,7 +11,7 @@ import { ipv6 } from './ipv6.ts'
 import type { Path } from './path.ts'
 import { ifTagBeside, tagControl } from './tagged.ts'
 
-const LINK: BaseRef = { base: 'link', reg: undefined, disp: 0 }
+export const LINK: BaseRef = { base: 'link', reg: undefined, disp: 0 }
 const FIXED_NET: BaseRef = { base: 'link', reg: undefined, disp: 14, wire: 14 }
 const MOVING_NET: BaseRef = { base: 'net', reg: R.NET, disp: 0 }
 

@@ -63,6 +63,7 @@ export function metadataOfFilter(filter: Filter, type: ProgTypeName): MetadataLa
     for (const term of termsOf(filter, [base.chain])) {
       if (term.kind === 'field' && isMetadata(term.field) && !inContext(term.field, type, base)) fields.add(term.field)
     }
+    for (const field of localsOf(filter).keys()) if (!inContext(field, type, base)) fields.add(field)
   }
   return fields.size > 0 ? layoutMetadata([...fields].sort()) : undefined
 }
@@ -77,18 +78,49 @@ export interface MetadataSource {
   readonly slots: ReadonlyMap<MetadataId, MetadataSlot>
   /** Index of the map among the program's. */
   readonly map: number
+  /** Stack slots of the fields that rules set: from the start of the program on they have their value there, or NOT_KNOWN. */
+  readonly locals: ReadonlyMap<MetadataId, number>
+  /** Where in the context a field can be set too, for whoever gets the packet next. */
+  readonly writable: (field: MetadataId) => number | undefined
+}
+
+/** In the slot of a field that is missing. */
+export const NOT_KNOWN = -1
+/** The slots lie at the far end of the stack. */
+const LOCALS = -512
+
+/** The fields that rules set, with their places on the stack. */
+export function localsOf(filter: Filter): ReadonlyMap<MetadataId, number> {
+  const steps = filter.chains.flatMap((chain) => chain.rules.flatMap((rule) => rule.steps))
+  const fields = new Set(steps.flatMap((step) => (step.kind === 'set' ? [step.field] : [])))
+  return new Map([...fields].sort().map((field, i) => [field, LOCALS + 8 * i]))
+}
+
+/** Context fields by the metadata that they are. */
+const WRITABLE = { 'meta.mark': SKB.mark, 'meta.priority': SKB.priority } as const
+
+function writableIn(field: MetadataId, type: ProgTypeName): number | undefined {
+  const place = field === 'meta.mark' || field === 'meta.priority' ? WRITABLE[field] : undefined
+  return place && PROG_TYPES[type].context === '__sk_buff' && (place.write as readonly string[]).includes(type)
+    ? place.offset
+    : undefined
 }
 
 export function sourceFor(
   type: ProgTypeName,
   base: BaseChain,
-  layout: MetadataLayout | undefined,
-  map: number,
+  program: {
+    readonly layout: MetadataLayout | undefined
+    readonly map: number
+    readonly locals: ReadonlyMap<MetadataId, number>
+  },
 ): MetadataSource {
   return {
     context: (field) => inContext(field, type, base),
-    slots: new Map(layout?.slots.map((slot) => [slot.field, slot])),
-    map,
+    slots: new Map(program.layout?.slots.map((slot) => [slot.field, slot])),
+    map: program.map,
+    locals: program.locals,
+    writable: (field) => writableIn(field, type),
   }
 }
 

@@ -1,10 +1,23 @@
 // Chains and rules as code: steps in order, verdicts as exits, called chains inlined.
 
-import type { Label, ProgType } from '@netsieve/asm'
-import { type BaseChain, type Chain, type Filter, type Rule, type Verdict, VIEWS } from '@netsieve/ir'
+import { HELPERS, type Label, type ProgType } from '@netsieve/asm'
+import {
+  ACTS,
+  type Act,
+  actText,
+  type BaseChain,
+  type Chain,
+  countsOnMatch,
+  type Filter,
+  type Rule,
+  type Step,
+  type Verdict,
+  VIEWS,
+} from '@netsieve/ir'
 import { R } from './emitter.ts'
 import { branch } from './predicates.ts'
-import type { Scope } from './terms.ts'
+import { countNamed, countRule, gate } from './state.ts'
+import { type Failures, type Scope, setMetadata } from './terms.ts'
 
 /** What the rules of one base chain, on one path, are compiled in. */
 export interface RuleScope extends Scope {
@@ -44,19 +57,24 @@ function compileRule(scope: RuleScope, rule: Rule, end: Label, policy: Label, ca
   const [next, cut] = [e.label('next'), e.label('cut')]
   const rejected = e.label('rejected')
   e.origin = origin
+  const counts = countsOnMatch(rule.steps)
+  const failures = { missing: path.view.missing === 'reject' ? rejected : next, cut }
   for (const step of rule.steps) {
     if (step.kind === 'match') {
       const holds = e.label('holds')
       const seen: RuleScope = step.view
         ? { ...scope, path: { ...path, view: VIEWS[step.view], fragmentSlot: path.view.laterFragments === 'short' } }
         : scope
-      branch(seen, step.pred, holds, next, { missing: path.view.missing === 'reject' ? rejected : next, cut })
+      branch(seen, step.pred, holds, next, failures)
       e.bind(holds)
     } else if (step.kind === 'verdict') {
+      if (counts) countRule(scope, rule.id)
       verdict(scope, step.verdict, next, end, policy, callers)
       break
     } else if (step.kind === 'vmap') throw new Error(`the map ${step.map} is not compiled`)
+    else effect(scope, step, rule.id, next, failures)
   }
+  if (counts && e.reachable) countRule(scope, rule.id)
   // A rejecting program ends as its policy has it, but it is this rule that ended it.
   e.defer(() => {
     e.origin = origin
@@ -68,6 +86,31 @@ function compileRule(scope: RuleScope, rule: Rule, end: Label, policy: Label, ca
   e.goto(next)
   e.bind(next)
   e.origin = outer
+}
+
+/** A step that neither matches packet fields nor ends the rule; goes to `next` where it does not hold. */
+function effect(
+  scope: RuleScope,
+  step: Exclude<Step, { kind: 'match' | 'verdict' | 'vmap' }>,
+  rule: number,
+  next: Label,
+  failures: Failures,
+): void {
+  const { e } = scope
+  switch (step.kind) {
+    case 'count':
+      return step.counter === undefined ? countRule(scope, rule) : countNamed(scope, step.counter)
+    case 'log':
+      // What is written is for those who read it; no verdict depends on it.
+      return
+    case 'set':
+      return setMetadata(scope, step.field, step.term, failures)
+    default: {
+      const holds = e.label('within')
+      gate(scope, step, holds, next)
+      e.bind(holds)
+    }
+  }
 }
 
 function verdict(
@@ -83,6 +126,8 @@ function verdict(
     case 'accept':
     case 'drop':
       return decide(scope, what.kind)
+    case 'act':
+      return act(scope, what)
     case 'continue':
       return e.goto(next)
     case 'return':
@@ -92,6 +137,23 @@ function verdict(
     case 'goto':
       return chain(scope, what.chain, end, policy, callers)
   }
+}
+
+/** Ends the packet's way as the act has it; a device that is told by its index is where the packet is sent to. */
+function act(scope: RuleScope, what: Act): void {
+  const { e, type } = scope
+  const { decision } = ACTS[what.act]
+  e.origin = { ...e.origin!, act: actText(what) }
+  const [device = '', direction] = what.args
+  if (what.act === 'redirect' && type.redirects && /^\d{1,9}$/.test(device)) {
+    e.put((c) => {
+      c.mov(1, Number(device))
+      c.mov(2, direction === 'ingress' ? 1 : 0)
+      c.call(HELPERS.redirect.id)
+    })
+    return e.exit()
+  }
+  decide(scope, decision === 'pass' ? 'accept' : 'drop')
 }
 
 /** Ends the packet's way through this base chain. */

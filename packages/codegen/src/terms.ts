@@ -13,8 +13,9 @@ import {
 } from '@netsieve/packet'
 import { type Access, type BaseRef, MAX_OFFSET, MAX_WALK, type Place } from './access.ts'
 import { type Emitter, R } from './emitter.ts'
-import { askKnown, type MetadataSource } from './metadata.ts'
+import { askKnown, type MetadataSource, NOT_KNOWN } from './metadata.ts'
 import { AVAIL_NONE, AVAIL_TINY, known, L4_BROKEN, type Path, SLOT } from './path.ts'
+import type { StateSource } from './state.ts'
 import { BEHIND, reachWire, TAG_END, tagControl, tagType } from './tagged.ts'
 import { walkHeaders } from './walk-headers.ts'
 
@@ -31,6 +32,7 @@ export interface Scope {
   readonly path: Path
   readonly netRef: BaseRef
   readonly metadata: MetadataSource
+  readonly state: StateSource
 }
 
 /** Whole bytes that hold a term's bits: the value is `(bytes & mask) >> shift`. */
@@ -83,7 +85,11 @@ export function asBits(scope: Scope, term: Term): Bits | undefined {
 /** Metadata that lies in the map; what the context has, and the packet's type, are numbers to be found. */
 function metadataBits({ metadata }: Scope, field: MetadataId): Bits | undefined {
   const slot = metadata.slots.get(field)
-  if (!slot || field === 'meta.pkttype' || metadata.context(field)) return undefined
+  if (!slot || field === 'meta.pkttype' || metadata.context(field) || metadata.locals.has(field)) return undefined
+  return slotBits(slot)
+}
+
+function slotBits(slot: MetadataSlot): Bits {
   return { base: slot, offset: slot.valueAt, bytes: slot.bytes, mask: ones(slot.bytes * 8), shift: 0 }
 }
 
@@ -326,8 +332,15 @@ function fromBits(scope: Scope, bits: Bits, failures: Failures, depth: number): 
 /** R.A = metadata that the context has, or the packet's type. */
 function metadata(scope: Scope, field: MetadataId, failures: Failures): void {
   const { e, metadata: source } = scope
+  const local = source.locals.get(field)
+  if (local !== undefined) {
+    e.put((c) => c.load(8, R.A, R.FP, local))
+    return e.jump('jeq', R.A, NOT_KNOWN, failures.missing)
+  }
   const place = source.context(field)
-  if (!place) return packetType(scope, source.slots.get(field)!)
+  const slot = source.slots.get(field)!
+  if (!place && field === 'meta.pkttype') return packetType(scope, slot)
+  if (!place) return fromBits(scope, slotBits(slot), failures, 0)
   e.put((c) => c.load(4, R.A, R.CTX, place.offset))
   if (!place.known) e.jump('jeq', R.A, 0, failures.missing)
 }
@@ -394,6 +407,41 @@ function packetLength({ e, access, path, netRef }: Scope, failures: Failures): v
   e.bind(sized)
   e.put((c) => c.alu('add', R.A, 40))
   e.bind(done)
+}
+
+/** R.A = what counters and limits count of a packet: its bytes from the network header on, or all of them where there is none. */
+export function packetBytes(scope: Scope): void {
+  const { e, access, path } = scope
+  const [all, done] = [e.label('all'), e.label('bytes')]
+  packetLength(scope, { missing: all, cut: all })
+  e.goto(done)
+  e.bind(all)
+  access.length(e, R.A)
+  if (path.tagBeside) e.put((c) => c.alu('add', R.A, 4))
+  e.bind(done)
+}
+
+/** Puts the values of fields that rules set where they are looked for from here on. */
+export function fillLocals(scope: Scope, field: MetadataId, slot: number): void {
+  const { e, metadata: source } = scope
+  const [missing, done] = [e.label('missing'), e.label('set')]
+  metadata({ ...scope, metadata: { ...source, locals: new Map() } }, field, { missing, cut: missing })
+  e.goto(done)
+  e.bind(missing)
+  e.put((c) => c.mov(R.A, NOT_KNOWN))
+  e.bind(done)
+  e.put((c) => c.store(8, R.FP, slot, { reg: R.A }))
+}
+
+/** A field has the value of a term from here on, in the context too where that may be written. */
+export function setMetadata(scope: Scope, field: MetadataId, term: Term, failures: Failures): void {
+  const { e, metadata: source } = scope
+  number(scope, term, failures)
+  const writable = source.writable(field)
+  e.put((c) => {
+    c.store(8, R.FP, source.locals.get(field)!, { reg: R.A })
+    if (writable !== undefined) c.store(4, R.CTX, writable, { reg: R.A })
+  })
 }
 
 function l4FromSlot({ e, path }: Scope, failures: Failures): void {

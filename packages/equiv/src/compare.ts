@@ -1,7 +1,7 @@
 // Looks for a frame that two filters decide differently. A difference is shown by a frame that both were asked about; that none was found
 // proves nothing.
 
-import { evaluate, type Filter } from '@netsieve/ir'
+import { actText, evaluate, type Filter } from '@netsieve/ir'
 import fc from 'fast-check'
 import { buildFrame, type Plan } from './frame.ts'
 import { planArbitrary } from './generate.ts'
@@ -12,6 +12,8 @@ export interface Decided {
   readonly decision: 'pass' | 'drop'
   /** The rule that decided, where one did. */
   readonly rule?: number
+  /** What else is done with the frame, in words: equal words, equal acts. */
+  readonly act?: string
 }
 
 /** A filter as a function of an Ethernet frame. */
@@ -63,7 +65,8 @@ export function compare(
   const plans = plansFor(a.filter, b.filter)
   const same = (plan: Plan) => {
     const frame = buildFrame(plan)
-    return decideA(frame).decision === decideB(frame).decision
+    const [left, right] = [decideA(frame), decideB(frame)]
+    return left.decision === right.decision && left.act === right.act
   }
   const plain = frames === 'plain' ? runs : Math.floor(runs * PLAIN_FIRST)
   const found = search(plans.map(plainPlan), same, plain, seed) ?? search(plans, same, runs - plain, seed, plain)
@@ -111,7 +114,13 @@ function aimedPlans(constants: Constants, focus: readonly Path[]): fc.Arbitrary<
 }
 
 function decider({ filter, decide }: Side): Decide {
-  return decide ?? ((frame) => evaluate(filter, frame))
+  return decide ?? ((frame) => meaning(filter, frame))
+}
+
+/** What a filter means for a frame. */
+export function meaning(filter: Filter, frame: Uint8Array): Decided {
+  const { act, logs: _, ...decided } = evaluate(filter, frame)
+  return { ...decided, ...(act && { act: actText(act) }) }
 }
 
 /** The paths between the common start and the common end of two filters of one view: where a change is. All of them otherwise. */

@@ -3,7 +3,7 @@
 
 import { evaluate, type Filter, type Step, type Term, VIEWS, type ViewName } from '@netsieve/ir'
 import { Bdd, BudgetExceeded, FALSE, type Node, TRUE } from './bdd.ts'
-import { type Comparison, compare, type Decided } from './compare.ts'
+import { type Comparison, compare, type Decided, meaning } from './compare.ts'
 import { buildFrame, PLAIN_TCP, type Plan, type Write } from './frame.ts'
 import { fieldSlot, LENGTH, type Slot } from './slots.ts'
 import { bitNames, dropped, loadsOf, NotModelled, presenceName, SEEN, Variables } from './symbolic.ts'
@@ -139,7 +139,7 @@ function witness(
     for (const from of here === FALSE ? [differ] : [here, differ]) {
       const picked = bdd.pick(from, (level) => isFact(variables.names[level]!))
       const frame = buildFrame({ ...plan, writes: loads.flatMap((load) => written(load, variables, picked)) })
-      const [saysA, saysB] = [evaluate(a, frame), evaluate(b, frame)]
+      const [saysA, saysB] = [meaning(a, frame), meaning(b, frame)]
       if (saysA.decision !== saysB.decision) return { frame, a: saysA, b: saysB }
     }
   }

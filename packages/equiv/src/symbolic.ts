@@ -150,6 +150,8 @@ class Symbolic {
     const { bdd } = this
     let [here, on] = [from, FALSE]
     for (const step of steps) {
+      if (step.kind === 'limit' || step.kind === 'quota' || step.kind === 'nth' || step.kind === 'set')
+        throw new NotModelled(`the step ${step.kind}`)
       const view = step.kind === 'match' ? step.view : undefined
       this.view = view ? VIEWS[view] : this.own
       this.seenAs = view ? ` as ${view}` : ''
@@ -193,6 +195,8 @@ class Symbolic {
       case 'return':
         fates.back = bdd.or(fates.back, here)
         return FALSE
+      case 'act':
+        throw new NotModelled(`the verdict ${verdict.act}`)
       case 'continue':
         return here
       case 'jump':

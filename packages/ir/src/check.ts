@@ -3,8 +3,9 @@
 import { Diagnostics, type Outcome, type Span } from '@netsieve/diag'
 import { FIELDS, type FieldId, isMetadata, loadableAt, METADATA, PROTOCOLS } from '@netsieve/packet'
 import { checkSets, checkTerms } from './check-sets.ts'
-import { calledBy, setsOf } from './sets.ts'
-import type { BaseChain, Chain, Filter, Pred, Rule, SetDef, Term } from './types.ts'
+import { checkAct, checkKept, checkSettable, checkState } from './check-state.ts'
+import { calledBy, setsOf, verdictsIn } from './sets.ts'
+import type { BaseChain, Chain, Filter, Pred, Rule, SetDef, StateDef, Term } from './types.ts'
 import { samePlaces, VIEWS, type ViewName } from './views.ts'
 import { termsAt } from './walk.ts'
 
@@ -16,7 +17,8 @@ const MAX_RULES = 65_536
 
 /**
  * The filter itself if `evaluate` and code generation can take it; else what is wrong, at the rule's place.
- * Codes: `ir/chain`, `ir/rule`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`, `ir/view`, `ir/set`, `ir/overlap`, `ir/hook`.
+ * Codes: `ir/chain`, `ir/rule`, `ir/cycle`, `ir/depth`, `ir/size`, `ir/value`, `ir/term`, `ir/view`, `ir/set`, `ir/overlap`, `ir/hook`,
+ * `ir/state`, `ir/act`.
  */
 export function check(filter: Filter): Outcome<Filter> {
   const diags = new Diagnostics()
@@ -30,7 +32,9 @@ export function check(filter: Filter): Outcome<Filter> {
   }
   if (!diags.hasErrors) for (const base of filter.base) checkHook(base, filter, diags)
   const views = [...new Set(filter.base.map((base) => base.view))]
-  const place = { views, sets, diags }
+  checkState(filter.state ?? [], diags)
+  const state = new Map((filter.state ?? []).map((def) => [def.name, def]))
+  const place = { views, sets, state, diags }
   for (const chain of filter.chains) for (const rule of chain.rules) checkRule(rule, place)
   return diags.outcome(filter)
 }
@@ -116,6 +120,7 @@ function checkCalls(
 export interface CheckPlace {
   readonly views: readonly ViewName[]
   readonly sets: ReadonlyMap<string, SetDef>
+  readonly state: ReadonlyMap<string, StateDef>
   readonly diags: Diagnostics
 }
 
@@ -127,9 +132,19 @@ function checkRule(rule: Rule, place: CheckPlace): void {
       const odd = view && place.views.find((name) => !samePlaces(name, view))
       if (odd) place.diags.error('ir/view', `a match cannot have the view ${view} in a chain of the view ${odd}`, span)
       checkPred(pred, span, place)
-    } else if (step.kind === 'vmap') checkTerms(step.map, step.terms, 'verdict', step.span ?? rule.span, place)
+    } else if (step.kind === 'vmap') {
+      checkTerms(step.map, step.terms, 'verdict', step.span ?? rule.span, place)
+      for (const verdict of verdictsIn(place.sets.get(step.map) ?? NO_ELEMENTS)) checkAct(verdict, span, place.diags)
+    } else if (step.kind === 'verdict') checkAct(step.verdict, span, place.diags)
+    else if (step.kind === 'set') {
+      checkSettable(step, widthOf(step.term, span, place), span, place.diags)
+      if (place.views.some((name) => VIEWS[name].missing === 'zero'))
+        place.diags.error('ir/term', 'views that read missing fields as 0 set no metadata', span)
+    } else checkKept(step, place.state, span, place.diags)
   }
 }
+
+const NO_ELEMENTS = { elements: [] }
 
 function checkPred(pred: Pred, span: Span | undefined, place: CheckPlace): void {
   const { views, diags } = place

@@ -5,15 +5,31 @@ import {
   type FieldId,
   isMetadata,
   type Metadata,
+  type MetadataId,
   metadataOf,
   NFPROTO,
   PROTOCOLS,
   type ProtocolName,
   readBits,
 } from '@netsieve/packet'
+import { ACTS } from './acts.ts'
+import { arithmetic, compareValues } from './arithmetic.ts'
 import { type Located, locate } from './locate.ts'
 import { findElement, setsOf } from './sets.ts'
-import type { BaseChain, BinOp, Chain, ElementData, Filter, Pred, Rule, SetDef, Term, Test, Verdict } from './types.ts'
+import { count, countsOnMatch, type FilterState, newState, takeTokens } from './state.ts'
+import type {
+  BaseChain,
+  Chain,
+  ElementData,
+  Filter,
+  Pred,
+  Rule,
+  SetDef,
+  StateDef,
+  Step,
+  Term,
+  Verdict,
+} from './types.ts'
 import { VIEWS, type View } from './views.ts'
 import { walkHeaders } from './walk-headers.ts'
 
@@ -24,28 +40,56 @@ export interface Decision {
   readonly rule?: number
   /** `missing`: a field that is not there ended the program, as if nothing had matched; `cut`: a cut header dropped the packet; `unseen`: no chain is given such frames. */
   readonly by: 'rule' | 'policy' | 'missing' | 'cut' | 'unseen'
+  /** What else the deciding rule does with the packet. */
+  readonly act?: Act
+  /** Rules that wrote a message, in their order, with its words; absent if none did. */
+  readonly logs?: readonly { readonly rule: number; readonly words: string }[]
 }
+
+/** A verdict that is more than passing or dropping. */
+export type Act = Extract<Verdict, { kind: 'act' }>
 
 export interface EvaluateOptions {
   /** Length of the frame on the wire, if the capture cut it. */
   readonly wireLength?: number
   /** What is known of the packet beside its bytes; fields that are left out are missing. */
   readonly meta?: Metadata
+  /** When the packet came, in nanoseconds: what token buckets go by. Default 0. */
+  readonly timestampNs?: bigint
+  /** What was kept from the packets before, and is changed by this one; by default there were none. */
+  readonly state?: FilterState
 }
 
 /** Decides one Ethernet frame. @throws Error for a filter that `check` refuses (an unknown chain, a cycle of chains). */
 export function evaluate(filter: Filter, frame: Uint8Array, options: EvaluateOptions = {}): Decision {
+  const packet: Packet = {
+    frame,
+    wireLength: options.wireLength ?? frame.length,
+    metadata: { ...options.meta },
+    now: options.timestampNs ?? 0n,
+    state: options.state ?? newState(filter),
+    logs: [],
+  }
   let last: Decision = { decision: 'pass', by: 'unseen' }
   for (const base of filter.base) {
     const view: View = VIEWS[base.view]
     const located = locate(view, frame)
     last = { decision: 'pass', by: 'unseen' }
     if (!located.seen || !inFamily(base, located)) continue
-    const run = new Evaluation(filter, view, frame, located, options)
-    last = run.baseChain(base)
-    if (last.decision === 'drop') return last
+    last = new Evaluation(filter, view, located, packet).baseChain(base)
+    if (last.decision === 'drop') break
   }
-  return last
+  return packet.logs.length > 0 ? { ...last, logs: packet.logs } : last
+}
+
+/** A packet on its way through the base chains, with what steps change. */
+interface Packet {
+  readonly frame: Uint8Array
+  readonly wireLength: number
+  readonly metadata: Partial<Record<MetadataId, bigint>>
+  readonly now: bigint
+  readonly state: FilterState
+  readonly logs: { readonly rule: number; readonly words: string }[]
 }
 
 function inFamily({ family }: BaseChain, { nfproto }: Located): boolean {
@@ -62,7 +106,7 @@ function inFamily({ family }: BaseChain, { nfproto }: Located): boolean {
 /** A term that cannot be computed: the field is not there, or the packet is dropped for asking. */
 type Failure = 'missing' | 'cut'
 type Outcome =
-  | { readonly verdict: 'accept' | 'drop' | 'policy'; readonly rule: Rule; readonly failure?: Failure }
+  | { readonly verdict: 'accept' | 'drop' | 'policy' | Act; readonly rule: Rule; readonly failure?: Failure }
   | 'end'
   | 'return'
 
@@ -72,20 +116,18 @@ class Evaluation {
   /** The base chain's view, and that of the step. */
   private readonly own: View
   private view: View
-  private readonly frame: Uint8Array
   private readonly located: Located
-  private readonly wireLength: number
-  private readonly metadata: Metadata
+  private readonly packet: Packet
+  private readonly kept: ReadonlyMap<string, StateDef>
 
-  constructor(filter: Filter, view: View, frame: Uint8Array, located: Located, options: EvaluateOptions) {
+  constructor(filter: Filter, view: View, located: Located, packet: Packet) {
     this.chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
     this.sets = setsOf(filter)
+    this.kept = new Map((filter.state ?? []).map((def) => [def.name, def]))
     this.own = view
     this.view = view
-    this.frame = frame
     this.located = located
-    this.wireLength = options.wireLength ?? frame.length
-    this.metadata = options.meta ?? {}
+    this.packet = packet
   }
 
   baseChain(base: BaseChain): Decision {
@@ -93,6 +135,8 @@ class Evaluation {
     const outcome = this.chain(base.chain, 0)
     if (typeof outcome === 'string') return { decision: policy, by: 'policy' }
     const { verdict, rule, failure } = outcome
+    if (typeof verdict === 'object')
+      return { decision: ACTS[verdict.act].decision, rule: rule.id, by: 'rule', act: verdict }
     const decision = verdict === 'policy' ? policy : verdict === 'accept' ? 'pass' : 'drop'
     return { decision, rule: rule.id, by: failure ?? 'rule' }
   }
@@ -109,20 +153,85 @@ class Evaluation {
 
   /** `end`: on with the next rule. A `goto` that comes back ends its own chain too. */
   private rule(rule: Rule, depth: number): Outcome {
+    const counts = countsOnMatch(rule.steps)
     for (const step of rule.steps) {
       this.view = step.kind === 'match' && step.view ? VIEWS[step.view] : this.own
-      if (step.kind === 'match') {
-        const holds = this.pred(step.pred)
-        if (typeof holds === 'string') return this.failed(holds, rule)
-        if (!holds) return 'end'
-      } else if (step.kind === 'verdict') return this.verdict(step.verdict, rule, depth)
-      else if (step.kind === 'vmap') {
-        const found = this.find(step.map, step.terms)
-        if (typeof found === 'string') return this.failed(found, rule)
-        return found?.verdict ? this.verdict(found.verdict, rule, depth) : 'end'
+      switch (step.kind) {
+        case 'match': {
+          const holds = this.pred(step.pred)
+          if (typeof holds === 'string') return this.failed(holds, rule)
+          if (!holds) return 'end'
+          break
+        }
+        case 'verdict':
+          if (counts) this.countRule(rule)
+          return this.verdict(step.verdict, rule, depth)
+        case 'vmap': {
+          const found = this.find(step.map, step.terms)
+          if (typeof found === 'string') return this.failed(found, rule)
+          if (found && counts) this.countRule(rule)
+          return found?.verdict ? this.verdict(found.verdict, rule, depth) : 'end'
+        }
+        case 'count':
+          if (step.counter === undefined) this.countRule(rule)
+          else count(this.keeping(this.packet.state.counters, step.counter), this.bytes())
+          break
+        case 'log':
+          this.packet.logs.push({ rule: rule.id, words: step.words })
+          break
+        case 'set': {
+          const value = this.term(step.term)
+          if (typeof value === 'string') return this.failed(value, rule)
+          this.packet.metadata[step.field] = value
+          break
+        }
+        default:
+          if (this.within(step) === step.over) return 'end'
       }
     }
+    if (counts) this.countRule(rule)
     return 'end'
+  }
+
+  private countRule({ id }: Rule): void {
+    const { rules } = this.packet.state
+    const counts = rules.get(id) ?? { packets: 0n, bytes: 0n }
+    count(counts, this.bytes())
+    rules.set(id, counts)
+  }
+
+  /** Whether a bucket has tokens, a quota bytes for the packet, or it is its turn; it is charged for it. */
+  private within({ state: name }: Step & { readonly kind: 'limit' | 'quota' | 'nth' }): boolean {
+    const def = this.kept.get(name)
+    const { state, now } = this.packet
+    switch (def?.kind) {
+      case 'limit':
+        return takeTokens(this.keeping(state.limits, name), def, this.bytes(), now)
+      case 'quota': {
+        const quota = this.keeping(state.quotas, name)
+        quota.used += this.bytes()
+        return quota.used <= def.bytes
+      }
+      case 'nth': {
+        const turn = this.keeping(state.turns, name)
+        turn.next = turn.next + 1n >= def.every ? 0n : turn.next + 1n
+        return turn.next === 0n
+      }
+      default:
+        throw new Error(`${name} is not defined`)
+    }
+  }
+
+  /** @throws Error if there is none: the state is another filter's */
+  private keeping<T>(of: ReadonlyMap<string, T>, name: string): T {
+    const found = of.get(name)
+    if (!found) throw new Error(`${name} is not kept in this state`)
+    return found
+  }
+
+  /** What counters and limits count of a packet: its bytes from the network header on, or all where there is none. */
+  private bytes(): bigint {
+    return BigInt(this.length() ?? this.packet.wireLength)
   }
 
   private failed(failure: Failure, rule: Rule): Outcome {
@@ -150,6 +259,8 @@ class Evaluation {
         return { verdict: verdict.kind, rule }
       case 'return':
         return 'return'
+      case 'act':
+        return { verdict, rule }
       case 'continue':
         return 'end'
       case 'jump': {
@@ -206,7 +317,7 @@ class Evaluation {
       case 'const':
         return term.value
       case 'length':
-        return BigInt(this.wireLength)
+        return BigInt(this.packet.wireLength)
       case 'field': {
         const { proto, bit, bits } = FIELDS[term.field]
         const { base } = PROTOCOLS[proto]
@@ -238,7 +349,7 @@ class Evaluation {
         return typeof found === 'string' ? found : (found?.value ?? 'missing')
       }
       case 'walk': {
-        const last = walkHeaders(this.frame, term)
+        const last = walkHeaders(this.packet.frame, term)
         return last === undefined ? this.absent() : BigInt(last)
       }
     }
@@ -249,7 +360,7 @@ class Evaluation {
   }
 
   private meta(field: FieldId): bigint | Failure {
-    if (isMetadata(field)) return metadataOf(field, this.metadata, this.frame) ?? this.absent()
+    if (isMetadata(field)) return metadataOf(field, this.packet.metadata, this.packet.frame) ?? this.absent()
     const { protocol, nfproto, l4proto, vlan } = this.located
     if (l4proto === 'broken' && field === 'meta.l4proto') return this.view.chainDrops ? 'cut' : this.absent()
     const values: Readonly<Record<string, number | 'broken' | undefined>> = {
@@ -268,10 +379,10 @@ class Evaluation {
   private length(): number | undefined {
     const { net, netEnd, nfproto } = this.located
     if (net === undefined) return undefined
-    const { frame } = this
+    const { frame, wireLength } = this.packet
     // The length of a jumbogram is that of what came.
     const jumbo = nfproto === NFPROTO.ipv6 && frame[net + 4] === 0 && frame[net + 5] === 0 && frame[net + 6] === 0
-    return (this.view.trim && !jumbo ? netEnd : this.wireLength) - net
+    return (this.view.trim && !jumbo ? netEnd : wireLength) - net
   }
 
   private bits(
@@ -281,7 +392,7 @@ class Evaluation {
     proto?: ProtocolName,
     indexed = false,
   ): bigint | Failure {
-    if (base === 'link') return readBits(this.frame, bit, bits) ?? this.absent()
+    if (base === 'link') return readBits(this.packet.frame, bit, bits) ?? this.absent()
     const { net, transport, netEnd } = this.located
     const start = base === 'net' ? net : transport
     if (start === undefined) return this.absent()
@@ -289,7 +400,7 @@ class Evaluation {
       const failure = this.transportFailure(start, !indexed && isShort(bit, bits), proto)
       if (failure) return failure === 'cut' ? 'cut' : this.absent()
     }
-    return readBits(this.frame.subarray(0, netEnd), start * 8 + bit, bits) ?? this.absent()
+    return readBits(this.packet.frame.subarray(0, netEnd), start * 8 + bit, bits) ?? this.absent()
   }
 
   /** Why a transport field may not be read although its bytes may be there: fragments and cut headers, as the view has it. */
@@ -315,48 +426,4 @@ export function isShort(bit: number, bits: number): boolean {
   const first = Math.floor(bit / 8)
   const bytes = Math.ceil((bit + bits) / 8) - first
   return (bytes === 1 || bytes === 2 || bytes === 4) && first % bytes === 0
-}
-
-/** `left test right`. */
-export function compareValues(left: bigint, test: Test, right: bigint): boolean {
-  switch (test) {
-    case '==':
-      return left === right
-    case '!=':
-      return left !== right
-    case '<':
-      return left < right
-    case '<=':
-      return left <= right
-    case '>':
-      return left > right
-    case '>=':
-      return left >= right
-  }
-}
-
-/** 32-bit unsigned arithmetic; division by zero makes the term missing, shifts of 32 or more give 0. */
-function arithmetic(op: BinOp, left: bigint, right: bigint): bigint | Failure {
-  switch (op) {
-    case 'add':
-      return BigInt.asUintN(32, left + right)
-    case 'sub':
-      return BigInt.asUintN(32, left - right)
-    case 'mul':
-      return BigInt.asUintN(32, left * right)
-    case 'div':
-      return right === 0n ? 'missing' : left / right
-    case 'mod':
-      return right === 0n ? 'missing' : left % right
-    case 'and':
-      return left & right
-    case 'or':
-      return left | right
-    case 'xor':
-      return left ^ right
-    case 'lsh':
-      return right > 31n ? 0n : BigInt.asUintN(32, left << right)
-    case 'rsh':
-      return right > 31n ? 0n : left >> right
-  }
 }

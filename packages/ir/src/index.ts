@@ -1,3 +1,5 @@
+export { ACTS, type ActName, actText } from './acts.ts'
+export { compareValues } from './arithmetic.ts'
 export {
   and,
   between,
@@ -19,7 +21,7 @@ export {
 } from './build.ts'
 export { check } from './check.ts'
 export { type DecisionGraph, decisionGraph, type TestNode, termKey, threaded, type Way } from './decisions.ts'
-export { compareValues, type Decision, type EvaluateOptions, evaluate, isShort } from './evaluate.ts'
+export { type Act, type Decision, type EvaluateOptions, evaluate, isShort } from './evaluate.ts'
 export { fromJson, toJson } from './json.ts'
 export { lint } from './lint.ts'
 export { type Located, locate, MAX_EXTENSION_HEADERS } from './locate.ts'
@@ -27,6 +29,7 @@ export { parse } from './parse.ts'
 export { PASSES, type Pass, passesOf, type SimplifyOptions, simplify } from './passes/index.ts'
 export { print, printPred, printRule, printTerm, printValue } from './print.ts'
 export { calledBy, findElement, setsOf, verdictKey, verdictsIn } from './sets.ts'
+export { type Count, capacity, cost, countsOnMatch, type FilterState, firstTurn, newState } from './state.ts'
 export type {
   BaseChain,
   BinOp,
@@ -40,6 +43,7 @@ export type {
   Rule,
   SetDef,
   SetKey,
+  StateDef,
   Step,
   Term,
   Test,

@@ -2,7 +2,8 @@
 // untrusted: every member is checked, and what is not known is refused with its place in the value.
 
 import { type Outcome, position, type Span } from '@netsieve/diag'
-import { FIELDS, type FieldId, VALUE_KINDS } from '@netsieve/packet'
+import { FIELDS, type FieldId, METADATA, type MetadataId, VALUE_KINDS } from '@netsieve/packet'
+import { ACTS, type ActName } from './acts.ts'
 import type {
   BaseChain,
   BinOp,
@@ -15,6 +16,7 @@ import type {
   Rule,
   SetDef,
   SetKey,
+  StateDef,
   Step,
   Term,
   Test,
@@ -182,11 +184,17 @@ const VERDICT = kinds<Verdict>({
   continue: {},
   jump: { chain: text },
   goto: { chain: text },
+  act: { act: oneOf(Object.keys(ACTS) as ActName[]), args: list(text) },
 })
 
 const STEP = kinds<Step>({
   match: { pred, view: maybe(view) },
-  count: {},
+  count: { counter: maybe(text) },
+  log: { words: text },
+  limit: { state: text, over: truth },
+  quota: { state: text, over: truth },
+  nth: { state: text, over: truth },
+  set: { field: oneOf(Object.keys(METADATA) as MetadataId[]), term },
   verdict: { verdict: VERDICT },
   vmap: { terms: list(term), map: text },
 })
@@ -209,6 +217,13 @@ const SET = record<SetDef>({
   catchAll: maybe(record<ElementData>(DATA)),
 })
 
+const STATE = kinds<StateDef>({
+  counter: { name: text, packets: wide, bytes: wide },
+  limit: { name: text, rate: wide, per: wide, burst: wide, unit: oneOf(['packets', 'bytes']) },
+  quota: { name: text, bytes: wide, used: wide },
+  nth: { name: text, every: wide, before: wide },
+})
+
 const FILTER = record<Filter>({
   syntax: text,
   profile: oneOf(Object.keys(PROFILES) as ProfileName[]),
@@ -228,4 +243,5 @@ const FILTER = record<Filter>({
     }),
   ),
   sets: maybe(list(SET)),
+  state: maybe(list(STATE)),
 })

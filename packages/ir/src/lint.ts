@@ -5,7 +5,7 @@ import { normal } from './passes/constants.ts'
 import { coveredRules } from './passes/cover.ts'
 import { endsAll } from './passes/dead.ts'
 import { refine } from './passes/facts.ts'
-import { forEachRule, reachedChains } from './passes/walk.ts'
+import { forEachRule, reachedChains, setsMetadata } from './passes/walk.ts'
 import { verdictKey } from './sets.ts'
 import type { Filter, Rule } from './types.ts'
 
@@ -20,6 +20,7 @@ const MOST_NAMED = 8
 export function lint(filter: Filter): readonly Diagnostic[] {
   const diags = new Diagnostics(10_000)
   const reached = reachedChains(filter)
+  const setting = setsMetadata(filter)
   for (const chain of filter.chains)
     if (!reached.includes(chain))
       diags.warning('ir/unused', `no packet comes to the chain ${chain.name}: nothing calls it`, chain.span)
@@ -34,7 +35,7 @@ export function lint(filter: Filter): readonly Diagnostic[] {
       })
     }
   }
-  for (const { rule, by } of reached.flatMap((chain) => coveredRules(chain))) {
+  for (const { rule, by } of reached.flatMap((chain) => coveredRules(chain, setting))) {
     if (told.has(rule)) continue
     told.add(rule)
     const alike = by.every((other) => verdictOf(other) === verdictOf(rule))

@@ -1,14 +1,17 @@
 // IR from text: the reverse of print.ts. A line is a filter's head, a hook, a chain's head or end, or a rule; each that is wrong is told.
 //
-//   text    = "filter" NAME "profile" PROFILE { hook } { set } { chain }                       // to the end of a line is a comment
+//   text    = "filter" NAME "profile" PROFILE { hook } { state } { set } { chain }                     // to the end of a line is a comment
 //   hook    = "hook" NAME "view" VIEW "family" FAMILY "chain" NAME "policy" ("accept" | "drop")
+//   state   = "counter" NAME N "packets" N "bytes" | "limit" NAME N ("packets" | "bytes") "a" N "ns" "burst" N
+//           | "quota" NAME N "bytes" "used" N | "nth" NAME N "before" N
 //   set     = "set" NAME key "{" { element } "}" | "map" NAME key "→" ("verdict" | BITS) "{" { element "→" (verdict | VALUE) } "}"
 //   key     = BITS [ ":" KIND ] { "." BITS [ ":" KIND ] }
 //   element = "*" | range { "." range }                                                range: VALUE [ "-" VALUE ]
 //   chain   = "chain" NAME "{" { rule } "}"
 //   rule    = "#" ID { "+" ID } ":" [ step { "," step } ] [ ";" WORDS ]                           WORDS: the user's, quoted where they are not one plain line
-//   step    = "count" | ("→" | "->") (verdict | lookup) | [ "as" VIEW ":" ] pred
-//   verdict = "accept" | "drop" | "return" | "continue" | ("jump" | "goto") NAME
+//   step    = "count" [ NAME ] | "log" QUOTED | ("limit" | "quota" | "nth") [ "over" ] NAME | "set" FIELD "=" term
+//           | ("→" | "->") (verdict | lookup) | [ "as" VIEW ":" ] pred
+//   verdict = "accept" | "drop" | "return" | "continue" | ("jump" | "goto") NAME | ACT "(" [ QUOTED { "," QUOTED } ] ")"
 //   pred    = single { "and" single } | single { "or" single }
 //   single  = "true" | "false" | "not" "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
 //   test    = term OP (VALUE | operand) | term "in" "{" [ range { "," range } ] "}" | term { "." term } "in" "@" NAME
@@ -18,7 +21,8 @@
 //   walk    = "walk" ("ipv4" | "ipv6") "[" OFFSET ":" NUMBER "]"
 
 import { Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
-import { FIELDS, type FieldId } from '@netsieve/packet'
+import { FIELDS, type FieldId, isMetadata } from '@netsieve/packet'
+import { ACTS, type ActName } from './acts.ts'
 import { readElement, readSetHead, type SetHead } from './parse-sets.ts'
 import { OPERATOR } from './print.ts'
 import { Fault, Scan } from './scan.ts'
@@ -33,6 +37,7 @@ import type {
   Range,
   Rule,
   SetDef,
+  StateDef,
   Step,
   Term,
   Test,
@@ -43,6 +48,8 @@ import { PROFILES, type ProfileName, VIEWS, type ViewName } from './views.ts'
 /** Longest first: `<=` is not `<`. */
 const TESTS = ['==', '!=', '<=', '>=', '<', '>'] as const satisfies readonly Test[]
 const BIN_OPS = (Object.keys(OPERATOR) as BinOp[]).sort((a, b) => OPERATOR[b].length - OPERATOR[a].length)
+const ACT_NAMES = Object.keys(ACTS) as ActName[]
+const STATES = ['counter', 'limit', 'quota', 'nth'] as const satisfies readonly StateDef['kind'][]
 const BASES = ['link', 'net', 'transport'] as const
 
 /** The filter that a text says; else what is wrong, line by line. Codes: `ir/syntax`, `ir/nesting`. */
@@ -65,6 +72,7 @@ class Reading {
   private readonly base: BaseChain[] = []
   private readonly chains: Chain[] = []
   private readonly sets: SetDef[] = []
+  private readonly state: StateDef[] = []
   private open: { readonly name: string; readonly span: Span; readonly rules: Rule[] } | undefined
   private openSet: (SetHead & { readonly span: Span; readonly elements: Element[]; catchAll?: ElementData }) | undefined
 
@@ -84,13 +92,14 @@ class Reading {
   }
 
   outcome(): Outcome<Filter> {
-    const { diagnostics, head, base, chains, sets, source } = this
+    const { diagnostics, head, base, chains, sets, state, source } = this
     const end: Span = { source, start: source.text.length, end: source.text.length }
     const open = this.open ?? this.openSet
     if (open) diagnostics.error('ir/syntax', `${this.open ? 'chain' : 'set'} ${open.name} has no end`, open.span, { expected: ['}'] }) // biome-ignore format: one message
     if (!head && !diagnostics.hasErrors)
       diagnostics.error('ir/syntax', 'there is no filter in this text', end, { expected: ['filter'] })
-    return diagnostics.outcome(head && { ...head, base, chains, ...(sets.length > 0 && { sets }) })
+    const kept = { ...(sets.length > 0 && { sets }), ...(state.length > 0 && { state }) }
+    return diagnostics.outcome(head && { ...head, base, chains, ...kept })
   }
 
   private item(scan: Scan): void {
@@ -109,6 +118,11 @@ class Reading {
       this.openSet = { ...readSetHead(scan, kind === 'map'), span: scan.span(start), elements: [] }
       scan.needMark('{')
       if (!scan.done) this.element(scan)
+      return
+    }
+    const state = this.head && STATES.find((word) => scan.word(word))
+    if (state) {
+      this.state.push(readState(scan, state, start))
       return
     }
     if (this.head && scan.word('hook')) {
@@ -195,7 +209,17 @@ function readWords(scan: Scan): string {
 
 function readStep(scan: Scan): Step {
   const start = scan.offset
-  if (scan.word('count')) return { kind: 'count' }
+  if (scan.word('count')) {
+    const counter = scan.done || scan.at(',') || scan.at(';') ? undefined : scan.name()
+    return { kind: 'count', ...(counter !== undefined && { counter }), span: scan.span(start) }
+  }
+  if (scan.word('log')) return { kind: 'log', words: scan.name(), span: scan.span(start) }
+  for (const kind of ['limit', 'quota', 'nth'] as const) {
+    if (!scan.word(kind)) continue
+    const over = scan.word('over')
+    return { kind, state: scan.name(), over, span: scan.span(start) }
+  }
+  if (scan.word('set')) return readSetStep(scan, start)
   if (scan.mark('→') || scan.mark('->')) {
     if (scan.mark('@')) {
       const [map, terms] = [scan.name(), readKey(scan)]
@@ -211,8 +235,54 @@ function readStep(scan: Scan): Step {
 }
 
 function readVerdict(scan: Scan): Verdict {
-  const kind = scan.oneOf(['accept', 'drop', 'return', 'continue', 'jump', 'goto'], 'verdict')
-  return kind === 'jump' || kind === 'goto' ? { kind, chain: scan.name() } : { kind }
+  const kind = scan.oneOf(['accept', 'drop', 'return', 'continue', 'jump', 'goto', ...ACT_NAMES], 'verdict')
+  if (Object.hasOwn(ACTS, kind)) {
+    const args: string[] = []
+    scan.needMark('(')
+    while (!scan.mark(')')) {
+      if (args.length > 0) scan.needMark(',')
+      args.push(scan.name())
+    }
+    return { kind: 'act', act: kind as ActName, args }
+  }
+  return kind === 'jump' || kind === 'goto' ? { kind, chain: scan.name() } : { kind: kind as 'accept' }
+}
+
+function readSetStep(scan: Scan, start: number): Step {
+  const from = scan.offset
+  const field = scan.peekWord()
+  if (!scan.word(field) || !isMetadata(field))
+    throw new Fault('ir/syntax', `${field || 'this'} is no metadata`, scan.span(from), ['a field such as meta.mark'])
+  scan.needMark('=')
+  return { kind: 'set', field, term: readTerm(scan), span: scan.span(start) }
+}
+
+/** `limit NAME 10 packets a 1000000000 ns burst 5` and its kin, behind the first word. */
+function readState(scan: Scan, kind: StateDef['kind'], start: number): StateDef {
+  const name = scan.name()
+  const first = scan.needValue()
+  const number = (word: string) => {
+    scan.needWord(word)
+    return scan.needValue()
+  }
+  switch (kind) {
+    case 'counter': {
+      const bytes = number('packets')
+      scan.needWord('bytes')
+      return { kind, name, packets: first, bytes, span: scan.span(start) }
+    }
+    case 'limit': {
+      const unit = scan.oneOf(['packets', 'bytes'], 'unit')
+      const per = number('a')
+      scan.needWord('ns')
+      return { kind, name, rate: first, per, burst: number('burst'), unit, span: scan.span(start) }
+    }
+    case 'quota':
+      scan.needWord('bytes')
+      return { kind, name, bytes: first, used: number('used'), span: scan.span(start) }
+    case 'nth':
+      return { kind, name, every: first, before: number('before'), span: scan.span(start) }
+  }
 }
 
 /** @throws Fault */

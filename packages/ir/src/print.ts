@@ -11,7 +11,20 @@ import {
   parseName,
   type ValueKind,
 } from '@netsieve/packet'
-import type { BinOp, Chain, ElementData, Filter, Pred, Range, Rule, SetDef, Step, Term, Verdict } from './types.ts'
+import type {
+  BinOp,
+  Chain,
+  ElementData,
+  Filter,
+  Pred,
+  Range,
+  Rule,
+  SetDef,
+  StateDef,
+  Step,
+  Term,
+  Verdict,
+} from './types.ts'
 
 export const OPERATOR = { add: '+', sub: '-', mul: '*', div: '/', mod: '%', and: '&', or: '|', xor: '^', lsh: '<<', rsh: '>>' } as const satisfies Record<BinOp, string> // biome-ignore format: one family
 
@@ -21,7 +34,22 @@ export function print(filter: Filter): string {
   for (const { hook, view, family, chain, policy } of filter.base) {
     head.push(`hook ${printName(hook)} view ${view} family ${family} chain ${printName(chain)} policy ${policy}`)
   }
-  return `${[...head, ...(filter.sets ?? []).map(printSet), ...filter.chains.map(printChain)].join('\n')}\n`
+  return `${[...head, ...(filter.state ?? []).map(printState), ...(filter.sets ?? []).map(printSet), ...filter.chains.map(printChain)].join('\n')}\n`
+}
+
+/** `limit NAME 10 packets a 1000000000 ns burst 5`, `quota NAME 5000 bytes used 0`, `counter NAME 0 packets 0 bytes`, `nth NAME 3 before 0`. */
+function printState(def: StateDef): string {
+  const name = printName(def.name)
+  switch (def.kind) {
+    case 'counter':
+      return `counter ${name} ${def.packets} packets ${def.bytes} bytes`
+    case 'limit':
+      return `limit ${name} ${def.rate} ${def.unit} a ${def.per} ns burst ${def.burst}`
+    case 'quota':
+      return `quota ${name} ${def.bytes} bytes used ${def.used}`
+    case 'nth':
+      return `nth ${name} ${def.every} before ${def.before}`
+  }
 }
 
 /** `set NAME 32:ipv4 . 16:port {`, a line an element: `10.0.0.0-10.255.255.255 . 80`; in maps `→ value` behind it. */
@@ -65,7 +93,15 @@ function printStep(step: Step): string {
     case 'match':
       return `${step.view ? `as ${step.view}: ` : ''}${printPred(step.pred)}`
     case 'count':
-      return 'count'
+      return step.counter === undefined ? 'count' : `count ${printName(step.counter)}`
+    case 'log':
+      return `log ${JSON.stringify(step.words)}`
+    case 'limit':
+    case 'quota':
+    case 'nth':
+      return `${step.kind} ${step.over ? 'over ' : ''}${printName(step.state)}`
+    case 'set':
+      return `set ${step.field} = ${printTerm(step.term)}`
     case 'verdict':
       return `→ ${printVerdict(step.verdict)}`
     case 'vmap':
@@ -74,6 +110,7 @@ function printStep(step: Step): string {
 }
 
 function printVerdict(verdict: Verdict): string {
+  if (verdict.kind === 'act') return `${verdict.act}(${verdict.args.map((arg) => JSON.stringify(arg)).join(', ')})`
   return 'chain' in verdict ? `${verdict.kind} ${printName(verdict.chain)}` : verdict.kind
 }
 

@@ -66,6 +66,11 @@ export class Scan {
     return found
   }
 
+  /** Whether a mark stands here. */
+  at(mark: string): boolean {
+    return this.source.text.startsWith(mark, this.place)
+  }
+
   /** A mark such as `==` or `(`, if it stands here. */
   mark(mark: string): boolean {
     if (!this.source.text.startsWith(mark, this.place) || this.place + mark.length > this.end) {

@@ -19,7 +19,7 @@ export function findElement({ elements, catchAll }: SetDef, key: readonly bigint
 }
 
 /** The different verdicts that a map holds, in the order of its elements. */
-export function verdictsIn({ elements, catchAll }: SetDef): Verdict[] {
+export function verdictsIn({ elements, catchAll }: Pick<SetDef, 'elements' | 'catchAll'>): Verdict[] {
   const out = new Map<string, Verdict>()
   for (const { verdict } of catchAll ? [...elements, catchAll] : elements)
     if (verdict) out.set(verdictKey(verdict), verdict)
@@ -28,6 +28,7 @@ export function verdictsIn({ elements, catchAll }: SetDef): Verdict[] {
 
 /** A verdict as text: equal texts, equal verdicts. */
 export function verdictKey(verdict: Verdict): string {
+  if (verdict.kind === 'act') return `${verdict.act} ${JSON.stringify(verdict.args)}`
   return 'chain' in verdict ? `${verdict.kind} ${verdict.chain}` : verdict.kind
 }
 

@@ -6,7 +6,8 @@
 // the packet is dropped, the whole program rejects) is data of the view (views.ts): never a silent false, and `not` does not flip it.
 
 import type { Span } from '@netsieve/diag'
-import type { FieldId, ValueKind } from '@netsieve/packet'
+import type { FieldId, MetadataId, ValueKind } from '@netsieve/packet'
+import type { ActName } from './acts.ts'
 import type { ProfileName, ViewName } from './views.ts'
 
 /** A number computed from the packet. Unsigned, exact; arithmetic (`bin`) wraps at 32 bits. */
@@ -64,15 +65,34 @@ export type Verdict =
   | { readonly kind: 'continue' }
   | { readonly kind: 'jump'; readonly chain: string }
   | { readonly kind: 'goto'; readonly chain: string }
+  /** Ends the packet's way as acts.ts has it, with more to it than passing or dropping. */
+  | { readonly kind: 'act'; readonly act: ActName; readonly args: readonly string[] }
 
 /** What a rule does, in order: a step after a failed match is not reached. */
 export type Step =
   /** `view`: the packet as another part of the tool sees it, with headers at the same places (`samePlaces` in views.ts). */
   | { readonly kind: 'match'; readonly pred: Pred; readonly view?: ViewName; readonly span?: Span }
-  | { readonly kind: 'count' }
+  /** Counts the packet, for the rule or in a counter that has a name. */
+  | { readonly kind: 'count'; readonly counter?: string; readonly span?: Span }
+  /** A message with these words is written; nothing else. */
+  | { readonly kind: 'log'; readonly words: string; readonly span?: Span }
+  /** Tests of what was before: a token bucket has tokens for the packet, a quota is not used up, it is the turn of one in n. */
+  | Gate<'limit'>
+  | Gate<'quota'>
+  | Gate<'nth'>
+  /** Metadata of at most 32 bits has this value from here on. */
+  | { readonly kind: 'set'; readonly field: MetadataId; readonly term: Term; readonly span?: Span }
   | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly span?: Span }
   /** The verdict that a map holds for a key; on to the next rule where it holds none. Ends the rule. */
   | { readonly kind: 'vmap'; readonly terms: readonly Term[]; readonly map: string; readonly span?: Span }
+
+/** `over`: it holds where the bucket is empty, the quota used up, the turn another's. The packet is charged for it either way. */
+interface Gate<Kind extends 'limit' | 'quota' | 'nth'> {
+  readonly kind: Kind
+  readonly state: string
+  readonly over: boolean
+  readonly span?: Span
+}
 
 export interface Rule {
   /** Unique in the filter, from 0, in the order of the text. Reports and `origin` name a rule by it. */
@@ -135,6 +155,45 @@ export interface SetDef {
   readonly span?: Span
 }
 
+/** What steps keep from packet to packet, with what it holds at first. */
+export type StateDef =
+  | {
+      readonly kind: 'counter'
+      readonly name: string
+      readonly packets: bigint
+      readonly bytes: bigint
+      readonly span?: Span
+    }
+  /**
+   * A token bucket: `rate` packets or bytes every `per` nanoseconds. It holds tokens for `burst` packets, or for `rate + burst` bytes, as nft's
+   * does, and is full at first.
+   */
+  | {
+      readonly kind: 'limit'
+      readonly name: string
+      readonly rate: bigint
+      readonly per: bigint
+      readonly burst: bigint
+      readonly unit: 'packets' | 'bytes'
+      readonly span?: Span
+    }
+  /** Bytes until it is used up, and those that were used before. */
+  | {
+      readonly kind: 'quota'
+      readonly name: string
+      readonly bytes: bigint
+      readonly used: bigint
+      readonly span?: Span
+    }
+  /** One packet in `every`; the first one after `before` others. */
+  | {
+      readonly kind: 'nth'
+      readonly name: string
+      readonly every: bigint
+      readonly before: bigint
+      readonly span?: Span
+    }
+
 /** A whole filter. A packet passes if every base chain, in order, accepts it or is not asked; a drop is final. */
 export interface Filter {
   readonly syntax: string
@@ -142,4 +201,5 @@ export interface Filter {
   readonly base: readonly BaseChain[]
   readonly chains: readonly Chain[]
   readonly sets?: readonly SetDef[]
+  readonly state?: readonly StateDef[]
 }

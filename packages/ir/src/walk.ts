@@ -9,7 +9,7 @@ export function* termsOf(filter: Filter, chains?: readonly string[]): Generator<
 }
 
 /** Steps that ask for terms. */
-type Asking = Extract<Step, { kind: 'match' | 'vmap' }>
+type Asking = Extract<Step, { kind: 'match' | 'vmap' | 'set' }>
 
 /** The same with the rules and steps that they stand in. */
 export function* termsAt(
@@ -36,6 +36,7 @@ export function* termsAt(
 export function* termsIn(step: Step): Generator<Term> {
   if (step.kind === 'match') yield* ofPred(step.pred)
   else if (step.kind === 'vmap') yield* ofTerms(step.terms)
+  else if (step.kind === 'set') yield* ofTerm(step.term)
 }
 
 function* ofPred(pred: Pred): Generator<Term> {

@@ -106,6 +106,8 @@ export interface PacketVerdict {
   readonly rule: number | null
   /** In words: the rule's text, `policy drop of INPUT`, `not seen by any chain`. */
   readonly by: string
+  /** What else is done with the packet, in words: `reject(icmp port-unreachable)`. */
+  readonly act?: string
   /** Instructions executed. */
   readonly insns: number
   readonly fault?: string
@@ -153,6 +155,7 @@ export class Sieve {
       rule: origin?.rule ?? null,
       by: origin?.text ?? 'fault',
       insns: 0,
+      ...(origin?.act !== undefined && { act: origin.act }),
       ...(exit < 0 && { fault: fault ?? 'fault' }),
     }
   }

@@ -13,6 +13,8 @@ export interface ProgType {
   readonly firstHeader: 'link' | 'net'
   /** May load through data / data_end pointers; otherwise by LD_ABS or helpers only. */
   readonly directAccess: boolean
+  /** May send packets by another device (bpf_redirect). */
+  readonly redirects: boolean
   /** What to return for a decision. */
   readonly returns: Readonly<Record<Decision, number>>
   /** Names of the return values that have one. */
@@ -23,12 +25,13 @@ export interface ProgType {
 export const KEEP_ALL = 262144
 
 export const PROG_TYPES = {
-  socket_filter: { id: 1, context: '__sk_buff', firstHeader: 'link', directAccess: false, returns: { pass: KEEP_ALL, drop: 0 }, actions: {} }, // biome-ignore format: a row
+  socket_filter: { id: 1, context: '__sk_buff', firstHeader: 'link', directAccess: false, redirects: false, returns: { pass: KEEP_ALL, drop: 0 }, actions: {} }, // biome-ignore format: a row
   sched_cls: {
     id: 3,
     context: '__sk_buff',
     firstHeader: 'link',
     directAccess: true,
+    redirects: true,
     returns: { pass: 0, drop: 2 },
     actions: { [-1]: 'TC_ACT_UNSPEC', 0: 'TC_ACT_OK', 1: 'TC_ACT_RECLASSIFY', 2: 'TC_ACT_SHOT', 3: 'TC_ACT_PIPE', 7: 'TC_ACT_REDIRECT' }, // biome-ignore format: a row
   },
@@ -37,10 +40,11 @@ export const PROG_TYPES = {
     context: 'xdp_md',
     firstHeader: 'link',
     directAccess: true,
+    redirects: true,
     returns: { pass: 2, drop: 1 },
     actions: { 0: 'XDP_ABORTED', 1: 'XDP_DROP', 2: 'XDP_PASS', 3: 'XDP_TX', 4: 'XDP_REDIRECT' },
   },
-  cgroup_skb: { id: 8, context: '__sk_buff', firstHeader: 'net', directAccess: true, returns: { pass: 1, drop: 0 }, actions: {} }, // biome-ignore format: a row
+  cgroup_skb: { id: 8, context: '__sk_buff', firstHeader: 'net', directAccess: true, redirects: false, returns: { pass: 1, drop: 0 }, actions: {} }, // biome-ignore format: a row
 } as const satisfies Record<string, ProgType>
 
 export type ProgTypeName = keyof typeof PROG_TYPES

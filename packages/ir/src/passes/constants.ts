@@ -1,9 +1,9 @@
 // Predicates in one normal form, without constants inside. Nothing is asked earlier or less often than before where that shows: an argument
 // that fails to load still ends what it ended.
 
+import { compareValues } from '../arithmetic.ts'
 import { joinRanges } from '../build.ts'
 import { termKey } from '../decisions.ts'
-import { compareValues } from '../evaluate.ts'
 import type { Pred, Term } from '../types.ts'
 import type { Pass } from './pass.ts'
 import { complement, intersect, predOf, regionOf, topOf } from './regions.ts'

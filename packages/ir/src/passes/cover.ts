@@ -54,16 +54,23 @@ function ends({ steps }: Rule): boolean {
   return verdict?.kind === 'verdict' && verdict.verdict.kind !== 'continue' && verdict.verdict.kind !== 'jump'
 }
 
+function calls({ steps }: Rule): boolean {
+  return steps.some((step) => step.kind === 'vmap' || (step.kind === 'verdict' && 'chain' in step.verdict))
+}
+
 /** Chains of at most so many rules are searched for several rules that cover one together. */
 const SEVERAL = 512
 
-/** The rules of a chain that rules above them cover, with those. A rule that is covered covers nothing itself. */
-export function coveredRules(chain: Chain): Covered[] {
+/**
+ * The rules of a chain that rules above them cover, with those. A rule that is covered covers nothing itself.
+ * @param setting called chains may set metadata
+ */
+export function coveredRules(chain: Chain, setting: boolean): Covered[] {
   const out: Covered[] = []
   let above = new Index()
   let list: Entry[] = []
   for (const rule of chain.rules) {
-    if (!rule.steps.every(changesNothing)) {
+    if (!rule.steps.every(changesNothing) || (setting && calls(rule))) {
       // A mark that changes: the same question may have another answer from here on.
       above = new Index()
       list = []

@@ -75,7 +75,7 @@ function comesBack({ steps }: Rule): boolean {
 export function endsAll({ steps }: Rule): boolean {
   for (const step of steps) {
     if (step.kind === 'verdict') return step.verdict.kind !== 'continue' && step.verdict.kind !== 'jump'
-    if (step.kind === 'match' || step.kind === 'vmap') return false
+    if (step.kind !== 'count' && step.kind !== 'log') return false
   }
   return false
 }

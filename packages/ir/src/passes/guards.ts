@@ -3,7 +3,7 @@
 
 import type { Filter, Rule, Step } from '../types.ts'
 import { normal } from './constants.ts'
-import { assume, type Facts, refine } from './facts.ts'
+import { assume, type Facts, NOTHING, refine } from './facts.ts'
 import type { Pass } from './pass.ts'
 import { samePred } from './rewrite.ts'
 import { forEachRule } from './walk.ts'
@@ -22,6 +22,7 @@ function guarded(rule: Rule, facts: Facts): Rule {
   for (const step of rule.steps) {
     if (step.kind !== 'match') {
       steps.push(step)
+      if (step.kind === 'set') here = NOTHING
       continue
     }
     const pred = refine(normal(step.pred), here, step.view)

@@ -5,7 +5,7 @@ import { coveredRules } from './cover.ts'
 import type { Pass } from './pass.ts'
 import { mapChains, mapped, withRules } from './rewrite.ts'
 import { tracelessIn } from './traces.ts'
-import { hasEffect } from './walk.ts'
+import { hasEffect, setsMetadata } from './walk.ts'
 
 export const shadowed: Pass = {
   name: 'shadowed',
@@ -13,8 +13,9 @@ export const shadowed: Pass = {
   keeps: 'rule',
   run(filter: Filter) {
     const traceless = tracelessIn(filter)
+    const setting = setsMetadata(filter)
     return mapChains(filter, (chain) => {
-      const gone = new Set(coveredRules(chain).map(({ rule }) => rule))
+      const gone = new Set(coveredRules(chain, setting).map(({ rule }) => rule))
       const idle = (rule: (typeof chain.rules)[number]) => !hasEffect(rule) && rule.steps.every(traceless)
       return [
         withRules(

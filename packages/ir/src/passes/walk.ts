@@ -10,6 +10,11 @@ export function changesNothing(step: Step): boolean {
   return step.kind === 'match' || step.kind === 'verdict' || step.kind === 'vmap' || step.kind === 'count'
 }
 
+/** Whether some rule sets metadata: then what was known of it may not be so behind a call. */
+export function setsMetadata({ chains }: Filter): boolean {
+  return chains.some(({ rules }) => rules.some(({ steps }) => steps.some(({ kind }) => kind === 'set')))
+}
+
 /** Whether a rule leaves a trace but its verdict: a counter, a log line, a mark. */
 export function hasEffect({ steps }: Rule): boolean {
   return steps.some((step) => step.kind !== 'match' && step.kind !== 'verdict' && step.kind !== 'vmap')
@@ -39,6 +44,7 @@ export function reachedChains(filter: Filter): Chain[] {
  */
 export function forEachRule(filter: Filter, change: (rule: Rule, facts: Facts) => Rule): Filter {
   const sets = setsOf(filter)
+  const setting = setsMetadata(filter)
   const entries = new Map<string, Facts>()
   const enter = (name: string, facts: Facts) => {
     const before = entries.get(name)
@@ -51,6 +57,8 @@ export function forEachRule(filter: Filter, change: (rule: Rule, facts: Facts) =
     const rules = chain.rules.map((rule) => {
       const now = change(rule, facts)
       facts = afterRule(now, facts, sets, enter)
+      // What a called chain sets is not known behind the call.
+      if (setting && now.steps.some((step) => calledBy(step, sets).length > 0)) facts = NOTHING
       return now
     })
     if (rules.some((rule, i) => rule !== chain.rules[i])) changed.set(chain.name, { ...chain, rules })

@@ -1,0 +1,217 @@
+// What a program keeps from packet to packet, in maps of one value that are read and written through their addresses: the filter's state
+// (netsieve_state) and, where asked for, a counter a rule (netsieve_counters).
+//
+//   counter  packets 8 | bytes 8      limit  tokens 8 | last 8      quota  bytes used 8      nth  turn 8
+
+import { HELPERS, type Label, type MapDef } from '@netsieve/asm'
+import {
+  type Count,
+  capacity,
+  cost,
+  type Filter,
+  type FilterState,
+  firstTurn,
+  type StateDef,
+  type Step,
+} from '@netsieve/ir'
+import { R } from './emitter.ts'
+import { SLOT } from './path.ts'
+import { constant, packetBytes, type Scope } from './terms.ts'
+
+export const STATE_MAP = 'netsieve_state'
+export const COUNTER_MAP = 'netsieve_counters'
+
+/** Bytes of a rule's counter: packets and bytes. */
+const COUNT_BYTES = 16
+
+/** Where a program keeps what. */
+export interface StateSource {
+  readonly slots: ReadonlyMap<string, { readonly def: StateDef; readonly at: number }>
+  /** Indexes of the maps among the program's. */
+  readonly map: number
+  readonly counters: number | undefined
+}
+
+/** Adds the maps that a filter's state needs. */
+export function stateFor(filter: Filter, counters: boolean, maps: MapDef[]): StateSource {
+  let at = 0
+  const slots = new Map<string, { readonly def: StateDef; readonly at: number }>()
+  const initial: bigint[] = []
+  for (const def of filter.state ?? []) {
+    slots.set(def.name, { def, at })
+    const words = atFirst(def)
+    initial.push(...words)
+    at += words.length * 8
+  }
+  const map = at > 0 ? maps.push(oneValue(STATE_MAP, at, initial)) - 1 : -1
+  const rules = Math.max(-1, ...filter.chains.flatMap((chain) => chain.rules.map(({ id }) => id))) + 1
+  const counted = counters && rules > 0
+  return { slots, map, counters: counted ? maps.push(oneValue(COUNTER_MAP, rules * COUNT_BYTES)) - 1 : undefined }
+}
+
+function atFirst(def: StateDef): readonly bigint[] {
+  switch (def.kind) {
+    case 'counter':
+      return [def.packets, def.bytes]
+    case 'limit':
+      return [capacity(def), 0n]
+    case 'quota':
+      return [def.used]
+    case 'nth':
+      return [firstTurn(def)]
+  }
+}
+
+function oneValue(name: string, valueSize: number, words?: readonly bigint[]): MapDef {
+  const def = { name, type: 'array', keySize: 4, valueSize, maxEntries: 1 } as const
+  if (!words) return def
+  const value = new Uint8Array(valueSize)
+  const view = new DataView(value.buffer)
+  for (const [i, word] of words.entries()) view.setBigUint64(i * 8, word, true)
+  return { ...def, entries: [[new Uint8Array(4), value]] }
+}
+
+/** What the counters of rules hold, by rule; rules that counted nothing are left out. */
+export function readCounters(value: Uint8Array): ReadonlyMap<number, Count> {
+  const view = new DataView(value.buffer, value.byteOffset, value.length)
+  const out = new Map<number, Count>()
+  for (let rule = 0; (rule + 1) * COUNT_BYTES <= value.length; rule++) {
+    const [packets, bytes] = [
+      view.getBigUint64(rule * COUNT_BYTES, true),
+      view.getBigUint64(rule * COUNT_BYTES + 8, true),
+    ]
+    if (packets > 0n) out.set(rule, { packets, bytes })
+  }
+  return out
+}
+
+/** What the map of a filter's state holds, as `evaluate` keeps it. */
+export function readState(filter: Filter, value: Uint8Array): Omit<FilterState, 'rules'> {
+  const view = new DataView(value.buffer, value.byteOffset, value.length)
+  const out = { counters: new Map(), limits: new Map(), quotas: new Map(), turns: new Map() } as Omit<
+    FilterState,
+    'rules'
+  >
+  let at = 0
+  const word = () => {
+    at += 8
+    return view.getBigUint64(at - 8, true)
+  }
+  for (const { kind, name } of filter.state ?? []) {
+    if (kind === 'counter') out.counters.set(name, { packets: word(), bytes: word() })
+    else if (kind === 'limit') out.limits.set(name, { tokens: word(), last: word() })
+    else if (kind === 'quota') out.quotas.set(name, { used: word() })
+    else out.turns.set(name, { next: word() })
+  }
+  return out
+}
+
+/** Counts the packet for a rule, if rules are counted. */
+export function countRule(scope: Scope, rule: number): void {
+  const { counters } = scope.state
+  if (counters !== undefined) addTo(scope, counters, rule * COUNT_BYTES)
+}
+
+/** Counts the packet in a counter that has a name. */
+export function countNamed(scope: Scope, name: string): void {
+  addTo(scope, scope.state.map, scope.state.slots.get(name)!.at)
+}
+
+function addTo(scope: Scope, map: number, at: number): void {
+  const { e } = scope
+  packetBytes(scope)
+  e.put((c) => {
+    c.mapValue(R.B, map, at)
+    c.emit('atomic_add_dw', { dst: R.B, src: R.A, off: 8 })
+    c.mov(R.A, 1)
+    c.emit('atomic_add_dw', { dst: R.B, src: R.A })
+  })
+}
+
+type GateStep = Step & { readonly kind: 'limit' | 'quota' | 'nth' }
+
+/** Goes on at `holds` if a packet is within what a step allows, else at `next`; the other way round for `over`. */
+export function gate(scope: Scope, step: GateStep, holds: Label, next: Label): void {
+  const { def, at } = scope.state.slots.get(step.state)!
+  const [within, beyond] = step.over ? [next, holds] : [holds, next]
+  if (def.kind === 'limit') return limit(scope, def, at, within, beyond)
+  if (def.kind === 'quota') return quota(scope, def, at, within, beyond)
+  if (def.kind === 'nth') return nth(scope, def, at, within, beyond)
+}
+
+/** nft_limit and xt_limit: what has passed since the last packet adds tokens, up to the bucket's size; the packet takes its own. */
+function limit(scope: Scope, def: StateDef & { kind: 'limit' }, at: number, within: Label, beyond: Label): void {
+  const { e, access, state } = scope
+  if (def.unit === 'bytes') {
+    packetBytes(scope)
+    constant(e, R.B, def.per)
+    e.put((c) => c.alu('mul', R.A, { reg: R.B }))
+    constant(e, R.B, def.rate)
+    e.put((c) => {
+      c.alu('div', R.A, { reg: R.B })
+      c.store(8, R.FP, SLOT.spill, { reg: R.A })
+    })
+  }
+  access.call(e, HELPERS.ktime_get_ns.id)
+  const [still, fits, poor] = [e.label('still'), e.label('fits'), e.label('poor')]
+  e.put((c) => {
+    c.mapValue(R.B, state.map, at)
+    c.load(8, R.C, R.B, 8)
+    c.load(8, R.A, R.B, 0)
+  })
+  e.jump('jle', R.RET, { reg: R.C }, still)
+  e.put((c) => {
+    c.store(8, R.B, 8, { reg: R.RET })
+    c.alu('sub', R.RET, { reg: R.C })
+    c.alu('add', R.A, { reg: R.RET })
+  })
+  e.bind(still)
+  constant(e, R.C, capacity(def))
+  e.jump('jle', R.A, { reg: R.C }, fits)
+  e.put((c) => c.mov(R.A, { reg: R.C }))
+  e.bind(fits)
+  if (def.unit === 'packets') constant(e, R.C, cost(def, 0n))
+  else e.put((c) => c.load(8, R.C, R.FP, SLOT.spill))
+  e.jump('jlt', R.A, { reg: R.C }, poor)
+  e.put((c) => {
+    c.alu('sub', R.A, { reg: R.C })
+    c.store(8, R.B, 0, { reg: R.A })
+  })
+  e.goto(within)
+  e.bind(poor)
+  e.put((c) => c.store(8, R.B, 0, { reg: R.A }))
+  e.goto(beyond)
+}
+
+/** nft_quota and xt_quota: every packet is added, and what goes above stays above. */
+function quota(scope: Scope, def: StateDef & { kind: 'quota' }, at: number, within: Label, beyond: Label): void {
+  const { e, state } = scope
+  packetBytes(scope)
+  e.put((c) => {
+    c.mapValue(R.B, state.map, at)
+    c.mov(R.C, { reg: R.A })
+    c.emit('atomic_fetch_add_dw', { dst: R.B, src: R.C })
+    c.alu('add', R.C, { reg: R.A })
+  })
+  constant(e, R.A, def.bytes)
+  e.jump('jle', R.C, { reg: R.A }, within)
+  e.goto(beyond)
+}
+
+/** xt_statistic: the turn grows by one a packet and comes back to 0, which is when it holds. */
+function nth(scope: Scope, def: StateDef & { kind: 'nth' }, at: number, within: Label, beyond: Label): void {
+  const { e, state } = scope
+  const kept = e.label('kept')
+  e.put((c) => {
+    c.mapValue(R.B, state.map, at)
+    c.load(8, R.A, R.B, 0)
+    c.alu('add', R.A, 1)
+  })
+  constant(e, R.C, def.every)
+  e.jump('jlt', R.A, { reg: R.C }, kept)
+  e.put((c) => c.mov(R.A, 0))
+  e.bind(kept)
+  e.put((c) => c.store(8, R.B, 0, { reg: R.A }))
+  e.jump('jeq', R.A, 0, within)
+  e.goto(beyond)
+}

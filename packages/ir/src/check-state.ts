@@ -1,0 +1,60 @@
+// Whether what steps keep makes sense: names that are defined once and fit their steps, numbers that the kernel's arithmetic can hold.
+
+import type { Diagnostics, Span } from '@netsieve/diag'
+import { FIELDS } from '@netsieve/packet'
+import { ACTS, type Act } from './acts.ts'
+import { capacity } from './state.ts'
+import type { StateDef, Step, Verdict } from './types.ts'
+
+const LARGEST = (1n << 63n) - 1n
+
+export function checkState(state: readonly StateDef[], diags: Diagnostics): void {
+  const names = new Set<string>()
+  for (const def of state) {
+    const wrong = (message: string) => diags.error('ir/state', `${def.kind} ${def.name}: ${message}`, def.span)
+    if (names.has(def.name)) wrong('there are two of this name')
+    names.add(def.name)
+    const numbers = Object.values(def).filter((part): part is bigint => typeof part === 'bigint')
+    if (numbers.some((number) => number < 0n || number > LARGEST)) wrong('a number does not fit 63 bits')
+    else if (def.kind === 'limit') {
+      if (def.rate < 1n || def.per < 1n) wrong('a rate is at least one in a nanosecond or more')
+      else if (capacity(def) < 1n || capacity(def) > LARGEST) wrong('a bucket of this size cannot be kept')
+      else if (def.unit === 'packets' && def.rate > def.per) wrong('more than a packet in a nanosecond')
+    } else if (def.kind === 'nth' && (def.every < 1n || def.before >= def.every))
+      wrong('the turn comes after one round')
+  }
+}
+
+/** What a step names is kept, and of its kind. */
+export function checkKept(
+  step: Step,
+  state: ReadonlyMap<string, StateDef>,
+  span: Span | undefined,
+  diags: Diagnostics,
+): void {
+  const wanted = step.kind === 'count' ? 'counter' : step.kind
+  const name = step.kind === 'count' ? step.counter : 'state' in step ? step.state : undefined
+  if (name === undefined) return
+  const def = state.get(name)
+  if (def?.kind !== wanted)
+    diags.error('ir/state', def ? `${name} is a ${def.kind}, not a ${wanted}` : `there is no ${wanted} ${name}`, span)
+}
+
+/** Bits of a field that a step sets: those of a register's lower half at most. */
+export function checkSettable(
+  step: Step & { readonly kind: 'set' },
+  bits: number,
+  span: Span | undefined,
+  diags: Diagnostics,
+): void {
+  if (FIELDS[step.field].bits > 32)
+    diags.error('ir/term', `${step.field} cannot be set: it has more than 32 bits`, span)
+  if (bits > 32) diags.error('ir/term', `a value of ${bits} bits does not fit ${step.field}`, span)
+}
+
+export function checkAct(verdict: Verdict, span: Span | undefined, diags: Diagnostics): void {
+  if (verdict.kind !== 'act') return
+  const { args }: Act = ACTS[verdict.act]
+  if (verdict.args.length !== args.length)
+    diags.error('ir/act', `${verdict.act} takes ${args.length === 0 ? 'no arguments' : args.join(', ')}`, span)
+}
