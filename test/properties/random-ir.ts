@@ -13,11 +13,13 @@ import {
   VIEWS,
   type ViewName,
 } from '@netsieve/ir'
-import { FIELDS, type FieldId, isMetadata } from '@netsieve/packet'
+import { FIELDS, type FieldId, isMetadata, protocol } from '@netsieve/packet'
 import fc from 'fast-check'
 
-/** Metadata has properties of its own (metadata.test.ts). */
-const FIELD_IDS = (Object.keys(FIELDS) as FieldId[]).filter((id) => !isMetadata(id))
+/** Metadata and searches in lists have properties of their own (metadata.test.ts, lists.test.ts). */
+const FIELD_IDS = (Object.keys(FIELDS) as FieldId[]).filter(
+  (id) => !isMetadata(id) && !protocol(FIELDS[id].proto).entry,
+)
 const COMMON = [
   0n,
   1n,
@@ -53,6 +55,10 @@ const fieldTerm: fc.Arbitrary<{ term: Term; bits: number }> = fc
 
 const base = fc.constantFrom('link' as const, 'net' as const, 'transport' as const)
 
+const rawTerm: fc.Arbitrary<{ term: Term; bits: number }> = fc
+  .tuple(base, fc.nat(300), fc.integer({ min: 1, max: 57 }))
+  .map(([from, bit, bits]) => ({ term: { kind: 'raw', base: from, bit, bits } as const, bits }))
+
 function loadTerm(arithmetic: boolean): fc.Arbitrary<{ term: Term; bits: number }> {
   const index: fc.Arbitrary<Term | undefined> = arithmetic
     ? fc.option(
@@ -85,6 +91,7 @@ function simpleTerm(arithmetic: boolean, walks: boolean): fc.Arbitrary<{ term: T
   const plain = fc.oneof(
     { weight: 8, arbitrary: fieldTerm },
     { weight: 2, arbitrary: loadTerm(arithmetic) },
+    { weight: 2, arbitrary: rawTerm },
     ...(walks ? [{ weight: 1, arbitrary: walk.map((term) => ({ term, bits: 32 })) }] : []),
   )
   const masked = plain.chain(({ term, bits }) =>

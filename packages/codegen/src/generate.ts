@@ -1,8 +1,8 @@
 // A filter of the IR as an eBPF program.
 
 import { type Insn, type MapDef, PROG_TYPES, type ProgType, type ProgTypeName } from '@netsieve/asm'
-import { type BaseChain, type Filter, isShort, termsAt, VIEWS, type View } from '@netsieve/ir'
-import { type Base, FIELDS, isMetadata, type MetadataLayout, PROTOCOLS } from '@netsieve/packet'
+import { type BaseChain, type Filter, isShort, listBase, placeOf, type Term, termsAt, termsOfField, VIEWS, type View } from '@netsieve/ir' // biome-ignore format: one line
+import { type Base, isMetadata, type MetadataLayout } from '@netsieve/packet'
 import { accessFor } from './access.ts'
 import { FILL, type Needs } from './dispatch.ts'
 import { Emitter, NOTHING, R } from './emitter.ts'
@@ -122,14 +122,32 @@ function needsOf(filter: Filter, base: BaseChain, counts: boolean): Needs {
     needs.transport = true
     if (indexed || !isShort(bit, bits)) needs.fragments = true
   }
+  const visit = (term: Term): void => {
+    switch (term.kind) {
+      case 'length':
+      case 'walk':
+        needs.pastAddresses = true
+        return
+      case 'load':
+        return use(term.base, term.offset * 8, term.bytes * 8, term.index !== undefined)
+      case 'raw':
+        return use(term.base, term.bit, term.bits, term.index !== undefined)
+      case 'find':
+        use(listBase(term.list), 0, 0, true)
+        if (listBase(term.list) === 'transport') needs.l4proto = true
+        return
+      case 'field': {
+        if (isMetadata(term.field)) return
+        if (term.field === 'meta.l4proto') needs.l4proto = true
+        const place = placeOf(term.field)
+        for (const part of termsOfField(term.field)) visit(part)
+        return place ? use(place.base, place.bit, place.bits, place.index !== undefined) : use('meta', 0, 0)
+      }
+    }
+  }
   for (const { step, term } of termsAt(filter, [base.chain])) {
     if (step.kind === 'match' && step.view) needs.fragments = true
-    if (term.kind === 'length' || term.kind === 'walk') needs.pastAddresses = true
-    if (term.kind === 'load') use(term.base, term.offset * 8, term.bytes * 8, term.index !== undefined)
-    if (term.kind !== 'field' || isMetadata(term.field)) continue
-    const { proto, bit, bits } = FIELDS[term.field]
-    if (term.field === 'meta.l4proto') needs.l4proto = true
-    use(PROTOCOLS[proto].base, bit, bits)
+    visit(term)
   }
   return needs
 }

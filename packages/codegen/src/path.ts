@@ -2,7 +2,7 @@
 // there is no transport header) needs no instruction.
 
 import type { Term, View } from '@netsieve/ir'
-import { ETHERTYPE, FIELDS, type FieldId, NFPROTO } from '@netsieve/packet'
+import { ETHERTYPE, type FieldId, NFPROTO } from '@netsieve/packet'
 
 export interface Path {
   readonly kind: 'ipv4' | 'ipv6' | 'other' | 'short'
@@ -37,7 +37,16 @@ export const SLOT = {
   bytes: -72,
   joined: -88,
   index: -96,
-  spill: -104,
+  // Of a search in a list (find.ts): where it is, where the list ends, how many rounds are left; and bytes that the verifier keeps no numbers of, as
+  // they do not start an eight-byte slot: the type it is looking at, the step to the next, what was seen, what was found.
+  walkAt: -104,
+  walkEnd: -112,
+  walkCount: -120,
+  walkType: -127,
+  walkStep: -125,
+  walkSeen: -124,
+  walkFound: -123,
+  spill: -136,
 } as const
 
 /** Value of the l4proto slot when an extension header chain could not be followed. */
@@ -57,7 +66,7 @@ export function known(path: Path, field: FieldId): bigint | 'missing' | undefine
     case 'eth.type':
       return kind === 'short' ? 'missing' : ip && untouched(view) ? BigInt(ETHERTYPE[kind]) : undefined
     default:
-      return FIELDS[field].proto === 'vlan' && kind === 'short' ? 'missing' : undefined
+      return undefined
   }
 }
 

@@ -1,8 +1,9 @@
 // Predicates as branches: each compiles to code that ends at `yes`, at `no`, or where a term could not be computed.
 
 import type { Label } from '@netsieve/asm'
-import { compareValues, type Pred, type Range, type Term, type Test } from '@netsieve/ir'
+import { compareValues, entryOf, type Pred, type Range, type Term, type Test } from '@netsieve/ir'
 import { R } from './emitter.ts'
+import { findEntry } from './find.ts'
 import { excluded, known, SLOT } from './path.ts'
 import { asBits, type Bits, bigEndian, constant, type Failures, number, pieces, reach, type Scope } from './terms.ts'
 
@@ -31,6 +32,9 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
       }
       return branch(scope, last, yes, no, failures)
     }
+    case 'exists':
+      findEntry(scope, entryOf(pred.what), { absent: no, ...failures })
+      return e.goto(yes)
     case 'cmp':
       return comparison(
         scope,

@@ -1,22 +1,23 @@
 // Terms and the bytes they stand for: loads, and numbers in registers.
 
 import type { Label } from '@netsieve/asm'
-import { isShort, type Term } from '@netsieve/ir'
+import { headerEnd, isShort, type Pred, placeOf, type Term } from '@netsieve/ir'
 import {
   FIELDS,
   isMetadata,
   type MetadataId,
   type MetadataSlot,
   PACKET_TYPES,
-  PROTOCOLS,
   type ProtocolName,
 } from '@netsieve/packet'
 import { type Access, type BaseRef, MAX_OFFSET, MAX_WALK, type Place } from './access.ts'
 import { type Emitter, R } from './emitter.ts'
+import { findEntry } from './find.ts'
 import { askKnown, type MetadataSource, NOT_KNOWN } from './metadata.ts'
 import { AVAIL_NONE, AVAIL_TINY, known, L4_BROKEN, type Path, SLOT } from './path.ts'
+import { branch } from './predicates.ts'
 import type { StateSource } from './state.ts'
-import { BEHIND, reachWire, TAG_END, tagControl, tagType } from './tagged.ts'
+import { BEHIND, reachWire, TAG_END } from './tagged.ts'
 import { walkHeaders } from './walk-headers.ts'
 
 /** Where evaluation goes when a term cannot be computed. */
@@ -45,6 +46,8 @@ export interface Bits {
   readonly proto?: ProtocolName
   /** Added to the offset; `slot`: it is in its stack slot already. */
   readonly index?: Term | 'slot'
+  /** Must hold, or the bytes are not there to be read. */
+  readonly guard?: Pred
 }
 
 const ones = (bits: number) => (1n << BigInt(bits)) - 1n
@@ -62,8 +65,6 @@ export function asBits(scope: Scope, term: Term): Bits | undefined {
     }
     case 'field': {
       const { path } = scope
-      const { proto, bit, bits } = FIELDS[term.field]
-      const { base } = PROTOCOLS[proto]
       if (isMetadata(term.field)) return metadataBits(scope, term.field)
       if (term.field === 'meta.protocol' && path.view.tags === 'beside')
         return { base: 'link', offset: 12, bytes: 2, mask: 0xffffn, shift: 0 }
@@ -71,11 +72,21 @@ export function asBits(scope: Scope, term: Term): Bits | undefined {
       if (term.field === 'meta.l4proto' && typeof path.l4proto === 'object') {
         return { base: 'net', offset: path.l4proto.netByte, bytes: 1, mask: 0xffn, shift: 0 }
       }
-      if (base === 'meta') return undefined
-      const offset = bit >> 3
-      const bytes = ((bit + bits + 7) >> 3) - offset
-      const shift = (offset + bytes) * 8 - (bit + bits)
-      return { base, offset, bytes, mask: ones(bits) << BigInt(shift), shift, proto }
+      const place = placeOf(term.field)
+      if (!place) return undefined
+      const { base, bit, bits, index, guard } = place
+      // An entry of a list is looked at by itself, whatever else its protocol needs.
+      const { proto } = FIELDS[term.field]
+      const beside = path.tagBeside && proto === 'vlan'
+      return {
+        ...bytesOf(base, bit, bits),
+        ...(index ? { index } : { proto }),
+        ...(guard && !beside && { guard }),
+      }
+    }
+    case 'raw': {
+      const { base, bit, bits, index } = term
+      return { ...bytesOf(base, bit, bits), ...(index && { index }) }
     }
     default:
       return undefined
@@ -93,10 +104,23 @@ function slotBits(slot: MetadataSlot): Bits {
   return { base: slot, offset: slot.valueAt, bytes: slot.bytes, mask: ones(slot.bytes * 8), shift: 0 }
 }
 
+/** The whole bytes around some bits. */
+function bytesOf(base: Bits['base'], bit: number, bits: number): Bits {
+  const offset = bit >> 3
+  const bytes = ((bit + bits + 7) >> 3) - offset
+  const shift = (offset + bytes) * 8 - (bit + bits)
+  return { base, offset, bytes, mask: ones(bits) << BigInt(shift), shift }
+}
+
 /** Makes the bytes of a term readable, or goes where the view says. Leaves the code unreachable if they never are. */
 export function reach(scope: Scope, bits: Bits, failures: Failures, depth = 0): Place {
   const { e, access, path } = scope
   if (typeof bits.base === 'object') return reachMetadata(scope, bits.base, failures)
+  if (bits.guard) {
+    const there = e.label('there')
+    branch(scope, bits.guard, there, failures.missing, failures)
+    e.bind(there)
+  }
   if (bits.index && bits.index !== 'slot') {
     number(scope, bits.index, failures, depth)
     e.put((c) => c.store(8, R.FP, SLOT.index, { reg: R.A }))
@@ -165,6 +189,19 @@ function baseOf(scope: Scope, bits: Bits, failures: Failures): BaseRef | undefin
   }
 }
 
+/** The transport header's place for a search in a list of its protocol, whose fixed header is there; undefined if it never is. */
+export function transportBase(
+  scope: Scope,
+  proto: ProtocolName,
+  bytes: number,
+  failures: Failures,
+): BaseRef | undefined {
+  const bits: Bits = { base: 'transport', offset: 0, bytes, mask: 0n, shift: 0, proto, index: { kind: 'length' } }
+  const ref = baseOf(scope, bits, failures)
+  if (ref && scope.e.reachable) scope.access.reach(scope.e, ref, 0, bytes, failures.missing)
+  return ref
+}
+
 /** The transport header's place; checks what the view wants to be there of it. */
 function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures: Failures): BaseRef {
   const { e, access, path, netRef } = scope
@@ -203,8 +240,8 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
   const ref = { base: 'transport', reg: R.TRANSPORT, disp: 0, spread } as const
   if (view.transportNeeds === 'header' && proto !== undefined && !view.trim) {
     // Where nothing trims the packet, its header ends within the frame or is not there: its last byte tells.
-    const { minBytes } = PROTOCOLS[proto]
-    if (minBytes > offset + bytes) access.reach(e, ref, minBytes - 1, 1, failures.missing)
+    const end = headerEnd(proto)
+    if (end > offset + bytes) access.reach(e, ref, end - 1, 1, failures.missing)
   }
   return ref
 }
@@ -213,7 +250,7 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
 function enough({ e, path }: Scope, proto: ProtocolName | undefined, end: number, failures: Failures): void {
   const { view } = path
   const header = view.transportNeeds === 'header' && proto !== undefined
-  const need = header ? Math.max(PROTOCOLS[proto].minBytes, end) : end
+  const need = header ? Math.max(headerEnd(proto), end) : end
   if (e.flow.avail >= need) return
   if (header && view.cutDrops.includes(proto)) {
     const ok = e.label('whole')
@@ -295,14 +332,16 @@ export function number(scope: Scope, term: Term, failures: Failures, depth = 0):
       if (value === 'missing') return e.goto(failures.missing)
       if (value !== undefined) return constant(e, R.A, value)
       if (term.field === 'meta.l4proto' && path.l4proto === 'slot') return l4FromSlot(scope, failures)
-      if (term.field === 'vlan.tpid' || term.field === 'vlan.tci') return tagField(scope, term.field, failures)
       if (term.field === 'meta.length') return packetLength(scope, failures)
       const bits = asBits(scope, term)
       if (bits) return fromBits(scope, bits, failures, depth)
       return metadata(scope, term.field as MetadataId, failures)
     }
     case 'load':
+    case 'raw':
       return fromBits(scope, asBits(scope, term)!, failures, depth)
+    case 'find':
+      return findEntry(scope, term, { absent: failures.missing, missing: failures.missing, cut: failures.cut })
     case 'mask': {
       const bits = asBits(scope, term)
       if (bits) return fromBits(scope, bits, failures, depth)
@@ -447,23 +486,6 @@ export function setMetadata(scope: Scope, field: MetadataId, term: Term, failure
 function l4FromSlot({ e, path }: Scope, failures: Failures): void {
   e.put((c) => c.load(8, R.A, R.FP, SLOT.l4proto))
   if (path.kind === 'ipv6') e.jump('jeq', R.A, L4_BROKEN, path.view.chainDrops ? failures.cut : failures.missing)
-}
-
-/** The outermost tag, which is there if the frame's type says so and the tag's own word is captured. */
-function tagField(scope: Scope, field: 'vlan.tpid' | 'vlan.tci', failures: Failures): void {
-  const { e, access, path } = scope
-  if (path.tagBeside) return field === 'vlan.tpid' ? tagType(e, R.A) : tagControl(e, R.A)
-  const link: BaseRef = { base: 'link', reg: undefined, disp: 0 }
-  const tagged = e.label('tagged')
-  const { reg, disp } = access.reach(e, link, 12, 4, failures.missing)
-  e.put((c) => c.load(2, R.A, reg, disp))
-  e.jump('jeq', R.A, 0x0081, tagged)
-  e.jump('jne', R.A, 0xa888, failures.missing)
-  e.bind(tagged)
-  e.put((c) => {
-    if (field === 'vlan.tci') c.load(2, R.A, reg, disp + 2)
-    c.be(R.A, 16)
-  })
 }
 
 function binary(scope: Scope, term: Term & { kind: 'bin' }, failures: Failures, depth: number): void {

@@ -1,7 +1,16 @@
 // Frames from a plan: which headers, what is odd about them, and numbers written over the defaults. Everything not planned is the plainest
 // thing: documentation-like addresses, sound lengths, a right IPv4 checksum, no payload. Bytes come last, so that shrinking acts on the plan.
 
-import { ETHERTYPE, FIELDS, IPPROTO, NFPROTO, PROTOCOLS, type ProtocolName, writeBits } from '@netsieve/packet'
+import {
+  ETHERTYPE,
+  FIELDS,
+  type FieldId,
+  IPPROTO,
+  NFPROTO,
+  PROTOCOLS,
+  type ProtocolName,
+  writeBits,
+} from '@netsieve/packet'
 import type { Slot } from './slots.ts'
 
 export interface Write {
@@ -74,7 +83,7 @@ export function buildFrame(plan: Plan): Uint8Array {
   const net = netOf(plan, facts)
   const transport = transportOf(plan, facts)
   const tags = tagsOf(plan, facts)
-  const type = facts.get('meta.protocol') ?? TYPE[net]
+  const type = typeBehind(facts, tags) ?? TYPE[net]
   const out = [...ETHERNET]
   for (const { tpid, tci } of tags) out.push(tpid >> 8, tpid & 255, tci >> 8, tci & 255)
   out.push(type >> 8, type & 255)
@@ -144,13 +153,35 @@ const HEADERS = new Map<number, ProtocolName>(
   }),
 )
 
+const TAG_FIELD = /^vlan([123]?)\.(tpid|tci|pcp|dei|id)$/
+
+/** The tags of the plan with what is written to their fields, and as many as those ask for. */
 function tagsOf({ tags, writes }: Plan, facts: ReadonlyMap<string, number>): Plan['tags'] {
-  const [tpid, tci] = [facts.get('vlan.tpid'), facts.get('vlan.tci')]
+  const out = tags.map((tag) => ({ ...tag }))
+  const upTo = (count: number) => {
+    while (out.length < count) out.push({ tpid: ETHERTYPE.vlan, tci: 0 })
+  }
   const type = typeWritten(writes)
-  const written = type === ETHERTYPE.vlan || type === ETHERTYPE.qinq
-  if (tpid === undefined && tci === undefined && !(written && tags.length === 0)) return tags
-  const [first, ...rest] = tags
-  return [{ tpid: tpid ?? first?.tpid ?? ETHERTYPE.vlan, tci: tci ?? first?.tci ?? 0 }, ...rest]
+  if (type === ETHERTYPE.vlan || type === ETHERTYPE.qinq) upTo(1)
+  for (const [key, value] of facts) {
+    const [, depth, name] = TAG_FIELD.exec(key) ?? []
+    const inside = /^vlan([123]?)\.type$/.exec(key)
+    if (inside) upTo(Number(inside[1]) + 1)
+    if (name === undefined) continue
+    upTo(Number(depth) + 1)
+    const tag = out[Number(depth)]!
+    const { bit, bits } = FIELDS[key as FieldId]
+    const bytes = Uint8Array.of(tag.tpid >> 8, tag.tpid & 255, tag.tci >> 8, tag.tci & 255)
+    writeBits(bytes, bit, bits, BigInt(value))
+    out[Number(depth)] = { tpid: (bytes[0]! << 8) | bytes[1]!, tci: (bytes[2]! << 8) | bytes[3]! }
+  }
+  return out
+}
+
+/** The type behind the tags. */
+function typeBehind(facts: ReadonlyMap<string, number>, tags: Plan['tags']): number | undefined {
+  const last = tags.length === 0 ? undefined : `vlan${tags.length > 1 ? tags.length - 1 : ''}.type`
+  return (last === undefined ? undefined : facts.get(last)) ?? facts.get('meta.protocol')
 }
 
 /** Appends the network header; returns its length with extension headers. Lengths are written later. */

@@ -92,6 +92,10 @@ function baseOf(term: Term): (typeof ORDERS)[number][number] {
 
 function slotOf(term: Term): Slot {
   if (term.kind === 'field') return fieldSlot(term.field)
+  if (term.kind === 'raw') {
+    const { base, bit, bits } = term
+    return { key: `${base}:${bit}:${bits}`, base, bit, bits }
+  }
   if (term.kind !== 'load') return LENGTH
   const [bit, bits] = [term.offset * 8, term.bytes * 8]
   return { key: `${term.base}:${bit}:${bits}`, base: term.base, bit, bits }

@@ -1,7 +1,7 @@
 // Slots: the places of a packet that filters look at, and the numbers that a comparison allows there.
 
-import type { Pred, Range, Term, Test } from '@netsieve/ir'
-import { FIELDS, type FieldId, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
+import { type Pred, placeOf, type Range, type Term, type Test } from '@netsieve/ir'
+import { FIELDS, type FieldId, type ProtocolName } from '@netsieve/packet'
 
 /** Bits at a base, a fact about the packet (`meta`), or its length. Slots of one key hold the same bits. */
 export interface Slot {
@@ -29,8 +29,11 @@ export type Constraint =
 export const LENGTH: Slot = { key: 'length', base: 'length', bit: 0, bits: 16 }
 
 export function fieldSlot(field: FieldId): Slot {
-  const { proto, bit, bits } = FIELDS[field]
-  const { base } = PROTOCOLS[proto]
+  const { proto, bits } = FIELDS[field]
+  const place = placeOf(field)
+  // Tags are planned as such. Where the packet tells the header's place, a slot has a name and a value, but nowhere to write it.
+  const written = place && !place.index && !/^vlan/.test(proto)
+  const { base, bit } = written ? place : ({ base: 'meta', bit: 0 } as const)
   // Ports and types of different protocols lie at the same bits; addresses of IPv4, IPv6 and ARP do not.
   const key = base === 'meta' ? field : base === 'net' ? `${proto}:${bit}:${bits}` : `${base}:${bit}:${bits}`
   return { key, base, bit, bits, field, proto }
@@ -60,6 +63,14 @@ function lens(term: Term): Lens | undefined {
       const slot: Slot = { key: `${base}:${offset * 8}:${bytes * 8}`, base, bit: offset * 8, bits: bytes * 8 }
       return { slot, mask: topOf(slot), shift: 0n, plus: 0n }
     }
+    case 'raw': {
+      if (term.index) return undefined
+      const { base, bit, bits } = term
+      const slot: Slot = { key: `${base}:${bit}:${bits}`, base, bit, bits }
+      return { slot, mask: topOf(slot), shift: 0n, plus: 0n }
+    }
+    case 'find':
+      return undefined
     case 'length':
       return { slot: LENGTH, mask: topOf(LENGTH), shift: 0n, plus: 0n }
     case 'mask': {

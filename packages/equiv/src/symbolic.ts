@@ -4,8 +4,10 @@
 
 import {
   type ElementData,
+  entryOf,
   type Filter,
   type Pred,
+  placeOf,
   type Range,
   type Rule,
   type SetDef,
@@ -18,7 +20,7 @@ import {
   type View,
   type ViewName,
 } from '@netsieve/ir'
-import { FIELDS, PROTOCOLS } from '@netsieve/packet'
+import { FIELDS } from '@netsieve/packet'
 import { type Bdd, FALSE, type Node, TRUE } from './bdd.ts'
 
 /** Thrown for what the diagrams do not model; the caller has an answer for that. */
@@ -44,10 +46,13 @@ export function bitNames(term: Term): readonly string[] | undefined {
     Array.from({ length: bits }, (_, i) => `${header}:${bit + i}`)
   if (term.kind === 'length') return run('length', 0, 32)
   if (term.kind === 'load') return term.index ? undefined : run(term.base, term.offset * 8, term.bytes * 8)
+  if (term.kind === 'raw') return term.index ? undefined : run(term.base, term.bit, term.bits)
   if (term.kind !== 'field') return undefined
   const { proto, bit, bits } = FIELDS[term.field]
-  const { base } = PROTOCOLS[proto]
-  return run(base === 'meta' ? term.field : base === 'net' ? proto : base, bit, bits)
+  const place = placeOf(term.field)
+  if (!place) return run(term.field, bit, bits)
+  // Headers at a place that the packet tells have bits of their own.
+  return place.index ? run(proto, bit, bits) : run(place.base === 'net' ? proto : place.base, place.bit, bits)
 }
 
 /** The variable that says whether the view shows the frame to rules at all. */
@@ -56,6 +61,7 @@ export const SEEN = 'seen'
 /** The variable that says whether a term can be loaded; the length always can. */
 export function presenceName(term: Term): string {
   if (term.kind === 'field') return `has ${term.field}`
+  if (term.kind === 'raw') return `has ${term.base}[bit ${term.bit}:${term.bits}]`
   return term.kind === 'load' ? `has ${term.base}[${term.offset}:${term.bytes}]` : 'has length'
 }
 
@@ -236,6 +242,15 @@ class Symbolic {
         }
         return { holds: all ? asked : decided, fails: all ? decided : asked, missing, cut }
       }
+      case 'exists': {
+        const { list, type } = entryOf(pred.what)
+        const has = this.variable(`exists ${list} ${type}`)
+        const asked = this.variable(`asked ${list}`)
+        const cut =
+          this.view.lists.drops || this.view.chainDrops ? bdd.and(asked, this.variable(`cut ${list} ${type}`)) : FALSE
+        const told = bdd.and(asked, bdd.not(cut))
+        return { holds: bdd.and(told, has), fails: bdd.and(told, bdd.not(has)), missing: bdd.not(asked), cut }
+      }
       case 'cmp': {
         const number = this.term(pred.term)
         return this.truth(number, this.compareWith(number.bits, pred.test, pred.value))
@@ -311,7 +326,10 @@ class Symbolic {
         return { bits: bitNames(term)!.map((name) => this.variable(name)), missing: FALSE, cut: FALSE }
       case 'field':
       case 'load':
+      case 'raw':
         return this.loaded(term)
+      case 'find':
+        throw new NotModelled('a place in a list')
       case 'mask': {
         const inner = this.term(term.term)
         const width = inner.bits.length
@@ -383,7 +401,7 @@ class Symbolic {
     }
   }
 
-  private loaded(term: Extract<Term, { kind: 'field' | 'load' }>): Number_ {
+  private loaded(term: Extract<Term, { kind: 'field' | 'load' | 'raw' }>): Number_ {
     const { bdd, view } = this
     const names = bitNames(term)
     if (!names) throw new NotModelled('a load at an offset that is computed')
@@ -391,7 +409,7 @@ class Symbolic {
     const has = this.variable(name)
     const bits = names.map((name) => this.variable(name))
     if (view.missing === 'zero') return { bits: bits.map((bit) => bdd.and(has, bit)), missing: FALSE, cut: FALSE }
-    const cuts = view.cutDrops.length > 0 || view.tinyDrops.length > 0 || view.chainDrops
+    const cuts = view.lists.drops || view.cutDrops.length > 0 || view.tinyDrops.length > 0 || view.chainDrops
     const cut = cuts ? bdd.and(bdd.not(has), this.variable(`${name}, cut`)) : FALSE
     return { bits, missing: bdd.and(bdd.not(has), bdd.not(cut)), cut }
   }
@@ -456,7 +474,8 @@ export function loadsOf(filters: readonly Filter[]): Term[] {
       filter,
       filter.chains.map(({ name }) => name),
     ))
-      if (term.kind === 'field' || term.kind === 'load' || term.kind === 'length') out.set(presenceName(term), term)
+      if (term.kind === 'field' || term.kind === 'load' || term.kind === 'raw' || term.kind === 'length')
+        out.set(presenceName(term), term)
   }
   return [...out.values()]
 }

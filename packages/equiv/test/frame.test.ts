@@ -1,5 +1,5 @@
 import { cmp, evaluate, type Filter, locate, type Pred, VIEWS } from '@netsieve/ir'
-import { FIELDS, type FieldId, isMetadata, maxValue } from '@netsieve/packet'
+import { FIELDS, type FieldId, isMetadata, maxValue, protocol } from '@netsieve/packet'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { PLAIN_TCP } from '../src/frame.ts'
@@ -35,10 +35,19 @@ const FACTS: Partial<Record<FieldId, readonly bigint[]>> = {
   'meta.protocol': [0x800n, 0x86ddn, 0x806n, 0x88b5n],
   'meta.l4proto': [6n, 17n, 1n, 58n, 99n],
   'vlan.tpid': [0x8100n, 0x88a8n],
+  'vlan1.tpid': [0x8100n, 0x88a8n],
+  'vlan2.tpid': [0x8100n, 0x88a8n],
+  'vlan3.tpid': [0x8100n, 0x88a8n],
 }
 
-/** What is not in the bytes cannot be written to them. */
-const WRITTEN = (Object.keys(FIELDS) as FieldId[]).filter((id) => !isMetadata(id) && id !== 'meta.length')
+/** Metadata lies in no frame; entries of lists, parts that are there by a flag, and labels below others are not planned for. */
+const WRITTEN = (Object.keys(FIELDS) as FieldId[]).filter(
+  (id) =>
+    !isMetadata(id) &&
+    id !== 'meta.length' &&
+    !protocol(FIELDS[id].proto).entry &&
+    !/^(llc|snap|mpls[1-6]|gre_|gtpu_)/.test(FIELDS[id].proto),
+)
 
 test.each(WRITTEN)('a frame holds what is written to %s', (id) => {
   const values = FACTS[id] ?? [0n, 1n, maxValue(id) >> 1n, maxValue(id)]

@@ -1,7 +1,7 @@
 // Short ways to write IR, for front-ends, passes and tests.
 
-import { FIELDS, type FieldId, maxValue, prefixMask } from '@netsieve/packet'
-import type { Pred, Range, Step, Term, Test, Verdict } from './types.ts'
+import { FIELDS, type FieldId, maxValue, type ProtocolName, prefixMask } from '@netsieve/packet'
+import type { Find, Pred, Range, Step, Term, Test, Verdict } from './types.ts'
 
 export const TRUE: Pred = { kind: 'const', value: true }
 export const FALSE: Pred = { kind: 'const', value: false }
@@ -12,6 +12,14 @@ export function field(id: FieldId): Term {
 
 export function load(base: 'link' | 'net' | 'transport', offset: number, bytes: number, index?: Term): Term {
   return { kind: 'load', base, offset, bytes, ...(index && { index }) }
+}
+
+export function raw(base: 'link' | 'net' | 'transport', bit: number, bits: number, index?: Term): Term {
+  return { kind: 'raw', base, bit, bits, ...(index && { index }) }
+}
+
+export function exists(what: ProtocolName | Find): Pred {
+  return { kind: 'exists', what }
 }
 
 export function masked(term: Term, mask: bigint): Term {

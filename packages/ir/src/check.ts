@@ -1,7 +1,7 @@
 // Whether a filter makes sense, before it is evaluated or compiled: chains that exist and end, values that fit, terms that can be computed.
 
 import { Diagnostics, type Outcome, type Span } from '@netsieve/diag'
-import { FIELDS, type FieldId, isMetadata, loadableAt, METADATA, PROTOCOLS } from '@netsieve/packet'
+import { FIELDS, type FieldId, isMetadata, loadableAt, METADATA, protocol } from '@netsieve/packet'
 import { checkSets, checkTerms } from './check-sets.ts'
 import { checkAct, checkKept, checkSettable, checkState } from './check-state.ts'
 import { calledBy, setsOf, verdictsIn } from './sets.ts'
@@ -69,7 +69,10 @@ function checkHook({ chain, hook }: BaseChain, filter: Filter, diags: Diagnostic
     const span = step.span ?? rule.span
     const field: FieldId | undefined = term.kind === 'field' ? term.field : undefined
     if (field && isMetadata(field) && !loadableAt(field, hook)) tell(rule, `${field} (${METADATA[field].title})`, span)
-    const link = term.kind === 'load' ? term.base === 'link' : field && PROTOCOLS[FIELDS[field].proto].base === 'link'
+    const link =
+      term.kind === 'load' || term.kind === 'raw'
+        ? term.base === 'link'
+        : field && protocol(FIELDS[field].proto).base === 'link'
     if (link && NO_LINK_HEADER.includes(hook)) tell(rule, 'link header', span)
   }
 }
@@ -151,6 +154,13 @@ function checkPred(pred: Pred, span: Span | undefined, place: CheckPlace): void 
   switch (pred.kind) {
     case 'const':
       return
+    case 'exists': {
+      const { what } = pred
+      if (typeof what === 'string') {
+        if (!protocol(what).entry) diags.error('ir/term', `${what} is no entry of a list`, span)
+      } else widthOf(what, span, place)
+      return
+    }
     case 'and':
     case 'or':
       for (const arg of pred.args) checkPred(arg, span, place)
@@ -160,7 +170,7 @@ function checkPred(pred: Pred, span: Span | undefined, place: CheckPlace): void 
     case 'cmp': {
       const bits = widthOf(pred.term, span, place)
       fits(pred.value, bits, span, diags)
-      if (bits > 64 && pred.test !== '==' && pred.test !== '!=' && pred.term.kind === 'mask') {
+      if (spread(pred.term, bits) && pred.test !== '==' && pred.test !== '!=') {
         diags.error('ir/term', 'a masked field of more than 64 bits can only be compared for equality', span)
       }
       return
@@ -172,13 +182,12 @@ function checkPred(pred: Pred, span: Span | undefined, place: CheckPlace): void 
         fits(hi, bits, span, diags)
         fits(lo, bits, span, diags)
       }
-      if (bits > 64 && pred.term.kind === 'mask')
-        diags.error('ir/term', 'a masked field of more than 64 bits has no ranges', span)
+      if (spread(pred.term, bits)) diags.error('ir/term', 'a masked field of more than 64 bits has no ranges', span)
       return
     }
     case 'relation':
       for (const side of [pred.left, pred.right]) {
-        if (widthOf(side, span, place) > 64)
+        if (widthOf(side, span, place) > 64 || spread(side, 0))
           diags.error('ir/term', 'a term of more than 64 bits has no arithmetic', span)
       }
       if (views.some((view) => VIEWS[view].missing === 'zero'))
@@ -187,6 +196,12 @@ function checkPred(pred: Pred, span: Span | undefined, place: CheckPlace): void 
     case 'inSet':
       return checkTerms(pred.set, pred.terms, 'any', span, place)
   }
+}
+
+/** The bits of a term lie in more than eight bytes, and are not all of them. */
+function spread(term: Term, bits: number): boolean {
+  if (term.kind === 'mask') return bits > 64 || spread(term.term, bits)
+  return term.kind === 'raw' && (term.bit & 7) + term.bits > 64 && ((term.bit | term.bits) & 7) !== 0
 }
 
 /** Says so if a number is wider than `bits`. */
@@ -210,6 +225,22 @@ export function widthOf(term: Term, span: Span | undefined, place: CheckPlace): 
         diags.error('ir/term', 'a term of more than 64 bits has no arithmetic', span)
       return term.bytes * 8
     }
+    case 'raw': {
+      const { bit, bits, index } = term
+      if (!Number.isInteger(bits) || bits < 1 || ((bit & 7) + bits + 7) >> 3 > 16)
+        diags.error('ir/term', `${bits} bits from bit ${bit} on do not lie in 1 to 16 bytes`, span)
+      if (!Number.isInteger(bit) || bit < 0 || bit > 0xf000 * 8)
+        diags.error('ir/term', `bits at ${bit} are out of reach`, span)
+      if (index && widthOf(index, span, place) > 64)
+        diags.error('ir/term', 'a term of more than 64 bits has no arithmetic', span)
+      return bits
+    }
+    case 'find':
+      if (!Number.isInteger(term.type) || term.type < 0 || term.type > 255)
+        diags.error('ir/term', `lists have entries of the types 0 to 255, not ${term.type}`, span)
+      if (!Number.isInteger(term.bytes) || term.bytes < 0 || term.bytes > 0xffff)
+        diags.error('ir/term', `no entry of a list has ${term.bytes} bytes`, span)
+      return 16
     case 'length':
       return 32
     case 'const':

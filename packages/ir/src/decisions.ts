@@ -45,6 +45,10 @@ function textOf(term: Term): string {
       return term.field
     case 'load':
       return `${term.base}[${term.offset}:${term.bytes}${term.index ? `+${termKey(term.index)}` : ''}]`
+    case 'raw':
+      return `${term.base}[${term.bit};${term.bits}${term.index ? `+${termKey(term.index)}` : ''}]`
+    case 'find':
+      return `find ${term.list} ${term.type} ${term.bytes}`
     case 'length':
       return 'length'
     case 'const':
@@ -87,6 +91,8 @@ export function decisionGraph(pred: Pred): DecisionGraph {
         return part.args.reduceRight((next: Way, arg) => build(arg, next, no), yes)
       case 'or':
         return part.args.reduceRight((next: Way, arg) => build(arg, yes, next), no)
+      case 'exists':
+        throw new Error('a search in a list is no single test')
       case 'cmp':
         return add(comparison(part, part.term, part.test, part.value, yes, no))
       case 'relation':

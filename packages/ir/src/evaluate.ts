@@ -8,13 +8,15 @@ import {
   type MetadataId,
   metadataOf,
   NFPROTO,
-  PROTOCOLS,
   type ProtocolName,
+  protocol,
   readBits,
 } from '@netsieve/packet'
 import { ACTS } from './acts.ts'
 import { arithmetic, compareValues } from './arithmetic.ts'
+import { type FoundAt, findEntry } from './lists.ts'
 import { type Located, locate } from './locate.ts'
+import { entryOf, placeOf } from './places.ts'
 import { findElement, setsOf } from './sets.ts'
 import { count, countsOnMatch, type FilterState, newState, takeTokens } from './state.ts'
 import type {
@@ -22,6 +24,7 @@ import type {
   Chain,
   ElementData,
   Filter,
+  Find,
   Pred,
   Rule,
   SetDef,
@@ -180,7 +183,7 @@ class Evaluation {
           this.packet.logs.push({ rule: rule.id, words: step.words })
           break
         case 'set': {
-          const value = this.term(step.term)
+          const value = this.asked(step.term)
           if (typeof value === 'string') return this.failed(value, rule)
           this.packet.metadata[step.field] = value
           break
@@ -245,7 +248,7 @@ class Evaluation {
     if (!set) throw new Error(`set ${name} is not defined`)
     const key: bigint[] = []
     for (const term of terms) {
-      const value = this.term(term)
+      const value = this.asked(term)
       if (typeof value === 'string') return value
       key.push(value)
     }
@@ -279,11 +282,11 @@ class Evaluation {
       case 'const':
         return pred.value
       case 'cmp': {
-        const value = this.term(pred.term)
+        const value = this.asked(pred.term)
         return typeof value === 'string' ? value : compareValues(value, pred.test, pred.value)
       }
       case 'in': {
-        const value = this.term(pred.term)
+        const value = this.asked(pred.term)
         return typeof value === 'string' ? value : pred.ranges.some(({ lo, hi }) => lo <= value && value <= hi)
       }
       case 'relation': {
@@ -295,6 +298,10 @@ class Evaluation {
       case 'inSet': {
         const found = this.find(pred.set, pred.terms)
         return typeof found === 'string' ? found : found !== undefined
+      }
+      case 'exists': {
+        const at = this.entry(entryOf(pred.what))
+        return typeof at === 'number' || (at === 'absent' ? false : at)
       }
       case 'and':
       case 'or': {
@@ -312,16 +319,49 @@ class Evaluation {
     }
   }
 
+  /** The term of a comparison: where a view reads 0 for what is not there, the whole term is 0. */
+  private asked(term: Term): bigint | Failure {
+    const value = this.term(term)
+    return value === 'missing' && this.view.missing === 'zero' ? 0n : value
+  }
+
+  private entry(find: Find): FoundAt {
+    const { view, located } = this
+    const { frame } = this.packet
+    const transportFailure = (start: number, proto: ProtocolName) => this.transportFailure(start, false, proto)
+    return findEntry({ view, frame, located, transportFailure }, find)
+  }
+
+  private field(field: FieldId): bigint | Failure {
+    const place = placeOf(field)
+    if (!place) return this.meta(field)
+    const { base, bit, bits, guard } = place
+    const held = guard ? this.pred(guard) : true
+    if (held !== true) return held === 'cut' ? 'cut' : 'missing'
+    const index = place.index ? this.term(place.index) : 0n
+    if (typeof index === 'string') return index
+    const indexed = place.index !== undefined
+    // An entry of a list is looked at by itself, whatever else its protocol needs.
+    const proto = indexed ? undefined : FIELDS[field].proto
+    return this.bits(base, bit + Number(index) * 8, bits, proto, indexed)
+  }
+
   private term(term: Term): bigint | Failure {
     switch (term.kind) {
       case 'const':
         return term.value
       case 'length':
         return BigInt(this.packet.wireLength)
-      case 'field': {
-        const { proto, bit, bits } = FIELDS[term.field]
-        const { base } = PROTOCOLS[proto]
-        return base === 'meta' ? this.meta(term.field) : this.bits(base, bit, bits, proto)
+      case 'field':
+        return this.field(term.field)
+      case 'raw': {
+        const index = term.index ? this.term(term.index) : 0n
+        if (typeof index === 'string') return index
+        return this.bits(term.base, term.bit + Number(index) * 8, term.bits, undefined, term.index !== undefined)
+      }
+      case 'find': {
+        const at = this.entry(term)
+        return typeof at === 'number' ? BigInt(at) : at === 'cut' ? 'cut' : 'missing'
       }
       case 'load': {
         const index = term.index ? this.term(term.index) : 0n
@@ -350,29 +390,23 @@ class Evaluation {
       }
       case 'walk': {
         const last = walkHeaders(this.packet.frame, term)
-        return last === undefined ? this.absent() : BigInt(last)
+        return last === undefined ? 'missing' : BigInt(last)
       }
     }
   }
 
-  private absent(): bigint | Failure {
-    return this.view.missing === 'zero' ? 0n : 'missing'
-  }
-
   private meta(field: FieldId): bigint | Failure {
-    if (isMetadata(field)) return metadataOf(field, this.packet.metadata, this.packet.frame) ?? this.absent()
-    const { protocol, nfproto, l4proto, vlan } = this.located
-    if (l4proto === 'broken' && field === 'meta.l4proto') return this.view.chainDrops ? 'cut' : this.absent()
+    if (isMetadata(field)) return metadataOf(field, this.packet.metadata, this.packet.frame) ?? 'missing'
+    const { protocol, nfproto, l4proto } = this.located
+    if (l4proto === 'broken' && field === 'meta.l4proto') return this.view.chainDrops ? 'cut' : 'missing'
     const values: Readonly<Record<string, number | 'broken' | undefined>> = {
       'meta.protocol': protocol,
       'meta.nfproto': nfproto,
       'meta.l4proto': l4proto,
       'meta.length': this.length(),
-      'vlan.tpid': vlan?.tpid,
-      'vlan.tci': vlan?.tci,
     }
     const value = values[field]
-    return typeof value === 'number' ? BigInt(value) : this.absent()
+    return typeof value === 'number' ? BigInt(value) : 'missing'
   }
 
   /** Bytes from the network header on: up to the packet's end where the view trims it to that, else to the frame's on the wire. */
@@ -392,15 +426,15 @@ class Evaluation {
     proto?: ProtocolName,
     indexed = false,
   ): bigint | Failure {
-    if (base === 'link') return readBits(this.packet.frame, bit, bits) ?? this.absent()
+    if (base === 'link') return readBits(this.packet.frame, bit, bits) ?? 'missing'
     const { net, transport, netEnd } = this.located
     const start = base === 'net' ? net : transport
-    if (start === undefined) return this.absent()
+    if (start === undefined) return 'missing'
     if (base === 'transport') {
       const failure = this.transportFailure(start, !indexed && isShort(bit, bits), proto)
-      if (failure) return failure === 'cut' ? 'cut' : this.absent()
+      if (failure) return failure
     }
-    return readBits(this.packet.frame.subarray(0, netEnd), start * 8 + bit, bits) ?? this.absent()
+    return readBits(this.packet.frame.subarray(0, netEnd), start * 8 + bit, bits) ?? 'missing'
   }
 
   /** Why a transport field may not be read although its bytes may be there: fragments and cut headers, as the view has it. */
@@ -414,11 +448,17 @@ class Evaluation {
       if (view.laterFragments === 'none') return 'missing'
       if (view.laterFragments === 'short' && !short) return 'missing'
     } else if (fragment.more && view.firstFragments === 'none') return 'missing'
-    if (view.transportNeeds === 'header' && named && start + PROTOCOLS[proto].minBytes > netEnd) {
+    if (view.transportNeeds === 'header' && named && start + headerEnd(proto) > netEnd) {
       return view.cutDrops.includes(proto) ? 'cut' : 'missing'
     }
     return undefined
   }
+}
+
+/** Where a protocol's fixed header ends, from its base. */
+export function headerEnd(name: ProtocolName): number {
+  const { at = 0, minBytes } = protocol(name)
+  return at + minBytes
 }
 
 /** The bytes that hold the bits are 1, 2 or 4, aligned to their number (an index makes a load long, wherever it ends). */

@@ -4,6 +4,7 @@ export {
   and,
   between,
   cmp,
+  exists,
   FALSE,
   field,
   inPrefix,
@@ -16,17 +17,20 @@ export {
   match,
   not,
   or,
+  raw,
   TRUE,
   verdict,
 } from './build.ts'
 export { check } from './check.ts'
 export { type DecisionGraph, decisionGraph, type TestNode, termKey, threaded, type Way } from './decisions.ts'
-export { type Act, type Decision, type EvaluateOptions, evaluate, isShort } from './evaluate.ts'
+export { type Act, type Decision, type EvaluateOptions, evaluate, headerEnd, isShort } from './evaluate.ts'
 export { fromJson, toJson } from './json.ts'
 export { lint } from './lint.ts'
+export { DCCP_TYPE_BYTES, MAX_CHUNKS, MAX_OPTIONS } from './lists.ts'
 export { type Located, locate, MAX_EXTENSION_HEADERS } from './locate.ts'
 export { parse } from './parse.ts'
 export { PASSES, type Pass, passesOf, type SimplifyOptions, simplify } from './passes/index.ts'
+export { entryOf, type FieldPlace, find, listBase, placeOf } from './places.ts'
 export { print, printPred, printRule, printTerm, printValue } from './print.ts'
 export { calledBy, findElement, setsOf, verdictKey, verdictsIn } from './sets.ts'
 export { type Count, capacity, cost, countsOnMatch, type FilterState, firstTurn, newState } from './state.ts'
@@ -38,6 +42,7 @@ export type {
   ElementData,
   Family,
   Filter,
+  Find,
   Pred,
   Range,
   Rule,
@@ -50,6 +55,7 @@ export type {
   Verdict,
 } from './types.ts'
 export {
+  type ListView,
   PROFILES,
   type Profile,
   type ProfileName,
@@ -58,5 +64,5 @@ export {
   type View,
   type ViewName,
 } from './views.ts'
-export { termsAt, termsOf } from './walk.ts'
+export { termsAt, termsOf, termsOfField } from './walk.ts'
 export { MOST_WALKED, WALKED, walkHeaders } from './walk-headers.ts'

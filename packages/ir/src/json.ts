@@ -2,7 +2,16 @@
 // untrusted: every member is checked, and what is not known is refused with its place in the value.
 
 import { type Outcome, position, type Span } from '@netsieve/diag'
-import { FIELDS, type FieldId, METADATA, type MetadataId, VALUE_KINDS } from '@netsieve/packet'
+import {
+  FIELDS,
+  type FieldId,
+  type ListName,
+  METADATA,
+  type MetadataId,
+  PROTOCOLS,
+  type ProtocolName,
+  VALUE_KINDS,
+} from '@netsieve/packet'
 import { ACTS, type ActName } from './acts.ts'
 import type {
   BaseChain,
@@ -11,6 +20,7 @@ import type {
   Element,
   ElementData,
   Filter,
+  Find,
   Pred,
   Range,
   Rule,
@@ -149,6 +159,17 @@ const pred: Reader<Pred> = (value, place, depth) => PRED(value, place, depth)
 const test = oneOf<Test>(['==', '!=', '<', '<=', '>', '>='])
 const view = oneOf(Object.keys(VIEWS) as ViewName[])
 
+const FIND: Members<Find> = {
+  list: oneOf<ListName>(['ipv4', 'ipv6', 'tcp', 'dccp', 'sctp']),
+  type: integer,
+  bytes: integer,
+}
+const find = record<Find>(FIND)
+const protocolName = oneOf(Object.keys(PROTOCOLS) as ProtocolName[])
+/** A protocol's name, or a search. */
+const entry: Reader<ProtocolName | Find> = (value, place, depth) =>
+  typeof value === 'string' ? protocolName(value, place, depth) : { ...find(value, place, depth), kind: 'find' }
+
 const TERM = kinds<Term>({
   field: { field: oneOf(Object.keys(FIELDS) as FieldId[]) },
   load: { base: oneOf(['link', 'net', 'transport']), offset: integer, bytes: integer, index: maybe(term) },
@@ -162,6 +183,8 @@ const TERM = kinds<Term>({
   },
   mapped: { terms: list(term), map: text },
   walk: { family: oneOf(['ipv4', 'ipv6']), net: integer, until: integer },
+  raw: { base: oneOf(['link', 'net', 'transport']), bit: integer, bits: integer, index: maybe(term) },
+  find: FIND,
 })
 
 const range = record<Range>({ lo: wide, hi: wide })
@@ -175,6 +198,7 @@ const PRED = kinds<Pred>({
   or: { args: list(pred) },
   not: { arg: pred },
   inSet: { terms: list(term), set: text },
+  exists: { what: entry },
 })
 
 const VERDICT = kinds<Verdict>({

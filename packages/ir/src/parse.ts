@@ -13,15 +13,25 @@
 //           | ("→" | "->") (verdict | lookup) | [ "as" VIEW ":" ] pred
 //   verdict = "accept" | "drop" | "return" | "continue" | ("jump" | "goto") NAME | ACT "(" [ QUOTED { "," QUOTED } ] ")"
 //   pred    = single { "and" single } | single { "or" single }
-//   single  = "true" | "false" | "not" "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
+//   single  = "exists" "(" (PROTOCOL | find) ")" | "true" | "false" | "not" "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
 //   test    = term OP (VALUE | operand) | term "in" "{" [ range { "," range } ] "}" | term { "." term } "in" "@" NAME
 //   term    = operand [ "&" VALUE ]
 //   lookup  = "@" NAME "[" term { "." term } "]"
-//   operand = FIELD | lookup | BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | walk | VALUE | "[" term "]" | "(" operand [ OP operand ] ")"
+//   find    = "find" "(" LIST TYPE [ BYTES ] ")"
 //   walk    = "walk" ("ipv4" | "ipv6") "[" OFFSET ":" NUMBER "]"
+//   operand = FIELD | lookup | find | [ "raw" ] BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | walk | VALUE | "[" term "]"
+//             | "(" operand [ OP operand ] ")"
 
 import { Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
-import { FIELDS, type FieldId, isMetadata } from '@netsieve/packet'
+import {
+  FIELDS,
+  type FieldId,
+  isMetadata,
+  type ListName,
+  PROTOCOLS,
+  type ProtocolName,
+  protocol,
+} from '@netsieve/packet'
 import { ACTS, type ActName } from './acts.ts'
 import { readElement, readSetHead, type SetHead } from './parse-sets.ts'
 import { OPERATOR } from './print.ts'
@@ -33,6 +43,7 @@ import type {
   Element,
   ElementData,
   Filter,
+  Find,
   Pred,
   Range,
   Rule,
@@ -51,6 +62,8 @@ const BIN_OPS = (Object.keys(OPERATOR) as BinOp[]).sort((a, b) => OPERATOR[b].le
 const ACT_NAMES = Object.keys(ACTS) as ActName[]
 const STATES = ['counter', 'limit', 'quota', 'nth'] as const satisfies readonly StateDef['kind'][]
 const BASES = ['link', 'net', 'transport'] as const
+const LISTS: readonly ListName[] = ['ipv4', 'ipv6', 'tcp', 'dccp', 'sctp']
+const ENTRIES = (Object.keys(PROTOCOLS) as ProtocolName[]).filter((name) => protocol(name).entry)
 
 /** The filter that a text says; else what is wrong, line by line. Codes: `ir/syntax`, `ir/nesting`. */
 export function parse(source: Source): Outcome<Filter> {
@@ -305,6 +318,12 @@ function readSingle(scan: Scan): Pred {
     const arg = bracketed(scan)
     return { kind: 'not', arg }
   }
+  if (scan.word('exists')) {
+    scan.needMark('(')
+    const what = scan.word('find') ? readFind(scan) : scan.oneOf(ENTRIES, 'entry of a list')
+    scan.needMark(')')
+    return { kind: 'exists', what }
+  }
   for (const kind of ['and', 'or'] as const) {
     if (!scan.word(kind)) continue
     scan.needMark('(')
@@ -384,6 +403,11 @@ function readOperand(scan: Scan): Term {
     const word = scan.peekWord()
     const base = BASES.find((name) => name === word)
     if (base) return readLoad(scan, base)
+    if (scan.word('find')) return readFind(scan)
+    if (scan.word('raw')) {
+      const { bytes, offset, ...place } = readLoad(scan, scan.oneOf(BASES, 'base'), true)
+      return { ...place, kind: 'raw', bit: offset, bits: bytes }
+    }
     if (scan.word('length')) return { kind: 'length' }
     if (scan.word('walk')) return readWalk(scan)
     if (Object.hasOwn(FIELDS, word) && scan.word(word)) return { kind: 'field', field: word as FieldId }
@@ -405,8 +429,19 @@ function readArithmetic(scan: Scan): Term {
   return { kind: 'bin', op, left, right }
 }
 
-function readLoad(scan: Scan, base: (typeof BASES)[number]): Term {
-  scan.needWord(base)
+/** `(LIST TYPE [BYTES])`. */
+function readFind(scan: Scan): Find {
+  scan.needMark('(')
+  const list = scan.oneOf(LISTS, 'list')
+  const type = scan.integer('a type')
+  if (scan.mark(')')) return { kind: 'find', list, type, bytes: 0 }
+  const bytes = scan.integer('a number of bytes')
+  scan.needMark(')')
+  return { kind: 'find', list, type, bytes }
+}
+
+function readLoad(scan: Scan, base: (typeof BASES)[number], named = false): Extract<Term, { kind: 'load' }> {
+  if (!named) scan.needWord(base)
   scan.needMark('[')
   const offset = () => {
     const found = scan.integer('an offset')

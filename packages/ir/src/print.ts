@@ -134,6 +134,8 @@ export function printPred(pred: Pred, inside = false): string {
       return `${printTerm(pred.left)} ${pred.test} ${pred.right.kind === 'const' ? `(${pred.right.value})` : printOperand(pred.right)}`
     case 'inSet':
       return `${printKey(pred.terms)} in @${printName(pred.set)}`
+    case 'exists':
+      return `exists(${typeof pred.what === 'string' ? pred.what : printTerm(pred.what)})`
     case 'not':
       return `not (${printPred(pred.arg)})`
     case 'and':
@@ -151,6 +153,10 @@ export function printTerm(term: Term): string {
       return term.field
     case 'load':
       return `${term.base}[${term.index ? `${printOperand(term.index)} + ` : ''}${term.offset}:${term.bytes}]`
+    case 'raw':
+      return `raw ${term.base}[${term.index ? `${printOperand(term.index)} + ` : ''}${term.bit}:${term.bits}]`
+    case 'find':
+      return `find(${term.list} ${term.type}${term.bytes > 0 ? ` ${term.bytes}` : ''})`
     case 'length':
       return 'length'
     case 'const':
@@ -201,6 +207,7 @@ function formatAs(kind: ValueKind | undefined, value: bigint): string {
     }
     case 'hex':
     case 'ethertype':
+    case 'igmptype':
     case 'flags':
       return `0x${value.toString(16)}`
     default:

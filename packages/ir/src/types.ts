@@ -6,7 +6,7 @@
 // the packet is dropped, the whole program rejects) is data of the view (views.ts): never a silent false, and `not` does not flip it.
 
 import type { Span } from '@netsieve/diag'
-import type { FieldId, MetadataId, ValueKind } from '@netsieve/packet'
+import type { FieldId, ListName, MetadataId, ProtocolName, ValueKind } from '@netsieve/packet'
 import type { ActName } from './acts.ts'
 import type { ProfileName, ViewName } from './views.ts'
 
@@ -21,6 +21,15 @@ export type Term =
       readonly bytes: number
       readonly index?: Term
     }
+  /** `bits` bits from bit `bit` of a base on (+ `index` bytes), wherever they lie in their bytes. */
+  | {
+      readonly kind: 'raw'
+      readonly base: 'link' | 'net' | 'transport'
+      readonly bit: number
+      readonly bits: number
+      readonly index?: Term
+    }
+  | Find
   /** The packet's length on the wire, link header included. */
   | { readonly kind: 'length' }
   | { readonly kind: 'const'; readonly value: bigint }
@@ -33,6 +42,17 @@ export type Term =
    * header `net` bytes into the frame and goes on over authentication headers and, for IPv6, the extension headers without data (walk-headers.ts).
    */
   | { readonly kind: 'walk'; readonly family: 'ipv4' | 'ipv6'; readonly net: number; readonly until: number }
+
+/**
+ * Bytes from the start of a list's header to its first entry of a type: an option, an extension header, a chunk. Not there if there is none, or if
+ * the entry itself says that it is shorter than `bytes`.
+ */
+export interface Find {
+  readonly kind: 'find'
+  readonly list: ListName
+  readonly type: number
+  readonly bytes: number
+}
 
 export type BinOp = 'add' | 'sub' | 'mul' | 'div' | 'mod' | 'and' | 'or' | 'xor' | 'lsh' | 'rsh'
 export type Test = '==' | '!=' | '<' | '<=' | '>' | '>='
@@ -52,6 +72,11 @@ export type Pred =
   | { readonly kind: 'relation'; readonly left: Term; readonly test: Test; readonly right: Term }
   /** A set holds the key. All terms are computed first, in their order. */
   | { readonly kind: 'inSet'; readonly terms: readonly Term[]; readonly set: string }
+  /**
+   * A list has an entry of a type; a protocol stands for its row's. True or false on every packet, but for a list of another network protocol (not
+   * there) and where the view drops packets whose list cannot be walked.
+   */
+  | { readonly kind: 'exists'; readonly what: ProtocolName | Find }
   | { readonly kind: 'and'; readonly args: readonly Pred[] }
   | { readonly kind: 'or'; readonly args: readonly Pred[] }
   | { readonly kind: 'not'; readonly arg: Pred }

@@ -35,11 +35,41 @@ export interface View {
   readonly transportNeeds: 'field' | 'header'
   /** What a field that is not there does: its rule does not match, the whole program does not match (`reject`), or the field reads as 0. */
   readonly missing: 'rule' | 'reject' | 'zero'
+  /** How lists of options, extension headers and chunks are searched. */
+  readonly lists: ListView
   /** Protocols whose cut header drops the packet, matching or not (xt's hotdrop); needs `transportNeeds: header`. */
   readonly cutDrops: readonly ProtocolName[]
   /** Protocols that a fragment offset of 1 (8 bytes) drops. */
   readonly tinyDrops: readonly ProtocolName[]
 }
+
+/** What a search in a list makes of lists that are not as they should be. */
+export interface ListView {
+  /** An end-of-options option ends the list; else it is stepped over like a no-operation. */
+  readonly end: boolean
+  /** A length of 0 or 1 ends the list; else 0 is stepped over by a byte, and 1 is a length. */
+  readonly badLength: 'end' | 'step'
+  /** The type in the last byte of the options counts, though no length can follow it. */
+  readonly lastByte: boolean
+  /** An option that runs past the end of the list is not found. */
+  readonly whole: boolean
+  /** The options of IPv4 are searched as they are (`walk`), or only if all of them pass the kernel's own checks (`checked`). */
+  readonly ipv4: 'walk' | 'checked'
+  /** A list that is not all there, or whose header says a wrong length, drops the packet (xt's hotdrop). */
+  readonly drops: boolean
+}
+
+/** As the RFCs have it. */
+const RFC_LISTS: ListView = { end: true, badLength: 'end', lastByte: true, whole: true, ipv4: 'walk', drops: false }
+const NFT_LISTS: ListView = {
+  end: false,
+  badLength: 'step',
+  lastByte: false,
+  whole: true,
+  ipv4: 'checked',
+  drops: false,
+}
+const XT_LISTS: ListView = { end: false, badLength: 'step', lastByte: true, whole: false, ipv4: 'walk', drops: true }
 
 const WALK: readonly ExtensionHeader[] = ['hopopt', 'routing', 'dstopts', 'fragment']
 
@@ -59,6 +89,7 @@ export const VIEWS = {
     laterFragments: 'short',
     firstFragments: 'read',
     transportNeeds: 'field',
+    lists: NFT_LISTS,
     missing: 'rule',
     cutDrops: [],
     tinyDrops: [],
@@ -75,6 +106,7 @@ export const VIEWS = {
     laterFragments: 'short',
     firstFragments: 'read',
     transportNeeds: 'field',
+    lists: NFT_LISTS,
     missing: 'rule',
     cutDrops: [],
     tinyDrops: [],
@@ -92,6 +124,7 @@ export const VIEWS = {
     laterFragments: 'none',
     firstFragments: 'read',
     transportNeeds: 'field',
+    lists: NFT_LISTS,
     missing: 'rule',
     cutDrops: [],
     tinyDrops: [],
@@ -108,6 +141,7 @@ export const VIEWS = {
     laterFragments: 'none',
     firstFragments: 'read',
     transportNeeds: 'field',
+    lists: NFT_LISTS,
     missing: 'rule',
     cutDrops: [],
     tinyDrops: [],
@@ -124,6 +158,7 @@ export const VIEWS = {
     laterFragments: 'none',
     firstFragments: 'read',
     transportNeeds: 'header',
+    lists: XT_LISTS,
     missing: 'rule',
     cutDrops: XT_MODULES,
     tinyDrops: ['tcp'],
@@ -140,6 +175,7 @@ export const VIEWS = {
     laterFragments: 'none',
     firstFragments: 'read',
     transportNeeds: 'header',
+    lists: XT_LISTS,
     missing: 'rule',
     cutDrops: XT_MODULES,
     tinyDrops: ['tcp'],
@@ -156,6 +192,7 @@ export const VIEWS = {
     laterFragments: 'read',
     firstFragments: 'read',
     transportNeeds: 'field',
+    lists: RFC_LISTS,
     missing: 'reject',
     cutDrops: [],
     tinyDrops: [],
@@ -172,6 +209,7 @@ export const VIEWS = {
     laterFragments: 'none',
     firstFragments: 'none',
     transportNeeds: 'header',
+    lists: RFC_LISTS,
     missing: 'zero',
     cutDrops: [],
     tinyDrops: [],
@@ -188,6 +226,7 @@ export const VIEWS = {
     laterFragments: 'none',
     firstFragments: 'none',
     transportNeeds: 'field',
+    lists: RFC_LISTS,
     missing: 'rule',
     cutDrops: [],
     tinyDrops: [],
@@ -204,6 +243,7 @@ export const VIEWS = {
     laterFragments: 'read',
     firstFragments: 'read',
     transportNeeds: 'field',
+    lists: RFC_LISTS,
     missing: 'rule',
     cutDrops: [],
     tinyDrops: [],
@@ -220,6 +260,7 @@ export const VIEWS = {
     laterFragments: 'read',
     firstFragments: 'read',
     transportNeeds: 'field',
+    lists: RFC_LISTS,
     missing: 'rule',
     cutDrops: [],
     tinyDrops: [],

@@ -1,5 +1,7 @@
 // All terms of a filter, in the order of the text.
 
+import type { FieldId } from '@netsieve/packet'
+import { entryOf, placeOf } from './places.ts'
 import { calledBy, setsOf } from './sets.ts'
 import type { Filter, Pred, Rule, Step, Term } from './types.ts'
 
@@ -52,6 +54,9 @@ function* ofPred(pred: Pred): Generator<Term> {
     case 'cmp':
     case 'in':
       return yield* ofTerm(pred.term)
+    case 'exists':
+      yield entryOf(pred.what)
+      return
     case 'relation':
       yield* ofTerm(pred.left)
       return yield* ofTerm(pred.right)
@@ -64,12 +69,19 @@ function* ofTerms(terms: readonly Term[]): Generator<Term> {
   for (const term of terms) yield* ofTerm(term)
 }
 
+/** All terms that a field is read by, those of its presence too. */
+export function* termsOfField(field: FieldId): Generator<Term> {
+  const { index, guard } = placeOf(field) ?? {}
+  if (guard) yield* ofPred(guard)
+  if (index) yield* ofTerm(index)
+}
+
 function* ofTerm(term: Term): Generator<Term> {
   yield term
   if (term.kind === 'mask') yield* ofTerm(term.term)
   else if (term.kind === 'bin') {
     yield* ofTerm(term.left)
     yield* ofTerm(term.right)
-  } else if (term.kind === 'load' && term.index) yield* ofTerm(term.index)
+  } else if ((term.kind === 'load' || term.kind === 'raw') && term.index) yield* ofTerm(term.index)
   else if (term.kind === 'mapped') yield* ofTerms(term.terms)
 }

@@ -28,6 +28,7 @@ function holds(pred: Pred, bytes: readonly [number, number]): boolean {
     case 'relation':
       return compare(value(pred.left), pred.test, value(pred.right))
     case 'inSet':
+    case 'exists':
       throw new Error('not in graphs')
   }
 }

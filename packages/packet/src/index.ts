@@ -47,16 +47,20 @@ export {
   writeMetadata,
 } from './metadata.ts'
 export { metadataExpected, metadataFromJson, metadataId, parseMetadata } from './metadata-text.ts'
+export { namesOf, VALUE_NAMES } from './named.ts'
 export {
   type Base,
+  type Condition,
   ETHERTYPE,
   EXTENSION_HEADERS,
   type ExtensionHeader,
   IPPROTO,
+  type ListName,
   NFPROTO,
   PROTOCOLS,
   type Protocol,
   type ProtocolName,
+  protocol,
 } from './protocols.ts'
 export { read, readBits, writeBits } from './read.ts'
 export { type SummaryOptions, summarize } from './summary.ts'

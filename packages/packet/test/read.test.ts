@@ -97,6 +97,7 @@ it('read finds fields from where their header starts', () => {
     id: 0xbeef,
     frag: 0x2003,
     df: 0,
+    rf: 0,
     mf: 1,
     fragoff: 3,
     ttl: 64,

@@ -174,7 +174,9 @@ class Emitted {
       case 'length':
         return this.put(OP.ldLen)
       case 'field':
-        throw new Beyond(`the field ${term.field}`)
+      case 'raw':
+      case 'find':
+        throw new Beyond(`the term ${term.kind}`)
       case 'mask':
         this.toA(term.term)
         return this.put(ALU.and | 0x04, Number(term.mask))

@@ -1,8 +1,8 @@
 // Terms in the few shapes that classic BPF can load: fields become bytes at a place, the network header is at byte 14, what is wider than a
 // word is compared word by word.
 
-import { and, cmp, or, type Pred, type Term } from '@netsieve/ir'
-import { FIELDS, type FieldId, PROTOCOLS } from '@netsieve/packet'
+import { and, cmp, type FieldPlace, or, type Pred, placeOf, type Term } from '@netsieve/ir'
+import { FIELDS } from '@netsieve/packet'
 
 const NETWORK_HEADER = 14
 
@@ -25,6 +25,8 @@ function simplestPred(pred: Pred): Pred {
   switch (pred.kind) {
     case 'const':
       return pred
+    case 'exists':
+      throw new Beyond('a search in a list')
     case 'not':
       return { kind: 'not', arg: plainPred(pred.arg) }
     case 'and':
@@ -57,11 +59,11 @@ interface Word {
 
 /** The words of a wide field: of a hardware address the last four bytes first, as libpcap compares them; else from the front. */
 function wide(term: Term): readonly Word[] | undefined {
-  if (term.kind !== 'field') return undefined
-  const { bit, bits, proto } = FIELDS[term.field]
+  if (term.kind !== 'field' && term.kind !== 'raw') return undefined
+  if (term.kind === 'field' && FIELDS[term.field].bits <= 32) return undefined
+  const { base, bit, bits } = placed(term)
   if (bits <= 32) return undefined
-  const { base } = PROTOCOLS[proto]
-  if (base === 'meta') throw new Beyond(`the field ${term.field}`)
+  if ((bit & 7) !== 0 || (bits !== 48 && (bits & 31) !== 0)) throw new Beyond(`${bits} bits from bit ${bit} on`)
   const start = bit / 8
   const word = (offset: number, bytes: number): Word => ({
     term: plainTerm({ kind: 'load', base, offset: start + offset, bytes }),
@@ -91,7 +93,10 @@ function simplest(term: Term): Term {
     case 'walk':
       return term
     case 'field':
-      return fieldBytes(term.field)
+    case 'raw':
+      return fieldBytes(term)
+    case 'find':
+      throw new Beyond('a search in a list')
     case 'mask':
       return { kind: 'mask', term: plainTerm(term.term), mask: term.mask & 0xffffffffn }
     case 'bin':
@@ -108,13 +113,23 @@ function simplest(term: Term): Term {
   }
 }
 
-function fieldBytes(id: FieldId): Term {
-  if (id === 'meta.protocol') return { kind: 'load', base: 'link', offset: 12, bytes: 2 }
-  const { bit, bits, proto } = FIELDS[id]
-  const { base } = PROTOCOLS[proto]
-  if (base === 'meta') throw new Beyond(`the field ${id}`)
+type Bits = Extract<Term, { kind: 'field' | 'raw' }>
+
+/** Where bits lie, if no more than a load is needed to get at them. @throws Beyond */
+function placed(term: Bits): FieldPlace {
+  const place = term.kind === 'raw' ? term : placeOf(term.field)
+  if (!place || place.index || ('guard' in place && place.guard))
+    throw new Beyond(term.kind === 'field' ? `the field ${term.field}` : 'an index')
+  return place
+}
+
+function fieldBytes(term: Bits): Term {
+  if (term.kind === 'field' && term.field === 'meta.protocol')
+    return { kind: 'load', base: 'link', offset: 12, bytes: 2 }
+  const { base, bit, bits } = placed(term)
   const first = Math.floor(bit / 8)
   const span = Math.ceil((bit + bits) / 8) - first
+  if (span > 4) throw new Beyond(`${bits} bits from bit ${bit} on`)
   const bytes = span === 3 ? 4 : span
   const load = plainTerm({ kind: 'load', base, offset: first - (bytes - span), bytes })
   const below = (first + span) * 8 - (bit + bits)

@@ -4,6 +4,7 @@
 import { compareValues } from '../arithmetic.ts'
 import { joinRanges } from '../build.ts'
 import { termKey } from '../decisions.ts'
+import { entryOf } from '../places.ts'
 import type { Pred, Term } from '../types.ts'
 import type { Pass } from './pass.ts'
 import { complement, intersect, predOf, regionOf, topOf } from './regions.ts'
@@ -23,6 +24,7 @@ export function normal(pred: Pred): Pred {
     case 'const':
     case 'relation':
     case 'inSet':
+    case 'exists':
       return pred
     case 'cmp':
     case 'in': {
@@ -78,6 +80,7 @@ export function negated(pred: Pred): Pred {
       return outside ?? { kind: 'not', arg: pred }
     }
     case 'inSet':
+    case 'exists':
     case 'and':
     case 'or':
       return { kind: 'not', arg: pred }
@@ -129,6 +132,8 @@ export function predKey(pred: Pred): string {
       return `${termKey(pred.left)} ${pred.test} (${termKey(pred.right)})`
     case 'inSet':
       return `${pred.terms.map(termKey).join(' . ')} in @${pred.set}`
+    case 'exists':
+      return `exists(${termKey(entryOf(pred.what))})`
     case 'not':
       return `not(${predKey(pred.arg)})`
     case 'and':

@@ -10,6 +10,7 @@ import {
   type Metadata,
   type MetadataId,
   networkOf,
+  protocol,
   timestampNs,
 } from '@netsieve/packet'
 import { pcapLinkOf } from '@netsieve/rules'
@@ -124,10 +125,9 @@ export type TracedRecord = Parameters<MetadataSources['of']>[0]
 
 function readsLinkHeader({ filter }: Compiled): boolean {
   for (const term of filter ? termsOf(filter) : []) {
-    if (term.kind === 'load' && term.base === 'link') return true
-    if (term.kind !== 'field') continue
-    const { proto } = FIELDS[term.field]
-    if (proto === 'vlan' || (proto === 'eth' && term.field !== 'eth.type')) return true
+    if ((term.kind === 'load' || term.kind === 'raw') && term.base === 'link') return true
+    if (term.kind !== 'field' || term.field === 'eth.type') continue
+    if (protocol(FIELDS[term.field].proto).base === 'link') return true
   }
   return false
 }

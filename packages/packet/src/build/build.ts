@@ -6,7 +6,7 @@ import { concat } from '../capture/bytes.ts'
 import { ETHERTYPE } from '../protocols.ts'
 import { writeBits } from '../read.ts'
 import { type Draft, fill, finish } from './finish.ts'
-import { FIELDS_OF, HEADERS, type Header } from './headers.ts'
+import { FIELDS_OF, fieldOf, HEADERS, type Header } from './headers.ts'
 import { hexBytes, type Layer, parseLayers, type Setting } from './parse.ts'
 import { expectedValue, parseValue } from './values.ts'
 
@@ -81,11 +81,29 @@ function misplaced(header: Header, before: Header | 'bytes' | undefined, ip: Hea
     return STARTS.includes(name) ? undefined : `${name} cannot start a packet: ${STARTS.join(', ')} and bytes can`
   if (before === 'bytes') return `${name} cannot follow bytes`
   if (header.only && ip && header.only !== ip.name) return `${name} goes with ${header.only}, not with ${ip.name}`
+  return fits(header, before) ? undefined : `${name} cannot follow ${before.name}`
+}
+
+function fits(header: Header, before: Header): boolean {
   const onLink = before.place === 'link' || before.place === 'tag'
-  const inIp = isIp(before) || before.place === 'extension'
-  const net = onLink || ((inIp || before.place === 'nothing') && isIp(header))
-  const fits = { link: false, nothing: false, tag: onLink, net, extension: inIp, transport: inIp }
-  return fits[header.place] ? undefined : `${name} cannot follow ${before.name}`
+  const inIp =
+    isIp(before) || before.place === 'extension' || (before.place === 'option' && before.after![0] === 'ipv4')
+  const carried = (what: 'link' | 'net') => before.carries?.includes(what) ?? false
+  switch (header.place) {
+    case 'nothing':
+      return false
+    case 'link':
+      return carried('link')
+    case 'tag':
+      return onLink
+    case 'net':
+      return onLink || carried('net') || ((inIp || before.place === 'nothing') && isIp(header))
+    case 'extension':
+    case 'transport':
+      return inIp
+    default:
+      return header.after?.includes(before.name) ?? false
+  }
 }
 
 function draftOf(header: Header, settings: readonly Setting[], ip: Draft | undefined, diagnostics: Diagnostics): Draft {
@@ -137,19 +155,41 @@ function optionBytes(header: Header, settings: readonly Setting[], diagnostics: 
 function nameWhatFollows(pieces: readonly Piece[]): void {
   for (const [i, piece] of pieces.entries()) {
     if (!('draft' in piece)) continue
-    const after = pieces.slice(i + 1).find((next) => !('draft' in next) || next.draft.header.place !== 'tag')
-    if (piece.draft.header.place === 'tag') {
-      const next = pieces[i + 1]
-      const isInner = !next || !('draft' in next) || next.draft.header.place !== 'tag'
-      fill(piece.draft, 'tpid', isInner ? ETHERTYPE.vlan : ETHERTYPE.qinq)
-    } else if (piece.draft.header.next) fill(piece.draft, piece.draft.header.next, following(piece.draft.header, after))
+    const { draft } = piece
+    const { header } = draft
+    const next = pieces[i + 1]
+    const nextHeader = next && 'draft' in next ? next.draft.header : undefined
+    if (header.place === 'tag') fill(draft, 'tpid', nextHeader?.place === 'tag' ? ETHERTYPE.qinq : ETHERTYPE.vlan)
+    else if (header.name === 'mpls') fill(draft, 'bos', nextHeader?.name === 'mpls' ? 0 : 1)
+    if (header.name === 'udp' && nextHeader?.udpPort) fill(draft, 'dport', nextHeader.udpPort)
+    const parts = pieces.slice(i + 1).findIndex((each) => !isAttached(each, header))
+    const attached = pieces.slice(i + 1, parts < 0 ? undefined : i + 1 + parts)
+    const flags = attached.reduce((sum, each) => sum | (('draft' in each && each.draft.header.flag) || 0), 0)
+    if (flags !== 0) fill(draft, 'flags', flags)
+    if (header.next) fill(draft, header.next, following(header, parts < 0 ? undefined : pieces[i + 1 + parts]))
   }
 }
+
+/** Layers that belong to a header: what it names comes behind them. */
+function isAttached(piece: Piece, { name, place }: Header): boolean {
+  if (!('draft' in piece)) return false
+  const { header } = piece.draft
+  return (
+    (header.place === 'tag' && place === 'link') ||
+    header.place === 'option' ||
+    (header.flag !== undefined && header.after![0] === name)
+  )
+}
+
+/** PPP's numbers of the network protocols (IANA). */
+const PPP: Readonly<Record<string, number>> = { ipv4: 0x21, ipv6: 0x57 }
 
 /** The number that names what follows a header. */
 function following(header: Header, after: Piece | undefined): number {
   const next = after && 'draft' in after ? after.draft.header : undefined
-  if (header.place === 'link') return next?.ethertype ?? EXPERIMENTAL.ethertype
+  if (header.name === 'ppp') return PPP[next?.name ?? ''] ?? EXPERIMENTAL.ipProtocol
+  const { kind } = fieldOf(header.name, header.next!)
+  if (kind === 'ethertype') return next?.ethertype ?? EXPERIMENTAL.ethertype
   return next?.ipProtocol ?? (after || header.name === 'ipv4' ? EXPERIMENTAL.ipProtocol : NO_NEXT_HEADER)
 }
 
@@ -157,18 +197,57 @@ function following(header: Header, after: Piece | undefined): number {
 function assemble(pieces: readonly Piece[], diagnostics: Diagnostics): Uint8Array {
   let data: Uint8Array = new Uint8Array(0)
   let tags: Uint8Array[] = []
-  for (const piece of [...pieces].reverse()) {
-    if (!('draft' in piece)) data = concat([piece.bytes, data])
-    else if (piece.draft.header.place === 'tag') tags = [piece.draft.bytes, ...tags]
+  let options: Uint8Array[] = []
+  let loose = 0 // bytes since the last header: what a chunk holds
+  for (const [i, piece] of [...pieces.entries()].reverse()) {
+    if (!('draft' in piece)) {
+      data = concat([piece.bytes, data])
+      loose += piece.bytes.length
+      continue
+    }
+    const { place } = piece.draft.header
+    if (place === 'tag') tags = [piece.draft.bytes, ...tags]
+    else if (place === 'option') options = [piece.draft.bytes, ...options]
+    else if (place === 'chunk') data = withChunk(piece.draft, data, loose)
     else {
-      const { bytes } = piece.draft
-      if (!finished(piece.draft, piece.span, data, diagnostics)) return data
+      const draft = withOptions(piece.draft, options, piece.span, diagnostics)
+      if (!draft || !finished(draft, piece.span, data, diagnostics)) return data
+      const next = pieces[i + 1]
+      if (place === 'link' && next && 'draft' in next && next.draft.header.name === 'llc')
+        fill(draft, 'type', data.length)
       // Tags stand between the addresses and the type.
+      const { bytes } = draft
       data = concat(tags.length ? [bytes.subarray(0, 12), ...tags, bytes.subarray(12), data] : [bytes, data])
       tags = []
+      options = []
     }
+    loose = 0
   }
   return data
+}
+
+/** A chunk before the bytes that it holds; another one behind them starts at a multiple of 4. */
+function withChunk(draft: Draft, data: Uint8Array, held: number): Uint8Array {
+  const length = draft.bytes.length + held
+  fill(draft, 'length', length)
+  const padding = new Uint8Array(data.length > held ? -length & 3 : 0)
+  return concat([draft.bytes, data.subarray(0, held), padding, data.subarray(held)])
+}
+
+/** A header with the options that are layers of their own behind it. */
+function withOptions(
+  draft: Draft,
+  options: readonly Uint8Array[],
+  span: Span,
+  diagnostics: Diagnostics,
+): Draft | undefined {
+  if (options.length === 0) return draft
+  const all = concat(options)
+  const bytes = concat([draft.bytes, all, new Uint8Array(-all.length & 3)])
+  const most = draft.header.options!
+  if (bytes.length <= draft.header.bytes + most) return { ...draft, bytes }
+  diagnostics.error('build/options', `these options take ${all.length} bytes, a header has room for ${most}`, span)
+  return undefined
 }
 
 function finished(draft: Draft, span: Span, payload: Uint8Array, diagnostics: Diagnostics): boolean {

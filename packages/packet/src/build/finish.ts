@@ -2,7 +2,7 @@
 
 import { writeBits } from '../read.ts'
 import { crc32c, internetChecksum, pseudoHeader } from './checksum.ts'
-import { fieldOf, type Header, type HeaderName } from './headers.ts'
+import { FIELDS_OF, fieldOf, type Header, type HeaderName } from './headers.ts'
 
 /** A header on its way to bytes. */
 export interface Draft {
@@ -14,10 +14,13 @@ export interface Draft {
   readonly ip?: Draft
 }
 
-/** Writes a field unless the text sets it. @throws RangeError if the value does not fit */
+/** Writes a field unless the text sets it, under this name or another one for its bits. @throws RangeError if the value does not fit */
 export function fill(draft: Draft, field: string, value: number | bigint): void {
-  if (draft.given.has(field)) return
   const { bit, bits } = fieldOf(draft.header.name, field)
+  for (const name of draft.given) {
+    const other = FIELDS_OF.get(draft.header.name)!.get(name)
+    if (other && other.bit < bit + bits && bit < other.bit + other.bits) return
+  }
   writeBits(draft.bytes, bit, bits, BigInt(value))
 }
 
@@ -57,6 +60,15 @@ const FINISH: Partial<Record<HeaderName, Finish>> = {
   },
   icmp6(draft, payload) {
     fill(draft, 'checksum', transportChecksum(draft, payload))
+  },
+  mobility(draft, payload) {
+    fill(draft, 'checksum', transportChecksum(draft, payload))
+  },
+  pppoe(draft, payload) {
+    fill(draft, 'length', payload.length)
+  },
+  gtpu(draft, payload) {
+    fill(draft, 'length', payload.length)
   },
   igmp(draft, payload) {
     fill(draft, 'checksum', internetChecksum(draft.bytes, payload))

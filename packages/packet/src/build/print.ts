@@ -15,7 +15,11 @@ const ALWAYS = new Set(
   ),
 )
 /** Other names for bits that are shown by these. */
-const ALIASES = new Set('vlan.tci ipv4.dscp ipv4.ecn ipv4.frag ipv6.dscp ipv6.ecn'.split(' '))
+const ALIASES = new Set(
+  'eth.length vlan.tci ipv4.dscp ipv4.ecn ipv4.frag ipv6.dscp ipv6.ecn tcp.ns tcp.cwr tcp.ece tcp.urg tcp.ackflag tcp.psh tcp.rst tcp.syn tcp.fin icmp.rest icmp.mtu icmp.gateway icmp.pointer icmp6.rest icmp6.mtu icmp6.pointer icmp6.maxdelay gre.version'.split(
+    ' ',
+  ),
+)
 /** Computed by the builder from other fields and bytes. */
 const COMPUTED = /\.(tpid|type|ihl|length|checksum|protocol|plen|nexthdr|doff|coverage)$/
 const ICMP_TYPE = /^(icmp6?|igmp|routing)\.type$/
@@ -110,7 +114,7 @@ const BY_ETHERTYPE = new Map(
   [...HEADERS.values()].filter((row) => row.place === 'net').map((row) => [row.ethertype, row]),
 )
 const BY_PROTOCOL = new Map(
-  [...HEADERS.values()].filter((row) => row.ipProtocol !== undefined).map((row) => [row.ipProtocol, row]),
+  [...HEADERS.values()].filter((row) => row.ipProtocol !== undefined && !row.form).map((row) => [row.ipProtocol, row]),
 )
 const TAGS: readonly number[] = [ETHERTYPE.vlan, ETHERTYPE.qinq, ETHERTYPE.qinqOld]
 
@@ -155,7 +159,8 @@ function following(header: Header, data: Uint8Array, at: number): Header | undef
     (header.name === 'ipv4' && readBits(data, at * 8 + 51, 13) !== 0n) ||
     (header.name === 'fragment' && readBits(data, at * 8 + 16, 13) !== 0n)
   if (!header.next || isLater) return undefined
-  const { bit, bits } = FIELDS_OF.get(header.name)!.get(header.next)!
+  const { bit, bits, kind } = FIELDS_OF.get(header.name)!.get(header.next)!
+  if (kind !== 'ipproto') return undefined
   return BY_PROTOCOL.get(Number(readBits(data, at * 8 + bit, bits)))
 }
 

@@ -1,6 +1,7 @@
 // Values of fields ⇄ text, by their kind: numbers, addresses, names of protocols, letters of TCP flags.
 
 import type { ValueKind } from '../fields.ts'
+import { namesOf } from '../named.ts'
 import { ETHERTYPE, IPPROTO } from '../protocols.ts'
 import { formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from '../values.ts'
 
@@ -27,7 +28,7 @@ export function parseValue(kind: ValueKind, text: string): bigint | undefined {
     case 'flags':
       return flags(text)
     default:
-      return undefined
+      return named(new Map(Object.entries(namesOf(kind))), text)
   }
 }
 
@@ -48,7 +49,7 @@ export function expectedValue(kind: ValueKind, bits: number): readonly string[] 
     case 'flags':
       return [number, `letters of ${FLAGS}`]
     default:
-      return [number]
+      return [number, ...Object.keys(namesOf(kind))]
   }
 }
 
@@ -78,6 +79,7 @@ export function formatValue(kind: ValueKind, value: bigint): string {
       return formatIpv6(value)
     case 'hex':
     case 'ethertype':
+    case 'igmptype':
       return `0x${value.toString(16)}`
     case 'flags':
       return Array.from(FLAGS, (letter, bit) => ((value >> BigInt(bit)) & 1n ? letter : '')).join('') || '0'

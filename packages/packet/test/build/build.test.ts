@@ -5,6 +5,7 @@ import { buildPacket } from '../../src/build/build.ts'
 import { FIELDS, type FieldId } from '../../src/fields.ts'
 import { read } from '../../src/read.ts'
 import { hex } from '../capture/hex.ts'
+import { homeOf } from './homes.ts'
 
 function build(text: string) {
   const { value, diagnostics } = buildPacket(text)
@@ -141,23 +142,18 @@ describe('faults', () => {
 })
 
 describe('every field of the table', () => {
-  // What to build so that the header is there, and where it starts. `meta` and `th` are no headers.
-  const HOMES: Readonly<Record<string, readonly [string, number]>> = {
-    eth: ['', 0],
-    vlan: ['eth / ', 12],
-    arp: ['eth / ', 14],
-    ipv4: ['', 0],
-    ipv6: ['', 0],
-    icmp6: ['ipv6 / ', 40],
-  }
-  const ids = (Object.keys(FIELDS) as FieldId[]).filter((id) => !['meta', 'th'].includes(FIELDS[id].proto))
+  const ids = (Object.keys(FIELDS) as FieldId[]).filter((id) => homeOf(id) !== undefined)
+
+  test('has a home, but for metadata', () => {
+    const homeless = (Object.keys(FIELDS) as FieldId[]).filter((id) => homeOf(id) === undefined)
+    expect(homeless.filter((id) => FIELDS[id].proto !== 'meta')).toEqual([])
+  })
 
   test.each(ids)('%s holds 0, its largest value, and one between', (id) => {
-    const [proto, field] = id.split('.') as [string, string]
-    const [before, offset] = HOMES[proto] ?? ['ipv4 / ', 20]
+    const { text, offset } = homeOf(id)!
     const largest = (1n << BigInt(FIELDS[id].bits)) - 1n
     for (const value of [0n, largest, largest / 3n]) {
-      const { data } = build(`${before}${proto}(${field}=${value}) / zeros(8)`)
+      const { data } = build(text(value))
       expect(read(id, data, offset)).toBe(value)
     }
   })

@@ -12,7 +12,7 @@ import { read } from '../../src/read.ts'
 
 const COMPUTED = /\.(ihl|length|checksum|plen|doff|coverage)$/
 /** Named again by other fields (`tos` is dscp and ecn), or by the layer that follows. */
-const ALIASES = /^ipv4\.(tos|frag)$|^ipv6\.tclass$/
+const ALIASES = /^ipv4\.(tos|frag)$|^ipv6\.tclass$|^vlan\.type$|^eth\.length$/
 
 const asHex = (bytes: Uint8Array) => `0x${Buffer.from(bytes).toString('hex')}`
 

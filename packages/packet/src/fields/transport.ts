@@ -1,0 +1,105 @@
+// Fields of transport headers: TCP and its options (RFC 9293, 7323, 2018, 7413, 8684), UDP, UDP-Lite, DCCP (RFC 4340), ICMP (RFC 792), ICMPv6 and
+// neighbour discovery (RFC 4443, 4861, 2710), IGMP (RFC 3376), AH, ESP and IPComp (RFC 4302, 4303, 3173).
+
+import { header } from './rows.ts'
+
+const PORTS = { sport: [0, 16, 'port'], dport: [16, 16, 'port'] } as const
+const OPTION = { kind: [0, 8, 'uint'], length: [8, 8, 'uint'] } as const
+const only = (...values: readonly number[]) => ({ field: 'type', values })
+
+export const TRANSPORT_FIELDS = {
+  ...header('th', PORTS),
+  ...header('tcp', {
+    ...PORTS,
+    seq: [32, 32, 'uint'],
+    ack: [64, 32, 'uint'],
+    doff: [96, 4, 'uint'],
+    reserved: [100, 4, 'uint'],
+    ns: [103, 1, 'uint'], // the last of the reserved ones: nonce sum (RFC 3540), accurate ECN (RFC 9768)
+    flags: [104, 8, 'flags'],
+    cwr: [104, 1, 'uint'],
+    ece: [105, 1, 'uint'],
+    urg: [106, 1, 'uint'],
+    ackflag: [107, 1, 'uint'],
+    psh: [108, 1, 'uint'],
+    rst: [109, 1, 'uint'],
+    syn: [110, 1, 'uint'],
+    fin: [111, 1, 'uint'],
+    window: [112, 16, 'uint'],
+    checksum: [128, 16, 'hex'],
+    urgptr: [144, 16, 'uint'],
+  }),
+  ...header('tcp_eol', { kind: [0, 8, 'uint'] }),
+  ...header('tcp_nop', { kind: [0, 8, 'uint'] }),
+  ...header('tcp_maxseg', { ...OPTION, size: [16, 16, 'uint'] }),
+  ...header('tcp_window', { ...OPTION, count: [16, 8, 'uint'] }),
+  ...header('tcp_sackperm', OPTION),
+  ...header('tcp_sack', {
+    ...OPTION,
+    left: [16, 32, 'uint'],
+    right: [48, 32, 'uint'],
+    left1: [80, 32, 'uint'],
+    right1: [112, 32, 'uint'],
+    left2: [144, 32, 'uint'],
+    right2: [176, 32, 'uint'],
+    left3: [208, 32, 'uint'],
+    right3: [240, 32, 'uint'],
+  }),
+  ...header('tcp_timestamp', { ...OPTION, tsval: [16, 32, 'uint'], tsecr: [48, 32, 'uint'] }),
+  ...header('tcp_md5sig', { ...OPTION, digest: [16, 128, 'hex'] }),
+  ...header('tcp_fastopen', { ...OPTION, cookie: [16, 64, 'hex'] }),
+  ...header('tcp_mptcp', { ...OPTION, subtype: [16, 4, 'uint'] }),
+  ...header('tcp_ao', { ...OPTION, keyid: [16, 8, 'uint'], rnextkeyid: [24, 8, 'uint'] }),
+  ...header('udp', { ...PORTS, length: [32, 16, 'uint'], checksum: [48, 16, 'hex'] }),
+  ...header('udplite', { ...PORTS, coverage: [32, 16, 'uint'], checksum: [48, 16, 'hex'] }),
+  ...header('dccp', {
+    ...PORTS,
+    doff: [32, 8, 'uint'],
+    ccval: [40, 4, 'uint'],
+    cscov: [44, 4, 'uint'],
+    checksum: [48, 16, 'hex'],
+    reserved: [64, 3, 'uint'],
+    type: [67, 4, 'dccptype'],
+    x: [71, 1, 'uint'],
+    seq: [72, 24, 'uint'], // its lower bits where x is not set
+  }),
+  ...header('icmp', {
+    type: [0, 8, 'icmptype'],
+    code: [8, 8, 'uint'],
+    checksum: [16, 16, 'hex'],
+    rest: [32, 32, 'hex'],
+    id: [32, 16, 'uint', only(0, 8)],
+    seq: [48, 16, 'uint', only(0, 8)],
+    mtu: [48, 16, 'uint', only(3)],
+    gateway: [32, 32, 'ipv4', only(5)],
+    pointer: [32, 8, 'uint', only(12)],
+  }),
+  ...header('icmp6', {
+    type: [0, 8, 'icmp6type'],
+    code: [8, 8, 'uint'],
+    checksum: [16, 16, 'hex'],
+    rest: [32, 32, 'hex'],
+    id: [32, 16, 'uint', only(128, 129)],
+    seq: [48, 16, 'uint', only(128, 129)],
+    mtu: [32, 32, 'uint', only(2)],
+    pointer: [32, 32, 'uint', only(4)],
+    maxdelay: [32, 16, 'uint', only(130)],
+  }),
+  ...header('nd', { target: [0, 128, 'ipv6'] }),
+  ...header('nd_redirect', { dst: [0, 128, 'ipv6'] }),
+  ...header('igmp', {
+    type: [0, 8, 'igmptype'],
+    mrt: [8, 8, 'uint'],
+    checksum: [16, 16, 'hex'],
+    group: [32, 32, 'ipv4'],
+  }),
+  ...header('ah', {
+    nexthdr: [0, 8, 'ipproto'],
+    length: [8, 8, 'uint'],
+    reserved: [16, 16, 'hex'],
+    spi: [32, 32, 'hex'],
+    seq: [64, 32, 'uint'],
+  }),
+  ...header('esp', { spi: [0, 32, 'hex'], seq: [32, 32, 'uint'] }),
+  ...header('ipcomp', { nexthdr: [0, 8, 'ipproto'], flags: [8, 8, 'hex'], cpi: [16, 16, 'hex'] }),
+} as const
