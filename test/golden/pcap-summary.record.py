@@ -3,8 +3,7 @@
 
   test/golden/pcap-summary.record.py        writes pcap-summary.golden.json
 
-Lines that tell what is above the transport (HTTP, DNS, SCTP chunks, STP …) are left out, as are those of more than one line: our
-summaries stop before.
+Lines that tell what our summaries do not look at (DNS, routing protocols, STP …) are left out, as are those of more than one line.
 """
 import json
 import os
@@ -12,12 +11,13 @@ import re
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CAPTURES = ["../../samples/talk.pcap", "../../samples/vlan.pcapng", "../../samples/raw.pcap", "captures/base.pcap", "captures/flags.pcap"]
-MOST = 60  # lines of a capture
-BEYOND = re.compile(r"HTTP|domain|\d\+|\d\*|prefix length|\(invalid\)|sctp|DCCP|STP|LLC|NetBeui|MPLS|PPPoE|VXLAN|Geneve|GRE|AH\(|ESP"
-                    r"|igmp|nd \d|Unnumbered|Loopback|Slow|LLDP|unknown-|bad opt|tfo|sack|md5|scps|mptcp|exp-|mobility|srcrt|rtalert|pim|vrrp"
-                    r"|ICMP (?!echo)|ICMP6, (?!echo|neighbor s|router s)|wrong|bad|trunc|EGP|ERROR|EIGRP|OSPF|PIM|IPComp|VRRP|: IP6? |version|Inverse|IPX|EAPOL|LACP|: \d+ [qN]"
-                    r"|> [0-9a-f.:]+: [0-9a-f.:]+ > |\[\||RT6|frag")
+CAPTURES = ["../../samples/talk.pcap", "../../samples/vlan.pcapng", "../../samples/raw.pcap", "captures/base.pcap", "captures/flags.pcap",
+            "captures/trunc.pcap"]
+MOST = 120  # lines of a capture
+BEYOND = re.compile(r"domain|\d\+|\d\*|prefix length|STP|LLC|NetBeui|802\.3|nd \d|Unnumbered|Loopback|Slow|LLDP|mobil|srcrt|rtalert|vrrp|igrp"
+                    r"|time exceeded-#|EGP|ERROR|EIGRP|OSPF|PIM|VRRP|IPX|EAPOL|LACP|PTP|: \d+ [qN]|zoneInit|PPPoE D|ip-proto-(8|9|46|88|89|103|112)\b"
+                    r"|HBH truncated|RSVP|PGM|icmp\]$|PPP|NTP|SSH|AAAA\? |A\? |NXDomain")
+BEYOND_LINK = re.compile(r"GRE|Geneve|MPLS|PPPoE|\[\||Unknown|\(invalid\)")
 
 
 def lines(path, extra):
@@ -42,17 +42,20 @@ def main():
             found = 0
             for number, text in sorted(lines(path, ["-e"] if link else []).items()):
                 shape = re.sub(r"[0-9a-f]*[0-9:][0-9a-f:.]*", "#", text)
-                if shape in seen or BEYOND.search(text):
+                if shape in seen or BEYOND.search(text) or (link and BEYOND_LINK.search(text)):
                     continue
                 seen.add(shape)
                 found += 1
                 if found > MOST:
                     break
                 rows.append({"capture": name, "packet": number, "link": link, "text": text})
+    talk = subprocess.run(["tcpdump", "-n", "-t", "-r", os.path.join(HERE, CAPTURES[0])], capture_output=True, text=True).stdout
+    flags = [line for line in talk.split("\n") if "Flags" in line and not BEYOND.search(line)][:400]
     tool = subprocess.run(["tcpdump", "--version"], capture_output=True, text=True)
     version = (tool.stdout + tool.stderr).split("\n")[0]
     with open(os.path.join(HERE, "pcap-summary.golden.json"), "w") as f:
-        f.write('{"tool": %s, "rows": [\n' % json.dumps(version) + ",\n".join(json.dumps(r) for r in rows) + "\n]}\n")
+        f.write('{"tool": %s, "rows": [\n' % json.dumps(version) + ",\n".join(json.dumps(r) for r in rows)
+                + '\n], "talk": %s}\n' % json.dumps(flags, indent=1))
 
 
 main()

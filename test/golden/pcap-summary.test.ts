@@ -2,13 +2,14 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readCapture, summarize } from '@netsieve/packet'
+import { type Conversations, readCapture, summarize } from '@netsieve/packet'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 const golden: {
   tool: string
   rows: { capture: string; packet: number; link: boolean; text: string }[]
+  talk: string[]
 } = JSON.parse(readFileSync(join(import.meta.dirname, 'pcap-summary.golden.json'), 'utf8'))
 
 const captures = new Map(
@@ -19,12 +20,20 @@ const captures = new Map(
 )
 
 test(`${golden.tool} was asked`, () => {
-  expect(golden.rows.length).toBeGreaterThan(60)
+  expect(golden.rows.length).toBeGreaterThan(800)
 })
 
 test.each(golden.rows)('$text', ({ capture, packet, link, text }) => {
   const { data, linkType, originalLength } = captures.get(capture)![packet]!
   expect(summarize(data, { linkType, wireLength: originalLength, link })).toBe(text)
+})
+
+test('numbers of TCP count from the start of their connection', () => {
+  const conversations: Conversations = new Map()
+  const { records } = readCapture('talk', readFileSync(join(import.meta.dirname, '../../samples/talk.pcap')))
+  const lines = new Set(records.map(({ data, linkType, originalLength }) => summarize(data, { linkType, wireLength: originalLength, conversations }))) // biome-ignore format: one call
+  expect(golden.talk.length).toBeGreaterThan(300)
+  expect(golden.talk.filter((line) => !lines.has(line))).toEqual([])
 })
 
 test('any bytes have a line', () => {

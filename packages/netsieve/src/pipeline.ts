@@ -113,6 +113,9 @@ export interface PacketVerdict {
   readonly fault?: string
 }
 
+/** Captures hold packets up to this by default (tcpdump's snapshot length), some of them longer than any link allows. */
+const LONGEST_PACKET = 262_144
+
 /** A compiled ruleset, ready to judge packets. */
 export class Sieve {
   readonly compiled: Compiled
@@ -125,7 +128,13 @@ export class Sieve {
     this.compiled = compiled
     this.facts = facts
     const { insns, type, maps } = compiled
-    this.machine = load(insns, { type, maps, engine, ...(facts && { proved: facts.proved }) })
+    this.machine = load(insns, {
+      type,
+      maps,
+      engine,
+      packetBytes: LONGEST_PACKET,
+      ...(facts && { proved: facts.proved }),
+    })
   }
 
   /**

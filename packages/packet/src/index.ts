@@ -63,7 +63,7 @@ export {
   protocol,
 } from './protocols.ts'
 export { read, readBits, writeBits } from './read.ts'
-export { type SummaryOptions, summarize } from './summary.ts'
+export { type Conversations, type SummaryOptions, summarize } from './summary/index.ts'
 export {
   formatIpv4,
   formatIpv6,

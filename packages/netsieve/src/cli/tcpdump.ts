@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs'
 import { type CbpfDialect, printCbpf } from '@netsieve/asm'
 import { source } from '@netsieve/diag'
-import { type CaptureRecord, LINK_TYPES, summarize } from '@netsieve/packet'
+import { type CaptureRecord, type Conversations, LINK_TYPES, summarize } from '@netsieve/packet'
 import type { Command } from 'commander'
 import { classicOf } from './compile.ts'
 import { captureParts, err, OutputFile, out, readText, say, Trouble } from './io.ts'
@@ -25,6 +25,8 @@ interface TcpdumpFlags {
   readonly ethers?: string
   readonly netmask?: string
   readonly j?: string
+  readonly t: number
+  readonly S?: boolean
   readonly d: number
 }
 
@@ -37,6 +39,8 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('-c <n>', 'stop after n packets that match')
     .option('-y <link type>', 'link type to compile for, where no capture tells it', 'EN10MB')
     .option('-n', 'no names for addresses and ports: there are never any')
+    .option('-t', 'print no times; -tt seconds since 1970, -tttt the date too', (_, times: number) => times + 1, 0)
+    .option('-S', 'print TCP sequence numbers as they are, not from the start of their connection')
     .option('-e', 'print the link header too')
     .option('-j <n>', 'threads that share the work of -w (tcpdump has no such option)')
     .option('--count', 'only count the packets that match')
@@ -124,10 +128,14 @@ function quickly(path: string, to: string, sieves: LinkSieves, threads: number):
   return 0
 }
 
-/** The time of day in UTC, to the microsecond. */
-function timeOf({ sec, nsec }: CaptureRecord): string {
+/** The time as `-t` given so often asks for it, to the microsecond: by default that of the day, in UTC. */
+function timeOf({ sec, nsec }: CaptureRecord, times: number): string {
+  if (times === 1) return ''
+  const fraction = String(Math.floor(nsec / 1000)).padStart(6, '0')
+  if (times === 2) return `${sec}.${fraction} `
   const of = (unit: number, most: number) => String(Math.floor(sec / unit) % most).padStart(2, '0')
-  return `${of(3600, 24)}:${of(60, 60)}:${of(1, 60)}.${String(Math.floor(nsec / 1000)).padStart(6, '0')}`
+  const date = times === 4 ? `${new Date(sec * 1000).toISOString().slice(0, 10)} ` : ''
+  return `${date}${of(3600, 24)}:${of(60, 60)}:${of(1, 60)}.${fraction} `
 }
 
 /** Packets one at a time: counted, written up to a number, or printed. */
@@ -135,6 +143,7 @@ function slowly(flags: TcpdumpFlags, sieves: LinkSieves, most: number | undefine
   const output = flags.w === undefined ? undefined : new OutputFile(flags.w)
   try {
     let matched = 0
+    const conversations: Conversations | undefined = flags.S ? undefined : new Map()
     const parts = captureParts(flags.r!)
     let step = parts.next()
     for (; !step.done; step = parts.next()) {
@@ -150,7 +159,7 @@ function slowly(flags: TcpdumpFlags, sieves: LinkSieves, most: number | undefine
       output?.write(part.raw)
       if (!output && !flags.count)
         out(
-          `${timeOf(part)} ${summarize(part.data, { linkType: part.linkType, wireLength: part.originalLength, link: flags.e ?? false })}\n`,
+          `${part.data.length === 0 ? '' : timeOf(part, flags.t)}${summarize(part.data, { linkType: part.linkType, wireLength: part.originalLength, link: flags.e ?? false, ...(conversations && { conversations }) })}\n`,
         )
       if (matched === most) break
     }
