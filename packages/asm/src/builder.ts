@@ -52,9 +52,14 @@ export class Code {
     this.emit('lddw', { dst, imm64: Long.fromString(BigInt.asUintN(64, value).toString(16), true, 16) })
   }
 
-  /** dst = the address of a byte in the only value of a map, which is named by its index. */
+  /** dst = a map, by its number in the program's list of maps. */
+  map(dst: number, map: number): void {
+    this.emit('lddw_map_index', { dst, imm64: Long.fromBits(map, 0) })
+  }
+
+  /** dst = the address of a byte in the only value of an array map. */
   mapValue(dst: number, map: number, byte = 0): void {
-    this.emit('lddw_map_value', { dst, imm64: Long.fromBits(map, byte, true) })
+    this.emit('lddw_map_index_value', { dst, imm64: Long.fromBits(map, byte) })
   }
 
   load(size: Bytes, dst: number, src: number, off: number): void {

@@ -23,6 +23,8 @@ export interface BaseRef {
 }
 
 export interface Access {
+  /** Registers beside those of bases that hold something to the end. */
+  readonly keeps: readonly number[]
   /** Sets up R.CTX and, where pointers are used, R.DATA and R.END. */
   prologue(e: Emitter): void
   /** Makes `bytes` bytes at `offset` from a base readable, or goes to `missing`. */
@@ -65,6 +67,7 @@ function direct(type: ProgTypeName): Access {
       c.load(4, R.END, R.CTX, fields.data_end.offset)
     })
   return {
+    keeps: [R.DATA, R.END],
     prologue(e) {
       e.put((c) => c.mov(R.CTX, { reg: 1 }))
       pointers(e)
@@ -144,6 +147,7 @@ function copied(): Access {
       if (disp !== 0) c.alu('add', dst, disp)
     })
   return {
+    keeps: [],
     prologue(e) {
       e.put((c) => c.mov(R.CTX, { reg: 1 }))
     },

@@ -1,12 +1,13 @@
 // A filter of the IR as an eBPF program.
 
 import { type Insn, type MapDef, PROG_TYPES, type ProgType, type ProgTypeName } from '@netsieve/asm'
-import { type BaseChain, type Filter, isShort, listBase, placeOf, type Term, termsAt, termsOfField, VIEWS, type View } from '@netsieve/ir' // biome-ignore format: one line
+import { type BaseChain, type Filter, isShort, listBase, placeOf, setsOf, type Term, termsAt, termsOfField, VIEWS, type View } from '@netsieve/ir' // biome-ignore format: one line
 import { type Base, isMetadata, type MetadataLayout } from '@netsieve/packet'
 import { accessFor } from './access.ts'
 import { FILL, type Needs } from './dispatch.ts'
 import { Emitter, NOTHING, R } from './emitter.ts'
 import { dispatch, LINK } from './headers.ts'
+import { Maps } from './lookup/maps.ts'
 import { localsOf, metadataMap, metadataOfFilter, sourceFor } from './metadata.ts'
 import { baseChain } from './rules.ts'
 import { stateFor } from './state.ts'
@@ -36,13 +37,14 @@ export function generate(filter: Filter, { type, counters = false }: GenerateOpt
   const progType: ProgType = PROG_TYPES[type]
   if (progType.firstHeader !== 'link')
     throw new Error(`programs of type ${type} start at the network header: not generated`)
-  const maps: MapDef[] = []
+  const maps = new Maps()
   const layout = metadataOfFilter(filter, type)
-  const map = layout ? maps.push(metadataMap(layout)) - 1 : -1
+  const map = layout ? maps.add(metadataMap(layout)) : -1
   const locals = localsOf(filter)
   const state = stateFor(filter, counters, maps)
   const e = new Emitter()
   const access = accessFor(type)
+  const sets = setsOf(filter)
   e.origin = { text: 'program start' }
   access.prologue(e)
   for (const [field, slot] of locals) {
@@ -50,7 +52,7 @@ export function generate(filter: Filter, { type, counters = false }: GenerateOpt
     if (!base) break
     const metadata = sourceFor(type, base, { layout, map, locals })
     const path = { ...FILL, kind: 'other', view: VIEWS[base.view] } as const
-    fillLocals({ e, access, path, netRef: LINK, metadata, state }, field, slot)
+    fillLocals({ e, access, path, netRef: LINK, metadata, state, maps, sets }, field, slot)
   }
   const starts = filter.base.map(() => e.label('base'))
   const pass = e.label('pass')
@@ -76,7 +78,7 @@ export function generate(filter: Filter, { type, counters = false }: GenerateOpt
       tagsBeside: progType.context === '__sk_buff',
       rules: (path, netRef) =>
         baseChain({
-          ...{ e, access, path, netRef, metadata, state, filter, base, type: progType },
+          ...{ e, access, path, netRef, metadata, state, maps, sets, filter, base, type: progType },
           onAccept: last ? undefined : onward,
         }),
     })
@@ -87,7 +89,7 @@ export function generate(filter: Filter, { type, counters = false }: GenerateOpt
   e.origin = { text: 'not seen by any chain' }
   e.put((c) => c.mov(R.RET, progType.returns.pass))
   e.exit()
-  return { type, insns: e.finish(), maps, ...(layout && { metadata: layout }) }
+  return { type, insns: e.finish(), maps: maps.finish(), ...(layout && { metadata: layout }) }
 }
 
 /** Whether some step asks for the packet's length. */

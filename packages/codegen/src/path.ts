@@ -28,7 +28,8 @@ export const AVAIL_NONE = -1
 export const AVAIL_TINY = -2
 
 /** Stack slots, from the frame pointer. `bytes` is where helpers put packet bytes, up to 40, `joined` where 16 bytes around a
- * tag are put together; operands are spilled from `spill` down. */
+ * tag are put together; operands are spilled from `spill` down. Lookups have slots below: from `found` up what was found of 7
+ * components, from `key` up the key of a hash table or a wide number, from `saved` down 7 registers that are to survive. */
 export const SLOT = {
   l4proto: -8,
   fragment: -16,
@@ -47,6 +48,9 @@ export const SLOT = {
   walkSeen: -124,
   walkFound: -123,
   spill: -136,
+  saved: -232,
+  key: -392,
+  found: -448,
 } as const
 
 /** Value of the l4proto slot when an extension header chain could not be followed. */

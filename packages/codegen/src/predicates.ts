@@ -1,11 +1,24 @@
 // Predicates as branches: each compiles to code that ends at `yes`, at `no`, or where a term could not be computed.
 
 import type { Label } from '@netsieve/asm'
-import { compareValues, entryOf, type Pred, type Range, type Term, type Test } from '@netsieve/ir'
+import { compareValues, entryOf, type Pred, type Range, type SetDef, type Term, type Test } from '@netsieve/ir'
 import { R } from './emitter.ts'
 import { findEntry } from './find.ts'
+import { termBits } from './lookup/key.ts'
+import { inSet } from './lookup/sets.ts'
 import { excluded, known, SLOT } from './path.ts'
-import { asBits, type Bits, bigEndian, constant, type Failures, number, pieces, reach, type Scope } from './terms.ts'
+import {
+  asBits,
+  type Bits,
+  bigEndian,
+  constant,
+  type Failures,
+  number,
+  pieces,
+  reach,
+  type Scope,
+  setOf,
+} from './terms.ts'
 
 const JUMP = { '==': 'jeq', '!=': 'jne', '<': 'jlt', '<=': 'jle', '>': 'jgt', '>=': 'jge' } as const satisfies Record<
   Test,
@@ -54,7 +67,7 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
     case 'relation':
       return relation(scope, pred, yes, no, failures)
     case 'inSet':
-      throw new Error(`the set ${pred.set} is not compiled`)
+      return inSet(scope, setOf(scope, pred.set), pred.terms, yes, no, failures)
   }
 }
 
@@ -88,7 +101,7 @@ function comparison(scope: Scope, pred: Pred & { kind: 'cmp' }, yes: Label, no: 
 }
 
 /** A term's value where the path tells it. */
-function constantOf({ path }: Scope, term: Term): bigint | 'missing' | undefined {
+export function constantOf({ path }: Scope, term: Term): bigint | 'missing' | undefined {
   if (term.kind === 'const') return term.value
   if (term.kind === 'field') return known(path, term.field)
   if (term.kind !== 'mask') return undefined
@@ -151,6 +164,19 @@ function piece({ e }: Scope, reg: number, value: bigint, size: number, differ: L
   e.jump('jne', reg, { reg: R.B }, differ)
 }
 
+/** Up to so many ranges of up to 16 bits, up to 64 and more are compared with one after the other, or by halves; more are looked up. */
+const [FEW_SHORT, FEW, FEW_WIDE] = [8, 16, 4]
+
+/** The set that holds a predicate's ranges. */
+function madeOf({ maps }: Scope, { term, ranges }: Pred & { kind: 'in' }): SetDef {
+  const bits = termBits(term)
+  return maps.once(ranges, () => ({
+    name: `set_${maps.next()}`,
+    keys: [{ bits }],
+    elements: ranges.filter(({ lo, hi }) => lo <= hi).map((range) => ({ key: [range] })),
+  }))
+}
+
 function membership(scope: Scope, pred: Pred & { kind: 'in' }, yes: Label, no: Label, failures: Failures): void {
   const { e } = scope
   const { term, ranges } = pred
@@ -158,7 +184,10 @@ function membership(scope: Scope, pred: Pred & { kind: 'in' }, yes: Label, no: L
   if (fixed === 'missing') return e.goto(failures.missing)
   if (fixed !== undefined) return e.goto(ranges.some(({ lo, hi }) => lo <= fixed && fixed <= hi) ? yes : no)
   const bits = asBits(scope, term)
-  if (bits && bits.bytes > 8) return wideRanges(scope, bits, ranges, yes, no, failures)
+  const wide = bits !== undefined && bits.bytes > 8
+  const few = wide ? FEW_WIDE : termBits(term) <= 16 ? FEW_SHORT : FEW
+  if (ranges.length > few) return inSet(scope, madeOf(scope, pred), [term], yes, no, failures)
+  if (wide) return wideRanges(scope, bits, ranges, yes, no, failures)
   number(scope, term, failures)
   search(scope, ranges, yes, no)
 }

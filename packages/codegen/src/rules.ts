@@ -1,6 +1,6 @@
 // Chains and rules as code: steps in order, verdicts as exits, called chains inlined.
 
-import { HELPERS, type Label, type ProgType } from '@netsieve/asm'
+import { HELPERS, type Label, type Origin, type ProgType } from '@netsieve/asm'
 import {
   ACTS,
   type Act,
@@ -8,16 +8,18 @@ import {
   type BaseChain,
   type Chain,
   countsOnMatch,
+  type ElementData,
   type Filter,
   type Rule,
   type Step,
   type Verdict,
-  VIEWS,
 } from '@netsieve/ir'
 import { R } from './emitter.ts'
+import { emitRun, type Run, runFrom, worthwhile } from './lookup/lists.ts'
+import { verdictMap } from './lookup/sets.ts'
 import { branch } from './predicates.ts'
 import { countNamed, countRule, gate } from './state.ts'
-import { type Failures, type Scope, setMetadata } from './terms.ts'
+import { type Failures, type Scope, seenAs, setMetadata, setOf } from './terms.ts'
 
 /** What the rules of one base chain, on one path, are compiled in. */
 export interface RuleScope extends Scope {
@@ -43,17 +45,59 @@ function chain(scope: RuleScope, name: string, end: Label, policy: Label, caller
   const { e, filter } = scope
   const found = filter.chains.find((candidate: Chain) => candidate.name === name)
   if (!found || callers.includes(name)) throw new Error(`chain ${name} is ${found ? 'in a cycle' : 'not defined'}`)
-  for (const rule of found.rules) {
-    if (!e.reachable) return
-    compileRule(scope, rule, end, policy, [...callers, name])
+  const path = [...callers, name]
+  const { rules } = found
+  for (let i = 0; i < rules.length && e.reachable; ) {
+    const run = runFrom(scope, rules, i)
+    if (worthwhile(run)) together(scope, `${name} ${i}`, run, end, policy, path)
+    // Rules that this path's packets cannot match are left out.
+    else if (run.length === 0 || run.boxes.length > 0)
+      for (const rule of rules.slice(i, i + Math.max(1, run.length))) compileRule(scope, rule, end, policy, path)
+    i += Math.max(1, run.length)
   }
   e.goto(end)
+}
+
+/** Compiles a run of rules as one decision. */
+function together(
+  scope: RuleScope,
+  name: string,
+  run: Run,
+  end: Label,
+  policy: Label,
+  callers: readonly string[],
+): void {
+  const { e } = scope
+  const outer = e.origin
+  const [first, last] = [run.boxes[0]!.rule, run.boxes.at(-1)!.rule]
+  e.origin = { text: `rules ${first.id} to ${last.id}` }
+  const [next, cut] = [e.label('next'), e.label('cut')]
+  const decide = (rule: Rule, rest: readonly Step[]): void => {
+    const search = e.origin
+    e.origin = originOf(rule)
+    const counts = countsOnMatch(rule.steps)
+    for (const step of rest) {
+      if (step.kind === 'verdict') {
+        if (counts) countRule(scope, rule.id)
+        verdict(scope, step.verdict, next, end, policy, callers)
+      } else if (step.kind === 'count' || step.kind === 'log')
+        effect(scope, step, rule.id, next, { missing: next, cut })
+    }
+    e.origin = search
+  }
+  emitRun(scope, name, run, { decide, next, cut })
+  e.bind(next)
+  e.origin = outer
+}
+
+function originOf({ id, text, span }: Rule): Origin {
+  return { rule: id, text, ...(span && { span }) }
 }
 
 function compileRule(scope: RuleScope, rule: Rule, end: Label, policy: Label, callers: readonly string[]): void {
   const { e, path } = scope
   const outer = e.origin
-  const origin = { rule: rule.id, text: rule.text, ...(rule.span && { span: rule.span }) }
+  const origin = originOf(rule)
   const [next, cut] = [e.label('next'), e.label('cut')]
   const rejected = e.label('rejected')
   e.origin = origin
@@ -62,17 +106,20 @@ function compileRule(scope: RuleScope, rule: Rule, end: Label, policy: Label, ca
   for (const step of rule.steps) {
     if (step.kind === 'match') {
       const holds = e.label('holds')
-      const seen: RuleScope = step.view
-        ? { ...scope, path: { ...path, view: VIEWS[step.view], fragmentSlot: path.view.laterFragments === 'short' } }
-        : scope
-      branch(seen, step.pred, holds, next, failures)
+      branch(seenAs(scope, step.view), step.pred, holds, next, failures)
       e.bind(holds)
     } else if (step.kind === 'verdict') {
       if (counts) countRule(scope, rule.id)
       verdict(scope, step.verdict, next, end, policy, callers)
       break
-    } else if (step.kind === 'vmap') throw new Error(`the map ${step.map} is not compiled`)
-    else effect(scope, step, rule.id, next, failures)
+    } else if (step.kind === 'vmap') {
+      const come = ({ verdict: held }: ElementData): void => {
+        if (counts) countRule(scope, rule.id)
+        if (held) verdict(scope, held, next, end, policy, callers)
+      }
+      verdictMap(scope, setOf(scope, step.map), step.terms, { come, none: next, failures })
+      break
+    } else effect(scope, step, rule.id, next, failures)
   }
   if (counts && e.reachable) countRule(scope, rule.id)
   // A rejecting program ends as its policy has it, but it is this rule that ended it.

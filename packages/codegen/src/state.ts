@@ -15,6 +15,7 @@ import {
   type Step,
 } from '@netsieve/ir'
 import { R } from './emitter.ts'
+import type { Maps } from './lookup/maps.ts'
 import { SLOT } from './path.ts'
 import { constant, packetBytes, type Scope } from './terms.ts'
 
@@ -33,7 +34,7 @@ export interface StateSource {
 }
 
 /** Adds the maps that a filter's state needs. */
-export function stateFor(filter: Filter, counters: boolean, maps: MapDef[]): StateSource {
+export function stateFor(filter: Filter, counters: boolean, maps: Maps): StateSource {
   let at = 0
   const slots = new Map<string, { readonly def: StateDef; readonly at: number }>()
   const initial: bigint[] = []
@@ -43,10 +44,10 @@ export function stateFor(filter: Filter, counters: boolean, maps: MapDef[]): Sta
     initial.push(...words)
     at += words.length * 8
   }
-  const map = at > 0 ? maps.push(oneValue(STATE_MAP, at, initial)) - 1 : -1
+  const map = at > 0 ? maps.add(oneValue(STATE_MAP, at, initial)) : -1
   const rules = Math.max(-1, ...filter.chains.flatMap((chain) => chain.rules.map(({ id }) => id))) + 1
   const counted = counters && rules > 0
-  return { slots, map, counters: counted ? maps.push(oneValue(COUNTER_MAP, rules * COUNT_BYTES)) - 1 : undefined }
+  return { slots, map, counters: counted ? maps.add(oneValue(COUNTER_MAP, rules * COUNT_BYTES)) : undefined }
 }
 
 function atFirst(def: StateDef): readonly bigint[] {

@@ -1,7 +1,7 @@
 // Terms and the bytes they stand for: loads, and numbers in registers.
 
 import type { Label } from '@netsieve/asm'
-import { headerEnd, isShort, type Pred, placeOf, type Term } from '@netsieve/ir'
+import { headerEnd, isShort, type Pred, placeOf, type SetDef, type Term, VIEWS, type ViewName } from '@netsieve/ir'
 import {
   FIELDS,
   isMetadata,
@@ -13,6 +13,8 @@ import {
 import { type Access, type BaseRef, MAX_OFFSET, MAX_WALK, type Place } from './access.ts'
 import { type Emitter, R } from './emitter.ts'
 import { findEntry } from './find.ts'
+import type { Maps } from './lookup/maps.ts'
+import { mapped } from './lookup/sets.ts'
 import { askKnown, type MetadataSource, NOT_KNOWN } from './metadata.ts'
 import { AVAIL_NONE, AVAIL_TINY, known, L4_BROKEN, type Path, SLOT } from './path.ts'
 import { branch } from './predicates.ts'
@@ -34,6 +36,8 @@ export interface Scope {
   readonly netRef: BaseRef
   readonly metadata: MetadataSource
   readonly state: StateSource
+  readonly maps: Maps
+  readonly sets: ReadonlyMap<string, SetDef>
 }
 
 /** Whole bytes that hold a term's bits: the value is `(bytes & mask) >> shift`. */
@@ -351,10 +355,24 @@ export function number(scope: Scope, term: Term, failures: Failures, depth = 0):
     case 'bin':
       return binary(scope, term, failures, depth)
     case 'mapped':
-      throw new Error(`the map ${term.map} is not compiled`)
+      return mapped(scope, setOf(scope, term.map), term.terms, failures)
     case 'walk':
       return walkHeaders(scope, term, failures, depth)
   }
+}
+
+/** The same with the packet as another view has it, whose headers are at the same places. */
+export function seenAs(scope: Scope, view: ViewName | undefined): Scope {
+  const { path } = scope
+  if (!view) return scope
+  return { ...scope, path: { ...path, view: VIEWS[view], fragmentSlot: path.view.laterFragments === 'short' } }
+}
+
+/** @throws Error if there is no such set, which `check` refuses. */
+export function setOf({ sets }: Scope, name: string): SetDef {
+  const set = sets.get(name)
+  if (!set) throw new Error(`set ${name} is not defined`)
+  return set
 }
 
 function fromBits(scope: Scope, bits: Bits, failures: Failures, depth: number): void {

@@ -1,12 +1,12 @@
 // Whether sets make sense, and what is looked up in them.
 
 import type { Diagnostics, Span } from '@netsieve/diag'
-import { type CheckPlace, fits, widthOf } from './check.ts'
+import { type CheckPlace, fits, spread, widthOf } from './check.ts'
 import type { ElementData, SetDef, Term } from './types.ts'
 import { VIEWS } from './views.ts'
 
 /** Components of a key at most. */
-const MOST_KEYS = 8
+const MOST_KEYS = 7
 /** Elements of all sets at most: a table of millions takes more memory than a filter may. */
 const MOST_ELEMENTS = 4_000_000
 
@@ -81,8 +81,13 @@ export function checkTerms(
     diags.error('ir/term', 'views that read missing fields as 0 have no sets', span)
   for (const [i, term] of terms.entries()) {
     const { bits } = set.keys[i]!
-    if (holdsLookup(term)) diags.error('ir/term', 'a lookup cannot be part of the key of another', span)
-    else if (widthOf(term, span, place) > bits)
+    if (holdsLookup(term)) {
+      diags.error('ir/term', 'a lookup cannot be part of the key of another', span)
+      continue
+    }
+    const width = widthOf(term, span, place)
+    if (spread(term, width)) diags.error('ir/term', 'what is looked up, if it has more than 64 bits, is whole bytes without a mask', span) // biome-ignore format: one message
+    if (width > bits)
       diags.error('ir/set', `component ${i + 1} of ${name} has ${bits} bits, less than what is looked up`, span)
   }
 }

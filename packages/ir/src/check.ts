@@ -199,7 +199,7 @@ function checkPred(pred: Pred, span: Span | undefined, place: CheckPlace): void 
 }
 
 /** The bits of a term lie in more than eight bytes, and are not all of them. */
-function spread(term: Term, bits: number): boolean {
+export function spread(term: Term, bits: number): boolean {
   if (term.kind === 'mask') return bits > 64 || spread(term.term, bits)
   return term.kind === 'raw' && (term.bit & 7) + term.bits > 64 && ((term.bit | term.bits) & 7) !== 0
 }

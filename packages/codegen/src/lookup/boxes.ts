@@ -1,0 +1,228 @@
+// Rules as boxes: what the matches of a rule ask of each number of the packet, as ranges. A rule that says `or` is several boxes; each of them
+// asks for the numbers that the rule would have asked for, so that one that cannot be computed ends the rule as it does there.
+
+import {
+  joinRanges,
+  type Pred,
+  placeOf,
+  type Range,
+  type Rule,
+  type SetDef,
+  type Step,
+  type Term,
+  type Test,
+  VIEWS,
+  type ViewName,
+} from '@netsieve/ir'
+import { FIELDS } from '@netsieve/packet'
+import { termBits } from './key.ts'
+
+/** What a box asks of one number: as the packet is seen by the chain, or by a view of the match's own. */
+export interface Asked {
+  readonly key: string
+  readonly term: Term
+  readonly view: ViewName | undefined
+  readonly bits: number
+  /** Sorted and disjoint; all values are asked for too where only the number must be there. */
+  readonly ranges: readonly Range[]
+}
+
+/** By key. */
+export type RuleBox = ReadonlyMap<string, Asked>
+
+export interface RuleBoxes {
+  readonly rule: Rule
+  readonly boxes: readonly RuleBox[]
+  /** What the rule does once its matches hold. */
+  readonly rest: readonly Step[]
+}
+
+/** A rule is this many boxes at most. */
+const MOST_BOXES = 8
+/** A named set in a list of rules has this many elements at most. */
+const MOST_ELEMENTS = 256
+
+/** Too many boxes, or a predicate that is no box. */
+class NoBoxes extends Error {}
+
+interface Place {
+  readonly sets: ReadonlyMap<string, SetDef>
+  /** The chain's. */
+  readonly view: ViewName
+}
+
+/** A rule whose matches all come first, and that decides every packet for which they hold; undefined for others. */
+export function boxesOf(rule: Rule, place: Place): RuleBoxes | undefined {
+  const at = rule.steps.findIndex(({ kind }) => kind !== 'match')
+  const rest = at < 0 ? [] : rule.steps.slice(at)
+  const end = rest.findIndex(({ kind }) => kind !== 'count' && kind !== 'log')
+  const last = rest[end]
+  if (last?.kind !== 'verdict' || last.verdict.kind === 'jump' || last.verdict.kind === 'continue') return undefined
+  try {
+    let boxes: readonly RuleBox[] = [new Map()]
+    for (const step of rule.steps.slice(0, at))
+      if (step.kind === 'match') boxes = product(boxes, expand(step.pred, true, step.view, place))
+    return { rule, boxes, rest: rest.slice(0, end + 1) }
+  } catch (beyond) {
+    if (beyond instanceof NoBoxes) return undefined
+    throw beyond
+  }
+}
+
+function expand(pred: Pred, holds: boolean, view: ViewName | undefined, place: Place): readonly RuleBox[] {
+  switch (pred.kind) {
+    case 'const':
+      return pred.value === holds ? [new Map()] : []
+    case 'not':
+      return expand(pred.arg, !holds, view, place)
+    case 'and':
+    case 'or': {
+      const all = (pred.kind === 'and') === holds
+      if (all)
+        return pred.args.reduce(
+          (boxes: readonly RuleBox[], arg) => product(boxes, expand(arg, holds, view, place)),
+          [new Map()],
+        )
+      // The first argument that decides is the last that is asked: those before it were there, and did not.
+      const out: RuleBox[] = []
+      let before: readonly RuleBox[] = [new Map()]
+      for (const arg of pred.args) {
+        out.push(...product(before, expand(arg, holds, view, place)))
+        before = product(before, expand(arg, !holds, view, place))
+        if (out.length > MOST_BOXES) throw new NoBoxes()
+      }
+      return out
+    }
+    case 'cmp':
+      return [
+        box(
+          pred.term,
+          view,
+          place,
+          holds ? rangesOf(pred.test, pred.value) : rangesOf(OPPOSITE[pred.test], pred.value),
+        ),
+      ]
+    case 'in': {
+      const ranges = joinRanges(pred.ranges.filter(({ lo, hi }) => lo <= hi))
+      return [box(pred.term, view, place, holds ? ranges : outside(ranges))]
+    }
+    case 'inSet': {
+      const set = place.sets.get(pred.set)
+      if (!set || set.keys.length > 1 || set.catchAll || set.elements.length > MOST_ELEMENTS) throw new NoBoxes()
+      const ranges = joinRanges(set.elements.map(({ key }) => key[0]!))
+      return [box(pred.terms[0]!, view, place, holds ? ranges : outside(ranges))]
+    }
+    case 'relation':
+    case 'exists':
+      throw new NoBoxes()
+  }
+}
+
+const OPPOSITE: Readonly<Record<Test, Test>> = { '==': '!=', '!=': '==', '<': '>=', '<=': '>', '>': '<=', '>=': '<' }
+/** Above every number of a packet. */
+const HUGE = 1n << 128n
+
+function rangesOf(test: Test, value: bigint): Range[] {
+  const below = { lo: 0n, hi: value - 1n }
+  const above = { lo: value + 1n, hi: HUGE }
+  const same = { lo: value, hi: value }
+  const ranges = { '==': [same], '!=': [below, above], '<': [below], '<=': [below, same], '>': [above], '>=': [same, above] }[test] // biome-ignore format: a table
+  return joinRanges(ranges.filter(({ lo, hi }) => lo <= hi))
+}
+
+/** What lies between and around sorted ranges. */
+function outside(ranges: readonly Range[]): Range[] {
+  const out: Range[] = []
+  let next = 0n
+  for (const { lo, hi } of ranges) {
+    if (lo > next) out.push({ lo: next, hi: lo - 1n })
+    next = hi + 1n
+  }
+  out.push({ lo: next, hi: HUGE })
+  return out
+}
+
+/** The box of one test. A term under a mask is the term itself: all its numbers that the test holds for. @throws NoBoxes */
+function box(term: Term, view: ViewName | undefined, place: Place, ranges: readonly Range[]): RuleBox {
+  const inner = term.kind === 'mask' ? term.term : term
+  const bits = termBits(inner)
+  const top = (1n << BigInt(bits)) - 1n
+  const whole = term.kind === 'mask' ? unmasked(term.mask & top, top, ranges) : clipped(ranges, top)
+  const key = `${view ?? ''} ${keyOf(inner, view ?? place.view)}`
+  return new Map([[key, { key, term: inner, view, bits, ranges: whole }]])
+}
+
+/** Terms of one key are loaded from the same place under the same conditions. @throws NoBoxes for what must be searched or computed */
+function keyOf(term: Term, view: ViewName): string {
+  switch (term.kind) {
+    case 'length':
+      return term.kind
+    case 'load':
+      if (term.index) throw new NoBoxes()
+      return `${term.base}:${term.offset * 8}:${term.bytes * 8}`
+    case 'raw':
+      if (term.index || term.bits > 64) throw new NoBoxes()
+      return `${term.base}:${term.bit}:${term.bits}`
+    case 'field': {
+      const place = placeOf(term.field)
+      if (!place) return term.field
+      const { base, bit, bits, index, guard } = place
+      if (index || guard) throw new NoBoxes()
+      // Where the protocol's whole header must be there, ports of different protocols differ.
+      const whole = VIEWS[view].transportNeeds === 'header' && base === 'transport'
+      return `${base}:${bit}:${bits}${whole ? FIELDS[term.field].proto : ''}`
+    }
+    default:
+      throw new NoBoxes()
+  }
+}
+
+function clipped(ranges: readonly Range[], top: bigint): Range[] {
+  return ranges.filter(({ lo }) => lo <= top).map(({ lo, hi }) => ({ lo, hi: hi < top ? hi : top }))
+}
+
+/** Fields of so few bits are tried value by value under a mask with gaps. */
+const FEW_BITS = 0xffn
+
+function unmasked(mask: bigint, top: bigint, ranges: readonly Range[]): Range[] {
+  const unit = top ^ mask
+  // A mask without gaps at the top: each number under it stands for `unit + 1` numbers in a row.
+  if ((unit & (unit + 1n)) === 0n) {
+    return clipped(ranges, top).flatMap(({ lo, hi }) => {
+      const from = (lo + unit) & ~unit
+      return from <= hi ? [{ lo: from, hi: (hi & ~unit) | unit }] : []
+    })
+  }
+  if (top > FEW_BITS) throw new NoBoxes()
+  const out: Range[] = []
+  for (let value = 0n; value <= top; value++)
+    if (ranges.some(({ lo, hi }) => lo <= (value & mask) && (value & mask) <= hi)) out.push({ lo: value, hi: value })
+  return joinRanges(out)
+}
+
+function product(left: readonly RuleBox[], right: readonly RuleBox[]): RuleBox[] {
+  if (left.length * right.length > MOST_BOXES) throw new NoBoxes()
+  return left.flatMap((a) => right.map((b) => joined(a, b)))
+}
+
+/** Both: where both ask for a number, what both allow of it. */
+function joined(a: RuleBox, b: RuleBox): RuleBox {
+  const out = new Map(a)
+  for (const [key, asked] of b) {
+    const before = out.get(key)
+    out.set(key, before ? { ...before, ranges: common(before.ranges, asked.ranges) } : asked)
+  }
+  return out
+}
+
+function common(a: readonly Range[], b: readonly Range[]): Range[] {
+  const out: Range[] = []
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const lo = a[i]!.lo > b[j]!.lo ? a[i]!.lo : b[j]!.lo
+    const hi = a[i]!.hi < b[j]!.hi ? a[i]!.hi : b[j]!.hi
+    if (lo <= hi) out.push({ lo, hi })
+    if (a[i]!.hi < b[j]!.hi) i++
+    else j++
+  }
+  return out
+}

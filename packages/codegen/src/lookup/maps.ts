@@ -1,0 +1,68 @@
+// The maps of a program under construction: one array map whose only value holds all tables, reached by pointers without a call, and
+// hash tables. What was made for a set or a list is made once, however many ways through the program look things up in it.
+
+import type { MapDef } from '@netsieve/asm'
+
+/** A place in the value of the map that holds the tables. */
+export interface Table {
+  readonly map: number
+  readonly offset: number
+}
+
+const FIRST_KEY = new Uint8Array(4)
+
+export class Maps {
+  private readonly defs: (MapDef | undefined)[] = []
+  private readonly parts: Uint8Array[] = []
+  private tables: number | undefined
+  private size = 0
+  private named = 0
+  private readonly made = new Map<unknown, unknown>()
+
+  /** What `make` gave when this owner was asked for first. */
+  once<T>(owner: unknown, make: () => T): T {
+    if (!this.made.has(owner)) this.made.set(owner, make())
+    return this.made.get(owner) as T
+  }
+
+  /** A number not given before. */
+  next(): number {
+    return this.named++
+  }
+
+  /** Puts bytes beside the other tables, at a multiple of 8. */
+  table(bytes: Uint8Array): Table {
+    if (this.tables === undefined) this.tables = this.defs.push(undefined) - 1
+    const offset = this.size
+    const length = (bytes.length + 7) & ~7
+    this.parts.push(bytes)
+    this.size += length
+    return { map: this.tables, offset }
+  }
+
+  /** A map of any kind; its number. */
+  add(def: MapDef): number {
+    return this.defs.push(def) - 1
+  }
+
+  finish(): MapDef[] {
+    return this.defs.map((def) => def ?? this.joined())
+  }
+
+  private joined(): MapDef {
+    const value = new Uint8Array(this.size)
+    let at = 0
+    for (const part of this.parts) {
+      value.set(part, at)
+      at += (part.length + 7) & ~7
+    }
+    return {
+      name: 'tables',
+      type: 'array',
+      keySize: 4,
+      valueSize: this.size,
+      maxEntries: 1,
+      entries: [[FIRST_KEY, value]],
+    }
+  }
+}
