@@ -1,9 +1,9 @@
 // The whole way as functions: rule text to IR, to instructions, to the verifier's word, to verdicts on packets.
 
 import { decisionOf, type Insn, type MapDef, type ProgTypeName, parseCbpf, translateCbpf } from '@netsieve/asm'
-import { generate, generateCbpf } from '@netsieve/codegen'
+import { COUNTER_MAP, generate, generateCbpf, readCounters, readState, STATE_MAP } from '@netsieve/codegen'
 import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
-import { check, type Filter, type Rule, simplify } from '@netsieve/ir'
+import { type Count, check, type Filter, type Rule, simplify } from '@netsieve/ir'
 import type { Metadata, MetadataLayout } from '@netsieve/packet'
 import { guessSyntax, type RuleOptions, SYNTAXES, type SyntaxName } from '@netsieve/rules'
 import { type Facts, type Verdict, verify } from '@netsieve/verifier'
@@ -19,6 +19,8 @@ export interface CompileOptions extends RuleOptions {
   readonly classic?: boolean
   /** Passes over the IR before code is made: 0 none; 1 (default) those that keep each packet's deciding rule; 2 those too that keep only its verdict. */
   readonly optimize?: OptimizeLevel
+  /** Count packets and bytes of each rule in the map `netsieve_counters`; no passes then, so that every rule is there to count. */
+  readonly counters?: boolean
 }
 
 export type OptimizeLevel = 0 | 1 | 2
@@ -56,10 +58,11 @@ export function compile(source: Source, options: CompileOptions = {}): Outcome<C
   const { value: filter, diagnostics } = readRules(source, { ...options, syntax })
   if (filter === undefined) return { diagnostics }
   const { type = 'xdp' } = options
-  const short = options.classic ? throughClassic(filter) : undefined
+  const short = options.classic && !options.counters ? throughClassic(filter) : undefined
   if (short) return { value: { source, syntax, filter, type: 'socket_filter', insns: short, maps: [] }, diagnostics }
-  const { simple, merged } = shortened(filter, options.optimize)
-  const generated = generate(simple, { type })
+  const { counters = false } = options
+  const { simple, merged } = shortened(filter, counters ? 0 : options.optimize)
+  const generated = generate(simple, { type, counters })
   return { value: { source, syntax, filter, ...(merged && { merged }), ...generated }, diagnostics }
 }
 
@@ -145,6 +148,24 @@ export class Sieve {
   judge(frame: Uint8Array, meta: PacketMeta = {}, values: Metadata = {}): PacketVerdict {
     const { exit, r0, insns, fault } = this.machine.run(frame, this.prepare(frame, meta, values))
     return { ...this.told(exit ?? -1, r0, fault?.reason), insns }
+  }
+
+  /** What each rule has counted so far, by its number; undefined if the program counts nothing. */
+  get counted(): ReadonlyMap<number, Count> | undefined {
+    const value = this.kept(COUNTER_MAP)
+    return value && readCounters(value)
+  }
+
+  /** The counters that have names, with what they hold. */
+  get named(): ReadonlyMap<string, Count> {
+    const value = this.kept(STATE_MAP)
+    return value && this.compiled.filter ? readState(this.compiled.filter, value).counters : new Map()
+  }
+
+  private kept(name: string): Uint8Array | undefined {
+    return this.compiled.maps.some((map) => map.name === name)
+      ? this.machine.map(name).get(new Uint8Array(4))
+      : undefined
   }
 
   /** Puts a packet's metadata where the program finds it: in the map, and in the context that a run is to be given. */

@@ -1,7 +1,7 @@
 // Verdicts counted: per rule and per whatever else decided, as an object and as a table.
 
 import type { Source, Span } from '@netsieve/diag'
-import type { Filter } from '@netsieve/ir'
+import { ACTS, actText, type Count, type Filter, type Step } from '@netsieve/ir'
 import { type PacketVerdict, rulesById } from './pipeline.ts'
 
 /** How often something decided. */
@@ -12,6 +12,11 @@ export interface Hits {
   readonly file?: string
   readonly line?: number
   readonly hits: number
+  /** What else is done with the packets: `reject(icmp port-unreachable)`. */
+  readonly act?: string
+  /** What the rule counted, whether it decided or not; only where the program counts. */
+  readonly packets?: number
+  readonly bytes?: number
 }
 
 /** Totals of a run. `rules` has a row for every rule, hit or not; `others` for policies and what no chain saw. */
@@ -43,7 +48,8 @@ export class Counter {
     else this.counts.set(key, { verdict, hits: packets })
   }
 
-  totals(filter: Filter | undefined): Totals {
+  /** @param counted what each rule counted, where the program counts */
+  totals(filter: Filter | undefined, counted?: ReadonlyMap<number, Count>): Totals {
     const rows = [...this.counts.values()]
     const rowsOf = new Map<number | null, typeof rows>()
     for (const row of rows) rowsOf.set(row.verdict.rule, [...(rowsOf.get(row.verdict.rule) ?? []), row])
@@ -51,11 +57,13 @@ export class Counter {
     const rules: Hits[] = []
     for (const rule of filter ? rulesById(filter).values() : []) {
       const place = rule.span && { file: rule.span.source.name, line: lines.of(rule.span) }
+      const { packets = 0n, bytes = 0n } = counted?.get(rule.id) ?? {}
+      const counts = counted && { packets: Number(packets), bytes: Number(bytes) }
+      const row = { by: rule.text, rule: rule.id, ...place, ...counts }
       const own = rowsOf.get(rule.id) ?? []
-      if (own.length === 0)
-        rules.push({ verdict: verdictOf(rule.steps), by: rule.text, rule: rule.id, ...place, hits: 0 })
+      if (own.length === 0) rules.push({ ...verdictOf(rule.steps), ...row, hits: 0 })
       for (const { verdict, hits } of own)
-        rules.push({ verdict: verdict.verdict, by: rule.text, rule: rule.id, ...place, hits })
+        rules.push({ verdict: verdict.verdict, ...(verdict.act !== undefined && { act: verdict.act }), ...row, hits })
     }
     const others = rows
       .filter(({ verdict }) => verdict.rule === null || !filter)
@@ -81,8 +89,10 @@ class Lines {
 }
 
 /** What a rule does to packets that it decides, if it has not decided any. */
-function verdictOf(steps: Filter['chains'][number]['rules'][number]['steps']): 'pass' | 'drop' {
-  return steps.some((step) => step.kind === 'verdict' && step.verdict.kind === 'drop') ? 'drop' : 'pass'
+function verdictOf(steps: readonly Step[]): Pick<Hits, 'verdict' | 'act'> {
+  const end = steps.find((step) => step.kind === 'verdict')?.verdict
+  if (end?.kind === 'act') return { verdict: ACTS[end.act].decision, act: actText(end) }
+  return { verdict: end?.kind === 'drop' ? 'drop' : 'pass' }
 }
 
 /** Rows of text, columns aligned; numbers to the right. */

@@ -186,6 +186,14 @@ class Netlink {
     [/^lookup reg \d set \S+( 0x1)?\s*$/, (not) => this.lookup(not !== undefined)],
     [/^counter /, () => this.out.push(other('count'))],
     [/^immediate reg 0 (.*?)\s*$/, (verdict) => this.out.push(other(verdict!))],
+    [/^limit rate/, () => this.out.push(other('limit'))],
+    [/^quota /, () => this.out.push(other('quota'))],
+    [/^log/, () => this.out.push(other('log'))],
+    [/^reject /, () => this.out.push(other('act'))],
+    [
+      /^(?:immediate reg [1-9]|meta set (\w+)|ct set (\w+))/,
+      (meta, ct) => (meta || ct ? this.out.push(other(`set ${meta ? 'meta' : 'ct'}.${meta ?? ct}`)) : undefined),
+    ],
     [/^match name comment/, () => undefined],
     [/^match name \w+ rev/, () => this.out.push(other('xt match'))],
   ]
@@ -303,9 +311,12 @@ export function fromRule({ steps }: Rule): string[] {
   return joined(
     steps.map((step) => {
       if (step.kind === 'match') return step.view ? other('xt match') : line(step.pred)
-      if (step.kind === 'count') return other('count')
+      if (step.kind === 'count' || step.kind === 'limit' || step.kind === 'quota' || step.kind === 'log')
+        return other(step.kind)
+      if (step.kind === 'set') return other(`set ${step.field}`)
       if (step.kind !== 'verdict') throw new Error(`no line for ${step.kind}`)
       const { verdict } = step
+      if (verdict.kind === 'act') return other('act')
       return other('chain' in verdict ? `${verdict.kind} -> ${verdict.chain}` : verdict.kind)
     }),
   )

@@ -269,10 +269,7 @@ rules:2:55: note: with this one
       'table ip t { map m { type ipv4_addr : verdict; }; chain c { type filter hook input priority 0; ip saddr vmap @m; } }',
       ['nft/unsupported'],
     ],
-    [
-      'table ip t { counter n { }; chain c { type filter hook input priority 0; counter name "n"; } }',
-      ['nft/unsupported'],
-    ],
+    ['table ip t { counter n { }; chain c { type filter hook input priority 0; counter name "m"; } }', ['nft/name']],
     [
       'table ip t { chain c { type filter hook input priority 0; }; chain u { tcp dport 70000; ct state new; } }',
       ['rules/port'],

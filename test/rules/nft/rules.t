@@ -281,11 +281,37 @@ ct count over 5 ; UNSUPPORTED
 meta secmark 5 ; FAIL nft/unsupported
 meta random 5 ; UNSUPPORTED
 ct state new accept ; OK
-limit rate 5/second accept ; UNSUPPORTED
-log prefix "a # b; c" accept ; UNSUPPORTED
-reject with icmp type host-unreachable ; UNSUPPORTED
-tcp dport 80 reject ; UNSUPPORTED
-meta mark set 5 ; UNSUPPORTED
+limit rate over 10 mbytes/minute burst 5 kbytes drop ; OK
+limit rate 400/hour burst 7 packets ; OK
+limit rate 0/second ; FAIL nft/limit
+limit rate 5/second burst 0 packets ; FAIL nft/limit
+limit rate 5/second burst 3 bytes ; FAIL nft/limit
+limit rate 5/fortnight ; FAIL nft/syntax
+quota over 10 mbytes drop ; OK
+quota until 10 kbytes used 5 bytes drop ; OK
+quota 5/second ; FAIL nft/syntax
+log ; OK
+log prefix "x" level warn flags tcp sequence,options flags ip options counter ; OK
+log group 3 snaplen 10 queue-threshold 4 prefix "x" drop ; OK
+log level nonsense ; FAIL nft/syntax
+reject ; OK
+reject with tcp reset ; OK
+reject with icmpx type admin-prohibited ; OK
+reject with icmpx admin-prohibited ; OK
+reject with icmpv6 type no-route ; OK
+reject with icmp type nonsense ; FAIL nft/reject
+reject accept ; FAIL nft/after-verdict
+meta mark set mark ; OK
+meta mark set 0x1ffffffff ; FAIL rules/number
+meta nftrace set 1 ; OK
+meta priority set 1:1 accept ; OK
+ct mark set 5 ; OK
+tcp dport 22 limit rate 3/minute counter log accept ; OK
+limit rate 5/second accept ; OK
+log prefix "a # b; c" accept ; OK
+reject with icmp type host-unreachable ; OK
+tcp dport 80 reject ; OK
+meta mark set 5 ; OK
 fib daddr type local ; UNSUPPORTED
 @th,0,16 80 ; UNSUPPORTED
 frag more-fragments 1 ; UNSUPPORTED

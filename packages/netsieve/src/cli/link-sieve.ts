@@ -2,7 +2,7 @@
 
 import { decisionOf } from '@netsieve/asm'
 import type { Source } from '@netsieve/diag'
-import { termsOf } from '@netsieve/ir'
+import { type FilterState, newState, termsOf } from '@netsieve/ir'
 import {
   type CaptureRecord,
   FIELDS,
@@ -40,6 +40,7 @@ export interface LinkSieveOptions {
 export class LinkSieve {
   readonly sieve: Sieve
   private verdict: Verdict | undefined
+  private kept: FilterState | undefined
   private readonly linkType: number
   /** The rules see Ethernet frames; packets of other links get a header made from what theirs says. */
   private readonly adapts: boolean
@@ -83,6 +84,14 @@ export class LinkSieve {
   /** Packets are judged as they lie in the capture, by their bytes alone. */
   get direct(): boolean {
     return !this.adapts && this.asked.length === 0
+  }
+
+  /** What the rules' meaning keeps from packet to packet, beside what the program keeps. */
+  get state(): FilterState {
+    const { filter } = this.sieve.compiled
+    if (!filter) throw new Error('a program without rules keeps nothing by them')
+    this.kept ??= newState(filter)
+    return this.kept
   }
 
   /** Metadata that rules ask for and that no packet so far had: such rules cannot match as they are meant to. */

@@ -1,7 +1,7 @@
 // `netsieve run`: a capture through the rules.
 
-import { evaluate } from '@netsieve/ir'
-import type { CaptureRecord } from '@netsieve/packet'
+import { actText, evaluate } from '@netsieve/ir'
+import { type CaptureRecord, timestampNs } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
 import { type PacketVerdict, verifyCompiled } from '../pipeline.ts'
 import { Counter, type Totals, table } from '../report.ts'
@@ -21,6 +21,7 @@ export interface RunFlags extends RuleFlags, MetadataFlags {
   readonly jsonl?: boolean
   readonly engine: string
   readonly check?: boolean
+  readonly counters?: boolean
 }
 
 export function define(command: Command, done: (exitCode: number) => void): void {
@@ -35,6 +36,7 @@ export function define(command: Command, done: (exitCode: number) => void): void
     )
     .option('--json', 'one object with totals and hits a rule')
     .option('--jsonl', 'a line a packet: {"i", "verdict", "r0", "rule"}')
+    .option('--counters', 'count packets and bytes of each rule in the program')
     .option('--check', 'hold each verdict against the meaning of the rules (slow)')
     .addOption(
       new Option('--engine <name>', 'what runs the program; the interpreter counts instructions')
@@ -54,7 +56,7 @@ export function run(words: readonly string[], flags: RunFlags): number {
     path: flags.read,
     sieves: new LinkSieves(
       rulesOf(flags, words),
-      compileOptions(flags),
+      { ...compileOptions(flags), ...(flags.counters && { counters: true }) },
       flags.engine === 'jit' ? 'jit' : 'interpreter',
       new MetadataSources(flags),
     ),
@@ -196,11 +198,14 @@ function agrees(link: LinkSieve, record: CaptureRecord, verdict: PacketVerdict):
       `error: unsupported: ${compiled.syntax} has no meaning apart from its program to check it against [cli/check]`,
     )
   const wireLength = compiled.type === 'xdp' ? frame.length : (link.meta(record, frame).wireLength ?? frame.length)
-  return evaluate(compiled.filter, frame, { wireLength, meta: link.values(record) }).decision === verdict.verdict
+  const options = { wireLength, meta: link.values(record), timestampNs: timestampNs(record), state: link.state }
+  const { decision, act } = evaluate(compiled.filter, frame, options)
+  // An act of an earlier base chain is not what ended the packet's way.
+  return decision === verdict.verdict && (verdict.act === undefined || verdict.act === (act && actText(act)))
 }
 
-function lineOf(index: number, { verdict, r0, rule, by, fault }: PacketVerdict): string {
-  return `${JSON.stringify({ i: index, verdict, r0, rule, ...(rule === null && { by }), ...(fault !== undefined && { fault }) })}\n`
+function lineOf(index: number, { verdict, r0, rule, by, act, fault }: PacketVerdict): string {
+  return `${JSON.stringify({ i: index, verdict, r0, rule, ...(act !== undefined && { act }), ...(rule === null && { by }), ...(fault !== undefined && { fault }) })}\n`
 }
 
 function object(flags: RunFlags, { sieve, missing }: LinkSieve, totals: Totals): object {
@@ -226,6 +231,7 @@ function object(flags: RunFlags, { sieve, missing }: LinkSieve, totals: Totals):
     ...(missing.length > 0 && { needsSidecar: missing }),
     hits: totals.rules,
     others: totals.others,
+    ...(sieve.named.size > 0 && { counters: Object.fromEntries([...sieve.named].map(([name, { packets, bytes }]) => [name, { packets: Number(packets), bytes: Number(bytes) }])) }), // biome-ignore format: a row
   }
 }
 
@@ -251,12 +257,18 @@ function text(flags: RunFlags, { sieve, missing }: LinkSieve, totals: Totals): s
     ...(missing.length > 0
       ? [['metadata', `needs-sidecar: no packet has ${missing.join(', ')}; --meta and --meta-file tell`]]
       : []),
+    ...[...sieve.named].map(([name, { packets, bytes }]) => ['counter', `${name}: ${packets} packets, ${bytes} bytes`]),
   ])
-  const rows = [...totals.rules, ...totals.others].map(
-    (row) =>
-      [row.hits, row.verdict, row.line === undefined ? '' : String(row.line), row.by.replace(/\s+/g, ' ')] as const,
-  )
-  return `${head}\n${table([['hits', 'verdict', 'line', 'decided by'], ...rows], '  ')}`
+  const counts = sieve.counted !== undefined
+  const rows = [...totals.rules, ...totals.others].map((row) => [
+    row.hits,
+    ...(counts ? [row.packets ?? '', row.bytes ?? ''] : []),
+    row.act?.replace(/\(.*/, '') ?? row.verdict,
+    row.line === undefined ? '' : String(row.line),
+    row.by.replace(/\s+/g, ' '),
+  ])
+  const titles = ['hits', ...(counts ? ['packets', 'bytes'] : []), 'verdict', 'line', 'decided by']
+  return `${head}\n${table([titles, ...rows], '  ')}`
 }
 
 /** Lines gathered to larger writes. */

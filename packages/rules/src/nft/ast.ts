@@ -16,6 +16,8 @@ export interface Table {
   readonly span: Span
   readonly chains: Map<string, Chain>
   readonly sets: Map<string, NamedSet>
+  /** Counters, limits and quotas that rules name. */
+  readonly objects: Map<string, Kept>
 }
 
 export interface Chain {
@@ -55,7 +57,18 @@ export type Operator = '' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '!'
 export type Step =
   | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return' | 'continue'; readonly span: Span }
   | { readonly kind: 'jump' | 'goto'; readonly chain: Word; readonly span: Span }
-  | { readonly kind: 'counter'; readonly span: Span }
+  | { readonly kind: 'counter'; readonly name?: Word; readonly span: Span }
+  | { readonly kind: 'reject' | 'queue' | 'log'; readonly words: string; readonly span: Span }
+  /** A limit or quota of the rule's own, or one that the table has. */
+  | { readonly kind: 'gate'; readonly kept: Kept | Word; readonly what: 'limit' | 'quota'; readonly span: Span }
+  /** `meta mark set …`: operands with the operators between them. */
+  | {
+      readonly kind: 'assignment'
+      readonly target: string
+      readonly operands: readonly Operand[]
+      readonly operators: readonly Word[]
+      readonly span: Span
+    }
   | {
       readonly kind: 'match'
       /** `ip`, `tcp`, `meta`, … */
@@ -68,6 +81,28 @@ export type Step =
     }
   /** What nft has and this front-end does not: an error only where packets can come to the rule. */
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
+
+export type Operand = { readonly source: string } | { readonly value: Value }
+
+/** What is kept from packet to packet. Sizes are bytes, `per` is nanoseconds. */
+export type Kept =
+  | { readonly kind: 'counter'; readonly packets: bigint; readonly bytes: bigint; readonly span: Span }
+  | {
+      readonly kind: 'limit'
+      readonly over: boolean
+      readonly rate: bigint
+      readonly per: bigint
+      readonly burst: bigint
+      readonly unit: 'packets' | 'bytes'
+      readonly span: Span
+    }
+  | {
+      readonly kind: 'quota'
+      readonly over: boolean
+      readonly bytes: bigint
+      readonly used: bigint
+      readonly span: Span
+    }
 
 /** The right side of a comparison. Variables are replaced by what they stand for. */
 export type Value =

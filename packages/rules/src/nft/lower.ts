@@ -8,12 +8,14 @@ import {
   type Chain as IrChain,
   type Rule as IrRule,
   PROFILES,
+  type StateDef,
   type Step,
 } from '@netsieve/ir'
 import type { LowerOptions } from '../front.ts'
 import { chooseHook, chooseProfile, type Hook, hookPath, nearest } from '../shared/index.ts'
-import type { Step as AstStep, Chain, HookSpec, NftFamily, Rule, Ruleset, Table } from './ast.ts'
+import type { Chain, HookSpec, NftFamily, Rule, Ruleset, Table } from './ast.ts'
 import { Matches } from './match.ts'
+import { lowerStatement } from './statements.ts'
 
 export const NFT_PROFILES = ['nft-6.18', 'nft-fragfix'] as const
 type NftProfile = (typeof NFT_PROFILES)[number]
@@ -88,6 +90,7 @@ class Lowering {
   private readonly ruleset: Ruleset
   private readonly profile: NftProfile
   private readonly diagnostics: Diagnostics
+  private readonly state = new Map<string, StateDef>()
 
   constructor(ruleset: Ruleset, profile: NftProfile, diagnostics: Diagnostics) {
     this.profile = profile
@@ -104,8 +107,15 @@ class Lowering {
     const rules = [...reached.values()].flatMap(({ chain }) => chain.rules).sort((a, b) => a.span.start - b.span.start)
     const ids = new Map(rules.map((rule, id) => [rule, id]))
     const chains = [...reached.values()].map(({ table, chain }) => this.chain(table, chain, ids))
+    const kept = this.state.size > 0 ? { state: [...this.state.values()] } : {}
     this.others(reached)
-    return { syntax: 'nft', profile: this.profile, base: bases.map((base) => baseChain(base, this.profile)), chains }
+    return {
+      syntax: 'nft',
+      profile: this.profile,
+      base: bases.map((base) => baseChain(base, this.profile)),
+      chains,
+      ...kept,
+    }
   }
 
   /** The kernel counts the hop before it asks the forward hook. */
@@ -146,7 +156,7 @@ class Lowering {
   }
 
   private chain(table: Table, chain: Chain, ids: ReadonlyMap<Rule, number>): IrChain {
-    const rules = chain.rules.map((rule) => lowerRule(table, rule, ids.get(rule) ?? 0, this.diagnostics))
+    const rules = chain.rules.map((rule) => lowerRule(table, rule, ids.get(rule) ?? 0, this.state, this.diagnostics))
     return { name: nameOf(table, chain.name), rules, span: chain.span }
   }
 
@@ -156,7 +166,7 @@ class Lowering {
       for (const chain of table.chains.values()) {
         if (reached.has(nameOf(table, chain.name))) continue
         const aside = new Diagnostics()
-        for (const rule of chain.rules) lowerRule(table, rule, 0, aside)
+        for (const rule of chain.rules) lowerRule(table, rule, 0, new Map(), aside)
         this.diagnostics.addAll(aside.list.filter(({ code }) => code !== 'nft/unsupported'))
       }
     }
@@ -175,28 +185,34 @@ function baseChain({ table, chain, hook }: Base, profile: NftProfile): BaseChain
   }
 }
 
-function lowerRule(table: Table, rule: Rule, id: number, diagnostics: Diagnostics): IrRule {
+function lowerRule(
+  table: Table,
+  rule: Rule,
+  id: number,
+  state: Map<string, StateDef>,
+  diagnostics: Diagnostics,
+): IrRule {
   const matches = new Matches({ family: table.family, sets: table.sets, diagnostics })
-  const steps = rule.steps.flatMap((step) => lowerStep(table, step, matches, diagnostics))
+  const fresh = (what: string) => `${what}.${id}.${state.size}`
+  const place = { family: table.family, prefix: nameOf(table, ''), objects: table.objects, fresh, state, diagnostics }
+  const steps = rule.steps.flatMap((step): Step[] => {
+    const { span } = step
+    switch (step.kind) {
+      case 'match':
+        return matches.lower(step)
+      case 'verdict':
+        return [{ kind: 'verdict', verdict: { kind: step.verdict }, span }]
+      case 'jump':
+      case 'goto':
+        return [{ kind: 'verdict', verdict: { kind: step.kind, chain: nameOf(table, step.chain.text) }, span }]
+      case 'unsupported':
+        diagnostics.error('nft/unsupported', `unsupported: ${step.what}`, span)
+        return []
+      default:
+        return lowerStatement(step, place)
+    }
+  })
   return { id, text: rule.text, span: rule.span, steps }
-}
-
-function lowerStep(table: Table, step: AstStep, matches: Matches, diagnostics: Diagnostics): Step[] {
-  const { span } = step
-  switch (step.kind) {
-    case 'match':
-      return matches.lower(step)
-    case 'counter':
-      return [{ kind: 'count' }]
-    case 'verdict':
-      return [{ kind: 'verdict', verdict: { kind: step.verdict }, span }]
-    case 'jump':
-    case 'goto':
-      return [{ kind: 'verdict', verdict: { kind: step.kind, chain: nameOf(table, step.chain.text) }, span }]
-    case 'unsupported':
-      diagnostics.error('nft/unsupported', `unsupported: ${step.what}`, span)
-      return []
-  }
 }
 
 function nameOf({ family, name }: Table, chain: string): string {

@@ -4,10 +4,11 @@ import { at, Diagnostics, type Outcome, type Source, type Span } from '@netsieve
 import { Grammar, type Node } from '../grammar/match.ts'
 import { child, children, spanOf } from '../grammar/node.ts'
 import { HOOKS, isHook, nearest, type Word } from '../shared/index.ts'
-import type { Chain, HookSpec, NamedSet, NftFamily, Ruleset, Table } from './ast.ts'
+import type { Chain, HookSpec, Kept, NamedSet, NftFamily, Ruleset, Table } from './ast.ts'
 import { GRAMMAR as DATA } from './nft.gen.ts'
 import { readRule } from './rule.ts'
 import { type Item, scan } from './scan.ts'
+import { Statements } from './statements.ts'
 import { Values } from './value.ts'
 import { FAMILY_HOOKS, PRIORITIES } from './words.ts'
 
@@ -152,7 +153,14 @@ class Parser {
       this.missing('table', name, [...this.tables.keys()])
       return undefined
     }
-    table = { family: this.family(node), name: name.text, span: name.span, chains: new Map(), sets: new Map() }
+    table = {
+      family: this.family(node),
+      name: name.text,
+      span: name.span,
+      chains: new Map(),
+      sets: new Map(),
+      objects: new Map(),
+    }
     this.tables.set(key, table)
     return table
   }
@@ -206,8 +214,30 @@ class Parser {
       case 'tableattribute':
         if (this.text.startsWith('flags', node.start)) this.unsupported('flags of a table', spanOf(this.source, node))
         return
-      // Maps, counters, flow tables and helpers: what is declared does nothing until a rule names it, and that is not understood.
+      case 'objecthead':
+        return this.object(table, node, item)
+      // Maps, flow tables and helpers: what is declared does nothing until a rule names it, and that is not understood.
     }
+  }
+
+  /** `counter NAME { packets 5 bytes 300 }`, `limit NAME { rate 10/second }`, `quota NAME { over 10 mbytes }`. */
+  private object(table: Table, node: Node, item: Item): void {
+    const kind = this.word(child(node, 'objectkind')).text as Kept['kind']
+    const { text: name, span } = this.word(child(node, 'name'))
+    const statements = new Statements(this.source, this.text, this.values, this.diagnostics)
+    let kept: Kept | undefined = kind === 'counter' ? { kind, packets: 0n, bytes: 0n, span } : undefined
+    for (const each of item.body ?? []) {
+      const found = this.match('objectitem', each)
+      if (!found) return
+      if (found.rule === 'chaincomment') continue
+      kept = statements.kept(found)
+      if (kept && kept.kind !== kind) {
+        this.diagnostics.error('nft/object', `this says a ${kept.kind}, in a ${kind}`, spanOf(this.source, found))
+        return
+      }
+    }
+    if (kept) table.objects.set(name, kept)
+    else if (!this.diagnostics.hasErrors) this.diagnostics.error('nft/object', `the ${kind} ${name} says nothing`, span)
   }
 
   private chain(table: Table, name: Word, item: Item): void {

@@ -5,30 +5,35 @@ import type { Node } from '../grammar/match.ts'
 import { child } from '../grammar/node.ts'
 import type { Word } from '../shared/index.ts'
 import type { Operator, Rule, Step } from './ast.ts'
+import { Statements } from './statements.ts'
 import type { Values } from './value.ts'
 
 const NAMED_OPERATORS: Readonly<Record<string, Operator>> = { eq: '==', ne: '!=', lt: '<', gt: '>', le: '<=', ge: '>=' }
 
 export function readRule(source: Source, text: string, node: Node, values: Values, diagnostics: Diagnostics): Rule {
   const word = ({ start, end }: Node): Word => ({ text: text.slice(start, end), span: at(source, start, end) })
+  const statements = new Statements(source, text, values, diagnostics)
   const steps: Step[] = []
   let ended = false
   for (const each of node.children) {
     if (each.rule !== 'step') continue
-    const step = readStep(each.children[0]!, word, values)
+    const step = readStep(each.children[0]!, word, values, statements)
     if (!step) continue
     if (ended) {
       diagnostics.error('nft/after-verdict', 'a statement after a verdict has no effect', step.span)
       break
     }
     steps.push(step)
-    ended = step.kind === 'verdict' || step.kind === 'jump' || step.kind === 'goto'
+    ended = ENDS.includes(step.kind)
   }
   return { text: source.text.slice(node.start, node.end), span: at(source, node.start, node.end), steps }
 }
 
+/** Steps behind which nothing is done. */
+const ENDS: readonly Step['kind'][] = ['verdict', 'jump', 'goto', 'reject', 'queue']
+
 /** A step, or undefined where a value in it is wrong (which has been said). */
-function readStep(node: Node, word: (node: Node) => Word, values: Values): Step | undefined {
+function readStep(node: Node, word: (node: Node) => Word, values: Values, statements: Statements): Step | undefined {
   const { text, span } = word(node)
   switch (node.rule) {
     case 'verdict':
@@ -39,13 +44,12 @@ function readStep(node: Node, word: (node: Node) => Word, values: Values): Step 
       const value = name ? word(name) : values.atom(child(node, 'var')!)
       return value && 'text' in value ? { kind, chain: { text: value.text, span: value.span }, span } : undefined
     }
-    case 'counter':
-      return { kind: 'counter', span }
     case 'match':
       return readMatch(node, word, values)
     default: {
       const named = child(node, 'unsupportedword') ?? child(node, 'unsupportedoption')
-      const what = named ? word(named) : { text: 'counter name', span }
+      if (!named) return statements.read(node)
+      const what = word(named)
       return { kind: 'unsupported', what: `\`${what.text}\``, span: what.span }
     }
   }
