@@ -97,14 +97,15 @@ export class Code {
   /**
    * Labels become offsets. A `ja` whose offset does not fit 16 bits becomes `ja32`; a conditional jump, one to a `ja32` beside it:
    * `if … goto +1; goto +1; gotol target`.
+   * @param reach how far 16-bit jumps may go; less than they can leaves room where a loader makes instructions longer
    * @throws Error for a label that is not bound or bound twice.
    */
-  layout(): Insn[] {
+  layout(reach = 0x7fff): Insn[] {
     const far = new Set<Item>()
     for (;;) {
       const places = this.places(far)
-      const found = this.tooFar(places, far)
-      if (found.length === 0) return this.resolve(places, far)
+      const found = this.tooFar(places, far, reach)
+      if (found.length === 0) return this.resolve(places, far, reach)
       // Longer jumps move what is behind them, so more may not fit now.
       for (const item of found) far.add(item)
     }
@@ -122,7 +123,7 @@ export class Code {
   }
 
   /** Conditional jumps that do not reach their labels. */
-  private tooFar(places: ReadonlyMap<Label, number>, far: ReadonlySet<Item>): Item[] {
+  private tooFar(places: ReadonlyMap<Label, number>, far: ReadonlySet<Item>, reach: number): Item[] {
     const found: Item[] = []
     let slot = 0
     for (const item of this.items) {
@@ -130,19 +131,19 @@ export class Code {
       slot += slotsOf(item, far)
       const { kind } = item.insn.spec
       if (!item.target || !(kind === 'jump' || kind === 'may_goto') || far.has(item)) continue
-      if (!fits16(placeOf(item.target, places) - slot)) found.push(item)
+      if (!isNear(placeOf(item.target, places) - slot, reach)) found.push(item)
     }
     return found
   }
 
-  private resolve(places: ReadonlyMap<Label, number>, far: ReadonlySet<Item>): Insn[] {
+  private resolve(places: ReadonlyMap<Label, number>, far: ReadonlySet<Item>, reach: number): Insn[] {
     const program: Insn[] = []
     let slot = 0
     for (const item of this.items) {
       if (!('insn' in item)) continue
       slot += slotsOf(item, far)
       if (!item.target) program.push(item.insn)
-      else if (!far.has(item)) program.push(withOffset(item.insn, item.target, places, slot))
+      else if (!far.has(item)) program.push(withOffset(item.insn, item.target, places, slot, reach))
       else {
         const { origin } = item.insn
         const imm = placeOf(item.target, places) - slot
@@ -164,15 +165,16 @@ function placeOf(target: Label, places: ReadonlyMap<Label, number>): number {
   return place
 }
 
-function fits16(distance: number): boolean {
-  return distance === (distance << 16) >> 16
+/** An offset that a jump takes: forwards up to `reach`, backwards one more. */
+function isNear(distance: number, reach: number): boolean {
+  return distance <= reach && distance >= -reach - 1
 }
 
-function withOffset(jump: Insn, target: Label, places: ReadonlyMap<Label, number>, next: number): Insn {
+function withOffset(jump: Insn, target: Label, places: ReadonlyMap<Label, number>, next: number, reach: number): Insn {
   const distance = placeOf(target, places) - next
   if (jump.spec.kind === 'call' || jump.spec.name === 'ja32') return { ...jump, imm: distance }
   // A function pointer counts from the slot after the first half of LD_IMM64.
   if (jump.spec.imm64 === 'func') return insn(jump.spec, { ...jump, imm64: Long.fromBits(distance + 1, 0) })
-  if (fits16(distance)) return { ...jump, off: distance }
+  if (isNear(distance, reach)) return { ...jump, off: distance }
   return insn('ja32', { imm: distance, origin: jump.origin })
 }

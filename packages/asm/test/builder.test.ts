@@ -33,6 +33,19 @@ describe('layout', () => {
     expect(text(code.layout().slice(slots))).toEqual(expected)
   })
 
+  it('a shorter reach leaves room', () => {
+    const [near, far] = [10, 11].map((slots) => {
+      const code = new Code()
+      const end = code.label()
+      code.jump('jeq', 1, 7, end)
+      for (let i = 0; i < slots; i++) code.mov(0, i)
+      code.bind(end)
+      code.exit()
+      return text(code.layout(10))[0]
+    })
+    expect([near, far]).toEqual(['jeq_imm 10 7', 'jeq_imm 1 7'])
+  })
+
   it('a jump that grows pushes another out of reach', () => {
     // The inner jump fits by one slot until the outer one takes three.
     const code = new Code()

@@ -52,6 +52,9 @@ interface Conditional {
   readonly origin: Origin | undefined
 }
 
+/** Jumps of 16 bits go this far at most: the kernel makes several instructions of one (a division, a context load) and then checks that jumps still reach. */
+const NEAR = 0x3fff
+
 /** A program under construction. */
 export class Emitter {
   private readonly code = new Code()
@@ -123,7 +126,7 @@ export class Emitter {
   finish(): Insn[] {
     this.runDeferred()
     this.flush()
-    return this.code.layout()
+    return this.code.layout(NEAR)
   }
 
   private arrive(target: Label): void {
