@@ -22,6 +22,8 @@ export interface DecodedProgram {
   readonly bySlot: Int32Array
   /** First instructions of the functions that local calls and function pointers lead to. */
   readonly functions: ReadonlySet<number>
+  /** Whether any instruction names r10. */
+  readonly usesStack: boolean
 }
 
 /** Registers r0..r10 and one spare come first in the register file, then one for each distinct constant. */
@@ -81,7 +83,8 @@ export function decodeProgram(insns: readonly Insn[], constants: Constants, reso
     const to = distance === undefined ? -1 : (bySlot[slots[i + 1]! + distance] ?? -1)
     if (to >= 0) functions.add(to)
   }
-  return { insns, slots, code: Int32Array.from(code), bySlot, functions }
+  const usesStack = insns.some(({ dst, src }) => dst === 10 || src === 10)
+  return { insns, slots, code: Int32Array.from(code), bySlot, functions, usesStack }
 }
 
 type Row = readonly [op: number, dst2: number, src2: number, extra: number]

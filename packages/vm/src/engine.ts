@@ -110,7 +110,7 @@ export class Engine {
     this.sockets = new Sockets(this, options.world.sockets ?? [])
     const constants = new Constants()
     this.programs = programs.map((insns) => decodeProgram(insns, constants, (insn) => this.resolve(insn)))
-    this.usesStack = programs.some((insns) => insns.some(({ dst, src }) => dst === 10 || src === 10))
+    this.usesStack = this.programs.some((program) => program.usesStack)
     this.growsHead = programs.some((insns) =>
       insns.some(({ spec, imm }) => spec.call === 'helper' && HEAD_HELPERS.has(imm)),
     )

@@ -178,6 +178,10 @@ export function arsh64(regs: Int32Array, d: number, count: number): void {
   }
 }
 
+export function swap16(n: number): number {
+  return ((n & 0xff) << 8) | ((n >>> 8) & 0xff)
+}
+
 export function swap32(n: number): number {
   return (n << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24)
 }

@@ -2,7 +2,7 @@
 // RFC 9669 §4.1–4.3.
 
 import { OP } from '../decode.ts'
-import { swap32 as swapConstant } from '../u64.ts'
+import { swap32 as swapConstant, swap16 as swapShort } from '../u64.ts'
 import type { FunctionEmitter } from './emitter.ts'
 import { type Body, I32, I64, W } from './writer.ts'
 
@@ -196,7 +196,7 @@ export function emitCondition(fn: FunctionEmitter, pc: number): void {
 
 /** The constant of a comparison whose other side was to be swapped by `op`, and was not. */
 function pushSwapped(body: Body, op: number, value: number, wide: boolean): void {
-  const swapped = op === OP.be16 ? ((value & 0xff) << 8) | (value >>> 8) : swapConstant(value)
+  const swapped = op === OP.be16 ? swapShort(value) : swapConstant(value)
   if (wide) body.i64(swapped, 0)
   else body.i32(swapped)
 }

@@ -23,6 +23,8 @@ export interface Cfg {
   /** Scopes in the order they open; undefined where jumps enter loops from outside: then only a dispatcher will do. */
   readonly scopes: readonly Scope[] | undefined
   readonly loops: boolean
+  /** Blocks that jumps lead to. */
+  readonly joins: ReadonlySet<number>
 }
 
 export function isJump(op: number): boolean {
@@ -68,7 +70,8 @@ export function buildCfg(code: Int32Array, entry: number): Cfg {
   const edges = jumpEdges(code, blocks, at)
   // The function must start with its entry: one that is entered further down cannot be laid out in program order.
   const scopes = blocks[0]!.from === entry ? nest(edges) : undefined
-  return { blocks, at, scopes, loops: edges.some(({ from, to }) => to <= from) }
+  const joins = new Set(edges.map(({ to }) => to))
+  return { blocks, at, scopes, joins, loops: edges.some(({ from, to }) => to <= from) }
 }
 
 interface Edge {
@@ -147,13 +150,15 @@ export function liveAfter(code: Int32Array, { blocks, at }: Cfg): Int32Array {
   return live
 }
 
-const OVERWRITES: readonly number[] = [0xbf, 0xbc, 0x61, 0x69, 0x71, 0x79, 0x81, 0x89, 0x91, OP.ldimm64]
+/** By opcode: 1 for what writes its register without reading it. */
+const OVERWRITES = new Uint8Array(512)
+for (const op of [0xbf, 0xbc, 0x61, 0x69, 0x71, 0x79, 0x81, 0x89, 0x91, OP.ldimm64]) OVERWRITES[op] = 1
+for (let op: number = OP.movsx8_64; op <= OP.movsx16_32; op++) OVERWRITES[op] = 1
 const ALL = 0x7ff
 
 /** The register that an instruction surely writes without reading it. */
 function writes(code: Int32Array, i: number): number {
-  const op = code[i * 4]!
-  return OVERWRITES.includes(op) || (op >= OP.movsx8_64 && op <= OP.movsx16_32) ? 1 << (code[i * 4 + 1]! >> 1) : 0
+  return OVERWRITES[code[i * 4]!] === 1 ? 1 << (code[i * 4 + 1]! >> 1) : 0
 }
 
 /** Registers that an instruction may read: calls and other rare ones, all. */

@@ -4,8 +4,9 @@
 import type { Engine } from '../engine.ts'
 import { STATUS } from './abi.ts'
 import { buildCfg, type Cfg } from './cfg.ts'
+import { type Chain, findChains, type Table } from './chains.ts'
 import { blockKinds, entryKinds, type Kinds, stepKinds } from './kinds.ts'
-import { findNeeds, fusedSwaps, type Needs, packetSizes } from './needs.ts'
+import { findNeeds, fusedSwaps, type Needs } from './needs.ts'
 import type { Around, Target } from './target.ts'
 import { type Body, I32, I64, W } from './writer.ts'
 
@@ -21,6 +22,8 @@ export interface EmitterOptions {
   readonly around: Around
   /** Whether instructions are counted. */
   readonly counted: boolean
+  /** Whether chains of tests become one: not where instructions are counted, as each test counts. */
+  readonly chains?: boolean
 }
 
 /** An open scope: the block number that a branch to it means, or one that no jump means. */
@@ -38,9 +41,14 @@ export class FunctionEmitter {
   /** Kinds at the start of each block. */
   readonly kindsAt: readonly Kinds[]
   /** Kinds of the registers before the current instruction. */
-  kinds!: Kinds
+  readonly kinds: Kinds
   /** Byte swaps (by instruction) that are left out: see `fusedSwaps`. */
-  readonly fused: ReadonlySet<number>
+  readonly fused: ReadonlyMap<number, Table | undefined>
+  /** What the function goes through. */
+  readonly needs: Needs
+  /** Chains of tests, by the block that the first of them ends; and the blocks of the others, once they are made with it. */
+  readonly chains: ReadonlyMap<number, Chain>
+  readonly tested = new Set<number>()
   /** i32 locals that hold context fields, by offset. */
   contextLocals: ReadonlyMap<number, number> = new Map()
 
@@ -61,7 +69,7 @@ export class FunctionEmitter {
   /** Instructions of the current block before the current one. */
   private done = 0
 
-  constructor({ target, entry, main, body, registers, around, counted }: EmitterOptions) {
+  constructor({ target, entry, main, body, registers, around, counted, chains = false }: EmitterOptions) {
     this.target = target
     this.engine = target.engine
     this.code = target.program.code
@@ -72,24 +80,20 @@ export class FunctionEmitter {
     const linux = this.engine.options.mode === 'linux'
     this.entryBlock = this.cfg.at.get(entry)!
     this.kindsAt = blockKinds(this.engine, this.code, this.cfg, entryKinds(main, linux), this.entryBlock)
-    this.fused = fusedSwaps(target, this.cfg)
+    this.kinds = this.kindsAt[0]!.slice()
+    this.chains = chains ? findChains(this.engine, this.code, this.cfg) : new Map()
+    this.fused = fusedSwaps(target, this.cfg, this.chains)
     this.packetBase = body.local(I64)
-    this.limits = new Map(packetSizes(this).map((size) => [size, body.local(I64)]))
+    this.needs = findNeeds(this)
+    this.limits = new Map([...this.needs.packetSizes].map((size) => [size, body.local(I64)]))
     if (counted) this.used = body.local(I32)
   }
-
-  /** Whether anything in the function goes through the region table, the machine's helpers or the context's memory. */
-  get needs(): Needs {
-    this.found ??= findNeeds(this)
-    return this.found
-  }
-  private found: Needs | undefined
 
   // ---- where we are ----
 
   /** Begins a block: what registers hold is known again. */
   enterBlock(b: number): void {
-    this.kinds = this.kindsAt[b]!.slice()
+    this.kinds.set(this.kindsAt[b]!)
     this.done = 0
   }
 

@@ -4,6 +4,7 @@
 import { IMPORT, STATUS } from './abi.ts'
 import { emitCondition } from './alu.ts'
 import { endsFlow, type Scope } from './cfg.ts'
+import { pushMember } from './chains.ts'
 import type { FunctionEmitter, Label } from './emitter.ts'
 import { I32, W } from './writer.ts'
 
@@ -90,7 +91,7 @@ export function emitJump(fn: FunctionEmitter, pc: number, b: number): void {
   const always = op === 0x05
   fn.countJump()
   if (op === 0xe5) emitMayGoto(fn)
-  else if (!always) emitCondition(fn, pc)
+  else if (!always && !emitChain(fn, b)) emitCondition(fn, pc)
   if (!back && fn.dispatch === undefined) {
     body.op(always ? W.br : W.br_if).u32(depthOf(fn, kind, to))
     return
@@ -99,6 +100,15 @@ export function emitJump(fn: FunctionEmitter, pc: number, b: number): void {
   if (back) emitBudgetCheck(fn, pc)
   emitBranch(fn, kind, to)
   if (!always) fn.closeIf()
+}
+
+/** Pushes whether any test of a chain is met; false, and nothing, where none begins. */
+function emitChain(fn: FunctionEmitter, b: number): boolean {
+  const chain = fn.chains.get(b)
+  if (!chain) return false
+  pushMember(fn, fn.fused.get(fn.cfg.blocks[b]!.to - 2) ?? chain.table, chain)
+  for (const block of chain.rest) fn.tested.add(block)
+  return true
 }
 
 /** Pushes whether a may_goto is taken: once the counter has run down. */

@@ -17,6 +17,8 @@ export function emitFunction(fn: FunctionEmitter): void {
 }
 
 function emitBlock(fn: FunctionEmitter, b: number): void {
+  // Its test was made with those before it.
+  if (fn.tested.has(b)) return
   const { from, to } = fn.cfg.blocks[b]!
   fn.enterBlock(b)
   for (let i = from; i < to; i++) {

@@ -30,46 +30,60 @@ export function entryKinds(main: boolean, linux: boolean): Kinds {
   return kinds
 }
 
-/** Kinds at the start of each block. */
+/** Kinds at the start of each block. Blocks share them where they are the same: they are not to be written to. */
 export function blockKinds(engine: Engine, code: Int32Array, cfg: Cfg, entry: Kinds, entryBlock: number): Kinds[] {
-  const at = cfg.blocks.map(() => new Int32Array(WORDS).fill(KIND.unset, 0, 11))
-  at[entryBlock] = entry.slice()
+  const unset = new Int32Array(WORDS).fill(KIND.unset, 0, 11)
+  const at: Kinds[] = cfg.blocks.map(() => unset)
+  at[entryBlock] = entry
   const dirty = new Uint8Array(cfg.blocks.length)
   dirty[entryBlock] = 1
   const kinds = new Int32Array(WORDS)
+  const flow = (to: number, from: Kinds): boolean => {
+    const merged = merge(at[to]!, from)
+    if (merged === at[to]) return false
+    at[to] = merged
+    dirty[to] = 1
+    return true
+  }
   for (let again = true; again; ) {
     again = false
     for (let b = 0; b < cfg.blocks.length; b++) {
       if (!dirty[b]) continue
       dirty[b] = 0
-      kinds.set(at[b]!)
       const { from, to } = cfg.blocks[b]!
+      kinds.set(at[b]!)
       for (let i = from; i < to; i++) stepKinds(engine, code, i, kinds)
+      const after = same(kinds, at[b]!) ? at[b]! : kinds.slice()
       const last = code[(to - 1) * 4]!
       const jump = isJump(last) ? cfg.at.get(code[(to - 1) * 4 + 3]! >> 2)! : undefined
-      if (jump !== undefined && merge(at[jump]!, kinds)) {
-        dirty[jump] = 1
-        if (jump <= b) again = true
-      }
-      if (!endsFlow(last) && b + 1 < cfg.blocks.length && merge(at[b + 1]!, kinds)) dirty[b + 1] = 1
+      if (jump !== undefined && flow(jump, after) && jump <= b) again = true
+      if (!endsFlow(last) && b + 1 < cfg.blocks.length) flow(b + 1, after)
     }
   }
   return at
 }
 
-function merge(into: Kinds, from: Kinds): boolean {
-  let changed = false
-  for (let r = 0; r < 11; r++) {
-    const same = into[r] === from[r] && into[r + 22] === from[r + 22]
-    if ((same && into[r + 11] === from[r + 11]) || into[r] === KIND.unknown) continue
-    if (into[r] === KIND.unset) put(into, r, from[r]!, from[r + 11]!, from[r + 22]!)
-    else if (same && into[r] === KIND.value) {
-      if (into[r + 11] === SOMEWHERE) continue
-      into[r + 11] = SOMEWHERE
-    } else put(into, r, KIND.unknown)
-    changed = true
+function same(a: Kinds, b: Kinds): boolean {
+  for (let i = 0; i < WORDS; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** What holds on both of two ways: the first of them itself if that is all it says. */
+function merge(one: Kinds, other: Kinds): Kinds {
+  if (one === other) return one
+  let into = one
+  const change = (r: number, kind: number, offset: number, map: number): void => {
+    if (into === one) into = one.slice()
+    put(into, r, kind, offset, map)
   }
-  return changed
+  for (let r = 0; r < 11; r++) {
+    const alike = one[r] === other[r] && one[r + 22] === other[r + 22]
+    if ((alike && one[r + 11] === other[r + 11]) || one[r] === KIND.unknown) continue
+    if (one[r] === KIND.unset) change(r, other[r]!, other[r + 11]!, other[r + 22]!)
+    else if (!alike || one[r] !== KIND.value) change(r, KIND.unknown, 0, 0)
+    else if (one[r + 11] !== SOMEWHERE) change(r, KIND.value, SOMEWHERE, one[r + 22]!)
+  }
+  return into !== one && same(into, other) ? other : into
 }
 
 function put(kinds: Kinds, r: number, kind: number, offset = 0, map = 0): void {

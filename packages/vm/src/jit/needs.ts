@@ -3,7 +3,9 @@
 
 import { type DecodedProgram, OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
+import { swap16, swap32 } from '../u64.ts'
 import { type Cfg, isJump, liveAfter } from './cfg.ts'
+import { type Chain, type Table, tableOf } from './chains.ts'
 import { CPU_ID, isBuiltIn } from './helper-calls.ts'
 import { inStack, KIND, type Kinds, stepKinds } from './kinds.ts'
 import { lookupOf } from './lookup.ts'
@@ -15,6 +17,8 @@ export interface Needs {
   readonly regions: boolean
   readonly helpers: boolean
   readonly context: ReadonlySet<number>
+  /** Sizes of accesses to the packet. */
+  readonly packetSizes: ReadonlySet<number>
 }
 
 /** A function as the kinds of its registers are known: at the start of each block. */
@@ -29,8 +33,9 @@ export function forEachInsn(
   visit: (i: number, op: number, kinds: Kinds) => void,
 ): void {
   const { engine, program } = target
+  const kinds = kindsAt[0]!.slice()
   cfg.blocks.forEach(({ from, to }, b) => {
-    const kinds = kindsAt[b]!.slice()
+    kinds.set(kindsAt[b]!)
     for (let i = from; i < to; i++) {
       visit(i, program.code[i * 4]!, kinds)
       stepKinds(engine, program.code, i, kinds)
@@ -58,16 +63,20 @@ export function findNeeds(known: Known): Needs {
   let regions = false
   let helpers = false
   const context = new Set<number>()
+  const packetSizes = new Set<number>()
   forEachInsn(known, (i, op, kinds) => {
     const inside = op === 0x85 && isInside(known.target.engine, code[i * 4 + 3]!, kinds)
     if ((op === 0x85 && !inside) || op === 0x8d || (isPacketLoad(op) && kinds[6] !== KIND.ctx)) helpers = true
     if (op === OP.callLocal) regions = true
-    if (sizeOf(known.target.program, i) === undefined) return
+    if (isPacketLoad(op)) packetSizes.add(packetLoadSize(op))
+    const size = sizeOf(known.target.program, i)
+    if (size === undefined) return
     const base = baseOf(code, i)
+    if (kinds[base] === KIND.packet) packetSizes.add(size)
     if (kinds[base] === KIND.ctx) context.add(kinds[base + 11]! + code[i * 4 + 3]!)
     else if (throughRegions(known.target, i, kinds)) regions = true
   })
-  return { regions, helpers, context }
+  return { regions, helpers, context, packetSizes }
 }
 
 /** Whether a load or store, not of the context, looks at the region table. */
@@ -79,37 +88,45 @@ function throughRegions({ program, proved }: Target, i: number, kinds: Kinds): b
   return kinds[base] !== KIND.packet || (LOADS[code[i * 4]!] === undefined && !proved?.(i))
 }
 
-/** Sizes of accesses to the packet. */
-export function packetSizes(known: Known): number[] {
-  const sizes = new Set<number>()
-  forEachInsn(known, (i, op, kinds) => {
-    const size = sizeOf(known.target.program, i)
-    if (size !== undefined && kinds[baseOf(known.target.program.code, i)] === KIND.packet) sizes.add(size)
-    if (isPacketLoad(op)) sizes.add(packetLoadSize(op))
-  })
-  return [...sizes]
-}
-
 /**
- * Swaps that are left out, because the constant that follows is swapped instead: a load, a swap of what it gave, and a test for
- * equality or bits with a constant, the value being of no use afterwards.
+ * Swaps that are left out, because what follows is swapped instead: a load, a swap of what it gave, and a test for equality or bits with
+ * a constant, or a chain of tests, the value being of no use afterwards. By instruction; of a chain, the table of swapped constants.
  */
-export function fusedSwaps({ engine, program: { code } }: Target, cfg: Cfg): Set<number> {
-  const fused = new Set<number>()
-  const live = liveAfter(code, cfg)
-  cfg.blocks.forEach(({ from, to }, b) => {
+export function fusedSwaps(
+  { engine, program: { code } }: Target,
+  cfg: Cfg,
+  chains: ReadonlyMap<number, Chain>,
+): Map<number, Table | undefined> {
+  const found: Candidate[] = []
+  cfg.blocks.forEach(({ from, to }, block) => {
     const jump = (to - 1) * 4
     const test = code[jump]! >> 4
     if (to - from < 3 || !isJump(code[jump]!) || code[jump] === 0x05 || (test !== 1 && test !== 4 && test !== 5)) return
     const [swap, load] = [jump - 4, jump - 8]
     const d = code[jump + 1]!
-    if (code[swap + 1] !== d || code[load + 1] !== d || live[b]! & (1 << (d >> 1)) || code[jump + 2]! < 24) return
+    if (code[swap + 1] !== d || code[load + 1] !== d || code[jump + 2]! < 24) return
+    const chain = chains.get(block)
     const [lo, hi] = [engine.regs[code[jump + 2]!]!, engine.regs[code[jump + 2]! + 1]!]
-    const fits =
-      code[swap] === OP.be16
-        ? code[load] === 0x69 && lo >>> 16 === 0 && hi === 0
-        : code[swap] === OP.be32 && code[load] === 0x61
-    if (fits && (hi === 0 || (code[jump]! & 7) === 6)) fused.add(to - 2)
+    const constants = chain?.constants ?? [lo]
+    const short = code[swap] === OP.be16
+    const fits = short
+      ? code[load] === 0x69 && constants.every((constant) => constant >>> 16 === 0) && (chain || hi === 0)
+      : code[swap] === OP.be32 && code[load] === 0x61
+    if (!fits || !(chain || hi === 0 || (code[jump]! & 7) === 6)) return
+    const table = chain && tableOf(constants.map((constant) => (short ? swap16 : swap32)(constant)))
+    // Of a chain, what is behind its last test.
+    if (!chain || table) found.push({ swap: to - 2, block: chain?.rest.at(-1) ?? block, register: d >> 1, table })
   })
-  return fused
+  if (found.length === 0) return new Map()
+  const live = liveAfter(code, cfg)
+  return new Map(
+    found.filter(({ block, register }) => !(live[block]! & (1 << register))).map(({ swap, table }) => [swap, table]),
+  )
+}
+
+interface Candidate {
+  readonly swap: number
+  readonly block: number
+  readonly register: number
+  readonly table: Table | undefined
 }

@@ -16,7 +16,7 @@ export function readFirst(known: Known): number[] {
   const { cfg, target } = known
   const { program } = target
   const none: number[] = []
-  if (!program.insns.some(({ src, dst }) => src === 10 || dst === 10)) return none
+  if (!program.usesStack) return none
   const written = cfg.blocks.map((): Bits => new Int32Array(WORDS).fill(-1))
   const read: Bits = new Int32Array(WORDS)
   written[cfg.at.get(0)!]!.fill(0)

@@ -90,6 +90,7 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
   const local = (): number => body.local(I32)
   const [captured, data, end, wire] = [local(), local(), local(), local()]
   const [out, exit, written, length] = [local(), local(), local(), local()]
+  const [last, room] = [local(), local()]
   const registers = Array.from({ length: 11 }, () => body.local(I64))
   let synced = false
   const sync = (): void => {
@@ -108,7 +109,11 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
     },
     sync,
   }
-  const fn = new FunctionEmitter({ target, entry: 0, main: true, body, registers, around, counted: counts(target) })
+  const flatten = (options.flatten ?? target.proved !== undefined) && canFlatten(target)
+  const counted = counts(target)
+  // The flat form makes each test by itself.
+  const chains = !counted && !flatten
+  const fn = new FunctionEmitter({ target, entry: 0, main: true, body, registers, around, counted, chains })
   fn.contextLocals = contextLocals(engine, data, end, wire)
   const word = (offset: number): void => {
     body.get(FROM).mem(W.i32_load, offset)
@@ -116,11 +121,13 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
   }
   body.i32(STATUS.records).mem(W.i32_load, 0).i32(2).op(W.i32_shl).set(out)
   body.i32(STATUS.written).mem(W.i32_load, 0).set(written)
+  // Where the last header can begin. Addresses are below 2^31.
+  body.get(TO).i32(HEADER).op(W.i32_sub).set(last)
   body.op(W.block, 0x40, W.loop, 0x40)
   // A header that is not whole, or a record that is not: the end.
-  body.get(TO).get(FROM).op(W.i32_sub).i32(HEADER).op(W.i32_lt_u, W.br_if).u32(1)
+  body.get(last).get(FROM).op(W.i32_sub).tee(room).i32(0).op(W.i32_lt_s, W.br_if).u32(1)
   word(8)
-  body.tee(captured).get(TO).get(FROM).op(W.i32_sub).i32(HEADER).op(W.i32_sub, W.i32_gt_u, W.br_if).u32(1)
+  body.tee(captured).get(room).op(W.i32_gt_u, W.br_if).u32(1)
   packetStart(body, engine, options, captured, data, length)
   body.get(FROM).i32(HEADER).op(W.i32_add).get(captured).op(W.i32_add).set(end)
   if (fn.needs.context.has(0) && fn.contextLocals.get(0) === wire) {
@@ -131,14 +138,14 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
     sync()
     synced = true
   } else if (fn.needs.regions || fn.needs.helpers) regionRow(body, data, end)
-  body.i32(0).set(exit)
+  if (exitsAt) body.i32(0).set(exit)
   emitBoundsFrom(fn, data, length)
   clearStack(fn)
   startRegisters(body, engine, registers)
   body.i64(engine.stackAt + 512, REGION.stack).set(registers[10]!)
   fn.startCount(true)
   body.op(W.block, 0x40, W.block, 0x40)
-  if ((options.flatten ?? target.proved !== undefined) && !synced && canFlatten(target)) {
+  if (flatten && !synced) {
     emitFlat(target, fn, { data, exit, wantsExit: exitsAt !== 0 })
     body.op(W.br_if).u32(1)
     // Otherwise from the start.
@@ -151,10 +158,12 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
   body.get(FROM).op(W.return, W.end)
   body.get(out).get(registers[0]!).op(W.i32_wrap_i64).mem(W.i32_store, r0At)
   if (exitsAt) body.get(out).get(exit).mem(W.i32_store, exitsAt)
-  body.get(captured).i32(HEADER).op(W.i32_add).set(length)
-  if (options.keep) keepRecord(body, engine, options.keep, registers[0]!, written, length, outputAt)
+  if (options.keep) {
+    body.get(captured).i32(HEADER).op(W.i32_add).set(length)
+    keepRecord(body, engine, options.keep, registers[0]!, written, length, outputAt)
+  }
   body.get(out).i32(4).op(W.i32_add).set(out)
-  body.get(FROM).get(length).op(W.i32_add).set(FROM)
+  body.get(end).set(FROM)
   body.op(W.br).u32(0)
   body.op(W.end, W.end)
   finish(body, out, written)
