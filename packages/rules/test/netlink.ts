@@ -3,8 +3,8 @@
 //
 //   network 12:4 == c0000201      bytes 12..15 of the network header (a mask is written behind: ` & ff000000`)
 
-import type { Pred, Rule, Term } from '@netsieve/ir'
-import { FIELDS, PROTOCOLS } from '@netsieve/packet'
+import { entryOf, placeOf as fieldPlace, type Pred, type Rule, type Term } from '@netsieve/ir'
+import { FIELDS } from '@netsieve/packet'
 
 /** Bytes of a header under a mask, or a number of the packet's metadata. */
 interface Place {
@@ -152,6 +152,8 @@ function elements(line: string, bytes: number, host: boolean): [bigint, bigint][
 
 const TESTS: Readonly<Record<string, string>> = { eq: '==', neq: '!=', lt: '<', lte: '<=', gt: '>', gte: '>=' }
 
+const LISTS: Readonly<Record<string, string>> = { ipv4: 'ipv4', ipv6: 'ipv6', tcpopt: 'tcp', sctp: 'sctp' }
+
 /** Reads expressions one by one; a register is loaded, masked, then compared. */
 class Netlink {
   readonly out: Line[] = []
@@ -179,6 +181,11 @@ class Netlink {
     [
       /^payload load (\d+)b @ (\w+) header \+ (\d+)/,
       (bytes, base, offset) => this.load(base!, Number(offset), Number(bytes)),
+    ],
+    [
+      /^exthdr load (?:(ipv4|ipv6|tcpopt) )?(\d+)b @ (\d+) \+ (\d+)( present)? => reg/,
+      (list, bytes, type, offset, present) =>
+        this.load(`${LISTS[list ?? 'sctp']} ${type}${present ?? ''}`, Number(offset), Number(bytes)),
     ],
     [/^bitwise reg \d = \( reg \d & (.*?) \) \^ [0x ]+$/, (mask) => this.mask(mask!)],
     [/^cmp (\w+) reg \d (.*)$/, (test, value) => this.value(test!, value!)],
@@ -265,19 +272,29 @@ export function fromNetlink(netlink: readonly string[]): string[] {
 
 // Our side.
 
+/** A base, or the list and type of the entry that bits are counted from. */
+function baseOf({ base, index }: { readonly base: keyof typeof BASES; readonly index?: Term }): string {
+  return index?.kind === 'find' ? `${index.list} ${index.type}` : BASES[base]
+}
+
+function bitsAt(base: string, bit: number, bits: number): { readonly place: Place; readonly shift: bigint } {
+  const offset = Math.floor(bit / 8)
+  const bytes = Math.ceil((bit + bits) / 8) - offset
+  const shift = BigInt((offset + bytes) * 8 - bit - bits)
+  return { place: { base, offset, bytes, mask: ((1n << BigInt(bits)) - 1n) << shift }, shift }
+}
+
 /** The place of a term, and how far its number lies from the end of the bytes. */
 function placeOf(term: Term): { readonly place: Place; readonly shift: bigint } {
   switch (term.kind) {
     case 'field': {
-      const { proto, bit, bits } = FIELDS[term.field]
-      const { base } = PROTOCOLS[proto]
-      if (base === 'meta')
-        return { place: { base: term.field, offset: 0, bytes: bits / 8, mask: ones(bits / 8) }, shift: 0n }
-      const offset = Math.floor(bit / 8)
-      const bytes = Math.ceil((bit + bits) / 8) - offset
-      const shift = BigInt((offset + bytes) * 8 - bit - bits)
-      return { place: { base: BASES[base], offset, bytes, mask: ((1n << BigInt(bits)) - 1n) << shift }, shift }
+      const { bits } = FIELDS[term.field]
+      const found = fieldPlace(term.field)
+      if (!found) return { place: { base: term.field, offset: 0, bytes: bits / 8, mask: ones(bits / 8) }, shift: 0n }
+      return bitsAt(baseOf(found), found.bit, bits)
     }
+    case 'raw':
+      return bitsAt(baseOf(term), term.bit, term.bits)
     case 'load':
       return {
         place: { base: BASES[term.base], offset: term.offset, bytes: term.bytes, mask: ones(term.bytes) },
@@ -300,6 +317,10 @@ function line(pred: Pred, negated = false): Line {
   if (pred.kind === 'cmp') {
     const { place, shift } = placeOf(pred.term)
     return compare(place, negated ? NEGATED[pred.test]! : pred.test, pred.value << shift)
+  }
+  if (pred.kind === 'exists') {
+    const { list, type } = entryOf(pred.what)
+    return compare({ base: `${list} ${type} present`, offset: 0, bytes: 1, mask: 0xffn }, '==', negated ? 0n : 1n)
   }
   if (pred.kind !== 'in') throw new Error(`no line for ${pred.kind}`)
   const { place, shift } = placeOf(pred.term)

@@ -195,7 +195,7 @@ rules:1:12: error: this \`{\` is never closed [nft/unterminated]
       `rules:4:7: error: tcp has no field \`dprot\` [nft/field]
       tcp dprot 80
           ^^^^^
-  expected one of sport, dport, sequence, ackseq, doff, flags, window, checksum, urgptr
+  expected one of sport, dport, sequence, ackseq, doff, reserved, flags, window, checksum, urgptr
   hint: did you mean tcp dport?`,
     ],
     [

@@ -115,8 +115,8 @@ tcp doff > 5 ; OK
 tcp window 100-200 ; OK
 tcp checksum 0 ; OK
 tcp urgptr != 0 ; OK
-tcp reserved 1 ; UNSUPPORTED
-tcp option maxseg size 500 ; UNSUPPORTED
+tcp reserved 1 ; OK
+tcp option maxseg size 500 ; OK
 ip protocol tcp ; OK
 ip protocol != tcp ; OK
 ip protocol 6 tcp dport 80 ; OK
@@ -193,7 +193,7 @@ icmp type { echo-request, 0 } ; OK
 icmp type != 8 icmp code port-unreachable ; OK
 icmp code 1-3 ; OK
 icmp type foo ; FAIL nft/name
-icmp id 5 ; UNSUPPORTED
+icmp id 5 ; OK
 meta l4proto icmp icmp type 8 ; OK
 ip saddr 192.0.2.1 icmp type 8 ; OK
 ip version 4 icmp type 8 ; OK
@@ -201,7 +201,7 @@ icmp type 8 ip6 saddr ::1 ; FAIL nft/conflict
 icmpv6 type nd-neighbor-solicit ; OK
 icmpv6 type 128 icmpv6 code no-route ; OK
 ip saddr 192.0.2.1 icmpv6 type 128 ; OK
-icmpv6 id 7 ; UNSUPPORTED
+icmpv6 id 7 ; OK
 counter ; OK
 counter packets 5 bytes 6 drop ; OK
 counter tcp dport 81 ; OK
@@ -313,15 +313,279 @@ reject with icmp type host-unreachable ; OK
 tcp dport 80 reject ; OK
 meta mark set 5 ; OK
 fib daddr type local ; UNSUPPORTED
-@th,0,16 80 ; UNSUPPORTED
-frag more-fragments 1 ; UNSUPPORTED
-vlan id 5 ; UNSUPPORTED
+@th,0,16 80 ; OK
+frag more-fragments 1 ; OK
 foo bar ; FAIL nft/syntax
 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK
 ether daddr 02:00:00:00:00:01 icmp type 8 ; OK
 ether daddr 02:00:00:00:00:01 tcp dport 80 ; OK
 meta nfproto ipv4 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK
 ether daddr 02:00:00:00:00:01 meta protocol ip ip saddr 192.0.2.1 ; OK
+igmp type 1 ; OK
+igmp mrt 1 ; OK
+igmp checksum 1 ; OK
+igmp group 1 ; OK
+ah hdrlength 1 ; OK
+ah reserved 1 ; OK
+ah spi 1 ; OK
+ah sequence 1 ; OK
+esp spi 1 ; OK
+esp sequence 1 ; OK
+comp flags 1 ; OK
+comp cpi 1 ; OK
+hbh nexthdr tcp ; OK
+hbh hdrlength 1 ; OK
+dst nexthdr tcp ; OK
+dst hdrlength 1 ; OK
+rt nexthdr tcp ; OK
+rt hdrlength 1 ; OK
+rt type 1 ; OK
+rt seg-left 1 ; OK
+rt0 addr[1] 2001:db8::1 ; OK
+rt2 addr 2001:db8::1 ; FAIL nft/field
+srh flags 1 ; OK
+srh tag 1 ; OK
+srh last-entry 1 ; OK
+srh sid[1] 2001:db8::1 ; OK
+frag nexthdr tcp ; OK
+frag reserved 1 ; OK
+frag frag-off 1 ; OK
+frag reserved2 1 ; OK
+frag more-fragments 1 ; OK
+frag id 1 ; OK
+mh nexthdr tcp ; OK
+mh hdrlength 1 ; OK
+mh type 1 ; OK
+mh reserved 1 ; OK
+mh checksum 1 ; OK
+ip option rr type 1 ; OK
+ip option rr length 1 ; OK
+ip option rr ptr 1 ; OK
+ip option rr addr 1 ; OK
+ip option lsrr type 1 ; OK
+ip option lsrr length 1 ; OK
+ip option lsrr ptr 1 ; OK
+ip option lsrr addr 1 ; OK
+ip option ssrr type 1 ; OK
+ip option ssrr length 1 ; OK
+ip option ssrr ptr 1 ; OK
+ip option ssrr addr 1 ; OK
+ip option ra type 1 ; OK
+ip option ra length 1 ; OK
+ip option ra value 1 ; OK
+tcp option maxseg length 1 ; OK
+tcp option maxseg size 1 ; OK
+tcp option window length 1 ; OK
+tcp option window count 1 ; OK
+tcp option sack-perm length 1 ; OK
+tcp option sack-permitted length 1 ; OK
+tcp option sack length 1 ; OK
+tcp option sack left 1 ; OK
+tcp option sack right 1 ; OK
+tcp option sack0 length 1 ; OK
+tcp option sack0 left 1 ; OK
+tcp option sack0 right 1 ; OK
+tcp option sack1 length 1 ; OK
+tcp option sack1 left 1 ; OK
+tcp option sack1 right 1 ; OK
+tcp option sack2 length 1 ; OK
+tcp option sack2 left 1 ; OK
+tcp option sack2 right 1 ; OK
+tcp option sack3 length 1 ; OK
+tcp option sack3 left 1 ; OK
+tcp option sack3 right 1 ; OK
+tcp option timestamp length 1 ; OK
+tcp option timestamp tsval 1 ; OK
+tcp option timestamp tsecr 1 ; OK
+tcp option md5sig length 1 ; OK
+tcp option fastopen length 1 ; OK
+tcp option mptcp length 1 ; OK
+tcp option mptcp subtype 1 ; OK
+sctp chunk data type 1 ; OK
+sctp chunk data flags 1 ; OK
+sctp chunk data length 1 ; OK
+sctp chunk data tsn 1 ; OK
+sctp chunk data stream 1 ; OK
+sctp chunk data ssn 1 ; OK
+sctp chunk data ppid 1 ; OK
+sctp chunk init type 1 ; OK
+sctp chunk init flags 1 ; OK
+sctp chunk init length 1 ; OK
+sctp chunk init init-tag 1 ; OK
+sctp chunk init a-rwnd 1 ; OK
+sctp chunk init num-outbound-streams 1 ; OK
+sctp chunk init num-inbound-streams 1 ; OK
+sctp chunk init initial-tsn 1 ; OK
+sctp chunk init-ack type 1 ; OK
+sctp chunk init-ack flags 1 ; OK
+sctp chunk init-ack length 1 ; OK
+sctp chunk init-ack init-tag 1 ; OK
+sctp chunk init-ack a-rwnd 1 ; OK
+sctp chunk init-ack num-outbound-streams 1 ; OK
+sctp chunk init-ack num-inbound-streams 1 ; OK
+sctp chunk init-ack initial-tsn 1 ; OK
+sctp chunk sack type 1 ; OK
+sctp chunk sack flags 1 ; OK
+sctp chunk sack length 1 ; OK
+sctp chunk sack cum-tsn-ack 1 ; OK
+sctp chunk sack a-rwnd 1 ; OK
+sctp chunk sack num-gap-ack-blocks 1 ; OK
+sctp chunk sack num-dup-tsns 1 ; OK
+sctp chunk heartbeat type 1 ; OK
+sctp chunk heartbeat flags 1 ; OK
+sctp chunk heartbeat length 1 ; OK
+sctp chunk heartbeat-ack type 1 ; OK
+sctp chunk heartbeat-ack flags 1 ; OK
+sctp chunk heartbeat-ack length 1 ; OK
+sctp chunk abort type 1 ; OK
+sctp chunk abort flags 1 ; OK
+sctp chunk abort length 1 ; OK
+sctp chunk shutdown type 1 ; OK
+sctp chunk shutdown flags 1 ; OK
+sctp chunk shutdown length 1 ; OK
+sctp chunk shutdown cum-tsn-ack 1 ; OK
+sctp chunk shutdown-ack type 1 ; OK
+sctp chunk shutdown-ack flags 1 ; OK
+sctp chunk shutdown-ack length 1 ; OK
+sctp chunk error type 1 ; OK
+sctp chunk error flags 1 ; OK
+sctp chunk error length 1 ; OK
+sctp chunk cookie-echo type 1 ; OK
+sctp chunk cookie-echo flags 1 ; OK
+sctp chunk cookie-echo length 1 ; OK
+sctp chunk cookie-ack type 1 ; OK
+sctp chunk cookie-ack flags 1 ; OK
+sctp chunk cookie-ack length 1 ; OK
+sctp chunk ecne type 1 ; OK
+sctp chunk ecne flags 1 ; OK
+sctp chunk ecne length 1 ; OK
+sctp chunk ecne lowest-tsn 1 ; OK
+sctp chunk cwr type 1 ; OK
+sctp chunk cwr flags 1 ; OK
+sctp chunk cwr length 1 ; OK
+sctp chunk cwr lowest-tsn 1 ; OK
+sctp chunk shutdown-complete type 1 ; OK
+sctp chunk shutdown-complete flags 1 ; OK
+sctp chunk shutdown-complete length 1 ; OK
+sctp chunk asconf-ack type 1 ; OK
+sctp chunk asconf-ack flags 1 ; OK
+sctp chunk asconf-ack length 1 ; OK
+sctp chunk asconf-ack seqno 1 ; OK
+sctp chunk forward-tsn type 1 ; OK
+sctp chunk forward-tsn flags 1 ; OK
+sctp chunk forward-tsn length 1 ; OK
+sctp chunk forward-tsn new-cum-tsn 1 ; OK
+sctp chunk asconf type 1 ; OK
+sctp chunk asconf flags 1 ; OK
+sctp chunk asconf length 1 ; OK
+sctp chunk asconf seqno 1 ; OK
+exthdr hbh exists ; OK
+exthdr rt exists ; OK
+exthdr frag exists ; OK
+exthdr dst exists ; OK
+exthdr mh exists ; OK
+ip option rr exists ; OK
+ip option lsrr exists ; OK
+ip option ssrr exists ; OK
+ip option ra exists ; OK
+tcp option eol exists ; OK
+tcp option nop exists ; OK
+tcp option maxseg exists ; OK
+tcp option window exists ; OK
+tcp option sack-perm exists ; OK
+tcp option sack-permitted exists ; OK
+tcp option sack exists ; OK
+tcp option sack0 exists ; OK
+tcp option sack1 exists ; OK
+tcp option sack2 exists ; OK
+tcp option sack3 exists ; OK
+tcp option timestamp exists ; OK
+tcp option md5sig exists ; OK
+tcp option mptcp exists ; OK
+tcp option fastopen exists ; OK
+sctp chunk data exists ; OK
+sctp chunk init exists ; OK
+sctp chunk init-ack exists ; OK
+sctp chunk sack exists ; OK
+sctp chunk heartbeat exists ; OK
+sctp chunk heartbeat-ack exists ; OK
+sctp chunk abort exists ; OK
+sctp chunk shutdown exists ; OK
+sctp chunk shutdown-ack exists ; OK
+sctp chunk error exists ; OK
+sctp chunk cookie-echo exists ; OK
+sctp chunk cookie-ack exists ; OK
+sctp chunk ecne exists ; OK
+sctp chunk cwr exists ; OK
+sctp chunk shutdown-complete exists ; OK
+sctp chunk asconf-ack exists ; OK
+sctp chunk forward-tsn exists ; OK
+sctp chunk asconf exists ; OK
+icmp sequence 5 ; OK
+icmp mtu 1400 ; OK
+icmp gateway 5 ; OK
+icmp type echo-request icmp id 5 ; OK
+icmp type echo-reply icmp sequence 5 icmp id 6 ; OK
+icmp type { echo-reply, echo-request } icmp id 5 ; OK
+icmp type destination-unreachable icmp mtu 1400 ; OK
+icmp type 3 icmp id 5 ; FAIL nft/conflict
+icmp id 5 icmp mtu 5 ; FAIL nft/conflict
+icmpv6 param-problem 5 ; OK
+icmpv6 mtu 1280 ; OK
+icmpv6 sequence 5 ; OK
+icmpv6 max-delay 5 ; OK
+dccp type request ; OK
+dccp type { request, data } ; OK
+dccp sport 5 dccp type 2 ; OK
+igmp type membership-query ; OK
+igmp type { 17, 22 } ; OK
+igmp type 256 ; FAIL rules/number
+ah spi 5-9 ; OK
+esp spi != 5 ; OK
+comp cpi { 5, 7 } ; OK
+tcp option maxseg size 500-1400 ; OK
+tcp option maxseg size { 500, 1400 } ; OK
+tcp option maxseg size < 500 drop ; OK
+tcp option maxseg size != 500 ; OK
+tcp option 200 exists ; OK
+tcp option 256 exists ; FAIL nft/field
+tcp option @34,16,32 1 ; OK
+tcp option @200,8,4 1 ; OK
+tcp option sack missing ; OK
+tcp option nosuch exists ; FAIL nft/field
+tcp option maxseg nosuch 5 ; FAIL nft/field
+tcp dport 80 tcp option sack-permitted missing drop ; OK
+exthdr frag missing ; OK
+exthdr hbh missing ip6 saddr 2001:db8::1 ; OK
+ip saddr 192.0.2.1 exthdr frag exists ; FAIL nft/conflict
+ip option ra missing ; OK
+ip option rr value 1 ; FAIL nft/field
+ip6 saddr 2001:db8::1 ip option rr exists ; FAIL nft/conflict
+frag frag-off != 0 ; OK
+frag id 5-9 ; OK
+rt0 addr[2] 2001:db8::1 ; OK
+srh sid[2] 2001:db8::1 ; OK
+rt type { 0, 4 } ; OK
+mh type binding-update ; OK
+mh type nosuch ; FAIL nft/name
+sctp chunk data tsn 5-9 ; OK
+sctp chunk data missing ; OK
+sctp dport 80 sctp chunk init init-tag 5 ; OK
+sctp chunk nosuch exists ; FAIL nft/field
+@th,0,16 { 80, 443 } ; OK
+@th,12,4 5 ; OK
+@th,4,12 5 ; OK
+@th,0,24 5 ; OK
+@th,32,128 5 ; OK
+@nh,8,4 5 ; OK
+@nh,96,32 0x0a000001 ; OK
+@ll,0,16 5 ; OK
+@ll,0,48 0x020000000001 ; OK
+@th,0,16 != 80 ; OK
+@th,0,16 80-443 ; OK
+@th,0,200 5 ; FAIL nft/value
+@ih,0,32 5 ; UNSUPPORTED
+@ll,96,16 0x800 ; UNSUPPORTED
 @ ip
 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK
 ip saddr 192.0.2.1 ; OK
@@ -359,7 +623,7 @@ udp dport 53 ip saddr 192.0.2.1 ; OK
 ether type ip ip saddr 192.0.2.1 ; OK
 arp operation request ; OK
 arp htype 1 arp ptype ip ; OK
-arp saddr ip 192.0.2.1 ; UNSUPPORTED
+arp saddr ip 192.0.2.1 ; OK
 meta nfproto ipv4 ; FAIL nft/nfproto
 ether daddr 02:00:00:00:00:01 arp plen 4 ; OK
 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK
@@ -368,3 +632,35 @@ ip saddr 192.0.2.1 ether daddr 02:00:00:00:00:01 ip daddr 192.0.2.1 ; OK
 ether type != arp ip saddr 192.0.2.1 ; OK
 meta protocol ip6 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; FAIL nft/conflict
 tcp dport 80 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK
+vlan id 1 ; OK
+vlan pcp 1 ; OK
+vlan dei 1 ; OK
+vlan cfi 1 ; OK
+vlan type ip ; OK
+arp saddr ip 192.0.2.1 ; OK
+arp saddr ether 02:00:00:00:00:01 ; OK
+arp daddr ip 192.0.2.1 ; OK
+arp daddr ether 02:00:00:00:00:01 ; OK
+vlan id 1-9 ; OK
+vlan id { 5, 7 } ; OK
+vlan id 5 vlan pcp 3 ; OK
+vlan id 5 tcp dport 80 ; OK
+vlan id 5 ip saddr 192.0.2.1 ; OK
+vlan type ip ip saddr 192.0.2.1 ; OK
+vlan type vlan vlan id 5 ; OK
+vlan id 1 vlan type vlan vlan id 5 ip saddr 192.0.2.1 ; OK
+ether type vlan vlan id 5 ; OK
+ether type 8021ad vlan id 5 ; OK
+ether type 8021ad vlan type 8021q vlan id 5 ; OK
+ether type ip vlan id 5 ; FAIL nft/conflict
+ip saddr 192.0.2.1 vlan id 5 ; FAIL nft/conflict
+vlan id 4096 ; FAIL rules/number
+exthdr frag exists ; OK
+frag id 5 ; OK
+ip option rr exists ; OK
+tcp option sack exists ; OK
+igmp type 17 ; OK
+icmp id 5 ; OK
+@ll,96,16 0x800 ; OK
+@ll,112,16 5 ; OK
+@nh,0,8 0x45 ; OK

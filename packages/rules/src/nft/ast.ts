@@ -74,11 +74,15 @@ export type Step =
       /** `ip`, `tcp`, `meta`, … */
       readonly header: Word
       readonly field: Word
+      /** Of the addresses of a routing header: which one, from 1. */
+      readonly index?: Word
       readonly mask?: Value
       readonly operator: Operator
       readonly right: Value
       readonly span: Span
     }
+  /** `tcp option sack exists`, `exthdr frag missing`: the header's words without the last. */
+  | { readonly kind: 'exists'; readonly header: Word; readonly missing: boolean; readonly span: Span }
   /** What nft has and this front-end does not: an error only where packets can come to the rule. */
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
 

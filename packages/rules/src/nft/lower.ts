@@ -200,6 +200,8 @@ function lowerRule(
     switch (step.kind) {
       case 'match':
         return matches.lower(step)
+      case 'exists':
+        return matches.lowerExistence(step)
       case 'verdict':
         return [{ kind: 'verdict', verdict: { kind: step.verdict }, span }]
       case 'jump':

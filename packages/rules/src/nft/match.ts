@@ -5,21 +5,26 @@ import type { Diagnostics, Span } from '@netsieve/diag'
 import {
   between,
   cmp,
+  exists,
   field as fieldTerm,
+  find,
   inRanges,
   load,
   masked,
-  maskedEqual,
   match,
   not,
   type Pred,
+  placeOf,
   type Range,
+  raw,
   type Step,
+  type Term,
   type Test,
 } from '@netsieve/ir'
-import { ETHERTYPE, FIELDS, type FieldId, NFPROTO, PROTOCOLS } from '@netsieve/packet'
-import { nearest, protocolName } from '../shared/index.ts'
+import { ETHERTYPE, FIELDS, type Field, type FieldId, NFPROTO, prefixMask } from '@netsieve/packet'
+import { nearest, protocolName, type Word } from '../shared/index.ts'
 import type { Step as AstStep, NamedSet, NftFamily, Operator, Value } from './ast.ts'
+import { ENTRIES, MORE_NEEDS, TAGS } from './headers.ts'
 import { BIT_TYPES, devicesOf, isWildcard, readWildcard } from './metadata.ts'
 import { type Kind, readNamedSet, readPrefix, readRange, readSet, readValue } from './typed.ts'
 import { type FieldRow, HEADERS, NEEDS, UNSUPPORTED_FIELDS } from './words.ts'
@@ -43,8 +48,14 @@ export class Matches {
   /** The protocols that the rule has asked for so far; several where it asked with a set. */
   private network: readonly Network[]
   private transport: readonly number[] = []
-  /** It has looked at the Ethernet header: then the network protocol is asked of that. */
-  private link = false
+  /** It has looked at the Ethernet header, or at a tag: then the network protocol is asked of the type there. */
+  private link: FieldId | undefined
+  /** Types that the link header was asked for. */
+  private linkTypes: readonly number[] = []
+  /** The tag that `vlan` is about: the next one where the rule has asked for a tag inside. */
+  private tag = 0
+  /** Types of ICMP messages that the rule has asked for. */
+  private readonly messages = new Map<FieldId, readonly number[]>()
 
   constructor(place: Place) {
     this.place = place
@@ -52,17 +63,100 @@ export class Matches {
   }
 
   lower(step: MatchStep): Step[] {
+    if (step.header.text === 'tcp option' || step.header.text.startsWith('@')) return this.lowerRaw(step)
     const row = this.row(step)
     if (!row) return []
     const before = this.needs(step)
+    const message = before && this.needMessage(row.field, step)
     const { bits, proto } = FIELDS[row.field]
     const transport = ['tcp', 'udp', 'udplite', 'sctp', 'dccp'].includes(proto) ? { transport: proto } : {}
     const kind: Kind = { type: row.type, bits, ...transport }
-    const found = this.test(step, this.seen(row.field), kind)
-    if (!found || !before) return []
+    const term = step.index ? this.addressAt(row.field, step.index) : fieldTerm(this.seen(row.field))
+    const found = term && this.test(step, term, kind)
+    if (!found || !before || !message) return []
     if (found.values) this.learn(row.field, found.values)
-    if (step.header.text === 'ether') this.link = true
-    return [...before, found.pred].map((pred) => ({ ...match(pred), span: step.span }))
+    if (step.header.text === 'ether') this.link = 'eth.type'
+    return [...before, ...message, found.pred].map((pred) => ({ ...match(pred), span: step.span }))
+  }
+
+  /** `exthdr frag exists`, `tcp option sack missing`. */
+  lowerExistence({ header, missing, span }: Extract<AstStep, { kind: 'exists' }>): Step[] {
+    const number = /^tcp option (\d+)$/.exec(header.text)
+    const entry = number ? { list: 'tcp' as const, type: Number(number[1]) } : ENTRIES[header.text]
+    if (!entry || entry.type > 255) {
+      const head = header.text.slice(0, header.text.lastIndexOf(' '))
+      const names = Object.keys(ENTRIES).filter((name) => name.startsWith(`${head} `))
+      this.error('field', `there is no \`${header.text}\` to look for`, header.span, names)
+      return []
+    }
+    const needs = MORE_NEEDS[header.text.startsWith('exthdr') ? 'exthdr' : header.text]?.network
+    const before = needs ? this.needNetwork(needs, { header, span }) : []
+    const there = exists(find(entry.list, entry.type))
+    return (before ?? []).concat(missing ? not(there) : there).map((pred) => ({ ...match(pred), span }))
+  }
+
+  /** `@th,16,16`, `tcp option @34,16,32`: bits at a place. */
+  private lowerRaw(step: MatchStep): Step[] {
+    const { header, field, span } = step
+    const numbers = field.text.replace('@', '').split(',').map(Number)
+    const [bit, bits] = numbers.slice(-2) as [number, number]
+    const base = { '@ll': 'link', '@nh': 'net', '@th': 'transport' }[header.text] as
+      | 'link'
+      | 'net'
+      | 'transport'
+      | undefined
+    if (header.text === '@ih') {
+      this.error('unsupported', 'unsupported: bits of what a transport header carries', header.span)
+      return []
+    }
+    if (
+      bits < 1 ||
+      ((bit & 7) + bits + 7) >> 3 > 16 ||
+      bit > 2040 ||
+      numbers[0]! > 255 * (header.text === 'tcp option' ? 1 : 8)
+    ) {
+      this.error('value', `${bits} bits from bit ${bit} on are not to be had at once`, header.span, ['1 to 128 bits'])
+      return []
+    }
+    if (base === 'link' && this.place.family !== 'netdev' && bit + bits > 96) {
+      this.error(
+        'unsupported',
+        'unsupported: bits behind the addresses of a link header that the kernel has moved',
+        header.span,
+      )
+      return []
+    }
+    const term = base
+      ? raw(base, bit, bits)
+      : raw('transport', bit, bits, find('tcp', numbers[0]!, (bit + bits + 7) >> 3))
+    const found = this.test(step, term, { type: 'integer', bits })
+    return found ? [{ ...match(found.pred), span }] : []
+  }
+
+  /** One of the addresses of a routing header. */
+  private addressAt(field: FieldId, index: Word): Term | undefined {
+    const { bits, proto } = FIELDS[field]
+    const place = placeOf(field)
+    const which = Number(index.text)
+    if (bits !== 128 || !place?.index) return this.error('index', `${proto} has no list of ${field}`, index.span)
+    if (which >= 1 && which <= 16) return raw(place.base, place.bit + (which - 1) * bits, bits, place.index)
+    return this.error('index', `the addresses of a routing header are counted from 1, not ${index.text}`, index.span)
+  }
+
+  /** Parts of ICMP messages are there in some of them only. */
+  private needMessage(field: FieldId, { span }: MatchStep): Pred[] | undefined {
+    const { when, proto }: Field = FIELDS[field]
+    if (!when) return []
+    const type = `${proto}.${when.field}` as FieldId
+    const asked = this.messages.get(type)
+    if (!asked) {
+      this.messages.set(type, when.values)
+      const values = when.values.map(BigInt)
+      return [values.length === 1 ? cmp(type, '==', values[0]!) : inRanges(type, values.map((one) => ({ lo: one, hi: one })))] // biome-ignore format: one choice
+    }
+    const other = asked.find((one) => !when.values.includes(one))
+    if (other === undefined) return []
+    return this.error('conflict', `incompatible icmp match: rule has ${other}, need ${when.values.join(' or ')}`, span)
   }
 
   /**
@@ -79,7 +173,12 @@ export class Matches {
   }
 
   private row({ header, field, right }: MatchStep): FieldRow | undefined {
-    const rows = HEADERS[header.text]!
+    const rows = header.text === 'vlan' ? TAGS[this.tag] : HEADERS[header.text]
+    if (!rows) {
+      const head = `${header.text.slice(0, header.text.lastIndexOf(' '))} `
+      const known = Object.keys(HEADERS).filter((name) => name.startsWith(head))
+      return this.error('field', `there is no \`${header.text}\``, header.span, known)
+    }
     const device =
       header.text === 'meta' && ['iif', 'oif', 'sdif'].includes(field.text)
         ? devicesOf(right, this.place.sets)
@@ -106,6 +205,7 @@ export class Matches {
 
   /** The matches that must come before: none, one or two. Undefined if the rule has asked for another protocol already. */
   private needs(step: MatchStep): Pred[] | undefined {
+    if (step.header.text === 'vlan') return this.needTag(step)
     const { network, transport } = NEEDS[step.header.text] ?? {}
     if (transport === undefined) return network ? this.needNetwork(network, step) : []
     if (this.transport.length > 0) {
@@ -118,18 +218,29 @@ export class Matches {
     return before && [...before, cmp('meta.l4proto', '==', transport)]
   }
 
-  private needNetwork(network: Network, step: MatchStep): Pred[] | undefined {
+  /** Tags: the frame's type says that there is one, unless the rule has asked for a type already. */
+  private needTag(step: MatchStep): Pred[] | undefined {
+    const known = this.linkTypes.some((type) => type === ETHERTYPE.vlan || type === ETHERTYPE.qinq)
+    if (!known && this.network.length > 0 && this.place.family === 'netdev')
+      return this.conflict(this.network[0]!, step)
+    this.link = TAGS[this.tag]!.type!.field
+    if (known || this.tag > 0) return []
+    this.linkTypes = [ETHERTYPE.vlan]
+    return [cmp(this.seen('eth.type'), '==', ETHERTYPE.vlan)]
+  }
+
+  private needNetwork(network: Network, step: Pick<MatchStep, 'header' | 'span'>): Pred[] | undefined {
     const other = this.network.find((each) => each !== network)
     if (other !== undefined) return this.conflict(other, step)
     if (this.network.length > 0) return []
     if (this.place.family === 'inet' && network === 'arp') return this.conflict('inet', step)
     this.network = [network]
-    if (this.link) return [cmp(this.seen('eth.type'), '==', ETHER[network])]
+    if (this.link) return [cmp(this.seen(this.link), '==', ETHER[network])]
     if (this.place.family === 'inet' && network !== 'arp') return [cmp('meta.nfproto', '==', NF[network])]
     return [cmp('meta.protocol', '==', ETHER[network])]
   }
 
-  private conflict(other: string, { header, span }: MatchStep): undefined {
+  private conflict(other: string, { header, span }: Pick<MatchStep, 'header' | 'span'>): undefined {
     return this.error(
       'conflict',
       `conflicting protocols: the rule has asked for ${other}, ${header.text} is another`,
@@ -143,6 +254,14 @@ export class Matches {
     const names = (table: Readonly<Partial<Record<Network, number>>>) =>
       numbers.flatMap((n) => (Object.keys(table) as Network[]).filter((name) => table[name] === n))
     const { family } = this.place
+    if (field === 'icmp.type' || field === 'icmp6.type') this.messages.set(field, numbers)
+    if (field === 'eth.type') this.linkTypes = numbers
+    const tag = TAGS.findIndex((rows) => rows.type!.field === field)
+    if (tag >= 0) {
+      const inside = numbers.some((type) => type === ETHERTYPE.vlan || type === ETHERTYPE.qinq)
+      if (inside && tag + 1 < TAGS.length) this.tag = tag + 1
+      else this.network = names(ETHER)
+    }
     if (field === 'meta.l4proto' || field === 'ipv4.protocol' || field === 'ipv6.nexthdr') this.transport = numbers
     else if (field === 'meta.nfproto') this.network = names(NF)
     else if (field === 'eth.type' || (field === 'meta.protocol' && family === 'netdev')) {
@@ -151,7 +270,7 @@ export class Matches {
   }
 
   /** The comparison, and the single values it asks for if it is an equality. */
-  private test(step: MatchStep, id: FieldId, kind: Kind): Found | undefined {
+  private test(step: MatchStep, id: Term, kind: Kind): Found | undefined {
     const { diagnostics } = this.place
     const { mask, operator } = step
     const right = singleton(step.right)
@@ -178,20 +297,20 @@ export class Matches {
       }
       case 'prefix': {
         const prefix = readPrefix(right, kind, diagnostics)
-        return prefix && found(this.inPrefix(id, prefix))
+        return prefix && found(this.inPrefix(id, kind, prefix))
       }
       case 'flagmask': {
         const value = readValue(right.value, kind, diagnostics)
         const bits = readValue(right.mask, kind, diagnostics)
         if (value === undefined || bits === undefined) return undefined
-        return found(cmp(masked(fieldTerm(id), bits), '==', value))
+        return found(cmp(masked(id, bits), '==', value))
       }
       default: {
         if (kind.type === 'ifname' && right.kind === 'word' && isWildcard(right)) {
           if (!equality)
             return this.error('operator', `${operator} is not defined for wildcards`, step.span, ['==', '!='])
           const names = readWildcard(right, diagnostics)
-          return names && found(maskedEqual(id, names.value, names.mask))
+          return names && found(maskedTerm(id, kind.bits, names))
         }
         const value = readValue(right, kind, diagnostics)
         return value === undefined ? undefined : single(id, kind, operator, value)
@@ -200,12 +319,12 @@ export class Matches {
   }
 
   /** `field & mask OP value`. */
-  private masked({ mask, operator, right, span }: MatchStep, id: FieldId, kind: Kind): Found | undefined {
+  private masked({ mask, operator, right, span }: MatchStep, id: Term, kind: Kind): Found | undefined {
     if (operator === '!') return this.error('operator', '! cannot follow a mask', span, ['==', '!='])
     const bits = readValue(mask!, kind, this.place.diagnostics)
     const value = readValue(right, kind, this.place.diagnostics)
     if (bits === undefined || value === undefined) return undefined
-    return { pred: cmp(masked(fieldTerm(id), bits), operator === '' ? '==' : operator, value) }
+    return { pred: cmp(masked(id, bits), operator === '' ? '==' : operator, value) }
   }
 
   private ranges(right: Extract<Value, { kind: 'set' | 'setref' }>, kind: Kind): Range[] | undefined {
@@ -229,12 +348,14 @@ export class Matches {
   }
 
   /** nft loads only the bytes that a prefix covers: a frame cut behind them still matches at ingress, where headers may be cut. */
-  private inPrefix(id: FieldId, { value, mask, length }: { value: bigint; mask: bigint; length: number }): Pred {
-    const { bit, bits, proto } = FIELDS[id]
-    const { base } = PROTOCOLS[proto]
-    const whole = this.place.family === 'netdev' && base !== 'meta' && length > 0 && length % 8 === 0 && length < bits
-    if (!whole) return maskedEqual(id, value, mask)
-    return cmp(load(base, bit / 8, length / 8), '==', value >> BigInt(bits - length))
+  private inPrefix(term: Term, kind: Kind, prefix: { value: bigint; mask: bigint; length: number }): Pred {
+    const { value, length } = prefix
+    const { bits } = kind
+    const place = term.kind === 'field' ? placeOf(term.field) : undefined
+    const covered = length > 0 && length % 8 === 0 && length < bits
+    const whole = this.place.family === 'netdev' && place && !place.index && !place.guard && covered
+    if (!whole) return maskedTerm(term, bits, prefix)
+    return cmp(load(place.base, place.bit / 8, length / 8), '==', value >> BigInt(bits - length))
   }
 }
 
@@ -243,9 +364,14 @@ interface Found {
   readonly values?: readonly bigint[]
 }
 
-function single(id: FieldId, kind: Kind, operator: Operator, value: bigint): Found {
-  if (BIT_TYPES.has(kind.type) && operator === '') return { pred: cmp(masked(fieldTerm(id), value), '!=', 0) }
-  if (operator === '!') return { pred: cmp(masked(fieldTerm(id), value), '==', 0) }
+/** `term & mask == value`; without the mask where it has all bits. */
+function maskedTerm(term: Term, bits: number, { value, mask }: { value: bigint; mask: bigint }): Pred {
+  return mask === prefixMask(bits, bits) ? cmp(term, '==', value) : cmp(masked(term, mask), '==', value & mask)
+}
+
+function single(id: Term, kind: Kind, operator: Operator, value: bigint): Found {
+  if (BIT_TYPES.has(kind.type) && operator === '') return { pred: cmp(masked(id, value), '!=', 0) }
+  if (operator === '!') return { pred: cmp(masked(id, value), '==', 0) }
   const test: Test = operator === '' ? '==' : operator
   return { pred: cmp(id, test, value), ...(test === '==' && { values: [value] }) }
 }

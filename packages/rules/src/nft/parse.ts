@@ -27,6 +27,8 @@ const GRAMMAR = new Grammar(DATA, {
   atom: 'a value',
   SEPARATOR: "','",
   fieldname: "a field's name",
+  entryname: 'the name of an option, a header or a chunk',
+  index: '',
   variable: "a variable's name",
   hookname: 'a hook',
   priority: 'a priority',

@@ -57,7 +57,20 @@ function readStep(node: Node, word: (node: Node) => Word, values: Values, statem
 
 function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step | undefined {
   const { span } = word(node)
-  const { header, field } = readSelector(child(node, 'selector')!, word)
+  const existence = child(node, 'existence')
+  if (existence) {
+    const presence = child(existence, 'presence')!
+    const text = word({ ...existence, end: presence.start })
+      .text.trim()
+      .split(/\s+/)
+      .join(' ')
+    const header = { text, span: at(span.source, existence.start, presence.start - 1) }
+    return { kind: 'exists', header, missing: word(presence).text === 'missing', span }
+  }
+  const selector = child(node, 'selector')!
+  const { header, field } = readSelector(selector, word)
+  const indexNode = child(selector, 'index')
+  const index = indexNode && word(indexNode)
   const test = child(node, 'test')
   if (!test) {
     const what = child(node, 'concat') ? 'matching several fields at once' : 'maps'
@@ -73,6 +86,7 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
     kind: 'match',
     header,
     field,
+    ...(index && { index: { ...index, text: index.text.slice(1, -1).trim() } }),
     ...(mask && { mask }),
     operator: NAMED_OPERATORS[spelled] ?? (spelled as Operator),
     right,
@@ -82,6 +96,8 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
 
 /** `tcp dport`, `meta mark`, `mark`, `ct state`, `ct original ip saddr`: header and field. */
 function readSelector(selector: Node, word: (node: Node) => Word): { readonly header: Word; readonly field: Word } {
+  const special = selector.children.find(({ rule }) => ['raw', 'rawoption', 'arpaddress', 'entry'].includes(rule))
+  if (special) return readSpecial(selector, special, word)
   const proto = child(selector, 'proto')
   if (proto) return { header: word(proto), field: word(child(selector, 'fieldname')!) }
   const conntrack = child(selector, 'conntrack')
@@ -102,4 +118,21 @@ function readSelector(selector: Node, word: (node: Node) => Word): { readonly he
     header: { text: 'ct', span: at(span.source, span.start, span.start + 2) },
     field: { text: same ? same[1]! : text, span: at(span.source, parts[0]!.start, parts.at(-1)!.end) },
   }
+}
+
+/** `@th,0,16`, `tcp option @34,16,32`, `arp saddr ip`, `tcp option maxseg size`: what comes last is the field. */
+function readSpecial(
+  selector: Node,
+  node: Node,
+  word: (node: Node) => Word,
+): { readonly header: Word; readonly field: Word } {
+  const { text, span } = word(node)
+  const plain = text.trim().split(/\s+/).join(' ')
+  if (node.rule === 'entry') return { header: { text: plain, span }, field: word(child(selector, 'fieldname')!) }
+  if (node.rule === 'arpaddress') {
+    const last = plain.lastIndexOf(' ')
+    return { header: { text: plain.slice(0, last), span }, field: { text: plain.slice(last + 1), span } }
+  }
+  const [head, ...numbers] = text.replace(/\s+/g, '').replace('tcpoption@', 'tcp option,').split(',')
+  return { header: { text: head!, span }, field: { text: numbers.join(), span } }
 }

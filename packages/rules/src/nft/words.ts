@@ -3,6 +3,7 @@
 
 import type { FieldId } from '@netsieve/packet'
 import type { NftFamily } from './ast.ts'
+import { HEADER_BITS, HEADER_SYMBOLS, HEADER_TITLES, type HeaderType, MORE_HEADERS, MORE_NEEDS } from './headers.ts'
 import { CT_FIELDS, META_BITS, META_FIELDS, META_SYMBOLS, META_TITLES, type MetaType } from './metadata.ts'
 
 export type TypeName =
@@ -22,6 +23,7 @@ export type TypeName =
   | 'icmpv6_code'
   | 'arp_op'
   | 'tcp_flag'
+  | HeaderType
   | MetaType
 
 export interface FieldRow {
@@ -88,6 +90,7 @@ export const HEADERS: Readonly<Record<string, Readonly<Record<string, FieldRow>>
     sequence: row('tcp.seq'),
     ackseq: row('tcp.ack'),
     doff: row('tcp.doff'),
+    reserved: row('tcp.reserved'),
     flags: row('tcp.flags', 'tcp_flag'),
     window: row('tcp.window'),
     checksum: row('tcp.checksum'),
@@ -96,14 +99,28 @@ export const HEADERS: Readonly<Record<string, Readonly<Record<string, FieldRow>>
   udp: { ...ports('udp'), length: row('udp.length'), checksum: row('udp.checksum') },
   udplite: { ...ports('udplite'), csumcov: row('udplite.coverage'), checksum: row('udplite.checksum') },
   sctp: { ...ports('sctp'), vtag: row('sctp.vtag'), checksum: row('sctp.checksum') },
-  dccp: ports('dccp'),
+  dccp: { ...ports('dccp'), type: row('dccp.type', 'dccp_pkttype') },
   th: ports('th'),
-  icmp: { type: row('icmp.type', 'icmp_type'), code: row('icmp.code', 'icmp_code'), checksum: row('icmp.checksum') },
+  icmp: {
+    type: row('icmp.type', 'icmp_type'),
+    code: row('icmp.code', 'icmp_code'),
+    checksum: row('icmp.checksum'),
+    id: row('icmp.id'),
+    sequence: row('icmp.seq'),
+    mtu: row('icmp.mtu'),
+    gateway: row('icmp.gateway'),
+  },
   icmpv6: {
     type: row('icmp6.type', 'icmpv6_type'),
     code: row('icmp6.code', 'icmpv6_code'),
     checksum: row('icmp6.checksum'),
+    'param-problem': row('icmp6.pointer'),
+    mtu: row('icmp6.mtu'),
+    id: row('icmp6.id'),
+    sequence: row('icmp6.seq'),
+    'max-delay': row('icmp6.maxdelay'),
   },
+  ...MORE_HEADERS,
 }
 
 const words = (text: string) => new Set(text.trim().split(/\s+/))
@@ -127,11 +144,8 @@ export const UNSUPPORTED_FIELDS: Readonly<Record<string, ReadonlySet<string>>> =
         'reply id',
       ),
   ),
-  arp: words('saddr daddr'),
-  tcp: words('reserved'),
-  dccp: words('type'),
-  icmp: words('id sequence mtu gateway'),
-  icmpv6: words('parameter-problem packet-too-big id sequence max-delay taddr daddr'),
+  rt: words('classid nexthop mtu ipsec'),
+  icmpv6: words('taddr daddr'),
 }
 
 /** What a header needs of the packet: its network protocol, its transport protocol. */
@@ -147,6 +161,7 @@ export const NEEDS: Readonly<Record<string, { readonly network?: 'ip' | 'ip6' | 
     dccp: { transport: 33 },
     icmp: { network: 'ip', transport: 1 },
     icmpv6: { network: 'ip6', transport: 58 },
+    ...MORE_NEEDS,
   }
 
 /** Named values of types, as `nft describe` lists them; ports, protocols and Ethernet types have tables of their own. */
@@ -194,6 +209,7 @@ export const SYMBOLS: Readonly<Partial<Record<TypeName, Readonly<Record<string, 
   },
   arp_op: { request: 1, reply: 2, rrequest: 3, rreply: 4, inrequest: 8, inreply: 9, nak: 10 },
   ...META_SYMBOLS,
+  ...HEADER_SYMBOLS,
   tcp_flag: { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32, ecn: 64, cwr: 128 },
 }
 
@@ -216,6 +232,7 @@ export const TITLES: Readonly<Record<TypeName, string>> = {
   arp_op: 'an ARP operation',
   tcp_flag: 'TCP flags',
   ...META_TITLES,
+  ...HEADER_TITLES,
 }
 
 /** Bits of a named set's type. */
@@ -236,6 +253,7 @@ export const TYPE_BITS: Readonly<Partial<Record<TypeName, number>>> = {
   arp_op: 16,
   tcp_flag: 8,
   ...META_BITS,
+  ...HEADER_BITS,
 }
 
 /** Named chain priorities of the IP families (netdev knows `filter` only). */
