@@ -291,6 +291,16 @@ it('compile prints IR, assembly, hex and JSON of the same program', () => {
   ).toHaveLength(json.instructions.length)
 })
 
+it('compile writes C, with the rules as comments', () => {
+  const c = netsieve(['compile', '-f', 'samples/rules/web.nft', '--prog', 'tc', '--emit', 'c'])
+  expect(c.status).toBe(0)
+  expect(c.stdout).toContain('/* samples/rules/web.nft:6: ip saddr 10.0.0.0/24 udp dport 53 accept */')
+  expect(c.stdout).toContain('SEC("tc")')
+  const classic = netsieve(['compile', '-s', 'cbpf', '--emit', 'c', '(000) ret #0'])
+  expect(classic).toMatchObject({ status: 2, stdout: '' })
+  expect(classic.stderr).toMatch(/unsupported: cbpf has no IR/)
+})
+
 it('verify says what the kernel would say of bytes and of assembly: exit 0 accepted, 1 rejected', () => {
   const hex = file('ok.hex', netsieve(['compile', '--emit', 'hex', 'ip']).stdout)
   expect(netsieve(['verify', hex])).toMatchObject({ status: 0 })

@@ -1,3 +1,4 @@
+export { type GenerateCOptions, generateC } from './c/index.ts'
 export { type CbpfOptions, generateCbpf } from './cbpf/index.ts'
 export { type Generated, type GenerateOptions, generate } from './generate.ts'
 export { leaves, METADATA_MAP } from './metadata.ts'

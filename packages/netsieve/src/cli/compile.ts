@@ -1,4 +1,4 @@
-// `netsieve compile`: rules as IR, assembly, bytes, JSON.
+// `netsieve compile`: rules as IR, assembly, bytes, C, JSON.
 
 import {
   type CbpfInsn,
@@ -9,7 +9,7 @@ import {
   SECTION_OF_TYPE,
   writeElf,
 } from '@netsieve/asm'
-import { generateCbpf } from '@netsieve/codegen'
+import { generateC, generateCbpf } from '@netsieve/codegen'
 import { checkPasses } from '@netsieve/equiv'
 import { type Decision, type Filter, print, simplify, toJson } from '@netsieve/ir'
 import { type Command, Option } from 'commander'
@@ -37,7 +37,7 @@ export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uin
   hex: ({ insns }) => `${hex(encode(insns))}\n`,
   bin: ({ insns }) => encode(insns),
   elf: elfOf,
-
+  c: cOf,
   json: (compiled) => `${JSON.stringify(object(compiled), undefined, 2)}\n`,
 }
 
@@ -45,6 +45,15 @@ export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uin
 function filterOf({ filter, syntax }: Compiled): Filter {
   if (!filter) throw new Trouble(`error: unsupported: ${syntax} has no IR [cli/emit]`)
   return filter
+}
+
+/** The same rules as C for clang's BPF target. @throws Trouble for what C has no way to say */
+function cOf(compiled: Compiled): string {
+  const { source, type } = compiled
+  const { value, diagnostics } = generateC(filterOf(compiled), { type, from: source.name })
+  say(diagnostics)
+  if (value === undefined) throw new Trouble('')
+  return value
 }
 
 /** The classic program of a pcap expression. @throws Trouble for rules that classic BPF cannot say */

@@ -1,0 +1,163 @@
+// The part of a C program that every rule stands on: the packet's struct, bounded loads by a helper of the program type, numbers.
+// Loads count bytes as they were on the wire: before tc and socket filters the kernel has taken the outermost VLAN tag off
+// (bytes 12 to 15) and keeps it beside the packet.
+
+import { CONTEXTS, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import type { Unit } from './unit.ts'
+
+/** What C needs to know of a program type beside its row in the table. */
+interface Target {
+  readonly load: string
+  readonly size: string
+  /** Return values, by their names in uapi headers where they have one. */
+  readonly pass: string
+  readonly drop: string
+  readonly header?: string
+}
+
+const SKB = { load: 'bpf_skb_load_bytes', size: 'ctx->len' } as const
+
+const TARGETS: Readonly<Partial<Record<ProgTypeName, Target>>> = {
+  xdp: { load: 'bpf_xdp_load_bytes', size: 'bpf_xdp_get_buff_len(ctx)', pass: 'XDP_PASS', drop: 'XDP_DROP' },
+  sched_cls: { ...SKB, pass: 'TC_ACT_OK', drop: 'TC_ACT_SHOT', header: 'linux/pkt_cls.h' },
+  socket_filter: {
+    ...SKB,
+    pass: `${PROG_TYPES.socket_filter.returns.pass}`,
+    drop: `${PROG_TYPES.socket_filter.returns.drop}`,
+  },
+}
+
+/** How a program type is written in C; none for one that is not. */
+export const targetOf = (type: ProgTypeName): Target | undefined => TARGETS[type]
+
+export const contextOf = (type: ProgTypeName): string => `struct ${PROG_TYPES[type].context}`
+
+/** The program type may get frames whose outermost tag lies beside them. */
+export const tagsBeside = (type: ProgTypeName): boolean => 'vlan_present' in CONTEXTS[PROG_TYPES[type].context].fields
+
+/** Verdicts and the packet's struct. */
+export function packetStruct(unit: Unit, type: ProgTypeName): void {
+  unit.need('enum verdict', () => `/* What a rule says of a packet. Functions that fetch a value give 0, or the verdict that its absence has. */
+enum verdict {
+	NEXT = 1, /* nothing: on to the next rule */
+	ACCEPT,
+	DROP,
+	RETURN, /* back to the calling chain */
+	POLICY, /* the program ends as if nothing had matched */
+};`) // biome-ignore format: C
+  unit.need('struct packet', () => `/* A frame and where its headers are: offsets from its first byte, NONE where there is none. */
+#define NONE 0xffffffffU
+
+struct packet {
+	${contextOf(type)} *ctx;
+	__u32 size;
+${tagsBeside(type) ? '\t__u32 tag; /* a VLAN tag that the kernel has taken off: type and control information */\n' : ''}	__u32 protocol; /* Ethernet type after the tags that are taken off */
+	__u32 nfproto; /* 2: IPv4, 10: IPv6 */
+	__u32 net;
+	__u32 end; /* of the IP packet, or of the frame */
+	__u32 l4proto;
+	__u32 transport;
+	__u32 fragment; /* its offset, in units of 8 bytes */
+	__u32 more; /* fragments follow */
+};`) // biome-ignore format: C
+}
+
+/** `load(p, at, to, bytes)`: copies bytes of the frame, not 0 if they are not all there. */
+export function load(unit: Unit, type: ProgTypeName): string {
+  const { load: helper } = TARGETS[type]!
+  if (!tagsBeside(type)) {
+    return unit.need('load', () => `/* Copies bytes of the frame; not 0 if it ends before. */
+static __always_inline long load(const struct packet *p, __u64 at, void *to, __u32 bytes)
+{
+	return ${helper}(p->ctx, at, to, bytes);
+}`) // biome-ignore format: C
+  }
+  return unit.need('load', () => {
+    unit.need('load_across_tag', () => `/* Bytes around a VLAN tag that the kernel has taken off: it stood from 12 to 15. */
+static __noinline long load_across_tag(${contextOf(type)} *ctx, __u32 tag, __u32 at, __u8 *to, __u32 bytes)
+{
+	for (__u32 i = 0; i < bytes; i++, at++) {
+		if (at >= 12 && at <= 15)
+			to[i] = tag >> (15 - at) * 8;
+		else if (${helper}(ctx, at < 12 ? at : at - 4, to + i, 1))
+			return -1;
+	}
+	return 0;
+}`) // biome-ignore format: C
+    return `/* Copies bytes of the frame as it was on the wire; not 0 if it ends before. */
+static __always_inline long load(const struct packet *p, __u64 at, void *to, __u32 bytes)
+{
+	if (!p->tag || at + bytes <= 12)
+		return ${helper}(p->ctx, at, to, bytes);
+	if (at >= 16)
+		return ${helper}(p->ctx, at - 4, to, bytes);
+	return load_across_tag(p->ctx, p->tag, at, to, bytes);
+}`
+  })
+}
+
+/** `load_be(p, at, bytes, &value)`: 1 to 8 bytes as a number; of 9 to 16 bytes it is `load_be128`. */
+export function loadNumber(unit: Unit, type: ProgTypeName, wide: boolean): string {
+  if (!wide) {
+    return unit.need('load_be', () => {
+      load(unit, type)
+      return `/* 1 to 8 bytes, big endian, as a number: they come to the end of a word of zeros. */
+static __always_inline long load_be(const struct packet *p, __u64 at, __u32 bytes, __u64 *value)
+{
+	__u64 word = 0;
+	long failed = load(p, at, (__u8 *)&word + sizeof(word) - bytes, bytes);
+
+	*value = bpf_be64_to_cpu(word);
+	return failed;
+}`
+    })
+  }
+  return unit.need('load_be128', () => {
+    load(unit, type)
+    u128(unit)
+    return `/* The same for 9 to 16 bytes. */
+static __always_inline long load_be128(const struct packet *p, __u64 at, __u32 bytes, u128 *value)
+{
+	__u64 words[2] = {};
+	long failed = load(p, at, (__u8 *)words + sizeof(words) - bytes, bytes);
+
+	*value = (u128)bpf_be64_to_cpu(words[0]) << 64 | bpf_be64_to_cpu(words[1]);
+	return failed;
+}`
+  })
+}
+
+export const u128 = (unit: Unit): string => unit.need('u128', () => 'typedef unsigned __int128 u128;')
+
+/** Macros for addresses. */
+export function macro(unit: Unit, name: 'ip4' | 'ip6' | 'mac'): void {
+  switch (name) {
+    case 'ip4':
+      unit.need('IP4', () => '#define IP4(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))')
+      return
+    case 'mac':
+      unit.need(
+        'MAC',
+        () =>
+          '#define MAC(a, b, c, d, e, f) \\\n\t((__u64)(a) << 40 | (__u64)(b) << 32 | (__u64)(c) << 24 | (d) << 16 | (e) << 8 | (f))',
+      )
+      return
+    case 'ip6':
+      u128(unit)
+      unit.need('IP6', () => '#define IP6(a, b, c, d) ((u128)(a) << 96 | (u128)(b) << 64 | (u128)(c) << 32 | (d))')
+  }
+}
+
+/** `GET(field, p, …)`: the value that a function fetches, or the end of the rule that asks. */
+export function get(unit: Unit, wide: boolean): void {
+  const name = wide ? 'GET128' : 'GET'
+  unit.need(name, () => {
+    const type = wide ? u128(unit) : '__u64'
+    const note = wide
+      ? 'The same for values of more than 64 bits.'
+      : 'A value of the packet; where there is none, the rule ends here.'
+    return `/* ${note} */
+#define ${name}(fetch, ...) \\
+	({ ${type} value; int failed = fetch(__VA_ARGS__, &value); if (failed) return failed; value; })`
+  })
+}

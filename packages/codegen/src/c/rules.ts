@@ -1,0 +1,142 @@
+// Chains and rules as functions: one for each rule, with its text above it, one for each chain, one for each place where packets enter.
+
+import { type BaseChain, type Chain, type Pred, type Rule, termsOf, type Verdict } from '@netsieve/ir'
+import { FIELDS, PROTOCOLS } from '@netsieve/packet'
+import { locate } from './locate.ts'
+import { unless } from './preds.ts'
+import type { Scope } from './scope.ts'
+import { identifier, inComment, placeOf } from './text.ts'
+
+/** What a view's functions are written in, and how often each chain is called. */
+export interface RuleScope extends Scope {
+  readonly calls: ReadonlyMap<string, number>
+  readonly chains: ReadonlyMap<string, Chain>
+}
+
+/** `base(p)`: ACCEPT or DROP by one base chain. */
+export function baseFunction(scope: RuleScope, base: BaseChain): string {
+  const { unit, view } = scope
+  const name = unit.unique(`base_${identifier(base.chain)}`)
+  return unit.need(
+    name,
+    () => {
+      const located = locates(scope, base) ? [`!${locate(scope)}(p)`] : []
+      const chain = chainFunction(scope, base.chain)
+      const policy = base.policy === 'accept' ? 'ACCEPT' : 'DROP'
+      const families = {
+        any: undefined,
+        ip: 'p->nfproto == NONE',
+        ipv4: 'p->nfproto != 2',
+        ipv6: 'p->nfproto != 10',
+      } as const
+      const unseen = [...located, families[base.family]].filter((part) => part !== undefined)
+      const asked = unseen.length > 0 ? `	if (${unseen.join(' || ')})\n		return ACCEPT; /* not asked */\n` : ''
+      return `/* Hook ${inComment(base.hook)}, seen as ${view.title} sees packets; policy ${base.policy}. */
+static __always_inline int ${name}(struct packet *p)
+{
+	int verdict;
+
+${asked}	verdict = ${chain}(p);
+	return verdict == ACCEPT || verdict == DROP ? verdict : ${policy};
+}`
+    },
+    'rules',
+  )
+}
+
+/** Whether anything depends on where headers are. */
+function locates({ filter, view }: Scope, base: BaseChain): boolean {
+  if (view.reach === 'ip' || base.family !== 'any') return true
+  return [...termsOf(filter, [base.chain])].some(
+    (term) =>
+      (term.kind === 'load' && term.base !== 'link') ||
+      (term.kind === 'field' &&
+        (term.field.startsWith('meta.') || !['meta', 'link'].includes(PROTOCOLS[FIELDS[term.field].proto].base))),
+  )
+}
+
+/** `chain(p)`: what a chain says of a packet. Chains that are called from several places are functions of the program too. */
+function chainFunction(scope: RuleScope, name: string): string {
+  const { unit, chains, calls } = scope
+  const chain = chains.get(name)
+  if (!chain) throw new Error(`chain ${name} is not defined`)
+  return unit.called(`${scope.name('chain')} ${name}`, () => {
+    const rules = chain.rules.map((rule) => ruleFunction(scope, rule))
+    const asked = rules.map((rule) => `	if ((verdict = ${rule}(p)) != NEXT)\n		return verdict;\n`)
+    const how = (calls.get(name) ?? 0) > 1 ? '__noinline' : '__always_inline'
+    const own = unit.unique(scope.name(`chain_${identifier(name)}`))
+    const body = rules.length > 0 ? `	int verdict;\n\n${asked.join('')}	return NEXT;` : '	(void)p;\n	return NEXT;'
+    return {
+      name: own,
+      text: `/* Chain ${inComment(name)} */\nstatic ${how} int ${own}(const struct packet *p)\n{\n${body}\n}`,
+    }
+  })
+}
+
+function ruleFunction(scope: RuleScope, rule: Rule): string {
+  const name = scope.name(`rule_${rule.id}`)
+  return scope.unit.need(
+    name,
+    () => {
+      const lines = steps(scope, rule).join('\n')
+      const unused = /\bp\b/.test(lines) ? '' : '	(void)p;\n'
+      return `/* ${placeOf(rule.span)}${inComment(rule.text)} */
+static __always_inline int ${name}(const struct packet *p)
+{
+${unused}${lines}
+}`
+    },
+    'rules',
+  )
+}
+
+/** The statements of a rule; the last one leaves it. */
+function steps(scope: RuleScope, rule: Rule): string[] {
+  const lines: string[] = []
+  for (const step of rule.steps) {
+    switch (step.kind) {
+      case 'match':
+        for (const pred of conjuncts(step.pred)) {
+          if (pred.kind === 'const' && !pred.value) return [...lines, '	return NEXT;']
+          if (pred.kind !== 'const') lines.push(`	if (${unless(scope, pred)})\n		return NEXT;`)
+        }
+        break
+      case 'count':
+        lines.push('	/* counted here */')
+        break
+      case 'verdict':
+        return [...lines, `	return ${verdict(scope, step.verdict)};`]
+    }
+  }
+  return [...lines, '	return NEXT;']
+}
+
+/** What must hold one after another. */
+function conjuncts(pred: Pred): readonly Pred[] {
+  return pred.kind === 'and' ? pred.args.flatMap(conjuncts) : [pred]
+}
+
+function verdict(scope: RuleScope, what: Verdict): string {
+  switch (what.kind) {
+    case 'accept':
+      return 'ACCEPT'
+    case 'drop':
+      return 'DROP'
+    case 'return':
+      return 'RETURN'
+    case 'continue':
+      return 'NEXT'
+    case 'jump':
+      return `${comesBack(scope, 'jump', 'RETURN', 'NEXT')}(${chainFunction(scope, what.chain)}(p))`
+    case 'goto':
+      return `${comesBack(scope, 'go_to', 'NEXT', 'RETURN')}(${chainFunction(scope, what.chain)}(p))`
+  }
+}
+
+/** A called chain's verdict for the rule that called: one that decides nothing comes back as another. */
+function comesBack({ unit }: Scope, name: string, from: string, to: string): string {
+  return unit.need(name, () => `static __always_inline int ${name}(int verdict)
+{
+	return verdict == ${from} ? ${to} : verdict;
+}`) // biome-ignore format: C
+}

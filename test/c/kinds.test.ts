@@ -1,0 +1,116 @@
+// Every kind of term, predicate, step and verdict through C: the text it becomes, and, where clang is, the verdicts it means. A kind that
+// the IR gains is a row that TypeScript misses here.
+
+import { decisionOf, readElf } from '@netsieve/asm'
+import { generateC } from '@netsieve/codegen'
+import { check, evaluate, type Filter, type Pred, type Rule, type Step, type Term, type Verdict } from '@netsieve/ir'
+import { load } from '@netsieve/vm'
+import { describe, expect, it } from 'vitest'
+import { FRAMES } from '../properties/frames.ts'
+import { compileC, NO_CLANG } from './clang.ts'
+
+interface Row<T> {
+  readonly what: T
+  /** What stands in the rule's function. */
+  readonly text: string
+}
+
+const field = (name: 'ipv4.ttl' | 'ipv4.src' | 'tcp.dport' | 'meta.l4proto' | 'ipv6.dst'): Term => ({
+  kind: 'field',
+  field: name,
+})
+const constant = (value: bigint): Term => ({ kind: 'const', value })
+
+const TERMS: Readonly<Record<Term['kind'], Row<Term>>> = {
+  field: { what: field('ipv4.ttl'), text: 'GET(ipv4_ttl, p) > 63' },
+  load: { what: { kind: 'load', base: 'net', offset: 8, bytes: 1 }, text: 'GET(load_net, p, 8, 1) > 63' },
+  length: { what: { kind: 'length' }, text: '(__u64)p->size > 63' },
+  const: { what: constant(64n), text: 'return DROP' },
+  mask: {
+    what: { kind: 'mask', term: field('ipv4.src'), mask: 0xffn },
+    text: '(GET(ipv4_src, p) & IP4(0, 0, 0, 255)) > IP4(0, 0, 0, 63)',
+  },
+  bin: {
+    what: { kind: 'bin', op: 'add', left: field('ipv4.ttl'), right: constant(1n) },
+    text: '(__u32)(GET(ipv4_ttl, p) + 1) > 63',
+  },
+}
+
+const PREDS: Readonly<Record<Pred['kind'], Row<Pred>>> = {
+  const: { what: { kind: 'const', value: true }, text: 'return DROP' },
+  cmp: { what: { kind: 'cmp', term: field('tcp.dport'), test: '==', value: 80n }, text: 'if (GET(tcp_dport, p) != 80)\n\t\treturn NEXT;' },
+  in: { what: { kind: 'in', term: field('tcp.dport'), ranges: [{ lo: 22n, hi: 22n }, { lo: 80n, hi: 443n }] }, text: 'if (!in_set(GET(tcp_dport, p)))' },
+  relation: { what: { kind: 'relation', left: field('ipv4.ttl'), test: '<', right: field('tcp.dport') }, text: 'if (GET(ipv4_ttl, p) >= GET(tcp_dport, p))' },
+  and: { what: { kind: 'and', args: [{ kind: 'cmp', term: field('ipv4.ttl'), test: '>', value: 1n }, { kind: 'cmp', term: field('meta.l4proto'), test: '==', value: 6n }] }, text: 'if (GET(ipv4_ttl, p) <= 1)\n\t\treturn NEXT;\n\tif (GET(meta_l4proto, p) != IPPROTO_TCP)' },
+  or: { what: { kind: 'or', args: [{ kind: 'cmp', term: field('ipv4.ttl'), test: '==', value: 1n }, { kind: 'cmp', term: field('tcp.dport'), test: '>=', value: 1024n }] }, text: 'if (!((GET(ipv4_ttl, p) == 1) || (GET(tcp_dport, p) >= 1024)))' },
+  not: { what: { kind: 'not', arg: { kind: 'cmp', term: field('ipv6.dst'), test: '==', value: 1n } }, text: 'if (GET128(ipv6_dst, p) == 1)' },
+} // biome-ignore format: a table
+
+const VERDICTS: Readonly<Record<Verdict['kind'], Row<Verdict>>> = {
+  accept: { what: { kind: 'accept' }, text: 'return ACCEPT;' },
+  drop: { what: { kind: 'drop' }, text: 'return DROP;' },
+  return: { what: { kind: 'return' }, text: 'return RETURN;' },
+  continue: { what: { kind: 'continue' }, text: 'return NEXT;' },
+  jump: { what: { kind: 'jump', chain: 'called' }, text: 'return jump(chain_called(p));' },
+  goto: { what: { kind: 'goto', chain: 'called' }, text: 'return go_to(chain_called(p));' },
+}
+
+const STEPS: Readonly<Record<Step['kind'], Row<Step>>> = {
+  match: { what: { kind: 'match', pred: PREDS.cmp.what }, text: PREDS.cmp.text },
+  count: { what: { kind: 'count' }, text: 'counted here' },
+  verdict: { what: { kind: 'verdict', verdict: VERDICTS.drop.what }, text: VERDICTS.drop.text },
+}
+
+const drop: Step = { kind: 'verdict', verdict: { kind: 'drop' } }
+const match = (pred: Pred): Step => ({ kind: 'match', pred })
+
+/** Each row as the rules it stands in: the first one holds it. */
+const CASES: readonly (readonly [string, readonly Step[], string])[] = [
+  ...Object.entries(TERMS).map(
+    ([kind, { what, text }]) =>
+      [`term ${kind}`, [match({ kind: 'cmp', term: what, test: '<=', value: 63n }), drop], text] as const,
+  ),
+  ...Object.entries(PREDS).map(([kind, { what, text }]) => [`predicate ${kind}`, [match(what), drop], text] as const),
+  ...Object.entries(STEPS).map(([kind, { what, text }]) => [`step ${kind}`, [what, drop], text] as const),
+  ...Object.entries(VERDICTS).map(
+    ([kind, { what, text }]) =>
+      [`verdict ${kind}`, [match(PREDS.cmp.what), { kind: 'verdict', verdict: what }], text] as const,
+  ),
+]
+
+function filterOf(steps: readonly Step[]): Filter {
+  const rules = (first: readonly Step[], id: number): Rule[] => [
+    { id, text: `rule ${id}`, steps: first },
+    { id: id + 1, text: 'another', steps: [match(PREDS.relation.what), drop] },
+  ]
+  const called: Step[] = [
+    match({ kind: 'cmp', term: field('ipv4.ttl'), test: '==', value: 64n }),
+    { kind: 'verdict', verdict: { kind: 'return' } },
+  ]
+  return {
+    syntax: 'test',
+    profile: 'nft-6.18',
+    base: [{ chain: 'main', hook: 'input', view: 'nft-netdev', family: 'any', policy: 'accept' }],
+    chains: [
+      { name: 'main', rules: rules(steps, 0) },
+      { name: 'called', rules: rules(called, 2) },
+    ],
+  }
+}
+
+describe.each(CASES)('%s', (_, steps, text) => {
+  const filter = check(filterOf(steps)).value!
+  const c = generateC(filter, { type: 'xdp' }).value!
+
+  it('is written', () => {
+    const rule = c.slice(c.indexOf('/* rule 0 */'))
+    expect(rule.slice(0, rule.indexOf('\n}'))).toContain(text)
+  })
+
+  it.skipIf(NO_CLANG)(`decides as it means${NO_CLANG ? ` (skipped: ${NO_CLANG})` : ''}`, () => {
+    const { programs, maps } = readElf(compileC(c)).value!
+    const machine = load(programs[0]!.insns, { type: 'xdp', maps })
+    const got = FRAMES.map((frame) => decisionOf('xdp', machine.run(frame).r0))
+    expect(got).toEqual(FRAMES.map((frame) => evaluate(filter, frame).decision))
+  })
+})

@@ -1,0 +1,36 @@
+// The C of every recorded ruleset, compiled by clang, in the running kernel: its verifier takes the programs, and BPF_PROG_TEST_RUN gives what
+// the rules mean on every frame that it takes.
+
+import { decisionOf, encode, readElf } from '@netsieve/asm'
+import { generateC } from '@netsieve/codegen'
+import { evaluate } from '@netsieve/ir'
+import { describe, expect, it } from 'vitest'
+import { compileC, NO_CLANG } from '../c/clang.ts'
+import { CAPTURES, recorded } from '../golden/recorded.ts'
+import { askKernel, MISSING } from './oracle.ts'
+
+const WHY = MISSING ?? NO_CLANG
+
+describe.skipIf(WHY)(`C of recorded rulesets in the kernel${WHY ? ` (skipped: ${WHY})` : ''}`, () => {
+  it.each(['xdp', 'sched_cls', 'socket_filter'] as const)('as %s', { timeout: 600_000 }, (type) => {
+    const frames = CAPTURES.flatMap((capture) => capture.frames)
+    const hex = frames.map((frame) => Buffer.from(frame).toString('hex'))
+    let told = 0
+    for (const { name, filter } of recorded(60)) {
+      const { programs } = readElf(compileC(generateC(filter, { type }).value!)).value!
+      const program = Buffer.from(encode(programs[0]!.insns)).toString('hex')
+      const [reply] = askKernel([{ op: 'run', type, hex: program, frames: hex }])
+      expect(reply, name).toMatchObject({ accepted: true })
+      const wrong = frames.flatMap((frame, i) => {
+        const r0 = reply!.run?.retvals[i]
+        // The test run refuses some cut frames.
+        if (r0 === null || r0 === undefined || r0 < -1) return []
+        told++
+        const { decision } = evaluate(filter, frame)
+        return decisionOf(type, r0) === decision ? [] : [`frame ${i}: kernel ${r0}, meaning ${decision}`]
+      })
+      expect(wrong, name).toEqual([])
+    }
+    expect(told).toBeGreaterThan(100 * 5000)
+  })
+})
