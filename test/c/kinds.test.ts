@@ -3,7 +3,18 @@
 
 import { decisionOf, readElf } from '@netsieve/asm'
 import { generateC } from '@netsieve/codegen'
-import { check, evaluate, type Filter, type Pred, type Rule, type Step, type Term, type Verdict } from '@netsieve/ir'
+import { renderAll } from '@netsieve/diag'
+import {
+  check,
+  evaluate,
+  type Filter,
+  type Pred,
+  type Rule,
+  type SetDef,
+  type Step,
+  type Term,
+  type Verdict,
+} from '@netsieve/ir'
 import { load } from '@netsieve/vm'
 import { describe, expect, it } from 'vitest'
 import { FRAMES } from '../properties/frames.ts'
@@ -32,9 +43,53 @@ const TERMS: Readonly<Record<Term['kind'], Row<Term>>> = {
   },
   bin: {
     what: { kind: 'bin', op: 'add', left: field('ipv4.ttl'), right: constant(1n) },
-    text: '(__u32)(GET(ipv4_ttl, p) + 1) > 63',
+    text: '(__u32)(GET(ipv4_ttl, p) + 1U) > 63',
+  },
+  mapped: {
+    what: { kind: 'mapped', terms: [field('meta.l4proto')], map: 'levels' },
+    text: 'GET(value_of_levels, GET(meta_l4proto, p)) > 63',
   },
 }
+
+const point = (value: bigint) => ({ lo: value, hi: value })
+const SETS: readonly SetDef[] = [
+  {
+    name: 'ports',
+    keys: [
+      { bits: 16, kind: 'port' },
+      { bits: 32, kind: 'ipv4' },
+    ],
+    elements: [
+      { key: [point(80n), { lo: 0x0a000000n, hi: 0x0affffffn }] },
+      {
+        key: [
+          { lo: 1024n, hi: 65535n },
+          { lo: 0n, hi: 0xffffffffn },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'levels',
+    keys: [{ bits: 8, kind: 'ipproto' }],
+    data: { bits: 32 },
+    elements: [
+      { key: [point(6n)], value: 64n },
+      { key: [point(17n)], value: 5n },
+      { key: [{ lo: 40n, hi: 60n }], value: 64n },
+    ],
+  },
+  {
+    name: 'verdicts',
+    keys: [{ bits: 16, kind: 'port' }],
+    data: 'verdict',
+    elements: [
+      { key: [point(80n)], verdict: { kind: 'jump', chain: 'called' } },
+      { key: [{ lo: 1n, hi: 79n }], verdict: { kind: 'drop' } },
+    ],
+    catchAll: { verdict: { kind: 'accept' } },
+  },
+]
 
 const PREDS: Readonly<Record<Pred['kind'], Row<Pred>>> = {
   const: { what: { kind: 'const', value: true }, text: 'return DROP' },
@@ -42,8 +97,9 @@ const PREDS: Readonly<Record<Pred['kind'], Row<Pred>>> = {
   in: { what: { kind: 'in', term: field('tcp.dport'), ranges: [{ lo: 22n, hi: 22n }, { lo: 80n, hi: 443n }] }, text: 'if (!in_set(GET(tcp_dport, p)))' },
   relation: { what: { kind: 'relation', left: field('ipv4.ttl'), test: '<', right: field('tcp.dport') }, text: 'if (GET(ipv4_ttl, p) >= GET(tcp_dport, p))' },
   and: { what: { kind: 'and', args: [{ kind: 'cmp', term: field('ipv4.ttl'), test: '>', value: 1n }, { kind: 'cmp', term: field('meta.l4proto'), test: '==', value: 6n }] }, text: 'if (GET(ipv4_ttl, p) <= 1)\n\t\treturn NEXT;\n\tif (GET(meta_l4proto, p) != IPPROTO_TCP)' },
-  or: { what: { kind: 'or', args: [{ kind: 'cmp', term: field('ipv4.ttl'), test: '==', value: 1n }, { kind: 'cmp', term: field('tcp.dport'), test: '>=', value: 1024n }] }, text: 'if (!((GET(ipv4_ttl, p) == 1) || (GET(tcp_dport, p) >= 1024)))' },
+  or: { what: { kind: 'or', args: [{ kind: 'cmp', term: field('ipv4.ttl'), test: '==', value: 1n }, { kind: 'cmp', term: field('tcp.dport'), test: '>=', value: 1024n }] }, text: 'if (!(GET(ipv4_ttl, p) == 1 || GET(tcp_dport, p) >= 1024))' },
   not: { what: { kind: 'not', arg: { kind: 'cmp', term: field('ipv6.dst'), test: '==', value: 1n } }, text: 'if (GET128(ipv6_dst, p) == 1)' },
+  inSet: { what: { kind: 'inSet', terms: [field('tcp.dport'), field('ipv4.src')], set: 'ports' }, text: 'if (!find_ports(GET(tcp_dport, p), GET(ipv4_src, p)))' },
 } // biome-ignore format: a table
 
 const VERDICTS: Readonly<Record<Verdict['kind'], Row<Verdict>>> = {
@@ -59,6 +115,10 @@ const STEPS: Readonly<Record<Step['kind'], Row<Step>>> = {
   match: { what: { kind: 'match', pred: PREDS.cmp.what }, text: PREDS.cmp.text },
   count: { what: { kind: 'count' }, text: 'counted here' },
   verdict: { what: { kind: 'verdict', verdict: VERDICTS.drop.what }, text: VERDICTS.drop.text },
+  vmap: {
+    what: { kind: 'vmap', terms: [field('tcp.dport')], map: 'verdicts' },
+    text: 'switch (find_verdicts(GET(tcp_dport, p))) {\n\tcase 1:\n\t\treturn jump(chain_called(p));\n\tcase 2:\n\t\treturn DROP;',
+  },
 }
 
 const drop: Step = { kind: 'verdict', verdict: { kind: 'drop' } }
@@ -90,6 +150,7 @@ function filterOf(steps: readonly Step[]): Filter {
   return {
     syntax: 'test',
     profile: 'nft-6.18',
+    sets: SETS,
     base: [{ chain: 'main', hook: 'input', view: 'nft-netdev', family: 'any', policy: 'accept' }],
     chains: [
       { name: 'main', rules: rules(steps, 0) },
@@ -99,7 +160,9 @@ function filterOf(steps: readonly Step[]): Filter {
 }
 
 describe.each(CASES)('%s', (_, steps, text) => {
-  const filter = check(filterOf(steps)).value!
+  const { value, diagnostics } = check(filterOf(steps))
+  if (!value) throw new Error(renderAll(diagnostics))
+  const filter = value
   const c = generateC(filter, { type: 'xdp' }).value!
 
   it('is written', () => {

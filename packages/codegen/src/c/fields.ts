@@ -2,14 +2,12 @@
 // data of the view, as in ir's evaluate.ts.
 
 import { isShort, type View } from '@netsieve/ir'
-import { FIELDS, type FieldId, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
+import { FIELDS, type FieldId, isMetadata, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
 import { brokenProtocol, isTag } from './locate.ts'
+import { metadataFunction } from './metadata.ts'
 import { loadNumber, u128 } from './prelude.ts'
-import type { Scope } from './scope.ts'
+import { absentGives, fetcher, type Scope } from './scope.ts'
 import { hex, identifier, when } from './text.ts'
-
-const open = (name: string, type: string, parameters = '') =>
-  `static __always_inline int ${name}(const struct packet *p${parameters}, ${type} *value)`
 
 /** The function `(p, &value)` of a field. */
 export function fieldFunction(scope: Scope, field: FieldId): string {
@@ -17,6 +15,7 @@ export function fieldFunction(scope: Scope, field: FieldId): string {
   const { proto, bit, bits } = FIELDS[field]
   const { base } = PROTOCOLS[proto]
   return unit.need(name(identifier(field)), () => {
+    if (isMetadata(field)) return metadataFunction(scope, field)
     if (base === 'meta') return metaFunction(scope, field)
     const first = bit >> 3
     const bytes = ((bit + bits + 7) >> 3) - first
@@ -30,7 +29,7 @@ export function fieldFunction(scope: Scope, field: FieldId): string {
     const body = part
       ? `	int failed = ${from}(p, ${first}, ${bytes}, value);\n\n	*value = ${part};\n	return failed;`
       : `	return ${from}(p, ${first}, ${bytes}, value);`
-    return `/* ${field}: ${where} of ${PROTOCOLS[proto].title} */\n${open(name(identifier(field)), type)}\n{\n${body}\n}`
+    return `/* ${field}: ${where} of ${PROTOCOLS[proto].title} */\n${fetcher(name(identifier(field)), type)}\n{\n${body}\n}`
   })
 }
 
@@ -40,10 +39,6 @@ function partOf(bits: number, of: number, shift: number): string | undefined {
   const shifted = shift === 0 ? '*value' : `*value >> ${shift}`
   return shift + bits === of ? shifted : `${shift === 0 ? shifted : `(${shifted})`} & ${hex((1n << BigInt(bits)) - 1n)}`
 }
-
-/** What a function does whose value is absent: in a view that reads that as 0, nothing is. */
-const absentGives = ({ view, absent }: Scope): readonly string[] =>
-  view.missing === 'zero' ? ['*value = 0;', 'return 0;'] : [`return ${absent};`]
 
 export type PacketBase = 'link' | 'net' | 'transport'
 
@@ -67,7 +62,7 @@ export function loader(scope: Scope, base: PacketBase, wide: boolean, asked: Ask
     if (base !== 'link' && view.trim) guards.push(`p->${base} + offset + bytes > p->end`)
     const at = base === 'link' ? 'offset' : `p->${base} + offset`
     const before = base === 'transport' ? transportGuards(view, asked, give) : ''
-    return `${before === '' ? '' : `/* ${titleOf(asked)} */\n`}${open(`load_${plain}`, wide ? u128(unit) : '__u64', ', __u64 offset, __u32 bytes')}
+    return `${before === '' ? '' : `/* ${titleOf(asked)} */\n`}${fetcher(`load_${plain}`, wide ? u128(unit) : '__u64', ', __u64 offset, __u32 bytes')}
 {
 ${before}${when([...guards, `${be}(p, ${at}, bytes, value)`].join(' || '), ...give)}
 	return 0;
@@ -109,7 +104,7 @@ function transportGuards(view: View, { short, proto }: Asked, give: readonly str
 function metaFunction(scope: Scope, field: FieldId): string {
   const { unit, view, type, name } = scope
   const give = absentGives(scope)
-  const head = `/* ${field} */\n${open(name(identifier(field)), '__u64')}\n{\n`
+  const head = `/* ${field} */\n${fetcher(name(identifier(field)), '__u64')}\n{\n`
   switch (field) {
     case 'meta.protocol':
     case 'meta.nfproto':
@@ -121,6 +116,8 @@ function metaFunction(scope: Scope, field: FieldId): string {
           : ''
       return `${head}${broken}${when(`p->${member} == NONE`, ...give)}\n	*value = p->${member};\n	return 0;\n}`
     }
+    case 'meta.length':
+      return `/* From the network header on. */\n${fetcher(name('meta_length'), '__u64')}\n{\n${when('p->net == NONE', ...give)}\n	*value = p->end - p->net;\n	return 0;\n}`
     case 'vlan.tpid':
     case 'vlan.tci': {
       loadNumber(unit, type, false)

@@ -3,9 +3,22 @@
 
 import { PROG_TYPES, type ProgTypeName, SECTION_OF_TYPE } from '@netsieve/asm'
 import { Diagnostics, type Outcome } from '@netsieve/diag'
-import { type Chain, type Filter, PROFILES, VIEWS, type View, type ViewName } from '@netsieve/ir'
-import { contextOf, packetStruct, tagsBeside, targetOf } from './prelude.ts'
-import { baseFunction, type RuleScope } from './rules.ts'
+import {
+  type BaseChain,
+  type Chain,
+  calledBy,
+  type Filter,
+  PROFILES,
+  setsOf,
+  VIEWS,
+  type View,
+  type ViewName,
+} from '@netsieve/ir'
+import { leaves, METADATA_MAP, metadataOfFilter, sourceFor } from '../metadata.ts'
+import { metadataMap } from './metadata.ts'
+import { contextOf, packetStruct, tagsBeside, targetOf, verdicts } from './prelude.ts'
+import { baseFunction } from './rules.ts'
+import type { Scope } from './scope.ts'
 import { comment, identifier, inComment } from './text.ts'
 import { Unit } from './unit.ts'
 
@@ -27,23 +40,39 @@ export function generateC(filter: Filter, { type, from = 'rules' }: GenerateCOpt
     return { diagnostics: diags.list }
   }
   const unit = new Unit()
-  packetStruct(unit, type)
+  const context = new Set<string>()
+  const layout = metadataOfFilter(filter, type)
   if (target.header) unit.include(target.header)
-  const views = [...new Set(filter.base.map(({ view }) => view))]
-  const scopes = new Map(views.map((view) => [view, scopeOf(unit, type, filter, view, views.length > 1)]))
+  verdicts(unit)
+  if (layout) metadataMap(unit, layout)
+  unit.need('struct packet', () => '')
+  const scopeFor = scopes(unit, type, filter, context)
   const asked = filter.base.map(
-    (base) => `	if (${baseFunction(scopes.get(base.view)!, base)}(&p) == DROP)\n		return ${target.drop};`,
+    (base) => `	if (${baseFunction(scopeFor(base), base)}(&p) == DROP)\n		return ${target.drop};`,
   )
+  unit.set('struct packet', packetStruct(type, [...context], layout !== undefined))
+  const members = [
+    '.ctx = ctx',
+    `.size = ${target.size}`,
+    ...[...context].map((member) => `.${member} = ctx->${member}`),
+  ]
   // The context is read here alone: clang would move a read in a rule to where the verifier no longer knows the pointer.
   const tag = `
 	if (ctx->vlan_present) {
 		p.tag = bpf_ntohs(ctx->vlan_proto) << 16 | ctx->vlan_tci;
 		p.size += 4;
 	}`
+  const metadata = `
+	p.metadata = bpf_map_lookup_elem(&${METADATA_MAP}, &(__u32){ 0 });
+	if (!p.metadata)
+		return ${target.drop};`
+  const prepared = `	struct packet p = { ${members.join(', ')} };
+${tagsBeside(type) ? tag : ''}${layout ? metadata : ''}
+${asked.join('\n')}`
   unit.need('SEC', () => `SEC("${SECTION_OF_TYPE[type]}")
 int netsieve(${contextOf(type)} *ctx)
 {
-${asked.length > 0 ? `	struct packet p = { .ctx = ctx, .size = ${target.size} };\n${tagsBeside(type) ? tag : ''}\n${asked.join('\n')}` : '	(void)ctx;'}
+${asked.length > 0 ? prepared : '	(void)ctx;'}
 	return ${target.pass};
 }
 
@@ -51,30 +80,43 @@ char LICENSE[] SEC("license") = "GPL";`, 'rules') // biome-ignore format: C
   return diags.outcome(unit.text(opening(filter, type, from)))
 }
 
-function scopeOf(unit: Unit, type: ProgTypeName, filter: Filter, name: ViewName, several: boolean): RuleScope {
-  const view: View = VIEWS[name]
-  const chains = new Map<string, Chain>(filter.chains.map((chain) => [chain.name, chain]))
-  return {
-    unit,
-    type,
-    filter,
-    view,
-    name: (plain) => (several ? `${identifier(name)}_${plain}` : plain),
-    absent: view.missing === 'reject' ? 'POLICY' : 'NEXT',
-    chains,
-    calls: callsOf(filter),
+/** What the functions of each base chain are written in: those that see packets alike share theirs. */
+function scopes(unit: Unit, type: ProgTypeName, filter: Filter, context: Set<string>): (base: BaseChain) => Scope {
+  const layout = metadataOfFilter(filter, type)
+  const shared = {
+    ...{ unit, type, filter, context, sets: setsOf(filter), calls: callsOf(filter) },
+    chains: new Map<string, Chain>(filter.chains.map((chain) => [chain.name, chain])),
   }
+  const made = new Map<string, Scope>()
+  const scope = (base: BaseChain, viewName: ViewName): Scope => {
+    // Packets on their way out have their device at another place of the context.
+    const key = `${viewName}${leaves(base.hook) ? ' out' : ''}`
+    const before = made.get(key)
+    if (before) return before
+    const view: View = VIEWS[viewName]
+    const mark = made.size > 0 ? `${identifier(key)}_` : ''
+    const one: Scope = {
+      ...shared,
+      view,
+      metadata: sourceFor(type, base, layout, 0),
+      name: (plain) => `${mark}${plain}`,
+      absent: view.missing === 'reject' ? 'POLICY' : 'NEXT',
+      seenAs: (other) => scope(base, other),
+    }
+    made.set(key, one)
+    return one
+  }
+  return (base) => scope(base, base.view)
 }
 
 /** From how many rules each chain is called. */
 function callsOf(filter: Filter): ReadonlyMap<string, number> {
   const calls = new Map<string, number>()
   const add = (name: string) => calls.set(name, (calls.get(name) ?? 0) + 1)
+  const sets = setsOf(filter)
   for (const { chain } of filter.base) add(chain)
   for (const { rules } of filter.chains) {
-    for (const { steps } of rules) {
-      for (const step of steps) if (step.kind === 'verdict' && 'chain' in step.verdict) add(step.verdict.chain)
-    }
+    for (const { steps } of rules) for (const step of steps) calledBy(step, sets).forEach(add)
   }
   return calls
 }

@@ -27,7 +27,7 @@ export function locate(scope: Scope): string {
     return `/* The headers as ${view.title} finds them. False: its rules do not see such frames. */
 static __always_inline bool ${name('locate')}(struct packet *p)
 {
-	${view.tags === 'first' ? '__u64 type, inner' : view.tags === 'priority' ? '__u64 type, tci' : '__u64 type'};
+	${view.tags === 'first' ? '__u64 type, inner' : view.tags === 'priority' ? '__u64 type, tci, at' : '__u64 type'};
 
 	p->protocol = p->nfproto = p->net = p->l4proto = p->transport = NONE;
 	p->fragment = p->more = 0;
@@ -61,14 +61,15 @@ function tags({ unit, view, type }: Scope): string {
     case 'priority':
       isTag(unit)
       return `	/* Tags with VLAN id 0 come off, two at most; another tag means another device. */
-	for (p->net = 14;; p->net += 4) {
-		if (load_be(p, p->net - 2, 2, &type))
+	for (at = 14;; at += 4) {
+		if (load_be(p, at - 2, 2, &type))
 			return false;
 		if (!is_tag(type))
 			break;
-		if (p->net > 18 || load_be(p, p->net, 2, &tci) || (tci & 0xfff))
+		if (at > 18 || load_be(p, at, 2, &tci) || (tci & 0xfff))
 			return false;
-	}`
+	}
+	p->net = at;`
   }
 }
 

@@ -1,35 +1,43 @@
 // Terms and predicates as C expressions. A value that is absent ends the rule in the middle of the expression (GET), so that `!`,
 // `&&` and `||` never see it: what is left to right here is left to right in ir's evaluate.ts.
 
-import { compareValues, type Pred, type Range, type Term, type Test } from '@netsieve/ir'
+import { compareValues, type Pred, type SetDef, type Term, type Test } from '@netsieve/ir'
 import { FIELDS, type ValueKind } from '@netsieve/packet'
 import { fieldFunction, loader } from './fields.ts'
-import { get, macro, u128 } from './prelude.ts'
+import { get, number } from './prelude.ts'
 import type { Scope } from './scope.ts'
-import { type Written, written } from './text.ts'
+import { finder, rangesFunction, valueFunction } from './sets.ts'
 
 const OPPOSITE = { '==': '!=', '!=': '==', '<': '>=', '<=': '>', '>': '<=', '>=': '<' } as const satisfies Record<
   Test,
   Test
 >
 
+/** Characters of a condition that stand in one line. */
+const LONGEST = 90
+
 /** The condition under which a predicate does not hold. */
-export function unless(scope: Scope, pred: Pred): string {
+export function unless(scope: Scope, pred: Pred, depth = 1): string {
   switch (pred.kind) {
     case 'cmp':
     case 'relation':
-      return condition(scope, { ...pred, test: OPPOSITE[pred.test] })
+      return condition(scope, { ...pred, test: OPPOSITE[pred.test] }, depth)
     case 'not':
-      return condition(scope, pred.arg)
+      return condition(scope, pred.arg, depth)
     case 'const':
       return String(!pred.value)
+    case 'and':
+    case 'or':
+      if (pred.args.length === 0) return String(pred.kind === 'or')
+      if (pred.args.length === 1) return unless(scope, pred.args[0]!, depth)
+      return `!(${condition(scope, pred, depth)})`
     default:
-      return `!${inner(scope, pred)}`
+      return `!${condition(scope, pred, depth)}`
   }
 }
 
-/** A predicate as a C condition. */
-export function condition(scope: Scope, pred: Pred): string {
+/** A predicate as a C condition; lines that it is broken into are `depth` tabs in. */
+function condition(scope: Scope, pred: Pred, depth: number): string {
   switch (pred.kind) {
     case 'const':
       return String(pred.value)
@@ -38,50 +46,77 @@ export function condition(scope: Scope, pred: Pred): string {
       return comparison(scope, pred.term, pred.test, pred.value)
     }
     case 'in':
-      return `${setFunction(scope, pred.ranges, pred.term)}(${expression(scope, pred.term)})`
+      return `${rangesFunction(scope, pred.ranges, isWide(scope, pred.term), kindOf(pred.term))}(${expression(scope, pred.term)})`
     case 'relation':
       return both(scope, pred.left, pred.test, pred.right)
+    case 'inSet':
+      return call(scope, finder(scope, setOf(scope, pred.set)).name, pred.terms)
     case 'not':
-      return unless(scope, pred.arg)
+      return unless(scope, pred.arg, depth)
     case 'and':
     case 'or': {
       if (pred.args.length === 0) return String(pred.kind === 'and')
-      if (pred.args.length === 1) return condition(scope, pred.args[0]!)
-      return pred.args.map((arg) => inner(scope, arg)).join(pred.kind === 'and' ? ' && ' : ' || ')
+      if (pred.args.length === 1) return condition(scope, pred.args[0]!, depth)
+      const parts = pred.args.map((arg) => inner(scope, arg, depth + 1))
+      const operator = pred.kind === 'and' ? '&&' : '||'
+      const line = parts.join(` ${operator} `)
+      return line.length > LONGEST ? parts.join(` ${operator}\n${'\t'.repeat(depth)}    `) : line
     }
   }
 }
 
 /** The same where an operator stands beside it. */
-function inner(scope: Scope, pred: Pred): string {
-  const text = condition(scope, pred)
-  const simple =
-    pred.kind === 'const' ||
-    pred.kind === 'in' ||
-    ((pred.kind === 'and' || pred.kind === 'or') && pred.args.length === 0)
-  return simple || /^[a-z]\w*$/.test(text) ? text : `(${text})`
+function inner(scope: Scope, pred: Pred, depth: number): string {
+  const text = condition(scope, pred, depth)
+  return isJunction(pred) ? `(${text})` : text
+}
+
+/** Whether a condition is written as parts that `&&` or `||` joins. */
+function isJunction(pred: Pred): boolean {
+  if (pred.kind === 'not') return pred.arg.kind === 'not' && isJunction(pred.arg.arg)
+  if (pred.kind !== 'and' && pred.kind !== 'or') return false
+  return pred.args.length === 1 ? isJunction(pred.args[0]!) : pred.args.length > 1
 }
 
 /** A term against a constant. Unsigned numbers are never below 0: what is asked then is only whether the value is there. */
 function comparison(scope: Scope, term: Term, test: Test, value: bigint): string {
   const text = expression(scope, term)
-  if (value === 0n && (test === '<' || test === '>=')) return `(${text}, ${test === '>='})`
-  return `${text} ${test} ${number(scope, value, kindOf(term))}`
+  if (value === 0n && (test === '<' || test === '>='))
+    return text.includes('GET') ? `({ (void)${text}; ${test === '>='}; })` : String(test === '>=')
+  return `${text} ${test} ${number(scope.unit, value, kindOf(term))}`
 }
 
-/** Two terms and what is between them, the left one fetched first whatever the compiler likes. */
+/** Two terms and what is between them, the left one fetched first. */
 function both(scope: Scope, left: Term, between: string, right: Term): string {
-  const [first, second] = [expression(scope, left), expression(scope, right)]
-  const ends = scope.view.cutDrops.length > 0 || scope.view.chainDrops
-  if (!ends || !first.includes('GET') || !second.includes('GET')) return `${first} ${between} ${second}`
-  return `({ __u64 left = ${first}; left ${between} ${second}; })`
+  return inOrder(scope, [left, right], ([first, second]) => `${first} ${between} ${second}`)
+}
+
+/** A function of the values of terms. */
+export function call(scope: Scope, name: string, terms: readonly Term[]): string {
+  return inOrder(scope, terms, (values) => `${name}(${values.join(', ')})`)
+}
+
+/** What a function fetches for the values of terms. */
+function fetched(scope: Scope, name: string, terms: readonly Term[], wide: boolean): string {
+  return inOrder(scope, terms, (values) => `GET${wide ? '128' : ''}(${[name, ...values].join(', ')})`)
+}
+
+/** What is made of the values of terms. Where it matters which one fails first, they are fetched one after the other whatever the compiler likes. */
+function inOrder(scope: Scope, terms: readonly Term[], make: (values: readonly string[]) => string): string {
+  const values = terms.map((term) => expression(scope, term))
+  const drops = scope.view.cutDrops.length > 0 || scope.view.chainDrops
+  if (!drops || values.filter((value) => value.includes('GET')).length < 2) return make(values)
+  const names = values.map((_, i) => `v${i + 1}`)
+  const first = values.map((value, i) => `${isWide(scope, terms[i]!) ? 'u128' : '__u64'} ${names[i]} = ${value};`)
+  return `({ ${first.join(' ')} ${make(names)}; })`
 }
 
 /** A term as an expression, in brackets where it needs them. */
 export function expression(scope: Scope, term: Term): string {
   switch (term.kind) {
     case 'const':
-      return number(scope, term.value)
+      // Unsigned: a sum of two would be signed otherwise, and could overflow.
+      return number(scope.unit, term.value).replace(/\d$/, '$&U')
     case 'length':
       return '(__u64)p->size'
     case 'field': {
@@ -98,11 +133,23 @@ export function expression(scope: Scope, term: Term): string {
     }
     case 'mask': {
       const kind = kindOf(term.term)
-      return `(${expression(scope, term.term)} & ${number(scope, term.mask, kind === 'ipv4' || kind === 'mac' ? kind : 'hex')})`
+      return `(${expression(scope, term.term)} & ${number(scope.unit, term.mask, kind === 'ipv4' || kind === 'mac' ? kind : 'hex')})`
     }
     case 'bin':
       return arithmetic(scope, term)
+    case 'mapped': {
+      const { name, wide } = valueFunction(scope, setOf(scope, term.map))
+      get(scope.unit, wide)
+      return fetched(scope, name, term.terms, wide)
+    }
   }
+}
+
+/** @throws Error for a set that there is not */
+export function setOf({ sets }: Scope, name: string): SetDef {
+  const set = sets.get(name)
+  if (!set) throw new Error(`set ${name} is not defined`)
+  return set
 }
 
 const isAligned = (offset: number, bytes: number): boolean =>
@@ -140,60 +187,35 @@ static __always_inline __u64 ${op}(__u64 left, __u64 right)
 {
 	return right > 31 ? 0 : (__u32)(left ${C_OPERATOR[op]} right);
 }`) // biome-ignore format: C
-      return `${op}(${expression(scope, left)}, ${expression(scope, right)})`
+      return call(scope, op, [left, right])
     case 'div':
     case 'mod': {
       get(unit, false)
       const divide = scope.name(op === 'div' ? 'divide' : 'modulo')
-      return `GET(${unit.need(divide, () => `/* Nothing is divided by 0. */
+      unit.need(divide, () => `/* Nothing is divided by 0. */
 static __always_inline int ${divide}(__u64 left, __u64 right, __u64 *value)
 {
 	if (right == 0)
 		return ${absent};
 	*value = left ${C_OPERATOR[op]} right;
 	return 0;
-}`)}, ${expression(scope, left)}, ${expression(scope, right)})` // biome-ignore format: C
+}`) // biome-ignore format: C
+      return fetched(scope, divide, [left, right], false)
     }
   }
 }
 
-/** The function that tells whether a value is in ranges: like sets share one. */
-function setFunction({ unit }: Scope, ranges: readonly Range[], term: Term): string {
-  const wide = isWide(term)
-  const kind = kindOf(term)
-  const text = (value: bigint) => numberIn(unit, value, kind)
-  const key = `set ${wide} ${ranges.map(({ lo, hi }) => `${text(lo)}-${text(hi)}`).join()}`
-  return unit.called(key, () => {
-    const name = unit.unique('in_set')
-    const type = wide ? u128(unit) : '__u64'
-    const body =
-      ranges.length === 0 ? '	(void)value;\n	return false;' : wide ? chain(ranges, text) : cases(ranges, text)
-    return { name, text: `static __always_inline bool ${name}(${type} value)\n{\n${body}\n}` }
-  })
-}
-
-/** A switch: clang makes a binary search of it. */
-function cases(ranges: readonly Range[], text: (value: bigint) => string): string {
-  const lines = ranges.map(({ lo, hi }) => `	case ${text(lo)}${lo === hi ? '' : ` ... ${text(hi)}`}:`)
-  return ['	switch (value) {', ...lines, '		return true;', '	}', '	return false;'].join('\n')
-}
-
-function chain(ranges: readonly Range[], text: (value: bigint) => string): string {
-  const parts = ranges.map(({ lo, hi }) => {
-    if (lo === hi) return `value == ${text(lo)}`
-    return lo === 0n ? `value <= ${text(hi)}` : `(value >= ${text(lo)} && value <= ${text(hi)})`
-  })
-  return `	return ${parts.join(' ||\n\t       ')};`
-}
-
-export function isWide(term: Term): boolean {
+/** Whether a term's value may have more than 64 bits. */
+function isWide(scope: Scope, term: Term): boolean {
   switch (term.kind) {
     case 'field':
       return FIELDS[term.field].bits > 64
     case 'load':
       return term.bytes > 8
     case 'mask':
-      return isWide(term.term)
+      return isWide(scope, term.term)
+    case 'mapped':
+      return valueFunction(scope, setOf(scope, term.map)).wide
     default:
       return false
   }
@@ -201,14 +223,4 @@ export function isWide(term: Term): boolean {
 
 function kindOf(term: Term): ValueKind | undefined {
   return term.kind === 'field' ? FIELDS[term.field].kind : term.kind === 'mask' ? kindOf(term.term) : undefined
-}
-
-const number = ({ unit }: Scope, value: bigint, kind?: ValueKind): string => numberIn(unit, value, kind)
-
-function numberIn(unit: Scope['unit'], value: bigint, kind?: ValueKind): string {
-  const { text, needs }: Written = written(value, kind)
-  if (needs === 'in.h' || needs === 'in6.h') unit.include(`linux/${needs}`)
-  else if (needs) macro(unit, needs)
-  if (text.startsWith('ETH_P_')) unit.include('linux/if_ether.h')
-  return text
 }

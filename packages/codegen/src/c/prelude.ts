@@ -3,6 +3,8 @@
 // (bytes 12 to 15) and keeps it beside the packet.
 
 import { CONTEXTS, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import type { ValueKind } from '@netsieve/packet'
+import { written } from './text.ts'
 import type { Unit } from './unit.ts'
 
 /** What C needs to know of a program type beside its row in the table. */
@@ -35,8 +37,8 @@ export const contextOf = (type: ProgTypeName): string => `struct ${PROG_TYPES[ty
 /** The program type may get frames whose outermost tag lies beside them. */
 export const tagsBeside = (type: ProgTypeName): boolean => 'vlan_present' in CONTEXTS[PROG_TYPES[type].context].fields
 
-/** Verdicts and the packet's struct. */
-export function packetStruct(unit: Unit, type: ProgTypeName): void {
+/** What rules and functions that fetch values say. */
+export function verdicts(unit: Unit): void {
   unit.need('enum verdict', () => `/* What a rule says of a packet. Functions that fetch a value give 0, or the verdict that its absence has. */
 enum verdict {
 	NEXT = 1, /* nothing: on to the next rule */
@@ -45,21 +47,33 @@ enum verdict {
 	RETURN, /* back to the calling chain */
 	POLICY, /* the program ends as if nothing had matched */
 };`) // biome-ignore format: C
-  unit.need('struct packet', () => `/* A frame and where its headers are: offsets from its first byte, NONE where there is none. */
+}
+
+/** The struct of a packet, with the fields of the context that rules ask for. */
+export function packetStruct(type: ProgTypeName, context: readonly string[], metadata: boolean): string {
+  const members = [
+    `${contextOf(type)} *ctx;`,
+    ...(metadata ? ['const struct metadata *metadata;'] : []),
+    '__u32 size;',
+    ...(tagsBeside(type)
+      ? ['__u32 tag; /* a VLAN tag that the kernel has taken off: type and control information */']
+      : []),
+    '__u32 protocol; /* Ethernet type after the tags that are taken off */',
+    '__u32 nfproto; /* 2: IPv4, 10: IPv6 */',
+    '__u32 net;',
+    '__u32 end; /* of the IP packet, or of the frame */',
+    '__u32 l4proto;',
+    '__u32 transport;',
+    '__u32 fragment; /* its offset, in units of 8 bytes */',
+    '__u32 more; /* fragments follow */',
+    ...context.map((member) => `__u32 ${member};`),
+  ]
+  return `/* A frame and where its headers are: offsets from its first byte, NONE where there is none. */
 #define NONE 0xffffffffU
 
 struct packet {
-	${contextOf(type)} *ctx;
-	__u32 size;
-${tagsBeside(type) ? '\t__u32 tag; /* a VLAN tag that the kernel has taken off: type and control information */\n' : ''}	__u32 protocol; /* Ethernet type after the tags that are taken off */
-	__u32 nfproto; /* 2: IPv4, 10: IPv6 */
-	__u32 net;
-	__u32 end; /* of the IP packet, or of the frame */
-	__u32 l4proto;
-	__u32 transport;
-	__u32 fragment; /* its offset, in units of 8 bytes */
-	__u32 more; /* fragments follow */
-};`) // biome-ignore format: C
+${members.map((member) => `	${member}`).join('\n')}
+};`
 }
 
 /** `load(p, at, to, bytes)`: copies bytes of the frame, not 0 if they are not all there. */
@@ -129,8 +143,17 @@ static __always_inline long load_be128(const struct packet *p, __u64 at, __u32 b
 
 export const u128 = (unit: Unit): string => unit.need('u128', () => 'typedef unsigned __int128 u128;')
 
+/** A number as its kind of field writes it. */
+export function number(unit: Unit, value: bigint, kind?: ValueKind): string {
+  const { text, needs } = written(value, kind)
+  if (needs === 'in.h' || needs === 'in6.h') unit.include(`linux/${needs}`)
+  else if (needs) macro(unit, needs)
+  if (text.startsWith('ETH_P_')) unit.include('linux/if_ether.h')
+  return text
+}
+
 /** Macros for addresses. */
-export function macro(unit: Unit, name: 'ip4' | 'ip6' | 'mac'): void {
+function macro(unit: Unit, name: 'ip4' | 'ip6' | 'mac'): void {
   switch (name) {
     case 'ip4':
       unit.need('IP4', () => '#define IP4(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))')

@@ -1,20 +1,15 @@
 // Chains and rules as functions: one for each rule, with its text above it, one for each chain, one for each place where packets enter.
 
-import { type BaseChain, type Chain, type Pred, type Rule, termsOf, type Verdict } from '@netsieve/ir'
-import { FIELDS, PROTOCOLS } from '@netsieve/packet'
+import { type BaseChain, type Pred, type Rule, type Step, termsOf, type Verdict } from '@netsieve/ir'
+import { FIELDS, isMetadata, PROTOCOLS } from '@netsieve/packet'
 import { locate } from './locate.ts'
-import { unless } from './preds.ts'
+import { call, setOf, unless } from './preds.ts'
 import type { Scope } from './scope.ts'
+import { finder } from './sets.ts'
 import { identifier, inComment, placeOf } from './text.ts'
 
-/** What a view's functions are written in, and how often each chain is called. */
-export interface RuleScope extends Scope {
-  readonly calls: ReadonlyMap<string, number>
-  readonly chains: ReadonlyMap<string, Chain>
-}
-
 /** `base(p)`: ACCEPT or DROP by one base chain. */
-export function baseFunction(scope: RuleScope, base: BaseChain): string {
+export function baseFunction(scope: Scope, base: BaseChain): string {
   const { unit, view } = scope
   const name = unit.unique(`base_${identifier(base.chain)}`)
   return unit.need(
@@ -47,16 +42,16 @@ ${asked}	verdict = ${chain}(p);
 /** Whether anything depends on where headers are. */
 function locates({ filter, view }: Scope, base: BaseChain): boolean {
   if (view.reach === 'ip' || base.family !== 'any') return true
-  return [...termsOf(filter, [base.chain])].some(
-    (term) =>
-      (term.kind === 'load' && term.base !== 'link') ||
-      (term.kind === 'field' &&
-        (term.field.startsWith('meta.') || !['meta', 'link'].includes(PROTOCOLS[FIELDS[term.field].proto].base))),
-  )
+  return [...termsOf(filter, [base.chain])].some((term) => {
+    if (term.kind === 'load') return term.base !== 'link'
+    if (term.kind !== 'field' || isMetadata(term.field)) return false
+    const { base: from } = PROTOCOLS[FIELDS[term.field].proto]
+    return from === 'meta' ? term.field.startsWith('meta.') : from !== 'link'
+  })
 }
 
 /** `chain(p)`: what a chain says of a packet. Chains that are called from several places are functions of the program too. */
-function chainFunction(scope: RuleScope, name: string): string {
+function chainFunction(scope: Scope, name: string): string {
   const { unit, chains, calls } = scope
   const chain = chains.get(name)
   if (!chain) throw new Error(`chain ${name} is not defined`)
@@ -73,7 +68,7 @@ function chainFunction(scope: RuleScope, name: string): string {
   })
 }
 
-function ruleFunction(scope: RuleScope, rule: Rule): string {
+function ruleFunction(scope: Scope, rule: Rule): string {
   const name = scope.name(`rule_${rule.id}`)
   return scope.unit.need(
     name,
@@ -91,14 +86,15 @@ ${unused}${lines}
 }
 
 /** The statements of a rule; the last one leaves it. */
-function steps(scope: RuleScope, rule: Rule): string[] {
+function steps(scope: Scope, rule: Rule): string[] {
   const lines: string[] = []
   for (const step of rule.steps) {
     switch (step.kind) {
       case 'match':
         for (const pred of conjuncts(step.pred)) {
           if (pred.kind === 'const' && !pred.value) return [...lines, '	return NEXT;']
-          if (pred.kind !== 'const') lines.push(`	if (${unless(scope, pred)})\n		return NEXT;`)
+          const seen = step.view ? scope.seenAs(step.view) : scope
+          if (pred.kind !== 'const') lines.push(`	if (${unless(seen, pred)})\n		return NEXT;`)
         }
         break
       case 'count':
@@ -106,9 +102,20 @@ function steps(scope: RuleScope, rule: Rule): string[] {
         break
       case 'verdict':
         return [...lines, `	return ${verdict(scope, step.verdict)};`]
+      case 'vmap':
+        return [...lines, verdictMap(scope, step), '	return NEXT;']
     }
   }
   return [...lines, '	return NEXT;']
+}
+
+/** A switch over what a verdict map holds for a key. */
+function verdictMap(scope: Scope, { map, terms }: Step & { kind: 'vmap' }): string {
+  const { name, data } = finder(scope, setOf(scope, map))
+  const cases = data.flatMap((one, i) =>
+    one.verdict ? [`	case ${i + 1}:\n		return ${verdict(scope, one.verdict)};`] : [],
+  )
+  return [`	switch (${call(scope, name, terms)}) {`, ...cases, '	}'].join('\n')
 }
 
 /** What must hold one after another. */
@@ -116,7 +123,7 @@ function conjuncts(pred: Pred): readonly Pred[] {
   return pred.kind === 'and' ? pred.args.flatMap(conjuncts) : [pred]
 }
 
-function verdict(scope: RuleScope, what: Verdict): string {
+function verdict(scope: Scope, what: Verdict): string {
   switch (what.kind) {
     case 'accept':
       return 'ACCEPT'

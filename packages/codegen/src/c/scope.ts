@@ -1,16 +1,34 @@
-// What the functions of one view are written in.
+// What the functions of one view of the packet are written in.
 
 import type { ProgTypeName } from '@netsieve/asm'
-import type { Filter, View } from '@netsieve/ir'
+import type { Chain, Filter, SetDef, View, ViewName } from '@netsieve/ir'
+import type { MetadataSource } from '../metadata.ts'
 import type { Unit } from './unit.ts'
 
 export interface Scope {
   readonly unit: Unit
   readonly type: ProgTypeName
   readonly filter: Filter
+  readonly sets: ReadonlyMap<string, SetDef>
+  readonly chains: ReadonlyMap<string, Chain>
+  /** How often each chain is called. */
+  readonly calls: ReadonlyMap<string, number>
   readonly view: View
-  /** A name as functions of this view have it: marked where a filter has several views. */
+  readonly metadata: MetadataSource
+  /** Fields of the context that rules ask for, by their names. */
+  readonly context: Set<string>
+  /** A name as functions of this view have it: marked where a filter has several. */
   readonly name: (plain: string) => string
   /** The verdict of a rule that asks for what is not there. */
   readonly absent: 'NEXT' | 'POLICY'
+  /** The same packets as another part of the tool sees them. */
+  readonly seenAs: (view: ViewName) => Scope
 }
+
+/** What a function does whose value is absent: in a view that reads that as 0, nothing is. */
+export const absentGives = ({ view, absent }: Scope): readonly string[] =>
+  view.missing === 'zero' ? ['*value = 0;', 'return 0;'] : [`return ${absent};`]
+
+/** The head of a function that fetches a value. */
+export const fetcher = (name: string, type: string, parameters = ''): string =>
+  `static __always_inline int ${name}(const struct packet *p${parameters}, ${type} *value)`

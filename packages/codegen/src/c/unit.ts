@@ -25,6 +25,11 @@ export class Unit {
     return name
   }
 
+  /** Gives a piece of the prelude its text where it stands, once that is known. */
+  set(name: string, text: string): void {
+    this.pieces.set(name, { text, part: 'prelude' })
+  }
+
   /** The name of a piece that is known by what it does: the same is written once. */
   called(what: string, write: () => { readonly name: string; readonly text: string }): string {
     const before = this.known.get(what)

@@ -1,0 +1,58 @@
+// What is known of a packet beside its bytes: fields of the program's context, and a map of one value that is filled in before each packet.
+
+import { CONTEXTS, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import { METADATA, type MetadataId, type MetadataLayout } from '@netsieve/packet'
+import { askKnown, METADATA_MAP } from '../metadata.ts'
+import { u128 } from './prelude.ts'
+import { absentGives, fetcher, type Scope } from './scope.ts'
+import { identifier, when } from './text.ts'
+import type { Unit } from './unit.ts'
+
+/** The function `(p, &value)` of a field. */
+export function metadataFunction(scope: Scope, field: MetadataId): string {
+  const { unit, metadata, name, type, context } = scope
+  const { bits, title } = METADATA[field]
+  const give = absentGives(scope)
+  const own = identifier(field)
+  const head = `/* ${field}: ${title} */\n${fetcher(name(own), bits > 64 ? u128(unit) : '__u64')}\n{\n`
+  const place = metadata.context(field)
+  if (place) {
+    const member = contextName(type, place.offset)
+    context.add(member)
+    return `${head}${place.known ? '' : `${when(`!p->${member}`, ...give)}\n`}	*value = p->${member};\n	return 0;\n}`
+  }
+  const slot = metadata.slots.get(field)!
+  const asked = askKnown(slot) ? `${when(`!p->metadata->known[${slot.knownAt}]`, ...give)}\n` : ''
+  const swap = { 16: 'bpf_ntohs', 32: 'bpf_ntohl', 64: 'bpf_be64_to_cpu' }[bits as number]
+  const wide = `(u128)bpf_be64_to_cpu(p->metadata->${own}[0]) << 64 | bpf_be64_to_cpu(p->metadata->${own}[1])`
+  const value = bits > 64 ? wide : bits === 8 ? `p->metadata->${own}` : `${swap}(p->metadata->${own})`
+  return `${head}${asked}	*value = ${value};\n	return 0;\n}`
+}
+
+function contextName(type: ProgTypeName, offset: number): string {
+  const { fields } = CONTEXTS[PROG_TYPES[type].context]
+  return Object.entries(fields).find(([, field]) => field.offset === offset)![0]
+}
+
+/** The map and the struct of its value: the layout that netsieve itself fills in. */
+export function metadataMap(unit: Unit, { slots }: MetadataLayout): string {
+  return unit.need(METADATA_MAP, () => {
+    const members = slots.map(({ field, bytes }) => {
+      const words = bytes > 8 ? `[${bytes / 8}]` : ''
+      const type = bytes === 1 ? '__u8' : `__be${Math.min(bytes, 8) * 8}`
+      return `	${type} ${identifier(field)}${words};`
+    })
+    return `/* What is known of a packet beside its bytes: whoever feeds the program fills it in. Numbers are big endian. */
+struct metadata {
+	__u8 known[${slots.length}]; /* 1 for each of the following that is */
+${members.join('\n')}
+} __attribute__((aligned(8)));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct metadata);
+	__uint(max_entries, 1);
+} ${METADATA_MAP} SEC(".maps");`
+  })
+}

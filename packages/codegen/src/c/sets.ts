@@ -1,0 +1,179 @@
+// Sets and maps as functions of a key: a switch, which clang makes a binary search of, comparisons, or a search in a constant array.
+
+import type { ElementData, Range, SetDef, SetKey } from '@netsieve/ir'
+import type { ValueKind } from '@netsieve/packet'
+import { number, u128 } from './prelude.ts'
+import type { Scope } from './scope.ts'
+import { comment, identifier, inComment } from './text.ts'
+
+type Unit = Scope['unit']
+
+/** Elements beyond which a set is an array that is searched: code for each would grow too long for jumps. */
+const MOST_CASES = 1024
+
+/** The function `(value)` that tells whether it is in ranges: like sets share one. */
+export function rangesFunction({ unit }: Scope, ranges: readonly Range[], wide: boolean, kind?: ValueKind): string {
+  const key = `ranges ${wide} ${kind} ${ranges.map(({ lo, hi }) => `${lo}-${hi}`).join()}`
+  return unit.called(key, () => {
+    const name = unit.unique('in_set')
+    const type = wide ? u128(unit) : '__u64'
+    const rows = ranges.map((range) => ({ key: [range], what: 1 }))
+    const keys = [{ bits: wide ? 128 : 64, ...(kind && { kind }) }]
+    return {
+      name,
+      text: `static __always_inline bool ${name}(${type} key)\n{\n${search(unit, name, rows, keys, 0)}\n}`,
+    }
+  })
+}
+
+/** What a map can hold for a key, numbered from 1, and the function `(keys…)` that gives the number; 0 where it holds nothing. */
+export interface Finder {
+  readonly name: string
+  readonly data: readonly ElementData[]
+}
+
+export function finder({ unit }: Scope, set: SetDef): Finder {
+  const data: ElementData[] = []
+  const numbers = new Map<string, number>()
+  const numberOf = (one: ElementData): number => {
+    const text = set.data === undefined ? '' : `${one.value} ${JSON.stringify(one.verdict)}`
+    const known = numbers.get(text)
+    if (known !== undefined) return known
+    numbers.set(text, data.push(one))
+    return data.length
+  }
+  const rows = set.elements.map((element) => ({ key: element.key, what: numberOf(element) }))
+  const otherwise = set.catchAll ? numberOf(set.catchAll) : 0
+  const name = unit.called(`set ${set.name}`, () => {
+    const own = unit.unique(`find_${identifier(set.name)}`)
+    const types = set.keys.map(({ bits }, i) => `${bits > 64 ? u128(unit) : '__u64'} ${keyName(set.keys, i)}`)
+    const what = set.data === undefined ? 'Set' : 'Map'
+    const title = comment(`${what} ${inComment(set.name)}: 0 where it has nothing for a key.`)
+    const body = search(unit, own, rows, set.keys, otherwise)
+    return { name: own, text: `${title}\nstatic __always_inline __u32 ${own}(${types.join(', ')})\n{\n${body}\n}` }
+  })
+  return { name, data }
+}
+
+/** The function `(keys…, &value)` of a map of numbers. */
+export function valueFunction(scope: Scope, set: SetDef): { readonly name: string; readonly wide: boolean } {
+  const { unit, absent } = scope
+  const wide = typeof set.data === 'object' && set.data.bits > 64
+  const { name: find, data } = finder(scope, set)
+  const name = scope.name(`value_of_${identifier(set.name)}`)
+  const own = unit.called(`value ${name} ${set.name}`, () => {
+    const type = wide ? u128(unit) : '__u64'
+    const keys = set.keys.map((_, i) => keyName(set.keys, i))
+    const types = set.keys.map(({ bits }, i) => `${bits > 64 ? u128(unit) : '__u64'} ${keys[i]}`)
+    const cases = data.flatMap(({ value }, i) =>
+      value === undefined ? [] : [`	case ${i + 1}:\n		*value = ${number(unit, value)};\n		return 0;`],
+    )
+    const unused = unit.unique(name)
+    return {
+      name: unused,
+      text: `static __always_inline int ${unused}(${types.join(', ')}, ${type} *value)
+{
+	switch (${find}(${keys.join(', ')})) {
+${cases.join('\n')}
+	}
+	return ${absent};
+}`,
+    }
+  })
+  return { name: own, wide }
+}
+
+const keyName = (keys: readonly SetKey[], i: number): string => (keys.length === 1 ? 'key' : `key${i + 1}`)
+
+interface Row {
+  readonly key: readonly Range[]
+  readonly what: number
+}
+
+/** The statements that find the first row that has a key. */
+function search(unit: Unit, name: string, rows: readonly Row[], keys: readonly SetKey[], otherwise: number): string {
+  const names = keys.map((_, i) => keyName(keys, i))
+  if (rows.length === 0) return `${names.map((key) => `	(void)${key};\n`).join('')}	return ${otherwise};`
+  if (rows.length > MOST_CASES) return array(unit, name, rows, keys, otherwise)
+  if (keys.length === 1 && keys[0]!.bits <= 64) return cases(unit, rows, keys[0]!, otherwise)
+  const tests = rows.map((row) => {
+    const parts = row.key.flatMap((range, i) => comparison(unit, names[i]!, range, keys[i]!) ?? [])
+    return parts.length === 0 ? `	return ${row.what};` : `	if (${parts.join(' && ')})\n		return ${row.what};`
+  })
+  const unused = names.filter((key) => !tests.some((test) => new RegExp(`\\b${key}\\b`).test(test)))
+  return [...unused.map((key) => `	(void)${key};`), ...tests, `	return ${otherwise};`].join('\n')
+}
+
+function comparison(unit: Unit, key: string, { lo, hi }: Range, { bits, kind }: SetKey): string | undefined {
+  const text = (value: bigint) => number(unit, value, kind)
+  const top = (1n << BigInt(bits)) - 1n
+  if (lo === hi) return `${key} == ${text(lo)}`
+  if (lo === 0n) return hi >= top ? undefined : `${key} <= ${text(hi)}`
+  return hi >= top ? `${key} >= ${text(lo)}` : `${key} >= ${text(lo)} && ${key} <= ${text(hi)}`
+}
+
+/** Disjoint ranges of one number. */
+function cases(unit: Unit, rows: readonly Row[], { kind }: SetKey, otherwise: number): string {
+  const text = (value: bigint) => number(unit, value, kind)
+  const lines = ['	switch (key) {']
+  const byWhat = new Map<number, Range[]>()
+  for (const { key, what } of rows) byWhat.set(what, [...(byWhat.get(what) ?? []), key[0]!])
+  for (const [what, ranges] of byWhat) {
+    for (const { lo, hi } of ranges) lines.push(`	case ${text(lo)}${lo === hi ? '' : ` ... ${text(hi)}`}:`)
+    lines.push(`		return ${what};`)
+  }
+  return [...lines, '	}', `	return ${otherwise};`].join('\n')
+}
+
+/** The same in an array: by halves if keys are single numbers, else one row after another. */
+function array(unit: Unit, name: string, rows: readonly Row[], keys: readonly SetKey[], otherwise: number): string {
+  const single = keys.length === 1
+  const ordered = single ? [...rows].sort((a, b) => (a.key[0]!.lo < b.key[0]!.lo ? -1 : 1)) : rows
+  const part = (i: number) => (single ? '' : String(i + 1))
+  const members = keys.map(({ bits }, i) => `	${bits > 64 ? u128(unit) : '__u64'} lo${part(i)}, hi${part(i)};\n`)
+  const table = unit.need(`${name}_rows`, () => {
+    const lines = ordered.map(({ key, what }) => {
+      const numbers = key.flatMap(({ lo, hi }, i) => [lo, hi].map((value) => number(unit, value, keys[i]!.kind)))
+      return `	{ ${numbers.join(', ')}, ${what} },`
+    })
+    return `static const struct {\n${members.join('')}	__u32 what;\n} ${name}_rows[${rows.length}] = {\n${lines.join('\n')}\n};`
+  }, 'rules') // biome-ignore format: C
+  if (!single) {
+    const tests = keys.map(
+      (_, i) => `${keyName(keys, i)} >= ${table}[i].lo${i + 1} && ${keyName(keys, i)} <= ${table}[i].hi${i + 1}`,
+    )
+    return `	for (__u32 i = 0; i < ${rows.length}; i++)
+		if (${tests.join(' &&\n		    ')})
+			return ${table}[i].what;
+	return ${otherwise};`
+  }
+  forget(unit)
+  return `	__u32 low = 0, high = ${rows.length};
+
+	for (int halves = 0; halves < ${Math.ceil(Math.log2(rows.length)) + 1} && low < high; halves++) {
+		__u32 middle = (low + high) / 2;
+
+		if (middle >= ${rows.length})
+			break;
+		if (${table}[middle].lo <= key)
+			low = forget(middle + 1);
+		else
+			high = forget(middle);
+	}
+	/* Only the last row that starts at or below the key can have it. */
+	low--;
+	if (low >= ${rows.length} || key > ${table}[low].hi)
+		return ${otherwise};
+	return ${table}[low].what;`
+}
+
+function forget(unit: Unit): void {
+  unit.need('forget', () => `/* A number by way of a stack slot that the verifier does not follow: it sees one case then, not one for each number. */
+static __always_inline __u32 forget(__u32 number)
+{
+	volatile __u32 slot[2] __attribute__((aligned(8)));
+
+	slot[1] = number;
+	return slot[1];
+}`) // biome-ignore format: C
+}
