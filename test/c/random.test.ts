@@ -1,5 +1,5 @@
 // Random filters as C, through clang: every kind of term and predicate in every view and program type, on frames with their tag in
-// them and beside them. No warnings, accepted by the verifier, and the verdicts that the filters mean.
+// them and beside them; what C cannot say is left out. No warnings, accepted by the verifier, and the verdicts that the filters mean.
 
 import { decisionOf, type ProgTypeName, readElf } from '@netsieve/asm'
 import { generateC } from '@netsieve/codegen'
@@ -33,7 +33,8 @@ describe.skipIf(NO_CLANG)(`random filters as C${NO_CLANG ? ` (skipped: ${NO_CLAN
     const frames = [...fc.sample(frame, { numRuns: 60, seed: SEED }), ...FRAMES.slice(0, 60)]
     expect(filters.length).toBeGreaterThanOrEqual(RUNS)
     for (const filter of filters.slice(0, RUNS)) {
-      const text = generateC(filter, { type }).value!
+      const text = generateC(filter, { type }).value
+      if (text === undefined) continue
       const { programs, maps } = readElf(compileC(text)).value!
       const { insns } = programs[0]!
       const verdict = verify(insns, { type, maps })

@@ -1,44 +1,12 @@
-// Functions that fetch values of the packet: one for each field and kind of load that the rules ask for. What makes a value absent is
-// data of the view, as in ir's evaluate.ts.
+// Functions that load bytes of the packet, one for each way of loading that the rules ask for, and that tell facts of its dissection. What
+// makes a value absent is data of the view, as in ir's evaluate.ts.
 
-import { isShort, type View } from '@netsieve/ir'
-import { FIELDS, type FieldId, isMetadata, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
-import { brokenProtocol, isTag } from './locate.ts'
-import { metadataFunction } from './metadata.ts'
+import { headerEnd, type View } from '@netsieve/ir'
+import { type FieldId, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
+import { brokenProtocol } from './locate.ts'
 import { loadNumber, u128 } from './prelude.ts'
-import { absentGives, fetcher, type Scope } from './scope.ts'
-import { hex, identifier, when } from './text.ts'
-
-/** The function `(p, &value)` of a field. */
-export function fieldFunction(scope: Scope, field: FieldId): string {
-  const { unit, name } = scope
-  const { proto, bit, bits } = FIELDS[field]
-  const { base } = PROTOCOLS[proto]
-  return unit.need(name(identifier(field)), () => {
-    if (isMetadata(field)) return metadataFunction(scope, field)
-    if (base === 'meta') return metaFunction(scope, field)
-    const first = bit >> 3
-    const bytes = ((bit + bits + 7) >> 3) - first
-    const shift = (first + bytes) * 8 - (bit + bits)
-    const wide = bytes > 8
-    const type = wide ? 'u128' : '__u64'
-    const from = loader(scope, base, wide, { short: isShort(bit, bits), proto })
-    const where =
-      bits % 8 === 0 && bit % 8 === 0 ? `bytes ${first} to ${first + bytes - 1}` : `bits ${bit} to ${bit + bits - 1}`
-    const part = partOf(bits, bytes * 8, shift)
-    const body = part
-      ? `	int failed = ${from}(p, ${first}, ${bytes}, value);\n\n	*value = ${part};\n	return failed;`
-      : `	return ${from}(p, ${first}, ${bytes}, value);`
-    return `/* ${field}: ${where} of ${PROTOCOLS[proto].title} */\n${fetcher(name(identifier(field)), type)}\n{\n${body}\n}`
-  })
-}
-
-/** The bits that are meant of whole bytes; none where they are all. */
-function partOf(bits: number, of: number, shift: number): string | undefined {
-  if (bits === of) return undefined
-  const shifted = shift === 0 ? '*value' : `*value >> ${shift}`
-  return shift + bits === of ? shifted : `${shift === 0 ? shifted : `(${shifted})`} & ${hex((1n << BigInt(bits)) - 1n)}`
-}
+import { fetcher, type Scope } from './scope.ts'
+import { identifier, when } from './text.ts'
 
 export type PacketBase = 'link' | 'net' | 'transport'
 
@@ -51,8 +19,7 @@ interface Asked {
 
 /** The function `(p, offset, bytes, &value)` that loads bytes counted from a base. */
 export function loader(scope: Scope, base: PacketBase, wide: boolean, asked: Asked): string {
-  const { unit, type, view } = scope
-  const give = absentGives(scope)
+  const { unit, type, view, absent } = scope
   const key = base === 'transport' ? transportKey(view, asked) : base
   const plain = scope.name(`${key}${wide ? '_128' : ''}`)
   return unit.need(`load_${plain}`, () => {
@@ -61,10 +28,10 @@ export function loader(scope: Scope, base: PacketBase, wide: boolean, asked: Ask
     if (base !== 'link') guards.push(`p->${base} == NONE`)
     if (base !== 'link' && view.trim) guards.push(`p->${base} + offset + bytes > p->end`)
     const at = base === 'link' ? 'offset' : `p->${base} + offset`
-    const before = base === 'transport' ? transportGuards(view, asked, give) : ''
+    const before = base === 'transport' ? transportGuards(view, asked, absent) : ''
     return `${before === '' ? '' : `/* ${titleOf(asked)} */\n`}${fetcher(`load_${plain}`, wide ? u128(unit) : '__u64', ', __u64 offset, __u32 bytes')}
 {
-${before}${when([...guards, `${be}(p, ${at}, bytes, value)`].join(' || '), ...give)}
+${before}${when([...guards, `${be}(p, ${at}, bytes, value)`].join(' || '), `return ${absent};`)}
 	return 0;
 }`
   })
@@ -83,7 +50,7 @@ function transportKey(view: View, { short, proto }: Asked): string {
 }
 
 /** Fragments and cut headers, as the view has them. */
-function transportGuards(view: View, { short, proto }: Asked, give: readonly string[]): string {
+function transportGuards(view: View, { short, proto }: Asked, absent: string): string {
   const lines: string[] = []
   if (proto !== undefined && view.tinyDrops.includes(proto))
     lines.push(when('p->fragment == 1 && p->nfproto == 2', 'return DROP;'))
@@ -91,45 +58,31 @@ function transportGuards(view: View, { short, proto }: Asked, give: readonly str
   if (view.laterFragments === 'none' || (view.laterFragments === 'short' && !short)) fragments.push('p->fragment')
   if (view.firstFragments === 'none')
     fragments.push(view.laterFragments === 'none' ? 'p->more' : '(!p->fragment && p->more)')
-  if (fragments.length > 0) lines.push(when(fragments.join(' || '), ...give))
+  if (fragments.length > 0) lines.push(when(fragments.join(' || '), `return ${absent};`))
   if (view.transportNeeds === 'header' && proto !== undefined) {
-    const { minBytes } = PROTOCOLS[proto]
-    const end = view.cutDrops.includes(proto) ? ['return DROP;'] : give
-    lines.push(when(`p->transport != NONE && p->transport + ${minBytes} > p->end`, ...end))
+    const end = view.cutDrops.includes(proto) ? 'DROP' : absent
+    lines.push(when(`p->transport != NONE && p->transport + ${headerEnd(proto)} > p->end`, `return ${end};`))
   }
   return lines.map((line) => `${line}\n`).join('')
 }
 
-/** Facts that a dissection tells. */
-function metaFunction(scope: Scope, field: FieldId): string {
-  const { unit, view, type, name } = scope
-  const give = absentGives(scope)
+/** The function of a fact that a dissection tells. @throws Error for a field that is none */
+export function metaFunction(scope: Scope, field: FieldId): string {
+  const { view, name, absent } = scope
   const head = `/* ${field} */\n${fetcher(name(identifier(field)), '__u64')}\n{\n`
+  const gives = (value: string) => `	*value = ${value};\n	return 0;\n}`
   switch (field) {
     case 'meta.protocol':
     case 'meta.nfproto':
+      return `${head}${when(`p->${field.slice(5)} == NONE`, `return ${absent};`)}\n${gives(`p->${field.slice(5)}`)}`
     case 'meta.l4proto': {
-      const member = field.slice('meta.'.length)
-      const broken =
-        field === 'meta.l4proto' && view.ipv6Walk.length > 0 && view.missing !== 'zero'
-          ? `${when(`p->l4proto == ${brokenProtocol(scope)}`, ...(view.chainDrops ? ['return DROP;'] : give))}\n`
-          : ''
-      return `${head}${broken}${when(`p->${member} == NONE`, ...give)}\n	*value = p->${member};\n	return 0;\n}`
+      const follows = view.ipv6Walk.length > 0 && view.missing !== 'zero'
+      const gone = view.chainDrops ? 'DROP' : absent
+      const broken = follows ? `${when(`p->l4proto == ${brokenProtocol(scope)}`, `return ${gone};`)}\n` : ''
+      return `${head}${broken}${when('p->l4proto == NONE', `return ${absent};`)}\n${gives('p->l4proto')}`
     }
     case 'meta.length':
-      return `/* From the network header on. */\n${fetcher(name('meta_length'), '__u64')}\n{\n${when('p->net == NONE', ...give)}\n	*value = p->end - p->net;\n	return 0;\n}`
-    case 'vlan.tpid':
-    case 'vlan.tci': {
-      loadNumber(unit, type, false)
-      isTag(unit)
-      const result = field === 'vlan.tpid' ? 'type' : 'tci'
-      return `${head}	__u64 type, tci;
-
-${when('load_be(p, 12, 2, &type) || !is_tag(type) || load_be(p, 14, 2, &tci)', ...give)}
-	*value = ${result};
-	return 0;
-}`
-    }
+      return `${head}${when('p->net == NONE', `return ${absent};`)}\n${gives('p->end - p->net')}`
     default:
       throw new Error(`no way to fetch ${field}`)
   }

@@ -18,7 +18,7 @@ import { leaves, METADATA_MAP, metadataOfFilter, sourceFor } from '../metadata.t
 import { metadataMap } from './metadata.ts'
 import { contextOf, packetStruct, tagsBeside, targetOf, verdicts } from './prelude.ts'
 import { baseFunction } from './rules.ts'
-import type { Scope } from './scope.ts'
+import { type Scope, Unsupported } from './scope.ts'
 import { comment, identifier, inComment } from './text.ts'
 import { Unit } from './unit.ts'
 
@@ -32,13 +32,21 @@ export interface GenerateCOptions {
  * A checked filter as the text of a C file, or what C has no way to say (`codegen/c`).
  * @throws Error for a filter that `check` refuses.
  */
-export function generateC(filter: Filter, { type, from = 'rules' }: GenerateCOptions): Outcome<string> {
-  const diags = new Diagnostics()
-  const target = targetOf(type)
-  if (!target) {
-    diags.error('codegen/c', `unsupported: programs of type ${type} are not written in C`)
+export function generateC(filter: Filter, options: GenerateCOptions): Outcome<string> {
+  try {
+    return { value: write(filter, options), diagnostics: [] }
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error
+    const diags = new Diagnostics()
+    diags.error('codegen/c', `unsupported: ${error.message} is not written in C`, error.span)
     return { diagnostics: diags.list }
   }
+}
+
+/** @throws Unsupported */
+function write(filter: Filter, { type, from = 'rules' }: GenerateCOptions): string {
+  const target = targetOf(type)
+  if (!target) throw new Unsupported(`a program of type ${type}`)
   const unit = new Unit()
   const context = new Set<string>()
   const layout = metadataOfFilter(filter, type)
@@ -77,7 +85,7 @@ ${asked.length > 0 ? prepared : '	(void)ctx;'}
 }
 
 char LICENSE[] SEC("license") = "GPL";`, 'rules') // biome-ignore format: C
-  return diags.outcome(unit.text(opening(filter, type, from)))
+  return unit.text(opening(filter, type, from))
 }
 
 /** What the functions of each base chain are written in: those that see packets alike share theirs. */
@@ -98,7 +106,7 @@ function scopes(unit: Unit, type: ProgTypeName, filter: Filter, context: Set<str
     const one: Scope = {
       ...shared,
       view,
-      metadata: sourceFor(type, base, layout, 0),
+      metadata: sourceFor(type, base, { layout, map: 0, locals: new Map() }),
       name: (plain) => `${mark}${plain}`,
       absent: view.missing === 'reject' ? 'POLICY' : 'NEXT',
       seenAs: (other) => scope(base, other),

@@ -51,6 +51,11 @@ function tags({ unit, view, type }: Scope): string {
     case 'opaque':
     case 'fixed':
       return first
+    case 'beside':
+      isTag(unit)
+      return `${first}
+	if (is_tag(type))
+		p->net = 18;`
     case 'first':
       isTag(unit)
       return `${first}
@@ -73,7 +78,7 @@ function tags({ unit, view, type }: Scope): string {
   }
 }
 
-export function isTag(unit: Scope['unit']): string {
+function isTag(unit: Scope['unit']): string {
   unit.include('linux/if_ether.h')
   return unit.need('is_tag', () => `static __always_inline bool is_tag(__u64 type)
 {

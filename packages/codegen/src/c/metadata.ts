@@ -4,25 +4,24 @@ import { CONTEXTS, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
 import { METADATA, type MetadataId, type MetadataLayout } from '@netsieve/packet'
 import { askKnown, METADATA_MAP } from '../metadata.ts'
 import { u128 } from './prelude.ts'
-import { absentGives, fetcher, type Scope } from './scope.ts'
+import { fetcher, type Scope } from './scope.ts'
 import { identifier, when } from './text.ts'
 import type { Unit } from './unit.ts'
 
 /** The function `(p, &value)` of a field. */
 export function metadataFunction(scope: Scope, field: MetadataId): string {
-  const { unit, metadata, name, type, context } = scope
+  const { unit, metadata, name, type, context, absent } = scope
   const { bits, title } = METADATA[field]
-  const give = absentGives(scope)
   const own = identifier(field)
   const head = `/* ${field}: ${title} */\n${fetcher(name(own), bits > 64 ? u128(unit) : '__u64')}\n{\n`
   const place = metadata.context(field)
   if (place) {
     const member = contextName(type, place.offset)
     context.add(member)
-    return `${head}${place.known ? '' : `${when(`!p->${member}`, ...give)}\n`}	*value = p->${member};\n	return 0;\n}`
+    return `${head}${place.known ? '' : `${when(`!p->${member}`, `return ${absent};`)}\n`}	*value = p->${member};\n	return 0;\n}`
   }
   const slot = metadata.slots.get(field)!
-  const asked = askKnown(slot) ? `${when(`!p->metadata->known[${slot.knownAt}]`, ...give)}\n` : ''
+  const asked = askKnown(slot) ? `${when(`!p->metadata->known[${slot.knownAt}]`, `return ${absent};`)}\n` : ''
   const swap = { 16: 'bpf_ntohs', 32: 'bpf_ntohl', 64: 'bpf_be64_to_cpu' }[bits as number]
   const wide = `(u128)bpf_be64_to_cpu(p->metadata->${own}[0]) << 64 | bpf_be64_to_cpu(p->metadata->${own}[1])`
   const value = bits > 64 ? wide : bits === 8 ? `p->metadata->${own}` : `${swap}(p->metadata->${own})`

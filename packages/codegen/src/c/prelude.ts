@@ -171,16 +171,25 @@ function macro(unit: Unit, name: 'ip4' | 'ip6' | 'mac'): void {
   }
 }
 
+/** How the values of more than 64 bits, and those that are 0 where there is none, are told apart. */
+export interface Fetched {
+  readonly wide: boolean
+  readonly zero: boolean
+}
+
 /** `GET(field, p, …)`: the value that a function fetches, or the end of the rule that asks. */
-export function get(unit: Unit, wide: boolean): void {
-  const name = wide ? 'GET128' : 'GET'
-  unit.need(name, () => {
+export function get(unit: Unit, { wide, zero }: Fetched): string {
+  const name = `GET${zero ? '0' : ''}${zero && wide ? '_' : ''}${wide ? '128' : ''}`
+  return unit.need(name, () => {
     const type = wide ? u128(unit) : '__u64'
-    const note = wide
-      ? 'The same for values of more than 64 bits.'
+    const note = zero
+      ? 'A value of the packet; 0 where there is none.'
       : 'A value of the packet; where there is none, the rule ends here.'
+    const failed = zero
+      ? 'if (failed && failed != NEXT) return failed; failed ? 0 : value;'
+      : 'if (failed) return failed; value;'
     return `/* ${note} */
 #define ${name}(fetch, ...) \\
-	({ ${type} value; int failed = fetch(__VA_ARGS__, &value); if (failed) return failed; value; })`
+	({ ${type} value; int failed = fetch(__VA_ARGS__, &value); ${failed} })`
   })
 }

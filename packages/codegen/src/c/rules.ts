@@ -1,12 +1,23 @@
 // Chains and rules as functions: one for each rule, with its text above it, one for each chain, one for each place where packets enter.
 
-import { type BaseChain, type Pred, type Rule, type Step, termsOf, type Verdict } from '@netsieve/ir'
-import { FIELDS, isMetadata, PROTOCOLS } from '@netsieve/packet'
+import {
+  ACTS,
+  actText,
+  type BaseChain,
+  type Pred,
+  placeOf,
+  type Rule,
+  type Step,
+  termsOf,
+  type Verdict,
+} from '@netsieve/ir'
+import { isMetadata } from '@netsieve/packet'
 import { locate } from './locate.ts'
-import { call, setOf, unless } from './preds.ts'
-import type { Scope } from './scope.ts'
-import { finder } from './sets.ts'
-import { identifier, inComment, placeOf } from './text.ts'
+import { unless } from './preds.ts'
+import { type Scope, Unsupported } from './scope.ts'
+import { finder, setOf } from './sets.ts'
+import { call } from './terms.ts'
+import { identifier, inComment, lineOf } from './text.ts'
 
 /** `base(p)`: ACCEPT or DROP by one base chain. */
 export function baseFunction(scope: Scope, base: BaseChain): string {
@@ -43,10 +54,9 @@ ${asked}	verdict = ${chain}(p);
 function locates({ filter, view }: Scope, base: BaseChain): boolean {
   if (view.reach === 'ip' || base.family !== 'any') return true
   return [...termsOf(filter, [base.chain])].some((term) => {
-    if (term.kind === 'load') return term.base !== 'link'
-    if (term.kind !== 'field' || isMetadata(term.field)) return false
-    const { base: from } = PROTOCOLS[FIELDS[term.field].proto]
-    return from === 'meta' ? term.field.startsWith('meta.') : from !== 'link'
+    if (term.kind === 'load' || term.kind === 'raw') return term.base !== 'link'
+    if (term.kind === 'find') return true
+    return term.kind === 'field' && !isMetadata(term.field) && placeOf(term.field)?.base !== 'link'
   })
 }
 
@@ -73,9 +83,9 @@ function ruleFunction(scope: Scope, rule: Rule): string {
   return scope.unit.need(
     name,
     () => {
-      const lines = steps(scope, rule).join('\n')
+      const lines = inRule(rule, () => steps(scope, rule)).join('\n')
       const unused = /\bp\b/.test(lines) ? '' : '	(void)p;\n'
-      return `/* ${placeOf(rule.span)}${inComment(rule.text)} */
+      return `/* ${lineOf(rule.span)}${inComment(rule.text)} */
 static __always_inline int ${name}(const struct packet *p)
 {
 ${unused}${lines}
@@ -83,6 +93,16 @@ ${unused}${lines}
     },
     'rules',
   )
+}
+
+/** What cannot be said is said of its rule. @throws Unsupported */
+function inRule<T>(rule: Rule, write: () => T): T {
+  try {
+    return write()
+  } catch (error) {
+    if (!(error instanceof Unsupported) || error.span) throw error
+    throw new Unsupported(error.message, rule.span)
+  }
 }
 
 /** The statements of a rule; the last one leaves it. */
@@ -98,8 +118,19 @@ function steps(scope: Scope, rule: Rule): string[] {
         }
         break
       case 'count':
+        if (step.counter !== undefined) throw new Unsupported(`the counter ${step.counter}`, step.span)
         lines.push('	/* counted here */')
         break
+      case 'log':
+        // What is written is for those who read it; no verdict depends on it.
+        lines.push(`	/* log: ${inComment(step.words)} */`)
+        break
+      case 'limit':
+      case 'quota':
+      case 'nth':
+        throw new Unsupported(`the ${step.kind} ${step.state}`, step.span)
+      case 'set':
+        throw new Unsupported(`setting ${step.field}`, step.span)
       case 'verdict':
         return [...lines, `	return ${verdict(scope, step.verdict)};`]
       case 'vmap':
@@ -133,6 +164,8 @@ function verdict(scope: Scope, what: Verdict): string {
       return 'RETURN'
     case 'continue':
       return 'NEXT'
+    case 'act':
+      return `${ACTS[what.act].decision === 'pass' ? 'ACCEPT' : 'DROP'} /* ${inComment(actText(what))} */`
     case 'jump':
       return `${comesBack(scope, 'jump', 'RETURN', 'NEXT')}(${chainFunction(scope, what.chain)}(p))`
     case 'goto':

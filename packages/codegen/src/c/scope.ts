@@ -1,6 +1,7 @@
 // What the functions of one view of the packet are written in.
 
 import type { ProgTypeName } from '@netsieve/asm'
+import type { Span } from '@netsieve/diag'
 import type { Chain, Filter, SetDef, View, ViewName } from '@netsieve/ir'
 import type { MetadataSource } from '../metadata.ts'
 import type { Unit } from './unit.ts'
@@ -25,9 +26,15 @@ export interface Scope {
   readonly seenAs: (view: ViewName) => Scope
 }
 
-/** What a function does whose value is absent: in a view that reads that as 0, nothing is. */
-export const absentGives = ({ view, absent }: Scope): readonly string[] =>
-  view.missing === 'zero' ? ['*value = 0;', 'return 0;'] : [`return ${absent};`]
+/** What C has no way to say, in a rule or map of a place. */
+export class Unsupported extends Error {
+  readonly span: Span | undefined
+
+  constructor(message: string, span?: Span) {
+    super(message)
+    this.span = span
+  }
+}
 
 /** The head of a function that fetches a value. */
 export const fetcher = (name: string, type: string, parameters = ''): string =>

@@ -19,11 +19,16 @@ export function rangesFunction({ unit }: Scope, ranges: readonly Range[], wide: 
     const type = wide ? u128(unit) : '__u64'
     const rows = ranges.map((range) => ({ key: [range], what: 1 }))
     const keys = [{ bits: wide ? 128 : 64, ...(kind && { kind }) }]
-    return {
-      name,
-      text: `static __always_inline bool ${name}(${type} key)\n{\n${search(unit, name, rows, keys, 0)}\n}`,
-    }
-  })
+    const body = search(unit, name, rows, keys, 0)
+    return { name, text: `static __always_inline bool ${name}(${type} key)\n{\n${body}\n}` }
+  }, 'prelude') // biome-ignore format: one act
+}
+
+/** @throws Error for a set that there is not */
+export function setOf({ sets }: Scope, name: string): SetDef {
+  const set = sets.get(name)
+  if (!set) throw new Error(`set ${name} is not defined`)
+  return set
 }
 
 /** What a map can hold for a key, numbered from 1, and the function `(keys…)` that gives the number; 0 where it holds nothing. */
@@ -137,7 +142,7 @@ function array(unit: Unit, name: string, rows: readonly Row[], keys: readonly Se
       return `	{ ${numbers.join(', ')}, ${what} },`
     })
     return `static const struct {\n${members.join('')}	__u32 what;\n} ${name}_rows[${rows.length}] = {\n${lines.join('\n')}\n};`
-  }, 'rules') // biome-ignore format: C
+  }) // biome-ignore format: C
   if (!single) {
     const tests = keys.map(
       (_, i) => `${keyName(keys, i)} >= ${table}[i].lo${i + 1} && ${keyName(keys, i)} <= ${table}[i].hi${i + 1}`,

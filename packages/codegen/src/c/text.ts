@@ -23,7 +23,7 @@ export function comment(...lines: readonly string[]): string {
 }
 
 /** `rules.nft:5: `, where a span has a place. */
-export function placeOf(span: Span | undefined): string {
+export function lineOf(span: Span | undefined): string {
   if (!span) return ''
   return `${inComment(span.source.name)}:${position(span.source, at(span.source, span.start).start).line}: `
 }

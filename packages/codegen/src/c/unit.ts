@@ -31,12 +31,12 @@ export class Unit {
   }
 
   /** The name of a piece that is known by what it does: the same is written once. */
-  called(what: string, write: () => { readonly name: string; readonly text: string }): string {
+  called(what: string, write: () => { readonly name: string; readonly text: string }, part: Part = 'rules'): string {
     const before = this.known.get(what)
     if (before !== undefined) return before
     const { name, text } = write()
     this.known.set(what, name)
-    return this.need(name, () => text, 'rules')
+    return this.need(name, () => text, part)
   }
 
   /** A name that no other piece has. */

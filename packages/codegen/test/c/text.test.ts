@@ -1,6 +1,6 @@
 import { source } from '@netsieve/diag'
 import { describe, expect, it } from 'vitest'
-import { hex, identifier, inComment, placeOf, written } from '../../src/c/text.ts'
+import { hex, identifier, inComment, lineOf, written } from '../../src/c/text.ts'
 
 describe('text in a comment', () => {
   it.each([
@@ -20,8 +20,8 @@ describe('text in a comment', () => {
 
   it('names the place of a span', () => {
     const rules = source('a.nft', 'one\ntwo\nthree')
-    expect(placeOf({ source: rules, start: 4, end: 7 })).toBe('a.nft:2: ')
-    expect(placeOf(undefined)).toBe('')
+    expect(lineOf({ source: rules, start: 4, end: 7 })).toBe('a.nft:2: ')
+    expect(lineOf(undefined)).toBe('')
   })
 })
 
