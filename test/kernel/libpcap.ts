@@ -68,7 +68,7 @@ export function packetsOf(link: PcapLink, paths: readonly string[]): readonly Pa
       const head = network && type !== undefined ? header(type) : undefined
       if (!head) return []
       const data = Uint8Array.from([...head, ...record.data.subarray(14)])
-      return [{ data, originalLength: record.originalLength - record.data.length + data.length }]
+      return [{ data, originalLength: Math.max(record.originalLength - record.data.length, 0) + data.length }]
     }),
   )
 }

@@ -42,9 +42,9 @@ test('bpf_asm: labels, tests the other way round, extensions, negative numbers',
   expect(printCbpf(program, 'd').trimEnd().split('\n')).toEqual([
     '(000) ldh      [12]',
     '(001) jeq      #0x800           jt 2\tjf 6',
-    '(002) ld       [4294963244]',
+    '(002) ld       [vlan_tci]',
     '(003) jge      #0x5             jt 4\tjf 6',
-    '(004) ld       [4294963200]',
+    '(004) ld       [proto]',
     '(005) ret      ',
     '(006) ret      #4294967295',
   ])

@@ -8,7 +8,7 @@ import type { Metadata, MetadataLayout } from '@netsieve/packet'
 import { guessSyntax, type RuleOptions, SYNTAXES, type SyntaxName } from '@netsieve/rules'
 import { type Facts, type Verdict, verify } from '@netsieve/verifier'
 import { load, type Machine, type PacketMeta } from '@netsieve/vm'
-import { contextMetadata, fillMetadata } from './metadata.ts'
+import { contextMetadata, fillMetadata, metadataFields } from './metadata.ts'
 
 export interface CompileOptions extends RuleOptions {
   /** Default: what the text looks like. `cbpf` is a classic program, as `tcpdump -d`, `-dd`, `-ddd` print it or bpf_asm reads it. */
@@ -79,6 +79,8 @@ function shortened(filter: Filter, level: OptimizeLevel = 1): { readonly simple:
 }
 
 function throughClassic(filter: Filter): readonly Insn[] | undefined {
+  // Classic programs know of metadata only what the kernel tells them.
+  if (metadataFields(filter).length > 0) return undefined
   const { value } = generateCbpf(filter)
   return value && translateCbpf(value).value
 }

@@ -66,6 +66,8 @@ export const METADATA = {
   'meta.mark': row(32, 'hex', 'mark of the packet', { unset: 0 }),
   'meta.priority': row(32, 'hex', 'queueing priority of the packet', { unset: 0 }),
   'meta.pkttype': row(8, 'uint', 'who it was sent to (PACKET_*)', { names: PACKET_TYPES }),
+  'meta.ifname': row(128, 'ifname', 'name of the device it was seen on, whichever way it went'),
+  'meta.ifindex': row(32, 'uint', 'index of the device it was seen on'),
   'meta.direction': row(8, 'uint', 'whether it came in or went out', { names: { in: 0, out: 1 } }),
   'meta.skuid': row(32, 'uint', 'user of the socket', SOCKET),
   'meta.skgid': row(32, 'uint', 'group of the socket', SOCKET),

@@ -1,4 +1,5 @@
 import {
+  captureMetadata,
   formatName,
   isMetadata,
   layoutMetadata,
@@ -145,5 +146,19 @@ describe('JSON', () => {
     [{ 'ct.state': ['new', 3] }],
   ])('%j is refused with a reason', (value) => {
     expect(typeof metadataFromJson(value)).toBe('string')
+  })
+})
+
+describe('what a record tells by itself', () => {
+  const record = { linkType: 1, data: new Uint8Array(60), sec: 0, nsec: 0 }
+  const seen = { id: 0, linkType: 1, name: 'eth0' } as const
+  it.each([
+    ['its interface', { ...record, interface: seen }, { 'meta.iifname': parseName('eth0'), 'meta.ifname': parseName('eth0') }], // biome-ignore format: a row
+    ['that it came in', { ...record, options: { direction: 'in' } }, { 'meta.direction': 0n }],
+    ['that it went out, by its interface', { ...record, interface: seen, options: { direction: 'out' } }, { 'meta.direction': 1n, 'meta.pkttype': 4n, 'meta.oifname': parseName('eth0'), 'meta.ifname': parseName('eth0') }], // biome-ignore format: a row
+    ['who it was sent to', { ...record, options: { reception: 'multicast' } }, { 'meta.pkttype': 2n }],
+    ['nothing', record, {}],
+  ] as const)('%s', (_, given, told) => {
+    expect(captureMetadata(given as unknown as Parameters<typeof captureMetadata>[0])).toEqual(told)
   })
 })

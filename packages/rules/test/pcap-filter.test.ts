@@ -1,4 +1,4 @@
-import { evaluate, type Filter } from '@netsieve/ir'
+import { cmp, evaluate, type Filter, load } from '@netsieve/ir'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Grammar } from '../src/grammar/match.ts'
@@ -105,6 +105,20 @@ test('a match drops if that is asked', () => {
 test('bytes right of an operator are not checked, as in libpcap, and that is told', () => {
   const { value } = pcapFilter.parse(named('1 + tcp[0] = 2'))
   expect(pcapFilter.lower(value!, {}).diagnostics.map(({ code }) => code)).toEqual(['rules/unchecked'])
+})
+
+test('direction and device are metadata, but where the link header tells them', () => {
+  expect(predicate('inbound')).toEqual({ kind: 'match', pred: { kind: 'not', arg: cmp('meta.direction', '==', 1) } })
+  expect(predicate('outbound')).toEqual({ kind: 'match', pred: cmp('meta.direction', '==', 1) })
+  expect(predicate('ifindex 3')).toEqual({ kind: 'match', pred: cmp('meta.ifindex', '==', 3) })
+  expect(predicate('on eth0')).toEqual(predicate('ifname eth0'))
+  expect(predicate('outbound', { link: 'LINUX_SLL' })).toEqual({
+    kind: 'match',
+    pred: cmp(load('link', 0, 2), '==', 4),
+  })
+  expect(predicate('ifindex 3', { link: 'LINUX_SLL2' })).toEqual({ kind: 'match', pred: cmp(load('link', 4, 4), '==', 3) }) // biome-ignore format: one call
+  expect(refused('on 1:2').code).toBe('rules/syntax')
+  expect(refused('ifname a-name-too-long-to-be-one').code).toBe('rules/name')
 })
 
 test('vxlan moves what follows into the inner frame (RFC 7348)', () => {

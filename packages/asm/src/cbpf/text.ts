@@ -16,7 +16,7 @@ const HEX = new Set(['ld', 'ldx', 'jeq', 'jgt', 'jge', 'jset', 'and', 'or', 'xor
 const OPERAND: Readonly<Record<CbpfMode, (k: number, mnemonic: string) => string>> = {
   imm: (k) => hex(k),
   k: (k, mnemonic) => (HEX.has(mnemonic) ? hex(k) : `#${k}`),
-  abs: (k) => `[${k}]`,
+  abs: (k) => `[${extensionAt(k) ?? k}]`,
   ind: (k) => `[x + ${k}]`,
   mem: (k) => `M[${k}]`,
   len: () => '#pktlen',
@@ -24,6 +24,15 @@ const OPERAND: Readonly<Record<CbpfMode, (k: number, mnemonic: string) => string
   x: () => 'x',
   a: () => '',
   none: () => '',
+}
+
+/** tcpdump has names of its own for two of them. */
+const TCPDUMP_NAMES: Readonly<Record<string, string>> = { vlan_avail: 'vlanp', rand: 'random' }
+
+/** What tcpdump -d calls a load from beside the packet. */
+function extensionAt(k: number): string | undefined {
+  const found = Object.entries(EXTENSIONS).find(([, offset]) => AD_OFF + offset === k)?.[0]
+  return found === undefined ? undefined : (TCPDUMP_NAMES[found] ?? found)
 }
 
 /** A program as text, each line ended by a newline. */
@@ -257,6 +266,11 @@ function choose(specs: readonly CbpfSpec[], operand: readonly Token[]): { spec: 
     const offset = EXTENSIONS[first.text as keyof typeof EXTENSIONS]
     if (spec) return { spec, k: AD_OFF + offset }
   }
+  const named = operand.length === 3 && first?.text === '[' ? extensionNamed(operand[1]!.text) : undefined
+  if (named !== undefined) {
+    const spec = specs.find(({ op, mode }) => op === 'ld' && mode === 'abs')
+    if (spec) return { spec, k: AD_OFF + named }
+  }
   for (const { mode, tokens } of PATTERNS) {
     const k = fit(tokens, operand)
     if (k === undefined) continue
@@ -264,6 +278,11 @@ function choose(specs: readonly CbpfSpec[], operand: readonly Token[]): { spec: 
     if (spec) return { spec, k }
   }
   return undefined
+}
+
+/** `[type]`, as tcpdump -d writes it. */
+function extensionNamed(text: string): number | undefined {
+  return Object.entries(EXTENSIONS).find(([name]) => text === (TCPDUMP_NAMES[name] ?? name))?.[1]
 }
 
 /** The number in an operand of a form; 0 if the form has none. */

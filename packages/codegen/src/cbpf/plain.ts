@@ -1,7 +1,7 @@
 // Terms in the few shapes that classic BPF can load: fields become bytes at a place, the network header is at byte 14, what is wider than a
 // word is compared word by word.
 
-import { and, cmp, type FieldPlace, or, type Pred, placeOf, type Term } from '@netsieve/ir'
+import { and, cmp, type FieldPlace, or, type Pred, placeOf, type Term, type Test } from '@netsieve/ir'
 import { FIELDS } from '@netsieve/packet'
 
 const NETWORK_HEADER = 14
@@ -33,6 +33,7 @@ function simplestPred(pred: Pred): Pred {
     case 'or':
       return { kind: pred.kind, args: pred.args.map(plainPred) }
     case 'cmp': {
+      if (pred.term.kind === 'field' && pred.term.field === 'meta.direction') return outgoing(pred.test, pred.value)
       const words = wide(pred.term)
       if (!words) return { ...pred, term: plainTerm(pred.term) }
       if (pred.test !== '==' && pred.test !== '!=') throw new Beyond('order of values wider than 32 bits')
@@ -49,6 +50,18 @@ function simplestPred(pred: Pred): Pred {
     case 'inSet':
       throw new Beyond(`the set ${pred.set}`)
   }
+}
+
+/** What the kernel tells a classic program beside the packet: SKF_AD_OFF + SKF_AD_PKTTYPE and + SKF_AD_IFINDEX of uapi linux/filter.h. */
+const PACKET_TYPE: Term = { kind: 'load', base: 'link', offset: 0xfffff004, bytes: 2 }
+const INTERFACE: Term = { kind: 'load', base: 'link', offset: 0xfffff008, bytes: 4 }
+const OUTGOING = 4
+
+/** The direction by the packet's type: outgoing, or any other. */
+function outgoing(test: Test, value: bigint): Pred {
+  if (test !== '==' && test !== '!=') throw new Beyond('order of directions')
+  const out = cmp(PACKET_TYPE, '==', OUTGOING)
+  return (value === 1n) === (test === '==') ? out : { kind: 'not', arg: out }
 }
 
 interface Word {
@@ -124,6 +137,7 @@ function placed(term: Bits): FieldPlace {
 }
 
 function fieldBytes(term: Bits): Term {
+  if (term.kind === 'field' && term.field === 'meta.ifindex') return INTERFACE
   if (term.kind === 'field' && term.field === 'meta.protocol')
     return { kind: 'load', base: 'link', offset: 12, bytes: 2 }
   const { base, bit, bits } = placed(term)

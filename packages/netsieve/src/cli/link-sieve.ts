@@ -168,6 +168,11 @@ export class LinkSieves {
     this.verified = verified
   }
 
+  /** Metadata that rules ask for and that no packet had. */
+  get missing(): readonly MetadataId[] {
+    return [...new Set([...this.sieves.values()].flatMap(({ missing }) => missing))]
+  }
+
   /** @throws Trouble for rules that do not compile, a link type that is not read, a program that the verifier refuses */
   for(linkType: number): LinkSieve {
     const known = this.sieves.get(linkType)

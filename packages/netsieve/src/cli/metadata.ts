@@ -63,8 +63,11 @@ export class MetadataSources {
   }
 
   /** All that is known of a packet; a line of the file goes before options, options before the capture. @throws Trouble for a line that is wrong */
-  of(record: Pick<CaptureRecord, 'index' | 'linkType' | 'data' | 'sec' | 'nsec' | 'interface'>): Metadata {
-    return { ...captureMetadata(record), ...this.constant, ...this.line(record.index) }
+  of(record: Pick<CaptureRecord, 'index' | 'linkType' | 'data' | 'sec' | 'nsec' | 'interface' | 'options'>): Metadata {
+    const values = { ...captureMetadata(record), ...this.constant, ...this.line(record.index) }
+    const name = values['meta.ifname'] ?? values['meta.iifname'] ?? values['meta.oifname']
+    const index = values['meta.ifindex'] ?? values['meta.iif'] ?? values['meta.oif']
+    return { ...values, ...(name !== undefined && { 'meta.ifname': name }), ...(index !== undefined && { 'meta.ifindex': index }) } // biome-ignore format: one record
   }
 
   private line(index: number): Metadata {

@@ -8,11 +8,12 @@ import type { Command } from 'commander'
 import { classicOf } from './compile.ts'
 import { captureParts, err, OutputFile, out, readText, say, Trouble } from './io.ts'
 import { LinkSieves } from './link-sieve.ts'
+import { type MetadataFlags, MetadataSources, withMetadataOptions } from './metadata.ts'
 import { compileOrEnd, namesOf } from './rules.ts'
 import { countOf, threadsOf } from './run.ts'
 import { judgeStream } from './stream.ts'
 
-interface TcpdumpFlags {
+interface TcpdumpFlags extends MetadataFlags {
   readonly r?: string
   readonly w?: string
   readonly F?: string
@@ -31,7 +32,7 @@ interface TcpdumpFlags {
 }
 
 export function define(command: Command, done: (exitCode: number) => void): void {
-  command
+  withMetadataOptions(command)
     .argument('[expression...]', 'a pcap-filter expression')
     .option('-r <capture>', 'the capture; - is stdin')
     .option('-w <capture>', 'write the packets that match, byte for byte; - is stdout')
@@ -81,10 +82,17 @@ export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
     throw new Trouble(
       'error: no capture: name one with -r, or - for stdin; there is nothing to listen to here [cli/capture]',
     )
-  const sieves = new LinkSieves(rules, running, 'jit', undefined, worthVerifying(flags.r))
-  return flags.w === undefined || most !== undefined
-    ? slowly(flags, sieves, most)
-    : quickly(flags.r, flags.w, sieves, threadsOf(flags.j))
+  const sieves = new LinkSieves(rules, running, 'jit', new MetadataSources(flags), worthVerifying(flags.r))
+  const code =
+    flags.w === undefined || most !== undefined
+      ? slowly(flags, sieves, most)
+      : quickly(flags.r, flags.w, sieves, threadsOf(flags.j))
+  const { missing } = sieves
+  if (missing.length > 0)
+    err(
+      `warning: no packet has ${missing.join(', ')}, so none can match by it; --meta and --meta-file tell [cli/metadata]\n`,
+    )
+  return code
 }
 
 /** Bytes of capture for each instruction above which a proof takes less time than the checks that it saves. */
@@ -154,7 +162,7 @@ function slowly(flags: TcpdumpFlags, sieves: LinkSieves, most: number | undefine
       }
       const link = sieves.for(part.linkType)
       const frame = link.frame(part)
-      if (link.sieve.judge(frame, link.meta(part, frame)).verdict !== 'pass') continue
+      if (link.sieve.judge(frame, link.meta(part, frame), link.values(part)).verdict !== 'pass') continue
       matched++
       output?.write(part.raw)
       if (!output && !flags.count)

@@ -6,6 +6,7 @@
 
 import { type Metadata, type MetadataId, PACKET_TYPES } from '../metadata.ts'
 import { parseName } from '../values.ts'
+import { arrivalOf } from './arrival.ts'
 import { u16, u32 } from './bytes.ts'
 import { type CaptureRecord, timestampNs } from './record.ts'
 
@@ -15,23 +16,25 @@ const DAY_SECONDS = 86_400n
 /** 1970 began on a Thursday. */
 const FIRST_DAY = 4n
 
-type Packet = Pick<CaptureRecord, 'linkType' | 'data' | 'sec' | 'nsec' | 'interface'>
+type Packet = Pick<CaptureRecord, 'linkType' | 'data' | 'sec' | 'nsec' | 'interface' | 'options'>
 
 /** The metadata that a record of a capture has. */
 export function captureMetadata(packet: Packet): Metadata {
   const cooked = cookedHeader(packet)
-  const outgoing = cooked.type === PACKET_TYPES.outgoing
+  const direction = packet.options?.direction ?? (cooked.type === undefined ? undefined : cooked.type === PACKET_TYPES.outgoing ? 'out' : 'in') // biome-ignore format: one choice
   const out: Partial<Record<MetadataId, bigint>> = {}
   const device = (what: 'if' | 'ifname' | 'iftype', value: bigint | undefined) => {
-    if (value !== undefined) out[`meta.${outgoing ? 'o' : 'i'}${what}`] = value
+    if (value !== undefined) out[`meta.${direction === 'out' ? 'o' : 'i'}${what}`] = value
   }
-  device('ifname', packet.interface?.name === undefined ? undefined : parseName(packet.interface.name))
+  const name = packet.interface?.name === undefined ? undefined : parseName(packet.interface.name)
+  device('ifname', name)
+  if (name !== undefined) out['meta.ifname'] = name
   device('if', cooked.index)
+  if (cooked.index !== undefined) out['meta.ifindex'] = cooked.index
   device('iftype', cooked.device)
-  if (cooked.type !== undefined) {
-    out['meta.pkttype'] = BigInt(cooked.type)
-    out['meta.direction'] = outgoing ? 1n : 0n
-  }
+  const { packetType } = arrivalOf(packet)
+  if (packetType !== undefined) out['meta.pkttype'] = BigInt(packetType)
+  if (direction) out['meta.direction'] = direction === 'out' ? 1n : 0n
   if (packet.sec === 0 && packet.nsec === 0) return out
   const seconds = BigInt(packet.sec)
   out['meta.time'] = BigInt.asUintN(64, timestampNs(packet))

@@ -59,6 +59,7 @@ export type Expr =
   | { readonly kind: 'llc'; readonly type?: LlcType; readonly span: Span }
   | { readonly kind: 'direction'; readonly inbound: boolean; readonly span: Span }
   | { readonly kind: 'ifindex'; readonly value: number; readonly span: Span }
+  | { readonly kind: 'ifname'; readonly name: string; readonly span: Span }
 
 export type Encapsulation = 'vlan' | 'mpls' | 'pppoed' | 'pppoes' | 'geneve' | 'vxlan'
 

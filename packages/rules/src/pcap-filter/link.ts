@@ -4,6 +4,7 @@ import { and, cmp, FALSE, inRanges, masked, not, or, type Pred, TRUE } from '@ne
 import { ETHERTYPE } from '@netsieve/packet'
 import { Fault } from './fault.ts'
 import type { Layers } from './layers.ts'
+import { constant } from './terms.ts'
 
 /** 802.2 service access points (IEEE) and Ethernet types (IANA) that pcap-filter has words for. */
 export const SAP = { iso: 0xfe, stp: 0x42, netbeui: 0xf0, ipx: 0xe0 } as const
@@ -50,15 +51,15 @@ export function linkProtocol(layers: Layers, protocol: number): Pred {
     case 'EN10MB':
       return ethernet(layers, protocol)
     case 'RAW':
-      return protocol === ETHER.ip || protocol === ETHER.ip6 ? version(layers, protocol) : FALSE
+      return protocol === ETHER.ip || protocol === ETHER.ip6 ? version(layers, protocol) : known(layers, false)
     case 'IPV4':
-      return protocol === ETHER.ip ? TRUE : FALSE
+      return known(layers, protocol === ETHER.ip)
     case 'IPV6':
-      return protocol === ETHER.ip6 ? TRUE : FALSE
+      return known(layers, protocol === ETHER.ip6)
     case 'NULL':
     case 'LOOP': {
       const family = FAMILY[protocol]
-      if (family === undefined) return FALSE
+      if (family === undefined) return known(layers, false)
       // A NULL header is in the byte order of the machine that captured; little endian is assumed, as libpcap's files hold it here.
       return cmp(layers.linkBytes(0, 4), '==', layers.link === 'NULL' ? family * 0x1000000 : family)
     }
@@ -69,6 +70,12 @@ export function linkProtocol(layers: Layers, protocol: number): Pred {
     case 'PPP':
       return cmp(layers.typeField(), '==', PPP[protocol] ?? protocol)
   }
+}
+
+/** What the link type alone tells: in full a test of constants, which libpcap's optimiser finds where it comes to it. */
+function known(layers: Layers, holds: boolean): Pred {
+  if (!layers.full) return holds ? TRUE : FALSE
+  return { kind: 'relation', left: constant(holds ? 0 : 1), test: '==', right: constant(0) }
 }
 
 /** An 802.3 frame: the type field is a length. */

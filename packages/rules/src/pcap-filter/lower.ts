@@ -14,7 +14,7 @@ import {
   type Term,
   verdict,
 } from '@netsieve/ir'
-import { prefixMask } from '@netsieve/packet'
+import { parseName, prefixMask } from '@netsieve/packet'
 import { accessorTerm } from './accessors.ts'
 import type { Arith, Ast, Expr } from './ast.ts'
 import { protocolChain } from './chain.ts'
@@ -191,8 +191,12 @@ class Lowering {
       case 'direction':
         return this.direction(expr.inbound)
       case 'ifindex':
-        if (layers.link === 'LINUX_SLL2') return cmp(layers.linkBytes(4, 4), '==', expr.value)
-        throw new Fault('rules/unsupported', '`ifindex` is recorded in LINUX_SLL2 captures only')
+        return cmp(layers.link === 'LINUX_SLL2' ? layers.linkBytes(4, 4) : 'meta.ifindex', '==', expr.value)
+      case 'ifname': {
+        const name = parseName(expr.name)
+        if (name === undefined) throw new Fault('rules/name', `\`${expr.name}\` is no name that a device can have`)
+        return cmp('meta.ifname', '==', name)
+      }
     }
   }
 
@@ -212,10 +216,9 @@ class Lowering {
   private direction(inbound: boolean): Pred {
     const { layers } = this
     const outgoing = 4 // PACKET_OUTGOING of uapi linux/if_packet.h
-    if (layers.link !== 'LINUX_SLL' && layers.link !== 'LINUX_SLL2')
-      throw new Fault('rules/unsupported', 'the direction of packets is recorded in LINUX_SLL captures only')
-    const type = layers.link === 'LINUX_SLL' ? layers.linkBytes(0, 2) : layers.linkBytes(10, 1)
-    const out = cmp(type, '==', outgoing)
+    const [at, bytes] = layers.link === 'LINUX_SLL2' ? [10, 1] : [0, 2]
+    const cooked = layers.link === 'LINUX_SLL' || layers.link === 'LINUX_SLL2'
+    const out = cooked ? cmp(layers.linkBytes(at, bytes), '==', outgoing) : cmp('meta.direction', '==', 1)
     return inbound ? not(out) : out
   }
 

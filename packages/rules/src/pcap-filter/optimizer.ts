@@ -2,7 +2,7 @@
 // shows which tests are made, and in which order. The algorithm is that of McCanne and Jacobson (The BSD Packet Filter, 1993), with the habits
 // of libpcap 1.10: rounds over levels of blocks, from the leaves up, until nothing changes.
 
-import type { DecisionGraph, TestNode, Way } from '@netsieve/ir'
+import { compareValues, type DecisionGraph, type TestNode, type Way } from '@netsieve/ir'
 
 export interface Optimized {
   readonly graph: DecisionGraph
@@ -26,6 +26,14 @@ export function optimized(graph: DecisionGraph): Optimized {
 function isConstant({ operand }: TestNode): boolean {
   return typeof operand === 'bigint' || operand.kind === 'const'
 }
+
+/** What a test of constants says. */
+function outcomeOf({ left, test, operand }: TestNode): boolean | undefined {
+  const right = typeof operand === 'bigint' ? operand : operand.kind === 'const' ? operand.value : undefined
+  return left.kind === 'const' && right !== undefined ? compareValues(left.value, TESTS[test], right) : undefined
+}
+
+const TESTS = { eq: '==', gt: '>', ge: '>=' } as const
 
 const LEAVES = { yes: -1, no: -2 } as const
 const leaf = (way: number): 'yes' | 'no' => (way === LEAVES.yes ? 'yes' : 'no')
@@ -79,6 +87,8 @@ class Blocks {
       this.test[i] = of(tests, mask === undefined ? node.test : 'set')
       this.operand[i] = of(operands, mask === undefined ? node.operandKey : String(mask))
       this.constant[i] = node.test === 'eq' && mask === undefined && isConstant(node) ? 1 : 0
+      const outcome = outcomeOf(node)
+      if (outcome !== undefined) this.yes[i] = this.no[i] = number(outcome ? node.yes : node.no)
       if (mask !== undefined) [this.yes[i], this.no[i]] = [this.no[i]!, this.yes[i]!]
     }
   }
@@ -212,7 +222,7 @@ class Blocks {
     let to = before
     if (to < 0) return false
     if (this.yes[to] === this.no[to]) {
-      this.changed = true
+      if (outcomeOf(this.nodes[to]!) === undefined) this.changed = true
       to = this.yes[to]!
     }
     while (to >= 0) {

@@ -260,6 +260,14 @@ class Parser {
         return { kind: 'direction', inbound: token.text === 'inbound', span }
       case 'ifindex':
         return { kind: 'ifindex', value: this.number().value, span: this.since(span) }
+      case 'ifname':
+      case 'on': {
+        const { token: device } = this
+        if (device.kind !== 'name' && device.kind !== 'number')
+          return this.fail(`\`${device.text}\` is no name of a device`, { expected: ["a name such as 'eth0'"] })
+        this.at++
+        return { kind: 'ifname', name: device.text, span: this.since(span) }
+      }
       case 'llc':
         return this.llc(span)
       case 'vlan':

@@ -69,7 +69,6 @@ const FLIPPED: Record<Test, Test> = { '==': '==', '!=': '!=', '<': '>', '<=': '>
  * `literal` on the right.
  */
 export function relateInFull(left: Term, test: Test, right: Term, literal: boolean): Pred {
-  if (literal && left.kind === 'const') return relate(left, test, right)
   if (!literal && (test === '==' || test === '!='))
     return { kind: 'relation', left: { kind: 'bin', op: 'sub', left, right }, test, right: constant(0) }
   return { kind: 'relation', left, test, right }

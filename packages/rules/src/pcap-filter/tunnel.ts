@@ -5,7 +5,7 @@ import { and, cmp, masked, or, type Pred, type Term } from '@netsieve/ir'
 import { at, type Layers, sum } from './layers.ts'
 import { ETHER, linkProtocol } from './link.ts'
 import { ipv4Ports, ipv6Ports } from './ports.ts'
-import { combine, constant } from './terms.ts'
+import { combine, constant, relate } from './terms.ts'
 
 /** UDP ports and the EtherType of bridged frames (RFC 8926, RFC 7348). */
 const GENEVE_PORT = 6081
@@ -68,7 +68,8 @@ function tunnelHeader(layers: Layers): Term {
 function isIpv4(layers: Layers): Term {
   const test = linkProtocol(layers, ETHER.ip)
   const last = test.kind === 'and' ? test.args.at(-1)! : test
-  if (last.kind === 'const') return constant(last.value ? 1 : 0)
+  const told = last.kind === 'relation' ? relate(last.left, last.test, last.right) : last
+  if (told.kind === 'const') return constant(told.value ? 1 : 0)
   if (last.kind !== 'cmp') throw new Error('the link header tells IPv4 by one comparison')
   // A family in the byte order of the machine has its number in the first byte.
   if (last.value > 0xffffn) return isZero(bin('xor', bin('rsh', last.term, constant(16)), constant(last.value >> 16n)))

@@ -78,6 +78,8 @@ export const PRIMITIVES = [
   'inbound',
   'outbound',
   'ifindex',
+  'ifname',
+  'on',
   'vlan',
   'mpls',
   'pppoed',
@@ -90,7 +92,7 @@ export const PRIMITIVES = [
 /** Primitives of link types and packet sources that are not modelled: refused by name. */
 export const UNSUPPORTED: ReadonlySet<string> = new Set(
   (
-    'on ifname rnr rulenum srnr subrulenum rset ruleset reason action type subtype dir direction addr1 addr2 addr3 addr4 ' +
+    'rnr rulenum srnr subrulenum rset ruleset reason action type subtype dir direction addr1 addr2 addr3 addr4 ' +
     'address1 address2 address3 address4 ra ta ' +
     'lane oamf4sc oamf4ec oam oamf4 metac bcc sc ilmic connectmsg metaconnect vpi vci ' +
     'fisu fissu lssu lsu msu hfisu hfissu hlssu hmsu sio opc dpc sls hsio hopc hdpc hsls'
