@@ -32,6 +32,8 @@ const GOALS: Readonly<Record<number, Readonly<Record<keyof typeof EXPRESSIONS, n
   1: { a: 1.6, b: 2.3 },
   5: { a: 2.4, b: 3 },
 }
+/** The same with two threads. */
+const GOALS_OF_TWO: typeof GOALS = { 5: { a: 3.2, b: 4.5 } }
 const START_GOAL_MS = 15
 const MEMORY_GOAL_KB = 80 * 1024
 
@@ -113,10 +115,10 @@ function makeCapture(path: string, frames: number): void {
   closeSync(fd)
 }
 
-const netsieve = (input: string, expression: string): Contender => ({
+const netsieve = (input: string, expression: string, threads = 1): Contender => ({
   command: process.execPath,
-  args: [NETSIEVE, '-r', input, '-w', at('ours.pcap'), expression],
-  output: at('ours.pcap'),
+  args: [NETSIEVE, '-r', input, '-w', at(`ours${threads}.pcap`), '-j', String(threads), expression],
+  output: at(`ours${threads}.pcap`),
 })
 const tcpdump = (input: string, expression: string): Contender => ({
   command: 'tcpdump',
@@ -136,6 +138,12 @@ function peakOf({ args }: Contender): number {
 
 const met = (yes: boolean): string => (yes ? 'met' : 'missed')
 const ms = ({ median, least }: Times): string => `${median.toFixed(0).padStart(6)} /${least.toFixed(0).padStart(6)} ms`
+function tellRatio(who: string, theirs: Times, ours: Times, goal: number | undefined): void {
+  const [median, least] = [theirs.median / ours.median, theirs.least / ours.least]
+  const target = goal === undefined ? '' : `; the goal is ${goal}: ${met(Math.max(median, least) >= goal)}`
+  console.log(`${who.padStart(24)} ${ms(ours)}   ${median.toFixed(2)} / ${least.toFixed(2)} times as fast${target}`)
+}
+
 const peer = spawnSync('tcpdump', ['--version'], { encoding: 'utf8' })
 const setup = spawnSync(process.execPath, ['scripts/setup.mjs'], { stdio: ['ignore', 2, 2] })
 if (setup.status !== 0) throw new Error('the set-up failed')
@@ -169,16 +177,14 @@ for (const millions of sizes) {
     if (peer.error) {
       console.log(`${title} netsieve ${ms(inTurn([ours])[0]!)}; no ratio: tcpdump is missing`)
     } else {
-      once(ours)
-      once(theirs)
-      if (!sameBytes(ours.output!, theirs.output!)) throw new Error(`${title}: the outputs differ`)
-      const [a, b] = inTurn([theirs, ours])
-      const [median, least] = [a!.median / b!.median, a!.least / b!.least]
-      const goal = GOALS[millions]?.[name]
-      const target = goal === undefined ? '' : `; the goal is ${goal}: ${met(Math.max(median, least) >= goal)}`
-      console.log(
-        `${title} tcpdump ${ms(a!)}  netsieve ${ms(b!)}  ratio ${median.toFixed(2)} / ${least.toFixed(2)}${target}`,
-      )
+      const two = netsieve(input, expression, 2)
+      for (const one of [ours, two, theirs]) once(one)
+      for (const one of [ours, two])
+        if (!sameBytes(one.output!, theirs.output!)) throw new Error(`${title}: the outputs differ`)
+      const [a, b, c] = inTurn([theirs, ours, two])
+      console.log(`${title} tcpdump ${ms(a!)}`)
+      tellRatio('netsieve', a!, b!, GOALS[millions]?.[name])
+      tellRatio('two threads', a!, c!, GOALS_OF_TWO[millions]?.[name])
     }
     const peak = peakOf(ours)
     console.log(`${''.padEnd(16)} peak memory ${(peak / 1024).toFixed(0)} MiB: ${met(peak <= MEMORY_GOAL_KB)}`)
