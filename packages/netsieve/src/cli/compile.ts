@@ -1,20 +1,13 @@
 // `netsieve compile`: rules as IR, assembly, bytes, C, JSON.
 
-import {
-  type CbpfInsn,
-  disassemble,
-  encode,
-  toJson as insnsToJson,
-  printCbpf,
-  SECTION_OF_TYPE,
-  writeElf,
-} from '@netsieve/asm'
-import { generateC, generateCbpf } from '@netsieve/codegen'
+import { disassemble, encode, toJson as insnsToJson, printCbpf, SECTION_OF_TYPE, writeElf } from '@netsieve/asm'
+import { generateC } from '@netsieve/codegen'
 import { checkPasses } from '@netsieve/equiv'
 import { type Decision, type Filter, print, simplify, toJson } from '@netsieve/ir'
 import { type Command, Option } from 'commander'
 import type { Compiled } from '../pipeline.ts'
 import { table } from '../report.ts'
+import { classicOf } from './classic.ts'
 import { err, numberOf, say, Trouble, writeOutput } from './io.ts'
 import { compileOptions, compileOrEnd, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
@@ -53,15 +46,6 @@ function cOf(compiled: Compiled): string {
   const { value, diagnostics } = generateC(filterOf(compiled), { type, from: source.name })
   say(diagnostics)
   if (value === undefined) throw new Trouble('')
-  return value
-}
-
-/** The classic program of a pcap expression. @throws Trouble for rules that classic BPF cannot say */
-export function classicOf({ filter, syntax }: Compiled): readonly CbpfInsn[] {
-  if (!filter) throw new Trouble(`error: unsupported: ${syntax} is classic BPF already [cli/emit]`)
-  const { value, diagnostics } = generateCbpf(filter)
-  say(diagnostics)
-  if (!value) throw new Trouble('')
   return value
 }
 

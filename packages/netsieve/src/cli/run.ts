@@ -5,6 +5,7 @@ import { type CaptureRecord, timestampNs } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
 import { type PacketVerdict, verifyCompiled } from '../pipeline.ts'
 import { Counter, type Totals, table } from '../report.ts'
+import { countOf, threadsOf } from './counts.ts'
 import { captureParts, err, OutputFile, out, say, Trouble } from './io.ts'
 import { ETHERNET, type LinkSieve, LinkSieves } from './link-sieve.ts'
 import { type MetadataFlags, MetadataSources, withMetadataOptions } from './metadata.ts'
@@ -110,20 +111,6 @@ interface Done {
   readonly end?: StreamEnd
   readonly link: LinkSieve | undefined
   readonly wrong: number
-}
-
-/** A number of packets. @throws Trouble */
-export function countOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  if (!/^[1-9]\d{0,14}$/.test(text))
-    throw new Trouble(`error: -c ${text}: a number of packets from 1 on is expected [cli/count]`)
-  return Number(text)
-}
-
-/** A number of threads: 1 if none is asked for. @throws Trouble */
-export function threadsOf(text = '1'): number {
-  if (!/^[1-9]\d?$/.test(text)) throw new Trouble(`error: -j ${text}: 1 to 99 threads are expected [cli/threads]`)
-  return Number(text)
 }
 
 function runSingly({ path, sieves, counter, output, jsonl, most }: Job, check: boolean): Done {
