@@ -1,13 +1,13 @@
 // Generated programs in the real kernel: its verifier accepts them, and BPF_PROG_TEST_RUN gives what the rules mean.
 
-import { decisionOf, encode, type ProgTypeName } from '@netsieve/asm'
+import { decisionOf, type ProgTypeName } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
 import { check, evaluate, print, VIEWS, type ViewName } from '@netsieve/ir'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FRAMES, frame } from '../properties/frames.ts'
 import { filterOf } from '../properties/random-ir.ts'
-import { askKernel, MISSING } from './oracle.ts'
+import { askKernel, MISSING, programOf } from './oracle.ts'
 
 const PROGRAMS = Number(process.env.NETSIEVE_RUNS ?? 60)
 const SEED = 20_261_123
@@ -21,9 +21,7 @@ describe.skipIf(MISSING)(`random filters in the kernel${MISSING ? ` (skipped: ${
     const bytes = [...fc.sample(frame, { numRuns: 40, seed: SEED }), ...FRAMES.slice(0, 40)]
     const frames = bytes.map((one) => Buffer.from(one).toString('hex'))
     const programs = filters.map((filter) => generate(filter, { type }))
-    const replies = askKernel(
-      programs.map(({ insns }) => ({ op: 'run', type, hex: Buffer.from(encode(insns)).toString('hex'), frames })),
-    )
+    const replies = askKernel(programs.map((program) => ({ op: 'run', type, ...programOf(program), frames })))
     let judged = 0
     for (const [i, reply] of replies.entries()) {
       if (!reply.accepted) throw new Error(`the kernel rejects: ${reply.reason}\n${print(filters[i]!)}`)

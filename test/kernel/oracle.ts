@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ProgTypeName } from '@netsieve/asm'
+import { encode, type Insn, type MapDef, type ProgTypeName } from '@netsieve/asm'
 
 const FOLDER = process.env.NETSIEVE_ORACLE
 
@@ -22,6 +22,40 @@ export interface KernelRequest {
   readonly type: ProgTypeName
   readonly hex: string
   readonly frames?: readonly string[]
+  readonly maps?: readonly KernelMap[]
+}
+
+interface KernelMap {
+  readonly type: string
+  readonly key_size: number
+  readonly value_size: number
+  readonly max_entries: number
+  readonly flags?: number
+  readonly initial?: readonly (readonly [key: string, value: string])[]
+}
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+/** A program with its maps and what they hold at first, as the kernel is to load it. */
+export function programOf({
+  insns,
+  maps,
+}: {
+  readonly insns: readonly Insn[]
+  readonly maps: readonly MapDef[]
+}): Pick<KernelRequest, 'hex' | 'maps'> {
+  return { hex: hexOf(encode(insns)), maps: maps.map(mapOf) }
+}
+
+function mapOf({ type, keySize, valueSize, maxEntries, flags, entries = [] }: MapDef): KernelMap {
+  return {
+    type,
+    key_size: keySize,
+    value_size: valueSize,
+    max_entries: maxEntries,
+    ...(flags !== undefined && { flags }),
+    initial: entries.map(([key, value]) => [hexOf(key), hexOf(value)]),
+  }
 }
 
 export interface KernelReply {
