@@ -53,6 +53,9 @@ describe.each(golden.rows.map((row, i) => ({ ...row, wanted: wanted[i]! })))('$f
       // At the IP hooks tags are off the Ethernet header: its type is the network protocol (netfilter.test.ts shows it on tagged frames).
       const place = (line: string) => (row.family === 'netdev' ? line : line.replace(/^link 12:2/, 'meta.protocol 0:2'))
       expect(fromRule(value.chains[0]!.rules[0]!)).toEqual(told.map(place))
+    } else if (kind === 'SET') {
+      expect(errors).toEqual([])
+      expect(value?.sets?.length).toBe(1)
     } else {
       expect(code(errors)).toEqual([kind === 'UNSUPPORTED' ? 'nft/unsupported' : expected])
       const { span } = errors[0]!

@@ -267,8 +267,34 @@ rules:2:55: note: with this one
     ],
     [
       'table ip t { map m { type ipv4_addr : verdict; }; chain c { type filter hook input priority 0; ip saddr vmap @m; } }',
-      ['nft/unsupported'],
+      [],
     ],
+    ...(
+      [
+        ['ip saddr . tcp dport @none drop', 'nft/name'],
+        ['ip saddr . tcp dport @m drop', 'nft/type'],
+        ['ip saddr . tcp dport { 192.0.2.1 } drop', 'nft/key'],
+        ['ip saddr . tcp dport { 192.0.2.1 . 70000 } drop', 'rules/port'],
+        ['ip saddr . tcp dport 80 drop', 'nft/value'],
+        ['ip saddr . tcp dport < { 192.0.2.1 . 80 } drop', 'nft/operator'],
+        ['ip saddr . tcp dport { 10.0.0.0/8 . 80, 10.1.0.0/16 . 80-90 } drop', 'nft/overlap'],
+        ['ip saddr . udp dport . tcp dport { 192.0.2.1 . 1 . 1 } drop', 'nft/conflict'],
+        ['tcp dport vmap @s', 'nft/type'],
+        ['tcp dport vmap @l', 'nft/interval'],
+        ['tcp dport vmap { 80 : 5 }', 'nft/value'],
+        ['tcp dport vmap { 80 : drop, 80 : accept }', 'nft/overlap'],
+        ['tcp dport vmap { 80 : jump none }', 'nft/chain'],
+        ['tcp dport vmap { 80 : jump c }', 'nft/chain'],
+        ['tcp dport vmap { 80 drop }', 'nft/unsupported'],
+        ['tcp dport vmap { 80 : drop } counter', 'nft/unsupported'],
+        ['tcp dport vmap 80', 'nft/syntax'],
+        ['tcp dport map { 80 : 1 }', 'nft/unsupported'],
+        ['ip saddr @m drop', 'nft/type'],
+      ] as const
+    ).map(([rule, wrong]): [string, string[]] => [
+      `table ip t { map m { type ipv4_addr : verdict; }; map l { type inet_service : verdict; elements = { 1-2 : drop }; }; set s { type inet_service; }; chain c { type filter hook input priority 0; ${rule}; } }`,
+      [wrong],
+    ]),
     ['table ip t { counter n { }; chain c { type filter hook input priority 0; counter name "m"; } }', ['nft/name']],
     [
       'table ip t { chain c { type filter hook input priority 0; }; chain u { tcp dport 70000; ct state new; } }',

@@ -38,8 +38,10 @@ export interface HookSpec {
 export interface NamedSet {
   readonly name: string
   readonly span: Span
-  /** Absent where the type is not understood; `unsupported` says what it is. */
-  type?: Word
+  /** Of each component of the keys: the type's name, or the field that `typeof` names. Empty where it is not understood. */
+  types: readonly (Word | Selector)[]
+  /** Of a map: `verdict`, or the type of its numbers. */
+  data?: Word
   unsupported?: { readonly what: string; readonly span: Span }
   interval: boolean
   autoMerge: boolean
@@ -53,6 +55,14 @@ export interface Rule {
 }
 
 export type Operator = '' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '!'
+
+/** `tcp dport`, `meta l4proto`: a header and a field of it. */
+export interface Selector {
+  readonly header: Word
+  readonly field: Word
+  /** Of the addresses of a routing header: which one, from 1. */
+  readonly index?: Word
+}
 
 export type Step =
   | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return' | 'continue'; readonly span: Span }
@@ -76,6 +86,8 @@ export type Step =
       readonly field: Word
       /** Of the addresses of a routing header: which one, from 1. */
       readonly index?: Word
+      /** Further components of what is looked up in a set. */
+      readonly more?: readonly Selector[]
       readonly mask?: Value
       readonly operator: Operator
       readonly right: Value
@@ -83,6 +95,7 @@ export type Step =
     }
   /** `tcp option sack exists`, `exthdr frag missing`: the header's words without the last. */
   | { readonly kind: 'exists'; readonly header: Word; readonly missing: boolean; readonly span: Span }
+  | { readonly kind: 'vmap'; readonly key: readonly Selector[]; readonly map: Value; readonly span: Span }
   /** What nft has and this front-end does not: an error only where packets can come to the rule. */
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
 
@@ -108,6 +121,8 @@ export type Kept =
       readonly span: Span
     }
 
+export type VerdictWord = 'accept' | 'drop' | 'return' | 'continue' | 'jump' | 'goto'
+
 /** The right side of a comparison. Variables are replaced by what they stand for. */
 export type Value =
   | { readonly kind: 'word'; readonly text: string; readonly span: Span }
@@ -118,5 +133,12 @@ export type Value =
   /** `syn / syn,ack`: these bits of those. */
   | { readonly kind: 'flagmask'; readonly value: Value; readonly mask: Value; readonly span: Span }
   | { readonly kind: 'set'; readonly elements: readonly Value[]; readonly span: Span }
+  /** `a . b` in a set of several components. */
+  | { readonly kind: 'concat'; readonly parts: readonly Value[]; readonly span: Span }
+  /** `*`: what no other element holds. */
+  | { readonly kind: 'any'; readonly span: Span }
+  | { readonly kind: 'verdict'; readonly verdict: VerdictWord; readonly chain?: Word; readonly span: Span }
+  /** `key : data` in a map. */
+  | { readonly kind: 'mapping'; readonly key: Value; readonly data: Value; readonly span: Span }
   | { readonly kind: 'setref'; readonly name: Word; readonly span: Span }
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }

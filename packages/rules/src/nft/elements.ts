@@ -1,13 +1,14 @@
 // The elements between the braces of a set, by hand: sets of a hundred thousand addresses are common, so this is one pass.
 
 import { at, type Diagnostics, type Source, type Span } from '@netsieve/diag'
-import type { Value } from './ast.ts'
+import type { Value, VerdictWord } from './ast.ts'
 
 /** The value of `$name`, or undefined after saying that there is none. */
 export type Resolve = (name: string, span: Span) => Value | undefined
 
 const TOKEN = /\$[A-Za-z_][\w./-]*|"[^"\n]*"|[0-9a-fA-F]*:[0-9a-fA-F:.]*|[0-9][0-9A-Za-z.]*|[A-Za-z_][\w.-]*|\*/y
 const BLANKS = /(?:\s|#[^\n]*|\\\r?\n)*/y
+const VERDICT = /(?:accept|drop|return|continue|jump|goto)(?![\w.-])/y
 const LENGTH = /\/[0-9]+/y
 /** What may follow an element without changing what is in the set. */
 const REMARK = /(?:comment\s+"[^"\n]*"|counter(?:\s+packets\s+\d+\s+bytes\s+\d+)?)/y
@@ -77,17 +78,61 @@ class Elements {
   }
 
   private element(): Value | undefined {
-    const first = this.atom()
-    if (!first) return undefined
-    const value = this.rest(first)
+    const key = this.key()
+    if (!key) return undefined
+    this.remarks()
+    if (this.text[this.at] !== ':') return this.other(key)
+    this.at++
+    this.take(BLANKS)
+    const data = this.data()
+    this.remarks()
+    return data && this.other({ kind: 'mapping', key, data, span: at(this.source, key.span.start, data.span.end) })
+  }
+
+  private remarks(): void {
     for (this.take(BLANKS); this.take(REMARK); ) this.take(BLANKS)
+  }
+
+  /** What an element has that is not understood takes its place. */
+  private other(value: Value): Value {
     const next = this.text[this.at]
-    if (value === undefined || next === undefined || next === ',') return value
-    if (!/[.:a-z]/.test(next)) return value
+    if (next === undefined || !/[.:a-z]/.test(next)) return value
     const { text, span } = this.take(OTHER)!
-    const what =
-      next === ':' ? 'a map' : next === '.' ? 'a set of several fields' : `\`${text.split(/\s/)[0]}\` of an element`
-    return { kind: 'unsupported', what, span }
+    return { kind: 'unsupported', what: `\`${text.split(/\s/)[0]}\` of an element`, span }
+  }
+
+  /** One value, or several joined by points. */
+  private key(): Value | undefined {
+    const parts: Value[] = []
+    for (;;) {
+      const first = this.atom()
+      const value = first && this.rest(first)
+      if (!value) return undefined
+      parts.push(value)
+      const back = this.at
+      this.take(BLANKS)
+      if (this.text[this.at] !== '.') {
+        this.at = back
+        break
+      }
+      this.at++
+      this.take(BLANKS)
+    }
+    if (parts.length === 1) return parts[0]
+    return { kind: 'concat', parts, span: at(this.source, parts[0]!.span.start, parts.at(-1)!.span.end) }
+  }
+
+  /** What a map holds for a key: a verdict, or a value. */
+  private data(): Value | undefined {
+    const verdict = this.take(VERDICT)
+    if (!verdict) return this.key()
+    const word = verdict.text as VerdictWord
+    if (word !== 'jump' && word !== 'goto') return { kind: 'verdict', verdict: word, span: verdict.span }
+    this.take(BLANKS)
+    const chain = this.atom()
+    if (!chain) return undefined
+    if (chain.kind !== 'word') return this.expected(["a chain's name"])
+    return { kind: 'verdict', verdict: word, chain, span: at(this.source, verdict.span.start, chain.span.end) }
   }
 
   /** A prefix or a range, if the atom begins one. */
@@ -115,7 +160,7 @@ class Elements {
     if (!token) return this.expected(['an element such as an address, a port or a name'])
     const { text, span } = token
     if (text.startsWith('$')) return this.resolve(text.slice(1), span)
-    if (text === '*') return { kind: 'unsupported', what: 'the catch-all element `*`', span }
+    if (text === '*') return { kind: 'any', span }
     if (!text.startsWith('"')) return { kind: 'word', text, span }
     return { kind: 'word', text: text.slice(1, -1), span: at(this.source, span.start + 1, span.end - 1) }
   }

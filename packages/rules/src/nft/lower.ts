@@ -8,12 +8,14 @@ import {
   type Chain as IrChain,
   type Rule as IrRule,
   PROFILES,
+  type SetDef,
   type StateDef,
   type Step,
 } from '@netsieve/ir'
 import type { LowerOptions } from '../front.ts'
-import { chooseHook, chooseProfile, type Hook, hookPath, nearest } from '../shared/index.ts'
+import { chooseHook, chooseProfile, type Hook, hookPath, nearest, type Word } from '../shared/index.ts'
 import type { Chain, HookSpec, NftFamily, Rule, Ruleset, Table } from './ast.ts'
+import { calledBy } from './lookups.ts'
 import { Matches } from './match.ts'
 import { lowerStatement } from './statements.ts'
 
@@ -91,6 +93,7 @@ class Lowering {
   private readonly profile: NftProfile
   private readonly diagnostics: Diagnostics
   private readonly state = new Map<string, StateDef>()
+  private readonly sets = new Map<string, SetDef>()
 
   constructor(ruleset: Ruleset, profile: NftProfile, diagnostics: Diagnostics) {
     this.profile = profile
@@ -115,6 +118,7 @@ class Lowering {
       base: bases.map((base) => baseChain(base, this.profile)),
       chains,
       ...kept,
+      ...(this.sets.size > 0 && { sets: [...this.sets.values()] }),
     }
   }
 
@@ -132,18 +136,20 @@ class Lowering {
     reached.set(nameOf(table, chain.name), { table, chain })
     const path = [...open, chain]
     for (const step of chain.rules.flatMap((rule) => rule.steps)) {
-      if (step.kind !== 'jump' && step.kind !== 'goto') continue
-      const { text: name, span } = step.chain
-      const next = table.chains.get(name)
-      if (!next) this.missing(table, name, span)
-      else if (next.hook) this.diagnostics.error('nft/chain', `${name} is a base chain: rules cannot jump to it`, span)
-      else if (path.includes(next)) {
-        const names = [...path.slice(path.indexOf(next)), next].map((each) => each.name)
-        this.diagnostics.error('nft/loop', `the chains go in a circle: ${names.join(' → ')}`, span)
-      } else if (path.length > DEEPEST)
-        this.diagnostics.error('nft/deep', `chains are nested more than ${DEEPEST} deep here: the kernel refuses`, span)
-      else if (!reached.has(nameOf(table, name))) this.reach(table, next, path, reached)
+      for (const called of calledBy(table, step)) this.call(table, called, path, reached)
     }
+  }
+
+  private call(table: Table, { text: name, span }: Word, path: readonly Chain[], reached: Reached): void {
+    const next = table.chains.get(name)
+    if (!next) this.missing(table, name, span)
+    else if (next.hook) this.diagnostics.error('nft/chain', `${name} is a base chain: rules cannot jump to it`, span)
+    else if (path.includes(next)) {
+      const names = [...path.slice(path.indexOf(next)), next].map((each) => each.name)
+      this.diagnostics.error('nft/loop', `the chains go in a circle: ${names.join(' → ')}`, span)
+    } else if (path.length > DEEPEST)
+      this.diagnostics.error('nft/deep', `chains are nested more than ${DEEPEST} deep here: the kernel refuses`, span)
+    else if (!reached.has(nameOf(table, name))) this.reach(table, next, path, reached)
   }
 
   private missing(table: Table, name: string, span: Rule['span']): void {
@@ -156,7 +162,9 @@ class Lowering {
   }
 
   private chain(table: Table, chain: Chain, ids: ReadonlyMap<Rule, number>): IrChain {
-    const rules = chain.rules.map((rule) => lowerRule(table, rule, ids.get(rule) ?? 0, this.state, this.diagnostics))
+    const rules = chain.rules.map((rule) =>
+      lowerRule(table, rule, ids.get(rule) ?? 0, this.state, this.sets, this.diagnostics),
+    )
     return { name: nameOf(table, chain.name), rules, span: chain.span }
   }
 
@@ -166,7 +174,7 @@ class Lowering {
       for (const chain of table.chains.values()) {
         if (reached.has(nameOf(table, chain.name))) continue
         const aside = new Diagnostics()
-        for (const rule of chain.rules) lowerRule(table, rule, 0, new Map(), aside)
+        for (const rule of chain.rules) lowerRule(table, rule, 0, new Map(), new Map(), aside)
         this.diagnostics.addAll(aside.list.filter(({ code }) => code !== 'nft/unsupported'))
       }
     }
@@ -190,9 +198,11 @@ function lowerRule(
   rule: Rule,
   id: number,
   state: Map<string, StateDef>,
+  sets: Map<string, SetDef>,
   diagnostics: Diagnostics,
 ): IrRule {
-  const matches = new Matches({ family: table.family, sets: table.sets, diagnostics })
+  const lookups = { table, made: sets, nameOf: (name: string) => nameOf(table, name), diagnostics }
+  const matches = new Matches({ family: table.family, sets: table.sets, lookups, diagnostics })
   const fresh = (what: string) => `${what}.${id}.${state.size}`
   const place = { family: table.family, prefix: nameOf(table, ''), objects: table.objects, fresh, state, diagnostics }
   const steps = rule.steps.flatMap((step): Step[] => {
@@ -202,6 +212,8 @@ function lowerRule(
         return matches.lower(step)
       case 'exists':
         return matches.lowerExistence(step)
+      case 'vmap':
+        return matches.vmap(step)
       case 'verdict':
         return [{ kind: 'verdict', verdict: { kind: step.verdict }, span }]
       case 'jump':

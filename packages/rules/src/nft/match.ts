@@ -23,8 +23,9 @@ import {
 } from '@netsieve/ir'
 import { ETHERTYPE, FIELDS, type Field, type FieldId, NFPROTO, prefixMask } from '@netsieve/packet'
 import { nearest, protocolName, type Word } from '../shared/index.ts'
-import type { Step as AstStep, NamedSet, NftFamily, Operator, Value } from './ast.ts'
+import type { Step as AstStep, NamedSet, NftFamily, Operator, Selector, Value } from './ast.ts'
 import { ENTRIES, MORE_NEEDS, TAGS } from './headers.ts'
+import { type Component, type Lookups, lookupSet, partOf, typeName } from './lookups.ts'
 import { BIT_TYPES, devicesOf, isWildcard, readWildcard } from './metadata.ts'
 import { type Kind, readNamedSet, readPrefix, readRange, readSet, readValue } from './typed.ts'
 import { type FieldRow, HEADERS, NEEDS, UNSUPPORTED_FIELDS } from './words.ts'
@@ -36,6 +37,7 @@ type Network = 'ip' | 'ip6' | 'arp'
 export interface Place {
   readonly family: NftFamily
   readonly sets: ReadonlyMap<string, NamedSet>
+  readonly lookups: Lookups
   readonly diagnostics: Diagnostics
 }
 
@@ -63,16 +65,14 @@ export class Matches {
   }
 
   lower(step: MatchStep): Step[] {
+    if (step.more) return this.concatenation(step, step.more)
     if (step.header.text === 'tcp option' || step.header.text.startsWith('@')) return this.lowerRaw(step)
     const row = this.row(step)
     if (!row) return []
     const before = this.needs(step)
     const message = before && this.needMessage(row.field, step)
-    const { bits, proto } = FIELDS[row.field]
-    const transport = ['tcp', 'udp', 'udplite', 'sctp', 'dccp'].includes(proto) ? { transport: proto } : {}
-    const kind: Kind = { type: row.type, bits, ...transport }
     const term = step.index ? this.addressAt(row.field, step.index) : fieldTerm(this.seen(row.field))
-    const found = term && this.test(step, term, kind)
+    const found = term && this.test(step, term, kindOf(row))
     if (!found || !before || !message) return []
     if (found.values) this.learn(row.field, found.values)
     if (step.header.text === 'ether') this.link = 'eth.type'
@@ -157,6 +157,59 @@ export class Matches {
     const other = asked.find((one) => !when.values.includes(one))
     if (other === undefined) return []
     return this.error('conflict', `incompatible icmp match: rule has ${other}, need ${when.values.join(' or ')}`, span)
+  }
+
+  /** `ip saddr . tcp dport @set`. */
+  private concatenation(step: MatchStep, more: readonly Selector[]): Step[] {
+    const { right, operator, span } = step
+    const negated = operator === '!='
+    if (step.mask || (operator !== '' && operator !== '==' && !negated)) {
+      this.error('operator', 'several fields at once are looked up in sets', span, ['a set', '!='])
+      return []
+    }
+    const found = this.components([step, ...more], right, span)
+    if (!found) return []
+    const set = lookupSet(this.place.lookups, right, found.components, false)
+    if (!set) return []
+    const pred: Pred = { kind: 'inSet', terms: found.components.map(({ term }) => term), set }
+    return [...found.before, negated ? not(pred) : pred].map((each) => ({ ...match(each), span }))
+  }
+
+  /** `tcp dport vmap { 80 : accept }`. */
+  vmap({ key, map, span }: Extract<AstStep, { kind: 'vmap' }>): Step[] {
+    const found = this.components(key, map, span)
+    if (!found) return []
+    const set = lookupSet(this.place.lookups, map, found.components, true)
+    if (!set) return []
+    const terms = found.components.map(({ term }) => term)
+    return [...found.before.map((pred) => ({ ...match(pred), span })), { kind: 'vmap', terms, map: set, span }]
+  }
+
+  /** What is looked up, and the matches that come before. */
+  private components(
+    key: readonly Selector[],
+    right: Value,
+    span: Span,
+  ): { readonly before: readonly Pred[]; readonly components: readonly Component[] } | undefined {
+    const before: Pred[] = []
+    const components: Component[] = []
+    for (const [i, selector] of key.entries()) {
+      const { header, index } = selector
+      if (header.text === 'tcp option' || header.text.startsWith('@'))
+        return this.error('unsupported', 'unsupported: bits at a place as one of several fields', header.span)
+      const step: MatchStep = { kind: 'match', ...selector, operator: '', right: partOf(right, i), span }
+      const row = this.row(step)
+      const needs = row && this.needs(step)
+      const message = needs && this.needMessage(row.field, step)
+      if (!needs || !message) return undefined
+      before.push(...needs, ...message)
+      const seen = this.seen(row.field)
+      const term = index ? this.addressAt(row.field, index) : fieldTerm(seen)
+      if (!term) return undefined
+      components.push({ term, kind: kindOf(row), written: FIELDS[seen].kind })
+      if (header.text === 'ether') this.link = 'eth.type'
+    }
+    return { before, components }
   }
 
   /**
@@ -339,9 +392,11 @@ export class Matches {
       return this.error('name', `there is no set \`${right.name.text}\``, right.name.span, [...sets.keys()], meant && `did you mean @${meant}?`) // biome-ignore format: one message
     }
     if (set.unsupported) return this.error('unsupported', `unsupported: ${set.unsupported.what}`, set.unsupported.span)
-    const byName = set.type?.text === 'iface_index' && kind.type === 'ifkind'
-    if (set.type?.text !== kind.type && !byName) {
-      const type = set.type?.text ?? 'no type'
+    const types = set.types.map(typeName)
+    if (set.data) return this.error('type', `${set.name} is a map: it is looked into by vmap`, right.span)
+    const byName = types[0] === 'iface_index' && kind.type === 'ifkind'
+    if (types.join(' . ') !== kind.type && !byName) {
+      const type = types.join(' . ') || 'no type'
       return this.error('type', `datatype mismatch: the set ${set.name} holds ${type}, not ${kind.type}`, right.span)
     }
     return readNamedSet(set, kind, diagnostics)
@@ -357,6 +412,12 @@ export class Matches {
     if (!whole) return maskedTerm(term, bits, prefix)
     return cmp(load(place.base, place.bit / 8, length / 8), '==', value >> BigInt(bits - length))
   }
+}
+
+function kindOf({ field, type }: FieldRow): Kind {
+  const { bits, proto } = FIELDS[field]
+  const transport = ['tcp', 'udp', 'udplite', 'sctp', 'dccp'].includes(proto) ? { transport: proto } : {}
+  return { type, bits, ...transport }
 }
 
 interface Found {

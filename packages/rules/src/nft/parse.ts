@@ -6,7 +6,7 @@ import { child, children, spanOf } from '../grammar/node.ts'
 import { HOOKS, isHook, nearest, type Word } from '../shared/index.ts'
 import type { Chain, HookSpec, Kept, NamedSet, NftFamily, Ruleset, Table } from './ast.ts'
 import { GRAMMAR as DATA } from './nft.gen.ts'
-import { readRule } from './rule.ts'
+import { readKey, readRule } from './rule.ts'
 import { type Item, scan } from './scan.ts'
 import { Statements } from './statements.ts'
 import { Values } from './value.ts'
@@ -21,8 +21,10 @@ const GRAMMAR = new Grammar(DATA, {
   comment: "'comment'",
   operator: 'an operator such as ==',
   mask: "'&'",
-  concat: '',
+  vmap: '',
   map: '',
+  key: '',
+  typeword: 'a type such as ipv4_addr',
   rhs: 'a value',
   atom: 'a value',
   SEPARATOR: "','",
@@ -318,7 +320,7 @@ class Parser {
   private set(table: Table, name: Word, item: Item): void {
     let set = table.sets.get(name.text)
     if (!set) {
-      set = { name: name.text, span: name.span, interval: false, autoMerge: false, elements: [] }
+      set = { name: name.text, span: name.span, types: [], interval: false, autoMerge: false, elements: [] }
       table.sets.set(name.text, set)
     }
     for (const each of item.body ?? []) this.setItem(set, each)
@@ -329,13 +331,18 @@ class Parser {
     if (!node) return
     const span = spanOf(this.source, node)
     switch (node.rule) {
-      case 'settype':
-        if (child(node, 'concatenated')) set.unsupported = { what: 'a set of several fields', span }
-        else set.type = this.word(child(node, 'name'))
+      case 'settype': {
+        set.types = children(child(node, 'types')!, 'typeword').map((each) => this.word(each))
+        const data = child(node, 'data')
+        if (data) set.data = this.word(data)
         return
-      case 'settypeof':
-        set.unsupported = { what: '`typeof`', span }
+      }
+      case 'settypeof': {
+        set.types = readKey(child(node, 'key')!, (each) => this.word(each))
+        const data = child(node, 'verdicts') ?? child(node, 'selector')
+        if (data) set.data = this.word(data)
         return
+      }
       case 'setflags':
         for (const flag of children(node, 'flag').map((each) => this.word(each))) {
           if (flag.text === 'interval') set.interval = true

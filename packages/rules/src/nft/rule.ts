@@ -2,9 +2,9 @@
 
 import { at, type Diagnostics, type Source } from '@netsieve/diag'
 import type { Node } from '../grammar/match.ts'
-import { child } from '../grammar/node.ts'
+import { child, children } from '../grammar/node.ts'
 import type { Word } from '../shared/index.ts'
-import type { Operator, Rule, Step } from './ast.ts'
+import type { Operator, Rule, Selector, Step } from './ast.ts'
 import { Statements } from './statements.ts'
 import type { Values } from './value.ts'
 
@@ -21,6 +21,10 @@ export function readRule(source: Source, text: string, node: Node, values: Value
     if (!step) continue
     if (ended) {
       diagnostics.error('nft/after-verdict', 'a statement after a verdict has no effect', step.span)
+      break
+    }
+    if (steps.at(-1)?.kind === 'vmap') {
+      steps.push({ kind: 'unsupported', what: 'a statement behind a verdict map', span: step.span })
       break
     }
     steps.push(step)
@@ -67,15 +71,16 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
     const header = { text, span: at(span.source, existence.start, presence.start - 1) }
     return { kind: 'exists', header, missing: word(presence).text === 'missing', span }
   }
-  const selector = child(node, 'selector')!
-  const { header, field } = readSelector(selector, word)
-  const indexNode = child(selector, 'index')
-  const index = indexNode && word(indexNode)
-  const test = child(node, 'test')
-  if (!test) {
-    const what = child(node, 'concat') ? 'matching several fields at once' : 'maps'
-    return { kind: 'unsupported', what, span }
+  const key = readKey(child(node, 'key')!, word)
+  const [{ header, field, index }, ...more] = key as [Selector, ...Selector[]]
+  const vmap = child(node, 'vmap')
+  if (vmap) {
+    const [inner] = vmap.children
+    const map = inner!.rule === 'var' ? values.atom(inner!) : values.right(vmap)
+    return map && { kind: 'vmap', key, map, span }
   }
+  const test = child(node, 'test')
+  if (!test) return { kind: 'unsupported', what: 'maps of numbers', span }
   const operator = child(test, 'operator')
   const spelled = operator ? word(operator).text : ''
   const maskNode = child(test, 'mask')
@@ -86,7 +91,8 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
     kind: 'match',
     header,
     field,
-    ...(index && { index: { ...index, text: index.text.slice(1, -1).trim() } }),
+    ...(index && { index }),
+    ...(more.length > 0 && { more }),
     ...(mask && { mask }),
     operator: NAMED_OPERATORS[spelled] ?? (spelled as Operator),
     right,
@@ -94,8 +100,17 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
   }
 }
 
+/** Selectors joined by points. */
+export function readKey(key: Node, word: (node: Node) => Word): Selector[] {
+  return children(key, 'selector').map((selector) => {
+    const index = child(selector, 'index')
+    const text = index && word(index).text.slice(1, -1).trim()
+    return { ...readSelector(selector, word), ...(index && text !== undefined && { index: { ...word(index), text } }) }
+  })
+}
+
 /** `tcp dport`, `meta mark`, `mark`, `ct state`, `ct original ip saddr`: header and field. */
-function readSelector(selector: Node, word: (node: Node) => Word): { readonly header: Word; readonly field: Word } {
+export function readSelector(selector: Node, word: (node: Node) => Word): Selector {
   const special = selector.children.find(({ rule }) => ['raw', 'rawoption', 'arpaddress', 'entry'].includes(rule))
   if (special) return readSpecial(selector, special, word)
   const proto = child(selector, 'proto')

@@ -131,7 +131,10 @@ export function readNamedSet(set: NamedSet, kind: Kind, diagnostics: Diagnostics
     diagnostics.error('nft/interval', message, wide.span, { expected: ['single values'] })
     return undefined
   }
-  const ranges = readSet(set.elements, { ...kind, bits: TYPE_BITS[kind.type] ?? kind.bits }, diagnostics)
+  const bits = TYPE_BITS[kind.type] ?? kind.bits
+  // A catch-all holds what the others do not: with it, every value.
+  if (set.elements.some(({ kind: shape }) => shape === 'any')) return [{ lo: 0n, hi: (1n << BigInt(bits)) - 1n }]
+  const ranges = readSet(set.elements, { ...kind, bits }, diagnostics)
   if (!ranges || !set.interval || set.autoMerge) return ranges
   const order = ranges.map((range, i) => ({ ...range, span: set.elements[i]!.span })).sort((a, b) => (a.lo < b.lo ? -1 : a.lo > b.lo ? 1 : 0)) // biome-ignore format: one chain
   const clash = order.findIndex((range, i) => i > 0 && range.lo <= order[i - 1]!.hi && !(range.lo === order[i - 1]!.lo && range.hi === order[i - 1]!.hi)) // biome-ignore format: one test
