@@ -144,3 +144,45 @@ it('a field that packets at the hook cannot have is an error with its place', ()
     /rules\.nft:4:3: error: packets at the hook input have no meta\.oifname .*\[ir\/hook\]\n {6}oifname "eth0" drop\n {6}\^+\n/,
   )
 })
+
+describe('what rules count', () => {
+  const rules = () =>
+    file(
+      'count.nft',
+      `table inet t {
+ counter all { packets 5 bytes 100; }
+ chain c {
+  type filter hook input priority 0; policy accept;
+  counter name all
+  udp dport 53 counter
+  tcp dport 80 limit rate 1/second burst 5 packets accept
+  tcp dport 80 reject with tcp reset
+  ip protocol icmp counter drop
+ }
+}
+`,
+    )
+
+  it('is in the report with --counters, equal to the deciding rules where a rule counts what it decides', () => {
+    const options = ['run', '-r', TALK, '-f', rules(), '--json', '--counters']
+    const single = JSON.parse(netsieve(...options, '--check').stdout)
+    const chunks = JSON.parse(netsieve(...options).stdout)
+    const threads = JSON.parse(netsieve(...options, '-j', '4').stdout)
+    expect(chunks.hits).toEqual(single.hits)
+    expect(threads.hits).toEqual(single.hits)
+    expect(chunks.counters).toEqual(single.counters)
+    expect(chunks.counters['inet/t/all'].packets).toBe(5 + 1379)
+    for (const row of chunks.hits.slice(2)) expect(row.packets).toBe(row.hits)
+    const [, dns, , reject, icmp] = chunks.hits
+    expect([dns.hits, dns.packets > 0]).toEqual([0, true])
+    expect([reject.act, reject.verdict]).toEqual(['reject(tcp reset)', 'drop'])
+    expect(icmp.bytes).toBeGreaterThan(icmp.packets * 28)
+  })
+
+  it('is in the table too, with the names of acts', () => {
+    const { stdout } = netsieve('run', '-r', TALK, '-f', rules(), '--counters')
+    expect(stdout).toMatch(/^counter {3}inet\/t\/all: 1384 packets, \d+ bytes$/m)
+    expect(stdout).toMatch(/^ +hits +packets +bytes +verdict +line +decided by$/m)
+    expect(stdout).toMatch(/^ +\d+ +\d+ +\d+ +reject +8 +tcp dport 80 reject with tcp reset$/m)
+  })
+})

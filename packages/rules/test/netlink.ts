@@ -193,6 +193,8 @@ class Netlink {
     [/^lookup reg \d set \S+( 0x1)?\s*$/, (not) => this.lookup(not !== undefined)],
     [/^counter /, () => this.out.push(other('count'))],
     [/^immediate reg 0 (.*?)\s*$/, (verdict) => this.out.push(other(verdict!))],
+    [/^target name \w+ rev/, () => this.out.push(other('xt target'))],
+    [/^queue /, () => this.out.push(other('act'))],
     [/^limit rate/, () => this.out.push(other('limit'))],
     [/^quota /, () => this.out.push(other('quota'))],
     [/^log/, () => this.out.push(other('log'))],

@@ -132,12 +132,37 @@
 -m conntrack --ctexpire 5:10 -j DROP ; OK
 -m state --state NONSENSE -j DROP ; FAIL iptables/name
 -m state --state SNAT -j DROP ; FAIL iptables/name
--m limit --limit 5/min -j ACCEPT ; UNSUPPORTED
+-m limit --limit 3/hour --limit-burst 7 -j ACCEPT ; OK
+-m limit --limit 0/s -j ACCEPT ; FAIL iptables/match
+-m limit --limit 5/fortnight -j ACCEPT ; FAIL iptables/match
+-m limit --limit 20000/second -j ACCEPT ; FAIL iptables/match
+-m quota --quota 500 -j ACCEPT ; OK
+-m quota ! --quota 500 -j DROP ; OK
+-m statistic --mode nth --every 3 --packet 2 -j ACCEPT ; OK
+-m statistic --mode nth ! --every 3 --packet 1 -j ACCEPT ; OK
+-m statistic --mode nth --every 3 --packet 3 -j ACCEPT ; FAIL iptables/match
+-m statistic --mode nth -j ACCEPT ; FAIL iptables/match
+-j REJECT --reject-with icmp-host-prohibited ; OK
+-p tcp -j REJECT --reject-with tcp-reset ; OK
+-j REJECT --reject-with tcp-reset ; FAIL iptables/target
+-j REJECT --reject-with nonsense ; FAIL iptables/target
+-j NFQUEUE --queue-num 5 ; OK
+-j NFQUEUE --queue-balance 1:5 --queue-bypass ; OK
+-j NFLOG --nflog-group 5 --nflog-prefix x ; OK
+-j LOG --log-level 4 --log-tcp-options --log-uid ; OK
+-j LOG --set-mark 5 ; FAIL iptables/option
+-j MARK --set-mark 5 ; OK
+-j MARK --set-xmark 5/0xff ; OK
+-j MARK --or-mark 5 ; OK
+-j MARK ; FAIL iptables/target
+-j MARK --set-mark 1 --or-mark 2 ; FAIL iptables/target
+-j MARK --set-mark 0x1ffffffff ; FAIL rules/number
+-m limit --limit 5/min -j ACCEPT ; OK
 -p icmp --icmp-type 8 -j ACCEPT ; UNSUPPORTED
 -p icmp -m icmp --icmp-type echo-request -j ACCEPT ; UNSUPPORTED
 -m ttl --ttl-eq 5 -j DROP ; UNSUPPORTED
--j REJECT ; UNSUPPORTED
--j LOG --log-prefix "a b" ; UNSUPPORTED
+-j REJECT ; OK
+-j LOG --log-prefix "a b" ; OK
 -m foo -j DROP ; FAIL iptables/match
 -j FOO ; FAIL iptables/chain
 -g FOO ; FAIL iptables/chain

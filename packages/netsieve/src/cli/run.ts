@@ -85,7 +85,7 @@ function finish(flags: RunFlags, job: Job): number {
   const link = seen ?? job.sieves.for(end?.format?.format === 'pcap' ? end.format.linkType : ETHERNET)
   job.jsonl?.flush()
   job.output?.commit()
-  const totals = job.counter.totals(link.sieve.compiled.merged ?? link.sieve.compiled.filter)
+  const totals = job.counter.totals(link.sieve.compiled.merged ?? link.sieve.compiled.filter, link.sieve.counted)
   if (flags.json) out(`${JSON.stringify(object(flags, link, totals))}\n`)
   else if (!flags.jsonl) (flags.write === '-' ? err : out)(text(flags, link, totals))
   if (wrong > 0)

@@ -1,6 +1,7 @@
 // What iptables, ip6tables and iptables-save text says, as a tree with spans: commands in the order of the text.
 
 import type { Source, Span } from '@netsieve/diag'
+import type { Step } from '@netsieve/ir'
 import type { FieldId } from '@netsieve/packet'
 import type { IpFamily, Network, Word } from '../shared/index.ts'
 
@@ -100,12 +101,21 @@ export type Match =
       readonly status: bigint
       readonly span: Span
     }
+  | { readonly kind: 'kept'; readonly kept: Kept; readonly span: Span }
   /** What iptables has and this front-end does not: an error only where packets can come to the rule. */
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
+
+/** What a match keeps from packet to packet. `per` is nanoseconds. */
+export type Kept =
+  | { readonly kind: 'limit'; readonly rate: bigint; readonly per: bigint; readonly burst: bigint }
+  | { readonly kind: 'quota'; readonly bytes: bigint; readonly over: boolean }
+  | { readonly kind: 'nth'; readonly every: bigint; readonly before: bigint; readonly over: boolean }
 
 export type FieldTest = { readonly value: bigint; readonly mask: bigint } | { readonly lo: bigint; readonly hi: bigint }
 
 export type Target =
   | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return'; readonly span: Span }
   | { readonly kind: 'jump' | 'goto'; readonly chain: Word; readonly span: Span }
+  /** What it does, where that needs no name. */
+  | { readonly kind: 'steps'; readonly steps: readonly Step[]; readonly span: Span }
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }

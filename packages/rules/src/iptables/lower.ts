@@ -1,13 +1,23 @@
 // Commands to the IR: the base chains of the hook's path, and every chain that packets can come to from there.
 
 import { at, Diagnostics, type Outcome } from '@netsieve/diag'
-import { type BaseChain, type Chain, type Filter, PROFILES, type ProfileName, type Rule, type Step } from '@netsieve/ir'
+import {
+  type BaseChain,
+  type Chain,
+  type Filter,
+  PROFILES,
+  type ProfileName,
+  type Rule,
+  type StateDef,
+  type Step,
+} from '@netsieve/ir'
 import type { LowerOptions } from '../front.ts'
 import { chooseHook, chooseProfile, type Hook, type HookUse, hookPath, type IpFamily } from '../shared/index.ts'
 import { apply, type ChainState, type TableState } from './apply.ts'
 import type { Match, RuleSpec, Ruleset, Target } from './ast.ts'
 import { lowerMatch, XT_PROFILES, type XtProfile } from './match.ts'
 import { TABLES, UNSUPPORTED_TARGETS } from './options.ts'
+import { keptStep, TARGET_OPTIONS } from './targets.ts'
 
 export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> {
   const diagnostics = new Diagnostics()
@@ -56,6 +66,7 @@ class Lowering {
   private readonly tables: readonly TableState[]
   private readonly profile: XtProfile
   private readonly diagnostics: Diagnostics
+  private readonly state: StateDef[] = []
 
   constructor(tables: readonly TableState[], profile: XtProfile, diagnostics: Diagnostics) {
     this.tables = tables
@@ -77,7 +88,14 @@ class Lowering {
         this.reach(table, chain, [], reached)
       }
     }
-    return { syntax: 'iptables', profile: this.profile, base, chains: this.chains([...reached.values()]) }
+    const chains = this.chains([...reached.values()])
+    return {
+      syntax: 'iptables',
+      profile: this.profile,
+      base,
+      chains,
+      ...(this.state.length > 0 && { state: this.state }),
+    }
   }
 
   private base(table: TableState, chain: ChainState, hook: Hook): BaseChain {
@@ -111,7 +129,9 @@ class Lowering {
     const users = [...chains.values()].filter(({ builtIn }) => !builtIn).map((each) => each.name)
     this.diagnostics.error('iptables/chain', `the table ${name} has no chain ${chain.text}`, chain.span, {
       expected: ['ACCEPT', 'DROP', 'RETURN', ...users],
-      ...(UNSUPPORTED_TARGETS.has(chain.text) && { hint: '-g goes to chains only' }),
+      ...((UNSUPPORTED_TARGETS.has(chain.text) || Object.hasOwn(TARGET_OPTIONS, chain.text)) && {
+        hint: '-g goes to chains only',
+      }),
     })
   }
 
@@ -126,12 +146,16 @@ class Lowering {
   }
 
   private rule(table: TableState, spec: RuleSpec, id: number): Rule {
-    const steps: Step[] = inOrder(spec.matches, this.profile).flatMap((match) =>
-      lowerMatch(match, table.family, this.profile, this.diagnostics),
-    )
+    const steps: Step[] = inOrder(spec.matches, this.profile).flatMap((match) => {
+      if (match.kind !== 'kept') return lowerMatch(match, table.family, this.profile, this.diagnostics)
+      const { step, def } = keptStep(match.kept, `${match.kept.kind}.${id}.${this.state.length}`, match.span)
+      this.state.push(def)
+      return [step]
+    })
     const { target } = spec
     if (target?.kind === 'unsupported')
       this.diagnostics.error('iptables/unsupported', `unsupported: ${target.what}`, target.span)
+    else if (target?.kind === 'steps') steps.push(...target.steps)
     else if (target?.kind === 'verdict')
       steps.push({ kind: 'verdict', verdict: { kind: target.verdict }, span: target.span })
     else if (target) {

@@ -25,7 +25,12 @@ import type { Match, PortTest } from './ast.ts'
 export const XT_PROFILES = ['xt-nft', 'xt-legacy'] as const
 export type XtProfile = (typeof XT_PROFILES)[number]
 
-export function lowerMatch(each: Match, family: IpFamily, profile: XtProfile, diagnostics: Diagnostics): Step[] {
+export function lowerMatch(
+  each: Exclude<Match, { kind: 'kept' }>,
+  family: IpFamily,
+  profile: XtProfile,
+  diagnostics: Diagnostics,
+): Step[] {
   const steps = (...preds: readonly Pred[]): Step[] => preds.map((pred) => ({ ...match(pred), span: each.span }))
   const negate = (pred: Pred, negated: boolean) => (negated ? not(pred) : pred)
   switch (each.kind) {

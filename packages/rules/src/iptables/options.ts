@@ -91,6 +91,14 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
   cpu: [row('cpu', 1, 1, undefined, true)],
   devgroup: [row('src-group', 1, 1, undefined, true), row('dst-group', 1, 1, undefined, true)],
   realm: [row('realm', 1, 1, undefined, true)],
+  limit: [row('limit', 1, 1), row('limit-burst', 1, 1)],
+  quota: [row('quota', 1, 1, undefined, true)],
+  statistic: [
+    row('mode', 1, 1),
+    row('every', 1, 1, undefined, true),
+    row('packet', 1, 1),
+    row('probability', 1, 1, undefined, true),
+  ],
 }
 
 /** Options of understood matches that are themselves not. */
@@ -109,13 +117,13 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
   addrtype ah bpf cgroup cluster connbytes connlabel connlimit dscp dst ecn esp eui64 frag hashlimit hbh
-  helper hl icmp icmp6 icmpv6 iprange ipv6header ipvs limit mh nfacct osf physdev policy quota rateest
-  recent rpfilter rt set socket srh statistic string tcpmss time tos ttl u32 udplite unclean`)
+  helper hl icmp icmp6 icmpv6 iprange ipv6header ipvs mh nfacct osf physdev policy rateest
+  recent rpfilter rt set socket srh string tcpmss time tos ttl u32 udplite unclean`)
 
 /** Targets that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_TARGETS = words(`
-  AUDIT CHECKSUM CLASSIFY CLUSTERIP CONNMARK CONNSECMARK CT DNAT DNPT DSCP ECN HL HMARK IDLETIMER LED LOG MARK MASQUERADE MIRROR NETMAP
-  NFLOG NFQUEUE NOTRACK QUEUE RATEEST REDIRECT REJECT SECMARK SET SNAT SNPT SYNPROXY TCPMSS TCPOPTSTRIP TEE TOS TPROXY TRACE TTL ULOG`)
+  CHECKSUM CLUSTERIP CONNSECMARK CT DNAT DNPT DSCP ECN HL HMARK IDLETIMER LED MASQUERADE MIRROR NETMAP
+  NOTRACK QUEUE RATEEST REDIRECT SECMARK SET SNAT SNPT SYNPROXY TCPMSS TCPOPTSTRIP TEE TOS TPROXY TTL `)
 
 /** Built-in chains of each table, and the priority at which the table's chains run at their hooks (uapi netfilter_ipv4.h). */
 export const TABLES: Readonly<Record<string, { readonly priority: number; readonly chains: readonly string[] }>> = {

@@ -14,6 +14,7 @@ import {
   UNSUPPORTED_OPTIONS,
   UNSUPPORTED_TARGETS,
 } from './options.ts'
+import { readKept, readTarget, STATE_MODULES, TARGET_OPTIONS } from './targets.ts'
 import { readAddresses, readFlags, readPorts, readPortTest } from './values.ts'
 
 /** An option as the line has it. */
@@ -52,7 +53,14 @@ interface Transport {
   span: Span
 }
 
-type Building = Transport | Exclude<Match, { kind: 'transport' }>
+/** A match that keeps something, while its options come in. */
+interface Keeping {
+  readonly keeps: string
+  readonly options: Option[]
+  span: Span
+}
+
+type Building = Transport | Keeping | Exclude<Match, { kind: 'transport' | 'kept' }>
 
 const COMMANDS = new Set(
   'append insert replace delete new-chain delete-chain flush zero rename-chain policy check list list-rules'.split(' '),
@@ -70,6 +78,9 @@ class LineParser {
   private readonly modules = new Set<string>()
   private readonly interfaces: { readonly side: 'in' | 'out'; readonly span: Span }[] = []
   private target: Target | undefined
+  /** The target's name, where it has options of its own, and those that came. */
+  private named: Word | undefined
+  private readonly targetOptions: Option[] = []
   /** A match or target that is not understood: it owns the options that nothing else knows. */
   private foreign = false
   private failed = false
@@ -92,6 +103,12 @@ class LineParser {
       return undefined
     }
     this.needProtocols()
+    if (this.named) {
+      const protocol = this.protocol && !this.protocol.negated ? this.protocol.value : undefined
+      this.target = this.read(
+        readTarget(this.named, this.targetOptions, { family: this.family, protocol }, this.diagnostics),
+      )
+    }
     this.checkInterfaces()
     const action = this.failed ? undefined : this.action(command)
     return action && { family: this.family, table: this.table, span: this.context.span, ...action }
@@ -141,7 +158,8 @@ class LineParser {
     const implicit = this.implicitModule()
     const modules = [...this.modules, ...(implicit && !this.modules.has(implicit) ? [implicit] : [])]
     const rows = modules.flatMap((module) => (MATCH_OPTIONS[module] ?? []).map((row) => ({ row, module })))
-    const all = [...BASE_OPTIONS.map((row) => ({ row, module: undefined })), ...rows]
+    const own = (this.named ? (TARGET_OPTIONS[this.named.text] ?? []) : []).map((row) => ({ row, module: TARGET }))
+    const all = [...BASE_OPTIONS.map((row) => ({ row, module: undefined })), ...rows, ...own]
     const exact = all.filter(({ row }) => row.names.includes(option.name))
     const close = exact.length > 0 ? exact : all.filter(({ row }) => row.names.some((n) => n.startsWith(option.name)))
     const distinct = new Set(close.map(({ row }) => row))
@@ -151,7 +169,7 @@ class LineParser {
     }
     // Of matches with an option of one name, the last one that was loaded has it.
     const { row, module } = exact.length > 1 ? close.at(-1)! : close[0]!
-    if (module !== undefined && !this.modules.has(module)) this.load(module, option.nameSpan)
+    if (module !== undefined && module !== TARGET && !this.modules.has(module)) this.load(module, option.nameSpan)
     return { row, module }
   }
 
@@ -194,7 +212,9 @@ class LineParser {
       this.key = key
       return
     }
-    const name = module !== undefined && isMetadataOption(module, key) ? `${module} ${key}` : key
+    const own =
+      module !== undefined && (module === TARGET || STATE_MODULES.has(module) || isMetadataOption(module, key))
+    const name = own ? `${module} ${key}` : key
     if (!['match', 'verbose'].includes(key) && this.once(name, option)) return
     switch (key) {
       case 'table':
@@ -249,6 +269,8 @@ class LineParser {
         break
       }
       default: {
+        if (module === TARGET) this.targetOptions.push({ ...option, name: key })
+        if (module !== undefined && STATE_MODULES.has(module)) this.keepingOption(module, { ...option, name: key })
         if (module === undefined || !isMetadataOption(module, key)) return
         const match = this.read(readMetadataMatch(module, key, value, this.family, this.diagnostics))
         if (match) this.later.push({ ...match, negated, span })
@@ -297,9 +319,16 @@ class LineParser {
   private load(module: string, span: Span): void {
     this.modules.add(module)
     for (const key of this.seen) if (key.startsWith(`${module} `)) this.seen.delete(key)
+    if (STATE_MODULES.has(module)) this.later.push({ keeps: module, options: [], span })
     if (!isPortModule(module)) return
     this.later.push({ module, span })
     for (const key of ['sport', 'dport', 'tcp-flags', 'syn']) this.seen.delete(key)
+  }
+
+  private keepingOption(module: string, option: Option): void {
+    const match = this.later.findLast((each): each is Keeping => 'keeps' in each && each.keeps === module)!
+    match.span = cover(match.span, option.span)
+    match.options.push(option)
   }
 
   private transportOption(key: 'sport' | 'dport' | 'tcp-flags' | 'syn', option: Option): void {
@@ -324,7 +353,10 @@ class LineParser {
     const verdicts: Readonly<Record<string, 'accept' | 'drop' | 'return'>> = { ACCEPT: 'accept', DROP: 'drop', RETURN: 'return' } // biome-ignore format: one row
     const verdict = key === 'jump' ? verdicts[value.text] : undefined
     if (verdict) this.target = { kind: 'verdict', verdict, span }
-    else if (key === 'jump' && UNSUPPORTED_TARGETS.has(value.text)) {
+    else if (key === 'jump' && Object.hasOwn(TARGET_OPTIONS, value.text)) {
+      this.named = value
+      this.target = { kind: 'steps', steps: [], span }
+    } else if (key === 'jump' && UNSUPPORTED_TARGETS.has(value.text)) {
       this.foreign = true
       this.target = { kind: 'unsupported', what: `the target ${value.text}`, span }
     } else this.target = { kind: key, chain: value, span }
@@ -336,7 +368,7 @@ class LineParser {
       const has = this.protocol && !this.protocol.negated ? this.protocol.value : undefined
       if ('module' in match && has !== MODULE_PROTOCOL[match.module])
         this.fail('protocol', `the match ${match.module} needs -p ${match.module}`, match.span)
-      else if (!('module' in match) && match.kind === 'multiport' && ![6n, 17n, 33n, 132n, 136n].includes(has ?? 0n))
+      else if ('kind' in match && match.kind === 'multiport' && ![6n, 17n, 33n, 132n, 136n].includes(has ?? 0n))
         this.fail('protocol', 'multiport needs -p tcp, udp, udplite, sctp or dccp', match.span)
     }
   }
@@ -395,19 +427,29 @@ class LineParser {
     return value === undefined ? undefined : Number(value)
   }
 
+  private built(match: Building): Match | undefined {
+    if ('module' in match) return { kind: 'transport', ...match }
+    if (!('keeps' in match)) return match
+    const kept = this.read(readKept(match.keeps, match.options, match.span, this.diagnostics))
+    return kept && { kind: 'kept', kept, span: match.span }
+  }
+
   private rule() {
     const { span } = this.context
     const order = ['address', 'field', 'protocol', 'fragment'] as const
     const rank = (match: Match) => order.indexOf(match.kind as (typeof order)[number])
     const matches: Match[] = [
       ...this.first.sort((a, b) => rank(a) - rank(b)),
-      ...this.later.map((match) => ('module' in match ? { kind: 'transport' as const, ...match } : match)),
+      ...this.later.flatMap((match) => this.built(match) ?? []),
     ]
     return { text: spanText(span), span, matches, ...(this.target && { target: this.target }) }
   }
 }
 
 const NO_INTERFACE = { in: ['OUTPUT', 'POSTROUTING'], out: ['PREROUTING', 'INPUT'] } as const
+
+/** Stands for the target where an option's match is named. */
+const TARGET = '-j'
 
 /** Options of protocols' matches that load by `-p` alone and are not understood. */
 const UNSUPPORTED_PROTOCOL_OPTIONS: Readonly<Record<string, bigint>> = {

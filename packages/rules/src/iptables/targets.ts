@@ -1,0 +1,267 @@
+// Targets of iptables that do more than accept, drop or go on to a chain, and matches that keep something from packet to packet.
+// Sources: iptables-extensions(8), what the programs answer, and verdicts of the real tools (test/golden/state).
+
+import { type Diagnostics, type Span, spanText } from '@netsieve/diag'
+import type { StateDef, Step, Term } from '@netsieve/ir'
+import { IPPROTO, type MetadataId } from '@netsieve/packet'
+import { type IpFamily, parseNumber, readNumber, split, type Word } from '../shared/index.ts'
+import type { Kept, Target } from './ast.ts'
+import type { OptionRow } from './options.ts'
+import type { Option } from './rule.ts'
+
+const one = (...names: readonly string[]): OptionRow[] => names.map((name) => ({ names: [name], min: 1, max: 1 }))
+const none = (...names: readonly string[]): OptionRow[] => names.map((name) => ({ names: [name], min: 0, max: 0 }))
+
+/** Targets that are understood, with their options. */
+export const TARGET_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
+  LOG: [
+    ...one('log-level', 'log-prefix'),
+    ...none('log-tcp-sequence', 'log-tcp-options', 'log-ip-options', 'log-uid', 'log-macdecode'),
+  ],
+  NFLOG: [...one('nflog-group', 'nflog-prefix', 'nflog-range', 'nflog-size', 'nflog-threshold')],
+  ULOG: [...one('ulog-nlgroup', 'ulog-prefix', 'ulog-cprange', 'ulog-qthreshold')],
+  AUDIT: one('type'),
+  TRACE: [],
+  REJECT: one('reject-with'),
+  NFQUEUE: [...one('queue-num', 'queue-balance'), ...none('queue-bypass', 'queue-cpu-fanout')],
+  MARK: one('set-mark', 'set-xmark', 'and-mark', 'or-mark', 'xor-mark'),
+  CONNMARK: [...one('set-mark', 'set-xmark', 'and-mark', 'or-mark', 'xor-mark'), ...none('save-mark', 'restore-mark')],
+  CLASSIFY: one('set-class'),
+}
+
+const ALL = 0xffffffffn
+const field = (id: MetadataId): Term => ({ kind: 'field', field: id })
+const constant = (value: bigint): Term => ({ kind: 'const', value })
+
+/** A target with its options as steps, or undefined after saying what is wrong. */
+export function readTarget(
+  name: Word,
+  options: readonly Option[],
+  context: TargetContext,
+  diagnostics: Diagnostics,
+): Target | undefined {
+  const { span } = name
+  const wrong = (message: string, at: Span = span, expected?: readonly string[]): undefined => {
+    diagnostics.error('iptables/target', message, at, { ...(expected && { expected }) })
+    return undefined
+  }
+  const given = (option: string) => options.find((each) => each.name === option)
+  switch (name.text) {
+    case 'LOG':
+    case 'NFLOG':
+    case 'ULOG':
+    case 'AUDIT':
+    case 'TRACE': {
+      const words = [name.text, ...options.map((option) => spanText(option.span))].join(' ')
+      return { kind: 'steps', steps: [{ kind: 'log', words, span }], span }
+    }
+    case 'REJECT': {
+      const answer = given('reject-with')?.values[0]
+      const known = ANSWERS[context.family]
+      const text = answer
+        ? known[answer.text]
+        : context.family === 'ipv4'
+          ? 'icmp port-unreachable'
+          : 'icmpv6 port-unreachable'
+      if (text === undefined) return wrong(`\`${answer!.text}\` is no answer`, answer!.span, Object.keys(known))
+      if (text === 'tcp reset' && context.protocol !== BigInt(IPPROTO.tcp))
+        return wrong('a TCP reset needs -p tcp', answer!.span)
+      return {
+        kind: 'steps',
+        steps: [{ kind: 'verdict', verdict: { kind: 'act', act: 'reject', args: [text] }, span }],
+        span,
+      }
+    }
+    case 'NFQUEUE': {
+      const queues = (given('queue-balance') ?? given('queue-num'))?.values[0]?.text ?? '0'
+      if (!/^\d{1,5}(?::\d{1,5})?$/.test(queues))
+        return wrong(`\`${queues}\` is no queue`, span, ['a number, or two joined by a colon'])
+      const act = given('queue-bypass') ? ('queue-bypass' as const) : ('queue' as const)
+      return {
+        kind: 'steps',
+        steps: [{ kind: 'verdict', verdict: { kind: 'act', act, args: [queues.replace(':', '-')] }, span }],
+        span,
+      }
+    }
+    case 'CLASSIFY': {
+      const word = given('set-class')?.values[0]
+      const found = word && /^([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(word.text)
+      if (!found) return wrong('CLASSIFY needs --set-class with a class such as 1:10', word?.span ?? span)
+      const value = (BigInt(`0x${found[1]}`) << 16n) | BigInt(`0x${found[2]}`)
+      return { kind: 'steps', steps: [{ kind: 'set', field: 'meta.priority', term: constant(value), span }], span }
+    }
+    default:
+      return readMark(name, options, diagnostics)
+  }
+}
+
+export interface TargetContext {
+  readonly family: IpFamily
+  /** The protocol that the rule asks for. */
+  readonly protocol: bigint | undefined
+}
+
+/** Answers of REJECT by their names, with those that they are short for. */
+const ANSWERS: Readonly<Record<IpFamily, Readonly<Record<string, string>>>> = {
+  ipv4: {
+    'icmp-net-unreachable': 'icmp net-unreachable',
+    'net-unreach': 'icmp net-unreachable',
+    'icmp-host-unreachable': 'icmp host-unreachable',
+    'host-unreach': 'icmp host-unreachable',
+    'icmp-proto-unreachable': 'icmp prot-unreachable',
+    'proto-unreach': 'icmp prot-unreachable',
+    'icmp-port-unreachable': 'icmp port-unreachable',
+    'port-unreach': 'icmp port-unreachable',
+    'icmp-net-prohibited': 'icmp net-prohibited',
+    'net-prohib': 'icmp net-prohibited',
+    'icmp-host-prohibited': 'icmp host-prohibited',
+    'host-prohib': 'icmp host-prohibited',
+    'icmp-admin-prohibited': 'icmp admin-prohibited',
+    'admin-prohib': 'icmp admin-prohibited',
+    'tcp-reset': 'tcp reset',
+    'tcp-rst': 'tcp reset',
+  },
+  ipv6: {
+    'icmp6-no-route': 'icmpv6 no-route',
+    'no-route': 'icmpv6 no-route',
+    'icmp6-adm-prohibited': 'icmpv6 admin-prohibited',
+    'adm-prohibited': 'icmpv6 admin-prohibited',
+    'icmp6-addr-unreachable': 'icmpv6 addr-unreachable',
+    'addr-unreach': 'icmpv6 addr-unreachable',
+    'icmp6-port-unreachable': 'icmpv6 port-unreachable',
+    'port-unreach': 'icmpv6 port-unreachable',
+    'icmp6-policy-fail': 'icmpv6 policy-fail',
+    'policy-fail': 'icmpv6 policy-fail',
+    'icmp6-reject-route': 'icmpv6 reject-route',
+    'reject-route': 'icmpv6 reject-route',
+    'tcp-reset': 'tcp reset',
+  },
+}
+
+/** MARK and CONNMARK: the bits of a mask are cleared, then the value is taken exclusively with them. */
+function readMark(name: Word, options: readonly Option[], diagnostics: Diagnostics): Target | undefined {
+  const { span } = name
+  const conn = name.text === 'CONNMARK'
+  const target: MetadataId = conn ? 'ct.mark' : 'meta.mark'
+  const [option, more] = options
+  if (!option || more) {
+    diagnostics.error('iptables/target', `${name.text} takes one of its options`, more?.span ?? span, {
+      expected: TARGET_OPTIONS[name.text]!.map((each) => `--${each.names[0]}`),
+    })
+    return undefined
+  }
+  const steps = (to: MetadataId, term: Term): Target => ({
+    kind: 'steps',
+    steps: [{ kind: 'set', field: to, term, span }],
+    span,
+  })
+  if (option.name === 'save-mark') return steps('ct.mark', field('meta.mark'))
+  if (option.name === 'restore-mark') return steps('meta.mark', field('ct.mark'))
+  const [word, maskWord] = split(option.values[0]!, '/')
+  const masked = option.name === 'set-mark' || option.name === 'set-xmark'
+  const value = readNumber(word, { what: 'a mark', max: ALL, octal: true }, diagnostics)
+  const mask = maskWord && masked ? readNumber(maskWord, { what: 'a mask', max: ALL, octal: true }, diagnostics) : ALL
+  if (maskWord && !masked) diagnostics.error('iptables/target', `--${option.name} takes no mask`, maskWord.span)
+  if (value === undefined || mask === undefined || (maskWord && !masked)) return undefined
+  const kept: Record<string, bigint> = {
+    'set-mark': ALL ^ (mask | value),
+    'set-xmark': ALL ^ mask,
+    'and-mark': value,
+    'or-mark': ALL ^ value,
+    'xor-mark': ALL,
+  }
+  const added = option.name === 'and-mark' ? 0n : value
+  const keep = kept[option.name]!
+  if (keep === 0n) return steps(target, constant(added))
+  const left: Term =
+    keep === ALL ? field(target) : { kind: 'bin', op: 'and', left: field(target), right: constant(keep) }
+  return steps(target, added === 0n ? left : { kind: 'bin', op: 'xor', left, right: constant(added) })
+}
+
+/** Options of matches that keep something, by module: each is one thing that is kept. */
+export const STATE_MODULES: ReadonlySet<string> = new Set(['limit', 'quota', 'statistic'])
+
+const SECOND = 1_000_000_000n
+const UNITS: Readonly<Record<string, bigint>> = {
+  second: SECOND,
+  minute: 60n * SECOND,
+  hour: 3600n * SECOND,
+  day: 86_400n * SECOND,
+}
+/** xt_limit counts time in ten-thousandths of a second. */
+const TICK = 100_000n
+
+/** What a match of limit, quota or statistic keeps, from all its options. Undefined after an error. */
+export function readKept(
+  module: string,
+  options: readonly Option[],
+  span: Span,
+  diagnostics: Diagnostics,
+): Kept | undefined {
+  const given = (name: string) => options.find((each) => each.name === name)
+  const wrong = (message: string, at: Span = span, expected?: readonly string[]): undefined => {
+    diagnostics.error('iptables/match', message, at, { ...(expected && { expected }) })
+    return undefined
+  }
+  const whole = (option: Option | undefined, from: bigint, otherwise: bigint): bigint | undefined => {
+    if (!option) return otherwise
+    const value = parseNumber(option.values[0]!.text, true)
+    return value !== undefined && value >= from && value < 1n << 62n
+      ? value
+      : wrong(`\`${option.values[0]!.text}\` is no number from ${from} on`, option.values[0]!.span)
+  }
+  switch (module) {
+    case 'limit': {
+      const text = given('limit')?.values[0]
+      const found = /^(\d{1,5})(?:\/([a-z]+))?$/i.exec(text?.text ?? '3/hour')
+      const unit = found && Object.keys(UNITS).find((name) => name.startsWith((found[2] ?? 'second').toLowerCase()))
+      const rate = BigInt(found?.[1] ?? 0)
+      if (!unit || rate === 0n || rate > 10_000n)
+        return wrong(`\`${text?.text ?? ''}\` is no rate`, text?.span, [
+          'a rate such as 5/minute, at most 10000/second',
+        ])
+      const burst = whole(given('limit-burst'), 1n, 5n)
+      const ticks = UNITS[unit]! / TICK / rate
+      if (burst === undefined) return undefined
+      return ticks === 0n
+        ? wrong('this rate is too fast', text?.span)
+        : { kind: 'limit', rate: 1n, per: ticks * TICK, burst }
+    }
+    case 'quota': {
+      const bytes = whole(given('quota'), 0n, 0n)
+      return bytes === undefined ? undefined : { kind: 'quota', bytes, over: given('quota')?.negated ?? false }
+    }
+    default: {
+      const mode = given('mode')?.values[0]
+      if (mode?.text === 'random') return wrong('unsupported: --mode random: no two runs would be alike', mode.span)
+      if (mode?.text !== 'nth') return wrong('statistic needs --mode nth', mode?.span)
+      const every = whole(given('every'), 1n, 0n)
+      const before = whole(given('packet'), 0n, 0n)
+      if (every === undefined || before === undefined) return undefined
+      if (every === 0n) return wrong('--mode nth needs --every')
+      if (before >= every) return wrong('--packet is below --every', given('packet')!.span)
+      return { kind: 'nth', every, before, over: given('every')?.negated ?? false }
+    }
+  }
+}
+
+/** A kept thing as a step and what it keeps. */
+export function keptStep(kept: Kept, name: string, span: Span): { readonly step: Step; readonly def: StateDef } {
+  switch (kept.kind) {
+    case 'limit':
+      return {
+        step: { kind: 'limit', state: name, over: false, span },
+        def: { kind: 'limit', name, rate: kept.rate, per: kept.per, burst: kept.burst, unit: 'packets', span },
+      }
+    case 'quota':
+      return {
+        step: { kind: 'quota', state: name, over: kept.over, span },
+        def: { kind: 'quota', name, bytes: kept.bytes, used: 0n, span },
+      }
+    case 'nth':
+      return {
+        step: { kind: 'nth', state: name, over: kept.over, span },
+        def: { kind: 'nth', name, every: kept.every, before: kept.before, span },
+      }
+  }
+}
