@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import { readElf } from '@netsieve/asm'
 import { readCapture } from '@netsieve/packet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -299,6 +300,65 @@ it('compile writes C, with the rules as comments', () => {
   const classic = netsieve(['compile', '-s', 'cbpf', '--emit', 'c', '(000) ret #0'])
   expect(classic).toMatchObject({ status: 2, stdout: '' })
   expect(classic.stderr).toMatch(/unsupported: cbpf has no IR/)
+})
+
+describe('objects with maps', () => {
+  const LIMITED =
+    'table inet f { chain i { type filter hook input priority 0; ct state new limit rate over 5/second drop; } }'
+
+  it('values that the program reads by their address are in the object', () => {
+    const object = join(folder, 'limited.o')
+    expect(netsieve(['compile', '--emit', 'elf', '-o', object, LIMITED])).toMatchObject({ status: 0, stderr: '' })
+    expect(existsSync(`${object}.maps.json`)).toBe(false)
+    expect(netsieve(['verify', object]).stdout).toContain('accepted')
+    const { data } = readElf(readFileSync(object)).value!
+    expect(data.map(({ name }) => name).sort()).toEqual(['.data.netsieve_meta', '.data.netsieve_state'])
+    // A full bucket: five packets of 200 ms each.
+    const state = data.find(({ name }) => name === '.data.netsieve_state')!.bytes
+    expect(new DataView(state.buffer, state.byteOffset).getBigUint64(0, true)).toBe(1_000_000_000n)
+  })
+
+  it('what other maps hold stands beside the object', () => {
+    const pairs = Array.from({ length: 40 }, (_, i) => `  10.0.0.${i} . ${i}\n`).join('')
+    const rules = file(
+      'pairs.ir',
+      `filter ir profile nft-6.18
+hook ingress view nft-netdev family ipv4 chain main policy accept
+set pairs 32:ipv4 . 16:port {
+${pairs}}
+chain main {
+  #0: ipv4.src . udp.dport in @pairs, → drop    ; pairs
+}
+`,
+    )
+    const object = join(folder, 'pairs.o')
+    expect(netsieve(['compile', '-f', rules, '--emit', 'elf', '-o', object])).toMatchObject({ status: 0, stderr: '' })
+    const beside = readFileSync(`${object}.maps.json`, 'utf8')
+    expect(netsieve(['compile', '-f', rules, '--emit', 'maps']).stdout).toBe(beside)
+    const { maps } = JSON.parse(beside) as { maps: { type: string; key_size: number; entries: { key: string }[] }[] }
+    expect(maps).toMatchObject([{ type: 'hash' }])
+    expect(maps[0]!.entries).toHaveLength(40)
+    expect(new Set(maps[0]!.entries.map(({ key }) => key.length / 2))).toEqual(new Set([maps[0]!.key_size]))
+    expect(netsieve(['compile', '-f', rules, '--emit', 'elf']).stderr).toMatch(
+      /the object does not say what these maps hold/,
+    )
+  })
+
+  it('no command attaches a socket filter', () => {
+    const { status, stdout, stderr } = netsieve(['compile', '--prog', 'socket', '--emit', 'load-script', 'tcp'])
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(
+      /unsupported: a program of type socket_filter is attached by the program that owns the socket/,
+    )
+  })
+
+  it('the load script holds the object', () => {
+    const script = netsieve(['compile', '--emit', 'load-script', 'tcp']).stdout
+    const base64 = /<<'END'\n([A-Za-z0-9+/=\n]*)\nEND\n/.exec(script)![1]!
+    const { programs } = readElf(Buffer.from(base64, 'base64')).value!
+    expect(programs.map(({ name, type }) => [name, type])).toEqual([['netsieve', 'xdp']])
+    expect(spawnSync('sh', ['-n'], { input: script }).status).toBe(0)
+  })
 })
 
 it('verify says what the kernel would say of bytes and of assembly: exit 0 accepted, 1 rejected', () => {

@@ -1,14 +1,16 @@
 // `netsieve compile`: rules as IR, assembly, bytes, C, JSON.
 
-import { disassemble, encode, toJson as insnsToJson, printCbpf, SECTION_OF_TYPE, writeElf } from '@netsieve/asm'
+import { disassemble, encode, toJson as insnsToJson, printCbpf, writeElf } from '@netsieve/asm'
 import { generateC } from '@netsieve/codegen'
 import { checkPasses } from '@netsieve/equiv'
 import { type Decision, type Filter, print, simplify, toJson } from '@netsieve/ir'
 import { type Command, Option } from 'commander'
+import { contentsOf, type MapContents, objectOf } from '../object.ts'
 import type { Compiled } from '../pipeline.ts'
 import { table } from '../report.ts'
 import { classicOf } from './classic.ts'
 import { err, numberOf, say, Trouble, writeOutput } from './io.ts'
+import { loadScript } from './load-script.ts'
 import { compileOptions, compileOrEnd, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
 export interface CompileFlags extends RuleFlags {
@@ -31,6 +33,8 @@ export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uin
   bin: ({ insns }) => encode(insns),
   elf: elfOf,
   c: cOf,
+  maps: mapsOf,
+  'load-script': scriptOf,
   json: (compiled) => `${JSON.stringify(object(compiled), undefined, 2)}\n`,
 }
 
@@ -50,10 +54,20 @@ function cOf(compiled: Compiled): string {
 }
 
 /** An object that libbpf loads; its line information points at the rules. */
-function elfOf({ source, type, insns, maps }: Compiled): Uint8Array {
-  const section = SECTION_OF_TYPE[type]
-  const program = { name: 'netsieve', section, type, insns, functions: [{ name: 'netsieve', slot: 0 }] }
-  return writeElf({ programs: [program], maps, data: [], license: 'GPL' }, { file: source.name })
+function elfOf(compiled: Compiled): Uint8Array {
+  return writeElf(objectOf(compiled), { file: compiled.source.name })
+}
+
+const contents = (compiled: Compiled): MapContents[] => contentsOf(objectOf(compiled))
+
+/** What the maps of the object must hold, for whoever loads it. */
+function mapsOf(compiled: Compiled): string {
+  return `${JSON.stringify({ v: 1, maps: contents(compiled) }, undefined, 2)}\n`
+}
+
+function scriptOf(compiled: Compiled): string {
+  const { type, source } = compiled
+  return loadScript({ type, from: source.name, object: elfOf(compiled), contents: contents(compiled) })
 }
 
 function object({ source, syntax, filter, type, insns, maps }: Compiled): object {
@@ -102,6 +116,18 @@ function passesCommand(words: readonly string[], flags: CompileFlags): number {
   return rows.some(({ mismatches }) => mismatches > 0) ? 1 : 0
 }
 
+/** What maps must hold that an object cannot say, in a file beside it. */
+function writeMaps(output: string | undefined, compiled: Compiled): void {
+  const maps = contents(compiled)
+  if (maps.length === 0) return
+  const names = maps.map(({ name }) => name).join(', ')
+  if (output === undefined || output === '-') {
+    const message = `the object does not say what these maps hold, --emit maps does: ${names}`
+    return say([{ severity: 'warning', code: 'cli/maps', message }])
+  }
+  writeOutput(`${output}.maps.json`, mapsOf(compiled))
+}
+
 export function compileCommand(words: readonly string[], flags: CompileFlags): number {
   if (flags.checkPasses) return passesCommand(words, flags)
   const emit = EMITS[flags.emit]
@@ -111,5 +137,6 @@ export function compileCommand(words: readonly string[], flags: CompileFlags): n
   // The IR is shown as the rules say it, or where a level is asked for as the passes leave it.
   const simple = options.optimize && flags.emit.startsWith('ir') && { ...compiled, filter: simplify(filterOf(compiled), { level: options.optimize }) } // biome-ignore format: one value
   writeOutput(flags.output, emit(simple || compiled))
+  if (flags.emit === 'elf') writeMaps(flags.output, compiled)
   return 0
 }
