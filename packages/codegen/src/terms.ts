@@ -200,7 +200,9 @@ export function transportBase(
   bytes: number,
   failures: Failures,
 ): BaseRef | undefined {
-  const bits: Bits = { base: 'transport', offset: 0, bytes, mask: 0n, shift: 0, proto, index: { kind: 'length' } }
+  const anyFragment = proto === 'sctp' && scope.path.view.lists.fragments
+  const index: Term = anyFragment ? { kind: 'find', list: 'sctp', type: 0, bytes: 0 } : { kind: 'length' }
+  const bits: Bits = { base: 'transport', offset: 0, bytes, mask: 0n, shift: 0, proto, index }
   const ref = baseOf(scope, bits, failures)
   if (ref && scope.e.reachable) scope.access.reach(scope.e, ref, 0, bytes, failures.missing)
   return ref
@@ -228,7 +230,9 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
     }
     return { base: 'transport', reg: R.TRANSPORT, disp: netRef.disp }
   }
-  if (path.fragmentSlot && view.laterFragments === 'none') {
+  // A search in a list has minded fragments.
+  const found = typeof index === 'object' && index.kind === 'find'
+  if (path.fragmentSlot && view.laterFragments === 'none' && !found) {
     e.put((c) => c.load(8, R.B, R.FP, SLOT.fragment))
     if (path.kind === 'ipv4' && proto !== undefined && view.tinyDrops.includes(proto))
       e.jump('jeq', R.B, 1, failures.cut)
@@ -236,7 +240,7 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
   }
   if (path.bounded) enough(scope, proto, offset + bytes, failures)
   const short = !index && isShort(offset * 8, bytes * 8)
-  if (view.laterFragments === 'short' && !short) {
+  if (view.laterFragments === 'short' && !short && !found) {
     e.put((c) => c.load(8, R.B, R.FP, SLOT.fragment))
     e.jump('jne', R.B, 0, failures.missing)
   }

@@ -340,9 +340,9 @@ class Evaluation {
     if (held !== true) return held === 'cut' ? 'cut' : 'missing'
     const index = place.index ? this.term(place.index) : 0n
     if (typeof index === 'string') return index
-    const indexed = place.index !== undefined
+    const indexed = indexing(place.index)
     // An entry of a list is looked at by itself, whatever else its protocol needs.
-    const proto = indexed ? undefined : FIELDS[field].proto
+    const proto = indexed === 'no' ? FIELDS[field].proto : undefined
     return this.bits(base, bit + Number(index) * 8, bits, proto, indexed)
   }
 
@@ -357,7 +357,7 @@ class Evaluation {
       case 'raw': {
         const index = term.index ? this.term(term.index) : 0n
         if (typeof index === 'string') return index
-        return this.bits(term.base, term.bit + Number(index) * 8, term.bits, undefined, term.index !== undefined)
+        return this.bits(term.base, term.bit + Number(index) * 8, term.bits, undefined, indexing(term.index))
       }
       case 'find': {
         const at = this.entry(term)
@@ -366,13 +366,7 @@ class Evaluation {
       case 'load': {
         const index = term.index ? this.term(term.index) : 0n
         if (typeof index === 'string') return index
-        return this.bits(
-          term.base,
-          (term.offset + Number(index)) * 8,
-          term.bytes * 8,
-          undefined,
-          term.index !== undefined,
-        )
+        return this.bits(term.base, (term.offset + Number(index)) * 8, term.bytes * 8, undefined, indexing(term.index))
       }
       case 'mask': {
         const value = this.term(term.term)
@@ -424,14 +418,15 @@ class Evaluation {
     bit: number,
     bits: number,
     proto?: ProtocolName,
-    indexed = false,
+    indexed: 'no' | 'computed' | 'found' = 'no',
   ): bigint | Failure {
     if (base === 'link') return readBits(this.packet.frame, bit, bits) ?? 'missing'
     const { net, transport, netEnd } = this.located
     const start = base === 'net' ? net : transport
     if (start === undefined) return 'missing'
-    if (base === 'transport') {
-      const failure = this.transportFailure(start, !indexed && isShort(bit, bits), proto)
+    // A search in a list has minded fragments.
+    if (base === 'transport' && indexed !== 'found') {
+      const failure = this.transportFailure(start, indexed === 'no' && isShort(bit, bits), proto)
       if (failure) return failure
     }
     return readBits(this.packet.frame.subarray(0, netEnd), start * 8 + bit, bits) ?? 'missing'
@@ -453,6 +448,11 @@ class Evaluation {
     }
     return undefined
   }
+}
+
+/** What a place is counted from beside its base. */
+function indexing(index: Term | undefined): 'no' | 'computed' | 'found' {
+  return index === undefined ? 'no' : index.kind === 'find' ? 'found' : 'computed'
 }
 
 /** Where a protocol's fixed header ends, from its base. */

@@ -44,7 +44,8 @@ function inTransport(searched: Searched, list: 'tcp' | 'dccp' | 'sctp', find: Fi
   const { transport, netEnd, l4proto } = located
   if (l4proto === 'broken') return view.chainDrops ? 'cut' : 'absent'
   if (l4proto !== L4[list] || transport === undefined) return 'absent'
-  const failure = searched.transportFailure(transport, list)
+  const anyFragment = list === 'sctp' && view.lists.fragments
+  const failure = anyFragment ? undefined : searched.transportFailure(transport, list)
   if (failure) return failure === 'cut' ? 'cut' : 'absent'
   const packet = frame.subarray(transport, Math.max(transport, netEnd))
   if (packet.length < PROTOCOLS[list].minBytes) return 'absent'

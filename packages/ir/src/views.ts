@@ -55,21 +55,40 @@ export interface ListView {
   readonly whole: boolean
   /** The options of IPv4 are searched as they are (`walk`), or only if all of them pass the kernel's own checks (`checked`). */
   readonly ipv4: 'walk' | 'checked'
+  /** Chunks are looked for in fragments with an offset too: what is there is taken for them. */
+  readonly fragments: boolean
   /** A list that is not all there, or whose header says a wrong length, drops the packet (xt's hotdrop). */
   readonly drops: boolean
 }
 
 /** As the RFCs have it. */
-const RFC_LISTS: ListView = { end: true, badLength: 'end', lastByte: true, whole: true, ipv4: 'walk', drops: false }
+const RFC_LISTS: ListView = {
+  end: true,
+  badLength: 'end',
+  lastByte: true,
+  whole: true,
+  ipv4: 'walk',
+  fragments: false,
+  drops: false,
+}
 const NFT_LISTS: ListView = {
   end: false,
   badLength: 'step',
   lastByte: false,
   whole: true,
   ipv4: 'checked',
+  fragments: true,
   drops: false,
 }
-const XT_LISTS: ListView = { end: false, badLength: 'step', lastByte: true, whole: false, ipv4: 'walk', drops: true }
+const XT_LISTS: ListView = {
+  end: false,
+  badLength: 'step',
+  lastByte: true,
+  whole: false,
+  ipv4: 'walk',
+  fragments: false,
+  drops: true,
+}
 
 const WALK: readonly ExtensionHeader[] = ['hopopt', 'routing', 'dstopts', 'fragment']
 
