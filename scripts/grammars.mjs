@@ -1,11 +1,13 @@
-// Turns each packages/rules/src/<syntax>/*.ebnf into *.gen.ts beside it: `ebnf` reads the grammar, the matcher runs what is written here.
+// Turns each packages/rules/src/<syntax>/*.ebnf into *.gen.ts beside it: `ebnf` reads the grammar, the matcher runs what is written here;
+// and into a page of docs/grammars for people.
 // `node scripts/grammars.mjs` writes the files; `--check` only says whether they are up to date (exit 1 if not).
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const rules = fileURLToPath(new URL('../packages/rules/', import.meta.url))
+const docs = fileURLToPath(new URL('../docs/grammars/', import.meta.url))
 const { Grammars } = createRequire(join(rules, 'package.json'))('ebnf')
 
 /** `ebnf` gives a sequence as strings (`name`, `"literal"`, with `!`/`&` before and `?`/`*`/`+` after) and regular expressions. */
@@ -62,20 +64,38 @@ export function render(file, text) {
   ].join('\n')
 }
 
-/** Every grammar file with what its generated file should hold. */
+/** The grammar as a page: its comments are prose, its rules listings. */
+export function page(file, text) {
+  const pieces = text.split(/\/\*([\s\S]*?)\*\//).map((piece, i) => {
+    if (piece.trim() === '') return ''
+    return i % 2 === 1 ? piece.trim().replace(/\s*\n\s*/g, '\n') : `\`\`\`ebnf\n${piece.trim()}\n\`\`\``
+  })
+  const name = file.replace(/\.ebnf$/, '')
+  return [
+    `# The grammar of ${name}`,
+    `Made from \`packages/rules/src/${name}/${file}\` by \`node scripts/grammars.mjs\`: the parser runs the same file.`,
+    ...pieces.filter((piece) => piece !== ''),
+    '',
+  ]
+    .join('\n\n')
+    .replace(/\n+$/, '\n')
+}
+
+/** Every grammar's generated files, with what they should hold. */
 export function grammars() {
   const src = join(rules, 'src')
   return readdirSync(src, { recursive: true })
     .map(String)
     .filter((name) => name.endsWith('.ebnf'))
     .sort()
-    .map((name) => {
-      const file = join(src, name)
-      return {
-        file,
-        output: file.replace(/\.ebnf$/, '.gen.ts'),
-        text: render(name.split('/').at(-1), readFileSync(file, 'utf8')),
-      }
+    .flatMap((path) => {
+      const file = join(src, path)
+      const name = basename(path)
+      const text = readFileSync(file, 'utf8')
+      return [
+        { output: file.replace(/\.ebnf$/, '.gen.ts'), text: render(name, text) },
+        { output: join(docs, name.replace(/\.ebnf$/, '.md')), text: page(name, text) },
+      ]
     })
 }
 
@@ -89,7 +109,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     if (now === text) continue
     stale++
     if (process.argv.includes('--check')) console.error(`${output} is out of date: run node scripts/grammars.mjs`)
-    else writeFileSync(output, text)
+    else {
+      mkdirSync(join(output, '..'), { recursive: true })
+      writeFileSync(output, text)
+    }
   }
   if (process.argv.includes('--check') && stale > 0) process.exit(1)
 }

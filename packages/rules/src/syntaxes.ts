@@ -15,9 +15,9 @@ export type RuleOptions = PcapOptions
 
 /** Options that say how the rules themselves are to be read: given for a syntax that has no such thing, they are refused. */
 type OwnOption = Exclude<keyof RuleOptions, 'link'>
-const OF_PCAP = ['profile', 'onMatch', 'netmask', 'hosts', 'ethers'] as const satisfies readonly OwnOption[]
+const OF_PCAP = ['profile', 'onMatch', 'netmask', 'hosts', 'ethers', 'networks'] as const satisfies readonly OwnOption[]
 const OF_HOOKS = ['profile', 'hook'] as const satisfies readonly OwnOption[]
-const OPTION_WORDS = { profile: 'a profile', hook: 'a hook', onMatch: 'a verdict for packets that match', netmask: 'a netmask', hosts: 'names of hosts', ethers: 'names of Ethernet addresses' } as const satisfies Record<OwnOption, string> // biome-ignore format: one family
+const OPTION_WORDS = { profile: 'a profile', hook: 'a hook', onMatch: 'a verdict for packets that match', netmask: 'a netmask', hosts: 'names of hosts', ethers: 'names of Ethernet addresses', networks: 'names of networks' } as const satisfies Record<OwnOption, string> // biome-ignore format: one family
 
 /** A syntax without its tree's type: text in, filter out. */
 export interface Syntax {

@@ -96,6 +96,63 @@ test('names come from the files that are given', () => {
   expect(predicate('gateway gw', { hosts, ethers })).toEqual(predicate(gateway))
 })
 
+describe('what the manual shows', () => {
+  const hosts = '192.0.2.1 sundown helios snup\n192.0.2.2 hot\n2001:db8::3 ace\n192.0.2.3 ace\n'
+  const names = { hosts, ethers: '2:0:0:0:0:1 snup\n', networks: 'ucb-ether 128.32\nlocalnet 192.0.2.0\n' }
+  test.each([
+    ['host sundown', 'host 192.0.2.1'],
+    ['host helios and (hot or ace)', 'host 192.0.2.1 and (host 192.0.2.2 or (host 2001:db8::3 or host 192.0.2.3))'],
+    ['ip host ace and not helios', 'host 192.0.2.3 and not host 192.0.2.1'],
+    ['net ucb-ether', 'net 128.32.0.0/32'],
+    [
+      'gateway snup and (port ftp or ftp-data)',
+      '(ether host 02:00:00:00:00:01 and not host 192.0.2.1) and (port 21 or tcp port 20)',
+    ],
+    ['ip and not net localnet', 'ip and not net 192.0.2.0/32'],
+    [
+      'tcp[tcpflags] & (tcp-syn|tcp-fin) != 0 and not src and dst net localnet',
+      'tcp[13] & 3 != 0 and not src and dst net 192.0.2.0/32',
+    ],
+    ['tcp[tcpflags] & (tcp-rst|tcp-ack) == (tcp-rst|tcp-ack)', 'tcp[13] & 20 = 20'],
+    [
+      'tcp port 80 and (((ip[2:2] - ((ip[0]&0xf)<<2)) - ((tcp[12]&0xf0)>>2)) != 0)',
+      'tcp port 80 and ip[2:2] - ((ip[0]&15)<<2) - ((tcp[12]&240)>>2) != 0',
+    ],
+    ['gateway snup and ip[2:2] > 576', '(ether host 02:00:00:00:00:01 and not host 192.0.2.1) and ip[2:2] > 576'],
+    ['ether[0] & 1 = 0 and ip[16] >= 224', 'not ether multicast and ip multicast'],
+    ['icmp[icmptype] != icmp-echo and icmp[icmptype] != icmp-echoreply', 'icmp[0] != 8 and icmp[0] != 0'],
+    ['icmp6[icmp6type] != icmp6-echo and icmp6[icmp6type] != icmp6-echoreply', 'icmp6[0] != 128 and icmp6[0] != 129'],
+    ['src foo-not-known or host ace', undefined],
+  ])('%s', (text, plain) => {
+    // biome-ignore format: rows
+    if (plain === undefined) return expect(refused(text, names).code).toBe('rules/name')
+    const frames = Array.from({ length: 200 }, (_, i) => frameOf(i))
+    const says = (each: string) => frames.map((frame) => evaluate(lowered(each, names), frame).decision)
+    expect(says(text)).toEqual(says(plain))
+    expect(new Set(says(text)).size).toBe(2)
+  })
+})
+
+/** Frames that have something of what the manual asks for. */
+function frameOf(seed: number): Uint8Array {
+  const bit = (n: number) => (seed >> n) & 1
+  const frame = new Uint8Array(80)
+  frame.set([2, 0, 0, 0, 0, bit(0)], 0)
+  frame.set([2, 0, 0, 0, 0, 9], 6)
+  if (bit(1)) frame[0] = 1
+  frame.set(bit(2) && bit(3) ? [0x86, 0xdd, 0x60] : [8, 0, 0x45], 12)
+  frame.set([bit(4) ? 3 : 0, 60], 16)
+  frame[23] = bit(5) ? 6 : 1
+  frame[20 + (bit(2) && bit(3) ? 0 : 60)] = 58
+  frame.set([192, 0, 2, (seed >> 3) & 3], 26)
+  frame.set(bit(6) ? [224, 0, 0, 1] : bit(7) ? [128, 32, 0, 0] : [192, 0, 2, (seed >> 4) & 3], 30)
+  frame.set([[0, 8, 3, 3][seed & 3]!, 80], 34)
+  frame.set([0, bit(2) ? 80 : 21], 36)
+  frame.set([0x50, bit(3) ? 0x14 : 2], 46)
+  frame[54] = bit(5) ? 128 : 1
+  return frame
+}
+
 test('a match drops if that is asked', () => {
   const filter = lowered('len > 0', { onMatch: 'drop' })
   expect(evaluate(filter, new Uint8Array(60)).decision).toBe('drop')

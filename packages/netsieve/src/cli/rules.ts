@@ -29,6 +29,7 @@ export interface RuleFlags {
   readonly onMatch?: string
   readonly hosts?: string
   readonly ethers?: string
+  readonly networks?: string
   readonly netmask?: string
   /** `-O`: commander calls it by its letter. */
   readonly O?: string
@@ -58,6 +59,7 @@ export function withRuleOptions(command: Command): Command {
     )
     .option('--hosts <file>', 'pcap expressions: names of hosts, as in hosts(5)')
     .option('--ethers <file>', 'pcap expressions: names of Ethernet addresses, as in ethers(5)')
+    .option('--networks <file>', 'pcap expressions: names of networks, as in networks(5)')
     .option('--netmask <mask>', 'pcap expressions: the mask that `ip broadcast` needs')
 }
 
@@ -104,13 +106,19 @@ export function compileOptions(flags: RuleFlags): CompileOptions {
 }
 
 /** Names and masks of pcap expressions, from files. @throws Trouble */
-export function namesOf({ hosts, ethers, netmask }: Pick<RuleFlags, 'hosts' | 'ethers' | 'netmask'>): CompileOptions {
+export function namesOf({
+  hosts,
+  ethers,
+  networks,
+  netmask,
+}: Pick<RuleFlags, 'hosts' | 'ethers' | 'networks' | 'netmask'>): CompileOptions {
   const mask = netmask === undefined ? undefined : parseIpv4(netmask)
   if (netmask !== undefined && mask === undefined)
     throw new Trouble(`error: --netmask ${netmask}: a mask such as 255.255.255.0 is expected [cli/netmask]`)
   return {
     ...(hosts !== undefined && { hosts: readText(hosts).text }),
     ...(ethers !== undefined && { ethers: readText(ethers).text }),
+    ...(networks !== undefined && { networks: readText(networks).text }),
     ...(mask !== undefined && { netmask: mask }),
   }
 }

@@ -24,6 +24,7 @@ interface TcpdumpFlags extends MetadataFlags {
   readonly count?: boolean
   readonly hosts?: string
   readonly ethers?: string
+  readonly networks?: string
   readonly netmask?: string
   readonly j?: string
   readonly t: number
@@ -47,6 +48,7 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('--count', 'only count the packets that match')
     .option('--hosts <file>', 'names of hosts, as in hosts(5): no resolver is asked')
     .option('--ethers <file>', 'names of Ethernet addresses, as in ethers(5)')
+    .option('--networks <file>', 'names of networks, as in networks(5)')
     .option('--netmask <mask>', 'the mask that `ip broadcast` needs')
     .option(
       '-d',

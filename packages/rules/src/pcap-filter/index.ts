@@ -19,9 +19,10 @@ export interface PcapOptions extends LowerOptions {
   readonly link?: PcapLink
   /** The network's mask, for `ip broadcast`; unknown if absent. */
   readonly netmask?: bigint
-  /** Texts of a hosts(5) and an ethers(5) file, for names. */
+  /** Texts of a hosts(5), an ethers(5) and a networks(5) file, for names. */
   readonly hosts?: string
   readonly ethers?: string
+  readonly networks?: string
 }
 
 export const pcapFilter: FrontEnd<Ast> & { lower(ast: Ast, options: PcapOptions): Outcome<Filter> } = {
@@ -33,12 +34,13 @@ export const pcapFilter: FrontEnd<Ast> & { lower(ast: Ast, options: PcapOptions)
   },
 
   lower(ast: Ast, options: PcapOptions = {}): Outcome<Filter> {
-    const { profile = 'pcap-file', link = 'EN10MB', netmask = 0n, hosts, ethers, onMatch = 'pass' } = options
+    const { profile = 'pcap-file', link = 'EN10MB', netmask = 0n, hosts, ethers, networks, onMatch = 'pass' } = options
     if (profile !== 'pcap-file') {
       const message = `a pcap-filter expression has no meaning under the profile ${profile}`
       return { diagnostics: [{ severity: 'error', code: 'rules/profile', message, expected: ['pcap-file'] }] }
     }
-    return guarded(() => lowerExpression(ast, { profile, link, netmask, names: new NameFiles(hosts, ethers), onMatch }))
+    const names = new NameFiles(hosts, ethers, networks)
+    return guarded(() => lowerExpression(ast, { profile, link, netmask, names, onMatch }))
   },
 }
 

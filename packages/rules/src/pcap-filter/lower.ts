@@ -384,10 +384,7 @@ class Lowering {
   /** A host by name: all its addresses, from the files that were given. */
   private named(name: string, about: About): Pred {
     const { names } = this.settings
-    if (about.what === 'net')
-      throw new Fault('rules/name', `\`${name}\` is no known network`, undefined, {
-        hint: 'write its address: 192.0.2.0/24',
-      })
+    if (about.what === 'net') return this.network(name, about)
     if (about.proto === 'link') return etherHost(this.layers, names.ether(name), about.dir)
     const preds = names
       .host(name)
@@ -399,6 +396,18 @@ class Lowering {
       )
     if (preds.length === 0) throw new Fault('rules/name', `\`${name}\` has no address of that family`)
     return or(...preds)
+  }
+
+  /** A network by name: libpcap takes the address that the file has for it as it is, without a mask. */
+  private network(name: string, about: About): Pred {
+    const { value, mask } = promoted(Number(this.settings.names.network(name)))
+    this.warnings.push({
+      severity: 'warning',
+      code: 'rules/network',
+      message: `libpcap has no mask for the network \`${name}\`: only its own address matches`,
+      hint: 'write the network as 192.0.2.0/24',
+    })
+    return ipv4Host(this.layers, value, mask, about)
   }
 
   /** Sent by or to the gateway's hardware address, but neither from nor to its own IPv4 address. */

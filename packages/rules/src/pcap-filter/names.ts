@@ -1,4 +1,4 @@
-// Host names from files that the user gives (hosts(5), ethers(5)): nothing is looked up anywhere else, so a filter means the same everywhere.
+// Host names from files that the user gives (hosts(5), ethers(5), networks(5)): nothing is looked up anywhere else, so a filter means the same everywhere.
 
 import { parseIpv4, parseIpv6, parseMac } from '@netsieve/packet'
 import { Fault } from './fault.ts'
@@ -12,9 +12,11 @@ export interface HostAddress {
 export class NameFiles {
   private readonly hosts: ReadonlyMap<string, readonly HostAddress[]>
   private readonly ethers: ReadonlyMap<string, bigint>
+  private readonly networks: ReadonlyMap<string, bigint>
 
-  constructor(hosts = '', ethers = '') {
+  constructor(hosts = '', ethers = '', networks = '') {
     this.hosts = readHosts(hosts)
+    this.networks = readNetworks(networks)
     this.ethers = readEthers(ethers)
   }
 
@@ -24,6 +26,16 @@ export class NameFiles {
     if (found) return found
     throw new Fault('rules/name', `\`${name}\` is no known host`, undefined, {
       hint: 'names are looked up in the file given by --hosts only: give one, or write the address',
+    })
+  }
+
+  /** The first address of a network. @throws Fault for a name that the networks file does not hold. */
+  network(name: string): bigint {
+    const found = this.networks.get(name.toLowerCase())
+    // 0 is what libpcap has for a name that is not known.
+    if (found) return found
+    throw new Fault('rules/name', `\`${name}\` is no known network`, undefined, {
+      hint: 'names are looked up in the file given by --networks only: give one, or write the network as 192.0.2.0/24',
     })
   }
 
@@ -62,6 +74,17 @@ function readEthers(text: string): Map<string, bigint> {
   for (const [address, name] of rows(text)) {
     const value = parseMac(address!)
     if (value !== undefined) out.set(name!.toLowerCase(), value)
+  }
+  return out
+}
+
+/** `name number alias…`; a number of fewer than four bytes is that of their front. */
+function readNetworks(text: string): Map<string, bigint> {
+  const out = new Map<string, bigint>()
+  for (const [name, number, ...aliases] of rows(text)) {
+    const missing = 4 - number!.split('.').length
+    const value = missing < 0 ? undefined : parseIpv4(number + '.0'.repeat(missing))
+    if (value !== undefined) for (const each of [name!, ...aliases]) out.set(each.toLowerCase(), value)
   }
   return out
 }

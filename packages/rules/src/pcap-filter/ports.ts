@@ -124,7 +124,10 @@ export function serviceRange(name: string, asked: Transport | undefined): Ports 
   const dash = name.indexOf('-')
   if (dash < 0)
     throw new Fault('rules/range', `\`${name}\` is not a range of ports`, undefined, { expected: ['lo-hi'] })
-  const [first, last] = [service(name.slice(0, dash), undefined), service(name.slice(dash + 1), undefined)]
+  // Decimal numbers are read as sscanf does, up to the first that is no digit: `7-0xb` ends at 0.
+  const numbers = /^(\d+)-(\d+)/.exec(name)
+  const [from, to] = numbers ? [numbers[1]!, numbers[2]!] : [name.slice(0, dash), name.slice(dash + 1)]
+  const [first, last] = [service(from, undefined), service(to, undefined)]
   const [lo, hi] = first.port <= last.port ? [first.port, last.port] : [last.port, first.port]
   const both = first.transport === last.transport ? first.transport : undefined
   if (asked && both && asked !== both)
