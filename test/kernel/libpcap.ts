@@ -114,8 +114,9 @@ function lowered(expr: string, link: PcapLink): { readonly filter?: Filter; read
 }
 
 export interface CompareOptions {
-  /** Every n-th packet is evaluated, which is slow; default all. */
+  /** Every n-th packet is evaluated, which is slow, or run one by one in the JIT; default all. */
   readonly evaluateEvery?: number
+  readonly runEvery?: number
   readonly optimize?: boolean
 }
 
@@ -124,7 +125,7 @@ export function compareWithLibpcap(
   link: PcapLink,
   exprs: readonly string[],
   packets: readonly Packet[],
-  { evaluateEvery = 1, optimize = true }: CompareOptions = {},
+  { evaluateEvery = 1, runEvery = 1, optimize = true }: CompareOptions = {},
 ): readonly Finding[] {
   const folder = mkdtempSync(join(tmpdir(), 'netsieve-libpcap-'))
   try {
@@ -163,7 +164,7 @@ export function compareWithLibpcap(
           const { r0, fault } = machine.run(data, { wireLength })
           if (fault) throw new Error(`${expr}: ${fault.reason}`)
           return decisionOf('sched_cls', r0) === 'pass'
-        }, 1),
+        }, runEvery),
         classic: ran ? differing((_, at) => ran.matches?.[at] === '1', 1) : [],
       }
       return {
