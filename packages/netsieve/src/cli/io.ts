@@ -3,6 +3,7 @@
 import { closeSync, lstatSync, openSync, readFileSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { type Diagnostic, renderAll, type Source, source } from '@netsieve/diag'
 import { type CapturePart, CaptureReader, isGzip } from '@netsieve/packet'
+import { unpacked } from './unpack.ts'
 
 /** Ends the command: what to say on stderr, and the exit code. */
 export class Trouble extends Error {
@@ -145,24 +146,29 @@ export function say(diagnostics: readonly Diagnostic[]): void {
 
 const CHUNK = 1 << 20
 
-/** Bytes that a .gz may unpack to: a few packed bytes can stand for very many. */
-const MOST_UNPACKED = 2 ** 30
+/** A capture that was opened: its file descriptor, and the bytes that were read of it. */
+export interface Opened {
+  readonly fd: number
+  readonly start: Uint8Array
+}
 
-/** The parts of a capture, read in chunks; `.gz` is unpacked whole. @throws Trouble if it is none, or cannot be read. */
-export function* captureParts(path: string, mostUnpacked = MOST_UNPACKED): Generator<CapturePart, CaptureReader> {
+/** The parts of a capture, read in chunks; `.gz` is unpacked on the way. @throws Trouble if it is none, or cannot be read. */
+export function* captureParts(path: string, opened?: Opened): Generator<CapturePart, CaptureReader> {
   const name = path === '-' ? '<stdin>' : path
   const reader = new CaptureReader(name)
-  const packed: Uint8Array[] = []
   let first = true
-  for (const chunk of chunks(path, name)) {
-    if (packed.length > 0 || (first && isGzip(chunk))) packed.push(chunk)
-    else {
-      reader.push(chunk)
-      yield* drain(reader)
+  for (const chunk of chunks(path, name, opened)) {
+    if (first && isGzip(chunk)) {
+      for (const piece of unpacked(chunk, path === '-' ? undefined : path, name)) {
+        reader.push(piece)
+        yield* drain(reader)
+      }
+      break
     }
     first = false
+    reader.push(chunk)
+    yield* drain(reader)
   }
-  if (packed.length > 0) reader.push(unpack(concat(packed), name, mostUnpacked))
   reader.end()
   yield* drain(reader)
   return reader
@@ -172,20 +178,20 @@ function* drain(reader: CaptureReader): Generator<CapturePart> {
   for (let part = reader.nextPart(); part; part = reader.nextPart()) yield part
 }
 
-function* chunks(path: string, name: string): Generator<Uint8Array> {
-  let fd: number
+function* chunks(path: string, name: string, opened?: Opened): Generator<Uint8Array> {
+  const { fd, start } = opened ?? { fd: openCapture(path), start: undefined }
   try {
-    fd = path === '-' ? 0 : openSync(path, 'r')
-  } catch (error) {
-    throw new Trouble(`${name}: error: ${reason(error)} [io/read]`)
-  }
-  try {
+    if (start && start.length > 0) yield start
     for (;;) {
       const chunk = new Uint8Array(CHUNK)
       let got = readSome(fd, chunk, name)
       if (got === 0) return
-      // A pipe may give one byte first; it takes two to know gzip.
-      if (got === 1) got += readSome(fd, chunk.subarray(1), name)
+      // A pipe may give few bytes first; it takes three to know gzip.
+      while (got < 3) {
+        const more = readSome(fd, chunk.subarray(got), name)
+        if (more === 0) break
+        got += more
+      }
       yield chunk.subarray(0, got)
     }
   } finally {
@@ -193,10 +199,20 @@ function* chunks(path: string, name: string): Generator<Uint8Array> {
   }
 }
 
-function readSome(fd: number, chunk: Uint8Array, name: string): number {
+/** @throws Trouble */
+export function openCapture(path: string): number {
+  try {
+    return path === '-' ? 0 : openSync(path, 'r')
+  } catch (error) {
+    throw new Trouble(`${path}: error: ${reason(error)} [io/read]`)
+  }
+}
+
+/** Reads what there is, waiting for the first byte; 0 at the end. @throws Trouble */
+export function readSome(fd: number, into: Uint8Array, name: string, position: number | null = null): number {
   for (;;) {
     try {
-      return readSync(fd, chunk)
+      return readSync(fd, into, 0, into.length, position)
     } catch (error) {
       const { code } = error as { code?: string }
       if (code === 'EOF') return 0
@@ -204,22 +220,6 @@ function readSome(fd: number, chunk: Uint8Array, name: string): number {
       nap()
     }
   }
-}
-
-function unpack(packed: Uint8Array, name: string, maxOutputLength: number): Uint8Array {
-  // Loaded only here: it brings all of Node's streams.
-  const { constants, gunzipSync } = process.getBuiltinModule('node:zlib')
-  try {
-    return gunzipSync(packed, { maxOutputLength })
-  } catch (error) {
-    const { code } = error as { code?: string }
-    if (code === 'ERR_BUFFER_TOO_LARGE')
-      throw new Trouble(`${name}: error: this unpacks to more than ${maxOutputLength} bytes: unpack it first [io/gzip]`)
-    if (code !== 'Z_BUF_ERROR') throw new Trouble(`${name}: error: cannot be unpacked: ${reason(error)} [io/gzip]`)
-  }
-  const message = `${name}: the packed data is cut at byte ${packed.length}: what comes before is read`
-  say([{ severity: 'warning', code: 'io/gzip', message }])
-  return gunzipSync(packed, { maxOutputLength, finishFlush: constants.Z_SYNC_FLUSH })
 }
 
 /** All bytes of some, one after another. */

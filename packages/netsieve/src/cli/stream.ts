@@ -1,12 +1,12 @@
 // A capture through a program, a chunk at a time. Classic pcap files are read straight into the machine's memory, where compiled code walks
 // the records; other files go record by record. Memory stays the same whatever the file's size.
 
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import type { Insn } from '@netsieve/asm'
 import type { Diagnostic } from '@netsieve/diag'
 import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
 import type { Batch, Fault, PacketMeta } from '@netsieve/vm'
-import { captureParts, type OutputFile, reason, Trouble } from './io.ts'
+import { captureParts, type Opened, type OutputFile, openCapture, readSome, reason, Trouble } from './io.ts'
 import type { LinkSieve } from './link-sieve.ts'
 import type { TallyRows } from './tally.ts'
 import { Team } from './team/team.ts'
@@ -57,51 +57,45 @@ const FILE_HEADER = 24
 /** @throws Trouble if the file cannot be read, or its packets cannot be judged */
 export function* judgeStream(path: string, options: StreamOptions): Stream {
   const fast = openFast(path, options)
-  return fast ? yield* judgeFast(path, fast, options) : yield* judgeSlowly(path, options)
+  return 'team' in fast ? yield* judgeFast(path, fast, options) : yield* judgeSlowly(path, options, fast)
 }
 
 interface Fast {
   readonly fd: number
+  readonly name: string
   readonly header: Uint8Array
+  readonly reader: CaptureReader
   readonly format: CaptureFormat & { format: 'pcap' }
   readonly team: Team | undefined
 }
 
-/** Opens a regular classic pcap file; anything else (pcapng, gzip, a pipe, no capture) is for the slow way. */
-function openFast(path: string, { threads = 1, output }: StreamOptions): Fast | undefined {
-  if (path === '-') return undefined
-  let fd: number
-  try {
-    fd = openSync(path, 'r')
-  } catch (error) {
-    throw new Trouble(`${path}: error: ${reason(error)} [io/read]`)
-  }
+/** Opens a classic pcap file, or stdin that is one; what was read of anything else (pcapng, gzip, no capture) is for the slow way. */
+function openFast(path: string, { threads = 1, output }: StreamOptions): Fast | Opened {
+  const name = path === '-' ? '<stdin>' : path
+  const fd = openCapture(path)
   const header = new Uint8Array(FILE_HEADER)
-  const reader = new CaptureReader(path)
+  let length = 0
   try {
-    if (readSync(fd, header) === FILE_HEADER && !isGzip(header)) reader.push(header)
-    reader.nextPart()
+    for (let got = 1; got > 0 && length < FILE_HEADER; length += got) got = readSome(fd, header.subarray(length), name)
   } catch (error) {
-    closeSync(fd)
-    throw new Trouble(`${path}: error: ${reason(error)} [io/read]`)
+    if (fd !== 0) closeSync(fd)
+    throw error
   }
+  const reader = new CaptureReader(name)
+  if (length === FILE_HEADER && !isGzip(header)) reader.push(header)
+  reader.nextPart()
   const { format } = reader
-  if (format?.format === 'pcap') {
-    // They start now, while the rules are compiled.
-    const team = output && !output.places ? undefined : Team.for(fd, threads)
-    return { fd, header, format, team }
-  }
-  closeSync(fd)
-  return undefined
+  // Before version 2.4 the two lengths of a record could stand the other way round.
+  if (format?.format !== 'pcap' || format.version !== '2.4') return { fd, start: header.slice(0, length) }
+  // They start now, while the rules are compiled.
+  const team = output && !output.places ? undefined : Team.for(fd, threads)
+  return { fd, name, header, reader, format, team }
 }
 
 function* judgeFast(path: string, fast: Fast, options: StreamOptions): Stream {
-  const { fd, header, format } = fast
+  const { fd, name, header, format, reader } = fast
   const link = options.sieveFor(format.linkType)
-  if (!link.direct) {
-    closeSync(fd)
-    return yield* judgeSlowly(path, options)
-  }
+  if (!link.direct) return yield* judgeSlowly(path, options, { fd, start: header })
   const { machine } = link.sieve
   const team = machine.stateless ? fast.team : undefined
   const chunkBytes = team?.inputBytes ?? CHUNK
@@ -114,38 +108,56 @@ function* judgeFast(path: string, fast: Fast, options: StreamOptions): Stream {
   })
   const none = new Int32Array(0)
   if (options.keep) yield { kind: 'packets', first: 0, count: 0, r0: none, exits: none, faults: [], kept: header }
-  let position = FILE_HEADER
+  // Pipes have no positions.
+  let position = fd === 0 ? null : FILE_HEADER
   let first = 0
   let waiting = 0
   try {
     if (team && batch.compiled) {
       const { begin, tally } = judgeTogether(team, link, batch, fast, options)
       position = begin
+      first = tally.packets
+      reader.passOver(begin - FILE_HEADER, first)
       yield { kind: 'together', tally }
     }
     for (;;) {
-      const got = readSync(fd, batch.input, waiting, chunkBytes - waiting, position)
-      position += got
+      const got = readSome(fd, batch.input.subarray(waiting), name, position)
+      if (position !== null) position += got
       const length = waiting + got
       const { records, consumed, r0, exits, output, faults } = batch.run(length)
       if (records > 0) yield { kind: 'packets', first, count: records, r0, exits, faults, kept: output }
       first += records
+      reader.passOver(consumed, records)
       waiting = length - consumed
       if (got === 0 || (consumed === 0 && waiting === chunkBytes)) break
       batch.input.copyWithin(0, consumed, length)
     }
+    const tail = batch.input.slice(0, waiting)
+    return { format, diagnostics: whatIsWrong(fast, tail, waiting === chunkBytes, position) }
   } finally {
-    closeSync(fd)
+    if (fd !== 0) closeSync(fd)
   }
-  if (waiting === 0) return { format, diagnostics: [] }
-  if (waiting === chunkBytes) return { format, diagnostics: [...diagnose(path), tooLong(path, position - waiting)] }
-  // Something is wrong behind the last whole record: the reader knows how to say it.
-  return { format, diagnostics: diagnose(path) }
 }
 
-function tooLong(path: string, at: number): Diagnostic {
-  const message = `${path}: at byte ${at}: a packet that is longer than ${CHUNK} bytes is not judged, nor what follows it`
-  return { severity: 'error', code: 'capture/length', message }
+/** What is wrong behind the last whole record: the reader knows how to say it. */
+function whatIsWrong(
+  { fd, name, reader }: Fast,
+  tail: Uint8Array,
+  full: boolean,
+  position: number | null,
+): readonly Diagnostic[] {
+  if (tail.length === 0) return []
+  reader.push(tail)
+  reader.nextPart()
+  if (full && !reader.done) {
+    // So long a record cannot be judged where it lies: is it all there?
+    const more = new Uint8Array(1)
+    const message = `${name}: a packet that is longer than ${CHUNK} bytes is not judged, nor what follows it`
+    if (readSome(fd, more, name, position) > 0) return [{ severity: 'error', code: 'capture/length', message }]
+  }
+  reader.end()
+  reader.nextPart()
+  return reader.diagnostics
 }
 
 function judgeTogether(team: Team, link: LinkSieve, batch: Batch, fast: Fast, options: StreamOptions) {
@@ -171,16 +183,9 @@ function judgeTogether(team: Team, link: LinkSieve, batch: Batch, fast: Fast, op
   }
 }
 
-function diagnose(path: string): readonly Diagnostic[] {
-  const parts = captureParts(path)
-  let step = parts.next()
-  while (!step.done) step = parts.next()
-  return step.value.diagnostics
-}
-
 /** Record by record; chunks of as many as came in one read. */
-function* judgeSlowly(path: string, options: StreamOptions): Stream {
-  const parts = captureParts(path)
+function* judgeSlowly(path: string, options: StreamOptions, opened: Opened): Stream {
+  const parts = captureParts(path, opened)
   const gathered = new Gathered()
   let linkType: number | undefined
   let step = parts.next()

@@ -9,11 +9,15 @@ export interface End {
 
 /** A tally as plain values: it can be sent from thread to thread. */
 export interface TallyRows {
+  /** All packets, of whatever end. */
+  readonly packets: number
   readonly ends: readonly End[]
   readonly faults: readonly (readonly [reason: string, packets: number])[]
 }
 
 export class Tally {
+  /** All packets, told of or not. */
+  total = 0
   /** By instruction: what it returned first, and how often; the others, by instruction and value, are rare. */
   private values = new Int32Array(64)
   private packets = new Float64Array(64)
@@ -34,7 +38,8 @@ export class Tally {
   }
 
   /** What another tally counted. */
-  merge({ ends, faults }: TallyRows): void {
+  merge({ packets: total, ends, faults }: TallyRows): void {
+    this.total += total
     for (const { exit, r0, packets } of ends) this.count(exit, r0, packets)
     for (const [reason, packets] of faults) this.faults.set(reason, (this.faults.get(reason) ?? 0) + packets)
   }
@@ -63,6 +68,6 @@ export class Tally {
     this.packets.forEach((packets, exit) => {
       if (packets > 0) ends.push({ exit, r0: this.values[exit]!, packets })
     })
-    return { ends: [...ends, ...this.others.values()], faults: [...this.faults] }
+    return { packets: this.total, ends: [...ends, ...this.others.values()], faults: [...this.faults] }
   }
 }

@@ -42,6 +42,12 @@ export class CaptureReader {
     return this.stopped
   }
 
+  /** Others have read so many bytes that would have been next, whole records with so many packets. For pcap only. */
+  passOver(bytes: number, packets: number): void {
+    this.queue.offset += bytes
+    this.packets += packets
+  }
+
   push(chunk: Uint8Array): void {
     if (!this.stopped) this.queue.push(chunk)
   }

@@ -96,7 +96,8 @@ export class Member {
   }
 
   /** Writes what passes, and counts. */
-  private take({ output, r0, exits, faults }: BatchResult, at: number): void {
+  private take({ records, output, r0, exits, faults }: BatchResult, at: number): void {
+    this.tally.total += records
     const { outputFd } = this.work
     if (outputFd !== undefined)
       for (let done = 0; done < output.length; )
