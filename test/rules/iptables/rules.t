@@ -1,5 +1,5 @@
 # One rule a line, after `-A INPUT`; iptables, or ip6tables after an `@ ip6tables` line.
-# `rule ; OK`, `rule ; OK` (only the profile xt-legacy has it), `rule ; UNSUPPORTED` (iptables takes it, we say that we do not),
+# `rule ; OK`, `rule ; UNSUPPORTED` (iptables takes it, we say that we do not),
 # `rule ; FAIL code` (both refuse it), `rule ; STRICTER code` (iptables takes it, we refuse it as a mistake).
 # What iptables-nft makes of each is in netlink.golden.json (record.py).
 @ iptables
@@ -158,8 +158,8 @@
 -j MARK --set-mark 1 --or-mark 2 ; FAIL iptables/target
 -j MARK --set-mark 0x1ffffffff ; FAIL rules/number
 -m limit --limit 5/min -j ACCEPT ; OK
--p icmp --icmp-type 8 -j ACCEPT ; UNSUPPORTED
--p icmp -m icmp --icmp-type echo-request -j ACCEPT ; UNSUPPORTED
+-p icmp --icmp-type 8 -j ACCEPT ; OK
+-p icmp -m icmp --icmp-type echo-request -j ACCEPT ; OK
 -m ttl --ttl-eq 5 -j DROP ; UNSUPPORTED
 -j REJECT ; OK
 -j LOG --log-prefix "a b" ; OK
@@ -186,4 +186,4 @@
 -s 192.0.2.1 -j DROP ; FAIL rules/address
 -s 2001:db8::/129 -j DROP ; FAIL rules/prefix
 -f -j DROP ; FAIL iptables/option
--p icmpv6 --icmpv6-type 128 -j DROP ; UNSUPPORTED
+-p icmpv6 --icmpv6-type 128 -j DROP ; OK

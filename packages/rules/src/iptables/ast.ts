@@ -4,6 +4,7 @@ import type { Source, Span } from '@netsieve/diag'
 import type { Step } from '@netsieve/ir'
 import type { FieldId } from '@netsieve/packet'
 import type { IpFamily, Network, Word } from '../shared/index.ts'
+import type { IcmpTest } from './icmp.ts'
 
 export interface Ruleset {
   readonly source: Source
@@ -85,6 +86,8 @@ export type Match =
       readonly ranges: readonly { readonly lo: bigint; readonly hi: bigint }[]
       readonly span: Span
     }
+  /** A message of ICMP or, of ip6tables, ICMPv6; without a type any whose header is whole. */
+  | { readonly kind: 'icmp'; readonly negated: boolean; readonly test: IcmpTest; readonly span: Span }
   /** A field that has a value under a mask, or lies in a range. */
   | {
       readonly kind: 'field'

@@ -21,6 +21,7 @@ import {
 import { CT_STATES, type FieldId, prefixMask } from '@netsieve/packet'
 import { addressBits, type IpFamily, type Network, networkPrefix } from '../shared/index.ts'
 import type { Match, PortTest } from './ast.ts'
+import type { IcmpTest } from './icmp.ts'
 
 export const XT_PROFILES = ['xt-nft', 'xt-legacy'] as const
 export type XtProfile = (typeof XT_PROFILES)[number]
@@ -48,6 +49,10 @@ export function lowerMatch(
       const found = steps(negate(or(...ports[each.side].map((id) => inRanges(id, each.ranges))), each.negated))
       return profile === 'xt-nft' ? compatible(found) : found
     }
+    case 'icmp': {
+      const found = steps(negate(icmpPred(each.test, family), each.negated))
+      return profile === 'xt-nft' ? compatible(found) : found
+    }
     case 'field':
       return steps(negate(fieldPred(each), each.negated))
     case 'state':
@@ -73,6 +78,14 @@ function address(
     diagnostics.error('iptables/never', 'no address is outside of this network: iptables-nft refuses the rule', span)
   const pred = inNetworks(id, networks)
   return [negated ? not(pred) : pred]
+}
+
+/** The module reads the whole header first, whatever is asked of it. */
+function icmpPred({ type, code }: IcmpTest, family: IpFamily): Pred {
+  const proto = family === 'ipv4' ? 'icmp' : 'icmp6'
+  if (type === undefined) return between(`${proto}.type`, 0, 255)
+  const same = cmp(`${proto}.type`, '==', type)
+  return code === undefined ? same : and(same, cmp(`${proto}.code`, '==', code))
 }
 
 function fieldPred({ field: id, test }: Of<'field'>): Pred {

@@ -1,6 +1,7 @@
 // The words of iptables 1.8.9: options of the program, of the matches that are understood, and the names of those that are not.
 // Sources: iptables(8), iptables-extensions(8), and what the programs answer.
 
+import type { IpFamily } from '../shared/index.ts'
 import type { PortModule } from './ast.ts'
 
 /** What an option takes and is. */
@@ -74,6 +75,8 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
     row('dports destination-ports', 1, 1, undefined, true),
     row('ports', 1, 1, undefined, true),
   ],
+  icmp: [row('icmp-type', 1, 1, undefined, true)],
+  icmp6: [row('icmpv6-type', 1, 1, undefined, true)],
   comment: [row('comment', 1, 1)],
   state: [row('state', 1, 1, undefined, true)],
   conntrack: [
@@ -112,12 +115,16 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = 
 /** The IP protocol that a match needs (`-p`), by its module's name. */
 export const MODULE_PROTOCOL: Readonly<Record<PortModule, bigint>> = { tcp: 6n, udp: 17n, sctp: 132n, dccp: 33n }
 
+/** The matches of ICMP, by the family of the program that has them. */
+export const ICMP_MODULE = { ipv4: 'icmp', ipv6: 'icmp6' } as const satisfies Record<IpFamily, string>
+export const ICMP_PROTOCOL = { ipv4: 1n, ipv6: 58n } as const satisfies Record<IpFamily, bigint>
+
 const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
   addrtype ah bpf cgroup cluster connbytes connlabel connlimit dscp dst ecn esp eui64 frag hashlimit hbh
-  helper hl icmp icmp6 icmpv6 iprange ipv6header ipvs mh nfacct osf physdev policy rateest
+  helper hl iprange ipv6header ipvs mh nfacct osf physdev policy rateest
   recent rpfilter rt set socket srh string tcpmss time tos ttl u32 udplite unclean`)
 
 /** Targets that iptables has and this front-end does not understand. */

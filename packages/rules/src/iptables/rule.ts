@@ -3,9 +3,12 @@
 import { cover, type Diagnostics, type Span, spanText } from '@netsieve/diag'
 import { type IpFamily, nearest, readIpProtocol, readNumber, type Word } from '../shared/index.ts'
 import type { Action, Command, FlagTest, Match, PortModule, PortTest, Target } from './ast.ts'
+import { readIcmpType } from './icmp.ts'
 import { isMetadataOption, readInterface, readMetadataMatch } from './metadata.ts'
 import {
   BASE_OPTIONS,
+  ICMP_MODULE,
+  ICMP_PROTOCOL,
   MATCH_OPTIONS,
   MODULE_PROTOCOL,
   type OptionRow,
@@ -155,7 +158,7 @@ class LineParser {
       if (!row) this.unknown(option)
       return row && { row, module: undefined }
     }
-    const implicit = this.implicitModule()
+    const implicit = this.implicitModule() ?? this.implicitIcmp()
     const modules = [...this.modules, ...(implicit && !this.modules.has(implicit) ? [implicit] : [])]
     const rows = modules.flatMap((module) => (MATCH_OPTIONS[module] ?? []).map((row) => ({ row, module })))
     const own = (this.named ? (TARGET_OPTIONS[this.named.text] ?? []) : []).map((row) => ({ row, module: TARGET }))
@@ -177,6 +180,10 @@ class LineParser {
     if (!this.protocol) return undefined
     const { value } = this.protocol
     return (Object.keys(MODULE_PROTOCOL) as PortModule[]).find((module) => MODULE_PROTOCOL[module] === value)
+  }
+
+  private implicitIcmp(): string | undefined {
+    return this.protocol?.value === ICMP_PROTOCOL[this.family] ? ICMP_MODULE[this.family] : undefined
   }
 
   private unknown(option: Option, modules: readonly string[] = []): void {
@@ -260,6 +267,13 @@ class LineParser {
       case 'syn':
         this.transportOption(key, option)
         break
+      case 'icmp-type':
+      case 'icmpv6-type': {
+        const test = this.read(readIcmpType(value, this.family, this.diagnostics))
+        const at = this.later.findLastIndex((each) => 'kind' in each && each.kind === 'icmp')
+        if (test) this.later[at] = { kind: 'icmp', negated, test, span }
+        break
+      }
       case 'sports':
       case 'dports':
       case 'ports': {
@@ -305,8 +319,11 @@ class LineParser {
   }
 
   private loadNamed(value: Word, span: Span): void {
-    const name = value.text
-    if (MATCH_OPTIONS[name]) this.load(name, span)
+    const name = ['icmpv6', 'ipv6-icmp'].includes(value.text) ? 'icmp6' : value.text
+    const other = this.family === 'ipv4' ? 'ipv6' : 'ipv4'
+    if (name === ICMP_MODULE[other])
+      this.fail('match', `${this.family === 'ipv4' ? 'iptables' : 'ip6tables'} has no match ${name}`, value.span, [ICMP_MODULE[this.family]]) // biome-ignore format: one message
+    else if (MATCH_OPTIONS[name]) this.load(name, span)
     else if (UNSUPPORTED_MATCHES.has(name)) {
       this.foreign = true
       this.later.push({ kind: 'unsupported', what: `the match \`${name}\``, span })
@@ -320,6 +337,7 @@ class LineParser {
     this.modules.add(module)
     for (const key of this.seen) if (key.startsWith(`${module} `)) this.seen.delete(key)
     if (STATE_MODULES.has(module)) this.later.push({ keeps: module, options: [], span })
+    if (module === ICMP_MODULE[this.family]) this.later.push({ kind: 'icmp', negated: false, test: {}, span })
     if (!isPortModule(module)) return
     this.later.push({ module, span })
     for (const key of ['sport', 'dport', 'tcp-flags', 'syn']) this.seen.delete(key)
@@ -368,6 +386,8 @@ class LineParser {
       const has = this.protocol && !this.protocol.negated ? this.protocol.value : undefined
       if ('module' in match && has !== MODULE_PROTOCOL[match.module])
         this.fail('protocol', `the match ${match.module} needs -p ${match.module}`, match.span)
+      else if ('kind' in match && match.kind === 'icmp' && has !== ICMP_PROTOCOL[this.family])
+        this.fail('protocol', `the match ${ICMP_MODULE[this.family]} needs -p ${this.family === 'ipv4' ? 'icmp' : 'icmpv6'}`, match.span) // biome-ignore format: one message
       else if ('kind' in match && match.kind === 'multiport' && ![6n, 17n, 33n, 132n, 136n].includes(has ?? 0n))
         this.fail('protocol', 'multiport needs -p tcp, udp, udplite, sctp or dccp', match.span)
     }
@@ -453,8 +473,6 @@ const TARGET = '-j'
 
 /** Options of protocols' matches that load by `-p` alone and are not understood. */
 const UNSUPPORTED_PROTOCOL_OPTIONS: Readonly<Record<string, bigint>> = {
-  'icmp-type': 1n,
-  'icmpv6-type': 58n,
   ahspi: 51n,
   espspi: 50n,
 }
