@@ -64,5 +64,5 @@ export {
   type View,
   type ViewName,
 } from './views.ts'
-export { termsAt, termsOf, termsOfField } from './walk.ts'
+export { termsAt, termsIn, termsOf, termsOfField } from './walk.ts'
 export { MOST_WALKED, WALKED, walkHeaders } from './walk-headers.ts'

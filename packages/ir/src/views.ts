@@ -294,7 +294,8 @@ const PLACES = ['tags', 'reach', 'trim', 'header', 'netNeeds', 'ipv6Walk', 'chai
 export function samePlaces(a: ViewName, b: ViewName): boolean {
   const [x, y]: readonly View[] = [VIEWS[a], VIEWS[b]]
   const same = PLACES.every((key) => String(x![key]) === String(y![key]))
-  return same && (x!.laterFragments === y!.laterFragments || x!.laterFragments === 'short')
+  const told = x!.laterFragments === y!.laterFragments && String(x!.tinyDrops) === String(y!.tinyDrops)
+  return same && (told || x!.laterFragments === 'short')
 }
 
 /** The profiles a filter can be read under: which view each kind of hook has. */

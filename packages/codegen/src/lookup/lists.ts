@@ -2,7 +2,7 @@
 // that holds them all tells the rule. Each rule keeps its own exits, so a run still ends where the rule that decided stands.
 
 import type { Label } from '@netsieve/asm'
-import { placeOf, type Rule, type Step } from '@netsieve/ir'
+import { placeOf, type Rule, type Step, type Term, termsIn } from '@netsieve/ir'
 import { FIELDS } from '@netsieve/packet'
 import { excluded, type Path } from '../path.ts'
 import { constantOf } from '../predicates.ts'
@@ -31,10 +31,11 @@ export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number):
   if (scope.path.view.missing === 'reject') return { length, asked: [], boxes }
   for (; from + length < rules.length; length++) {
     const rule = rules[from + length]!
+    if (mayDrop(scope, rule)) break
     const { maps, sets, base } = scope
     const normal = maps.once(`rule ${rule.id} ${base.view}`, () => boxesOf(rule, { sets, view: base.view }))
     const here = normal && fold(scope, normal.boxes)
-    if (!normal || !here) break
+    if (!here) break
     const added = new Map(here.flatMap((box) => [...box]).filter(([key]) => !asked.has(key)))
     if (asked.size + added.size > MOST_COMPONENTS) break
     for (const [key, each] of added) asked.set(key, each)
@@ -48,15 +49,14 @@ export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number):
   return { length, asked: [...asked.values()], boxes }
 }
 
-/** The boxes on one way through the program: what that tells is not asked. Undefined where asking may drop the packet. */
-function fold(scope: RuleScope, boxes: readonly RuleBox[]): RuleBox[] | undefined {
+/** The boxes on one way through the program: what that tells is not asked. */
+function fold(scope: RuleScope, boxes: readonly RuleBox[]): RuleBox[] {
   const out: RuleBox[] = []
   for (const box of boxes) {
     const left = new Map<string, Asked>()
     let possible = true
     for (const [key, asked] of box) {
       const seen = seenAs(scope, asked.view)
-      if (mayCut(seen.path, asked)) return undefined
       const told = absent(seen.path, asked) ? 'missing' : constantOf(seen, asked.term)
       if (told === undefined) {
         const ranges = asked.ranges.filter(({ lo, hi }) => lo !== hi || !excluded(seen.path, asked.term, lo))
@@ -80,8 +80,18 @@ function absent({ net, transport }: Path, { term }: Asked): boolean {
   return place?.base === 'transport' ? transport === 'absent' : place?.base === 'net' && !net
 }
 
+/** What a rule asks may drop the packet, though it may not match: also where its boxes, which hold what matches, do not tell. */
+function mayDrop(scope: RuleScope, rule: Rule): boolean {
+  for (const step of rule.steps) {
+    if (step.kind !== 'match') continue
+    const { path } = seenAs(scope, step.view)
+    for (const term of termsIn(step)) if (mayCut(path, term)) return true
+  }
+  return false
+}
+
 /** Asking for a number may drop the packet: at the first rule that asks, whatever the others say. */
-function mayCut({ view, kind, l4proto }: Path, { term }: Asked): boolean {
+function mayCut({ view, kind, l4proto }: Path, term: Term): boolean {
   if (term.kind !== 'field') return false
   if (term.field === 'meta.l4proto') return view.chainDrops && kind === 'ipv6' && l4proto === 'slot'
   const { proto } = FIELDS[term.field]
