@@ -8,6 +8,7 @@ import {
   check,
   evaluate,
   type Filter,
+  newState,
   type Pred,
   type Rule,
   type SetDef,
@@ -19,7 +20,7 @@ import {
 import { load } from '@netsieve/vm'
 import { describe, expect, it } from 'vitest'
 import { FRAMES } from '../properties/frames.ts'
-import { compileC, NO_CLANG } from './clang.ts'
+import { compileC, filledMaps, NO_CLANG } from './clang.ts'
 
 interface Row<T> {
   readonly what: T
@@ -48,7 +49,7 @@ const TERMS: Readonly<Record<Term['kind'], Row<Term>>> = {
   },
   raw: { what: { kind: 'raw', base: 'net', bit: 52, bits: 12 }, text: 'GET(bits_net_52, p) > 63' },
   walk: { what: { kind: 'walk', family: 'ipv6', net: 14, until: 6 }, text: 'GET(walk_ipv6_14_6, p) > 63' },
-  find: { what: { kind: 'find', list: 'tcp', type: 2, bytes: 4 }, text: 'unsupported: a search in the list of tcp' },
+  find: { what: { kind: 'find', list: 'tcp', type: 2, bytes: 4 }, text: 'GET(place_of_tcp_2_of_4, p) > 63' },
   mapped: {
     what: { kind: 'mapped', terms: [field('meta.l4proto')], map: 'levels' },
     text: 'GET(value_of_levels, GET(meta_l4proto, p)) > 63',
@@ -97,6 +98,7 @@ const SETS: readonly SetDef[] = [
 
 const STATE: readonly StateDef[] = [
   { kind: 'limit', name: 'l', rate: 10n, per: 1_000_000_000n, burst: 5n, unit: 'packets' },
+  { kind: 'counter', name: 'c', packets: 3n, bytes: 0n },
   { kind: 'quota', name: 'q', bytes: 1000n, used: 0n },
   { kind: 'nth', name: 'n', every: 3n, before: 0n },
 ]
@@ -109,7 +111,7 @@ const PREDS: Readonly<Record<Pred['kind'], Row<Pred>>> = {
   and: { what: { kind: 'and', args: [{ kind: 'cmp', term: field('ipv4.ttl'), test: '>', value: 1n }, { kind: 'cmp', term: field('meta.l4proto'), test: '==', value: 6n }] }, text: 'if (GET(ipv4_ttl, p) <= 1)\n\t\treturn NEXT;\n\tif (GET(meta_l4proto, p) != IPPROTO_TCP)' },
   or: { what: { kind: 'or', args: [{ kind: 'cmp', term: field('ipv4.ttl'), test: '==', value: 1n }, { kind: 'cmp', term: field('tcp.dport'), test: '>=', value: 1024n }] }, text: 'if (!(GET(ipv4_ttl, p) == 1 || GET(tcp_dport, p) >= 1024))' },
   not: { what: { kind: 'not', arg: { kind: 'cmp', term: field('ipv6.dst'), test: '==', value: 1n } }, text: 'if (GET128(ipv6_dst, p) == 1)' },
-  exists: { what: { kind: 'exists', what: 'tcp_maxseg' }, text: 'unsupported: a search in the list of tcp' },
+  exists: { what: { kind: 'exists', what: 'tcp_maxseg' }, text: 'if (!GET(has_tcp_2, p))' },
   inSet: { what: { kind: 'inSet', terms: [field('tcp.dport'), field('ipv4.src')], set: 'ports' }, text: 'if (!find_ports(GET(tcp_dport, p), GET(ipv4_src, p)))' },
 } // biome-ignore format: a table
 
@@ -125,13 +127,13 @@ const VERDICTS: Readonly<Record<Verdict['kind'], Row<Verdict>>> = {
 
 const STEPS: Readonly<Record<Step['kind'], Row<Step>>> = {
   match: { what: { kind: 'match', pred: PREDS.cmp.what }, text: PREDS.cmp.text },
-  count: { what: { kind: 'count' }, text: 'counted here' },
+  count: { what: { kind: 'count', counter: 'c' }, text: 'count(&counter_c, p);' },
   verdict: { what: { kind: 'verdict', verdict: VERDICTS.drop.what }, text: VERDICTS.drop.text },
   log: { what: { kind: 'log', words: 'seen */' }, text: '/* log: seen * / */' },
-  limit: { what: { kind: 'limit', state: 'l', over: false }, text: 'unsupported: the limit l' },
-  quota: { what: { kind: 'quota', state: 'q', over: true }, text: 'unsupported: the quota q' },
-  nth: { what: { kind: 'nth', state: 'n', over: false }, text: 'unsupported: the nth n' },
-  set: { what: { kind: 'set', field: 'meta.mark', term: constant(5n) }, text: 'unsupported: setting meta.mark' },
+  limit: { what: { kind: 'limit', state: 'l', over: false }, text: 'if (!within_limit_l(p))' },
+  quota: { what: { kind: 'quota', state: 'q', over: true }, text: 'if (within_quota_q(p))' },
+  nth: { what: { kind: 'nth', state: 'n', over: false }, text: 'if (!within_nth_n(p))' },
+  set: { what: { kind: 'set', field: 'meta.mark', term: constant(5n) }, text: 'p->meta_mark = 5U;' },
   vmap: {
     what: { kind: 'vmap', terms: [field('tcp.dport')], map: 'verdicts' },
     text: 'switch (find_verdicts(GET(tcp_dport, p))) {\n\tcase 1:\n\t\treturn jump(chain_called(p));\n\tcase 2:\n\t\treturn DROP;',
@@ -195,9 +197,14 @@ describe.each(CASES)('%s', (_, steps, text) => {
   })
 
   it.skipIf(NO_CLANG || unsupported)(`decides as it means${NO_CLANG ? ` (skipped: ${NO_CLANG})` : ''}`, () => {
-    const { programs, maps } = readElf(compileC(written.value!)).value!
-    const machine = load(programs[0]!.insns, { type: 'xdp', maps })
-    const got = FRAMES.map((frame) => decisionOf('xdp', machine.run(frame).r0))
-    expect(got).toEqual(FRAMES.map((frame) => evaluate(filter, frame).decision))
+    const object = readElf(compileC(written.value!, { debug: true })).value!
+    const machine = load(object.programs[0]!.insns, { type: 'xdp', maps: filledMaps(object) })
+    const state = newState(filter)
+    for (const frame of FRAMES)
+      expect(decisionOf('xdp', machine.run(frame).r0)).toBe(evaluate(filter, frame, { state }).decision)
+    if (text.startsWith('count')) {
+      const [packets, bytes] = new BigUint64Array(machine.map('.data').get(new Uint8Array(4))!.slice().buffer)
+      expect({ packets, bytes }).toEqual(state.counters.get('c'))
+    }
   })
 })

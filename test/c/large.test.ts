@@ -1,15 +1,15 @@
 // Sets too large for code, and metadata, in C through clang: an array that is searched by halves or row by row, fields of the context, the map of a packet's metadata.
 
-import { type MapDef, readElf } from '@netsieve/asm'
+import { readElf } from '@netsieve/asm'
 import { generate, generateC } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
-import { check, evaluate, type Filter, type Pred, type SetDef } from '@netsieve/ir'
+import { check, evaluate, type Filter, type Pred, type SetDef, type Term } from '@netsieve/ir'
 import { buildPacket } from '@netsieve/packet'
 import { verify } from '@netsieve/verifier'
 import { load } from '@netsieve/vm'
 import { Sieve } from 'netsieve'
 import { describe, expect, it } from 'vitest'
-import { compileC, NO_CLANG } from './clang.ts'
+import { compileC, filledMaps, NO_CLANG } from './clang.ts'
 
 function filterOf(pred: Pred, sets: readonly SetDef[] = []): Filter {
   const { value, diagnostics } = check({
@@ -39,12 +39,8 @@ function filterOf(pred: Pred, sets: readonly SetDef[] = []): Filter {
 
 /** A program of the C of a filter, with what its maps hold at first. */
 function programOf(filter: Filter, type: 'xdp' | 'sched_cls') {
-  const { programs, maps, data } = readElf(compileC(generateC(filter, { type }).value!, { debug: true })).value!
-  const filled = maps.map((map, i): MapDef => {
-    const section = data.find((one) => one.map === i)
-    return section ? { ...map, entries: [[new Uint8Array(4), section.bytes]] } : map
-  })
-  return { insns: programs[0]!.insns, maps: filled, type }
+  const object = readElf(compileC(generateC(filter, { type }).value!, { debug: true })).value!
+  return { insns: object.programs[0]!.insns, maps: filledMaps(object), type }
 }
 
 const packet = (src: string, dport: number) => buildPacket(`eth / ipv4(src=${src}) / tcp(dport=${dport})`).value!.data
@@ -107,6 +103,35 @@ describe.skipIf(NO_CLANG)(`large sets and metadata${NO_CLANG ? ` (skipped: ${NO_
       { kind: 'cmp', term: { kind: 'field', field: 'meta.pkttype' }, test: '==', value: 2n },
     ],
   }
+  it('sets metadata, which later rules see and the context is given', () => {
+    const filter = filterOf({ kind: 'cmp', term: { kind: 'field', field: 'meta.mark' }, test: '==', value: 12n })
+    const [chain] = filter.chains
+    const sum: Term = {
+      kind: 'bin',
+      op: 'add',
+      left: { kind: 'field', field: 'meta.mark' },
+      right: { kind: 'const', value: 5n },
+    }
+    const setting: Filter = {
+      ...filter,
+      chains: [
+        {
+          ...chain!,
+          rules: [{ id: 1, text: 'set', steps: [{ kind: 'set', field: 'meta.mark', term: sum }] }, ...chain!.rules],
+        },
+      ],
+    }
+    const program = programOf(setting, 'sched_cls')
+    expect(verify(program.insns, program)).toMatchObject({ status: 'accepted' })
+    const machine = load(program.insns, program)
+    const frame = packet('10.0.0.1', 80)
+    for (const mark of [7, 12, 0]) {
+      const { decision } = evaluate(setting, frame, { meta: { 'meta.mark': BigInt(mark) } })
+      expect([mark, machine.run(frame, { mark }).r0 === 2]).toEqual([mark, decision === 'drop'])
+      expect(decision).toBe(mark === 7 ? 'drop' : 'pass')
+    }
+  })
+
   it.each(['xdp', 'sched_cls'] as const)('reads metadata as %s', (type) => {
     const filter = filterOf(METADATA)
     const program = programOf(filter, type)

@@ -50,7 +50,7 @@ function transportKey(view: View, { short, proto }: Asked): string {
 }
 
 /** Fragments and cut headers, as the view has them. */
-function transportGuards(view: View, { short, proto }: Asked, absent: string): string {
+export function transportGuards(view: View, { short, proto }: Asked, absent: string): string {
   const lines: string[] = []
   if (proto !== undefined && view.tinyDrops.includes(proto))
     lines.push(when('p->fragment == 1 && p->nfproto == 2', 'return DROP;'))

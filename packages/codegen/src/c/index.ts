@@ -14,8 +14,8 @@ import {
   type View,
   type ViewName,
 } from '@netsieve/ir'
-import { leaves, METADATA_MAP, metadataOfFilter, sourceFor } from '../metadata.ts'
-import { metadataMap } from './metadata.ts'
+import { leaves, localsOf, METADATA_MAP, metadataOfFilter, sourceFor } from '../metadata.ts'
+import { localMembers, localsAtFirst, localsAtLast, metadataMap } from './metadata.ts'
 import { contextOf, packetStruct, tagsBeside, targetOf, verdicts } from './prelude.ts'
 import { baseFunction } from './rules.ts'
 import { type Scope, Unsupported } from './scope.ts'
@@ -58,29 +58,28 @@ function write(filter: Filter, { type, from = 'rules' }: GenerateCOptions): stri
   const asked = filter.base.map(
     (base) => `	if (${baseFunction(scopeFor(base), base)}(&p) == DROP)\n		return ${target.drop};`,
   )
-  unit.set('struct packet', packetStruct(type, [...context], layout !== undefined))
-  const members = [
+  const [base] = filter.base
+  const scope = base && scopeFor(base)
+  const locals = scope ? { first: localsAtFirst(scope), last: localsAtLast(scope) } : { first: [], last: [] }
+  const members = [...[...context].map((member) => `__u32 ${member};`), ...localMembers([...localsOf(filter).keys()])]
+  unit.set('struct packet', packetStruct(type, members, layout !== undefined))
+  const filled = [
     '.ctx = ctx',
     `.size = ${target.size}`,
     ...[...context].map((member) => `.${member} = ctx->${member}`),
   ]
-  // The context is read here alone: clang would move a read in a rule to where the verifier no longer knows the pointer.
-  const tag = `
-	if (ctx->vlan_present) {
-		p.tag = bpf_ntohs(ctx->vlan_proto) << 16 | ctx->vlan_tci;
-		p.size += 4;
-	}`
-  const metadata = `
-	p.metadata = bpf_map_lookup_elem(&${METADATA_MAP}, &(__u32){ 0 });
-	if (!p.metadata)
-		return ${target.drop};`
-  const prepared = `	struct packet p = { ${members.join(', ')} };
-${tagsBeside(type) ? tag : ''}${layout ? metadata : ''}
-${asked.join('\n')}`
+  const lines = [
+    `	struct packet p = { ${filled.join(', ')} };`,
+    ...(locals.first.length > 0 ? ['	__u64 value;\n'] : []),
+    // The context is read here alone: clang would move a read in a rule to where the verifier no longer knows the pointer.
+    ...(tagsBeside(type) ? [TAG] : []),
+    ...(layout ? [METADATA.replace('DROP', target.drop)] : []),
+    ...[...locals.first, ...asked, ...locals.last],
+  ]
   unit.need('SEC', () => `SEC("${SECTION_OF_TYPE[type]}")
 int netsieve(${contextOf(type)} *ctx)
 {
-${asked.length > 0 ? prepared : '	(void)ctx;'}
+${asked.length > 0 ? lines.join('\n') : '	(void)ctx;'}
 	return ${target.pass};
 }
 
@@ -88,9 +87,19 @@ char LICENSE[] SEC("license") = "GPL";`, 'rules') // biome-ignore format: C
   return unit.text(opening(filter, type, from))
 }
 
+const TAG = `	if (ctx->vlan_present) {
+		p.tag = bpf_ntohs(ctx->vlan_proto) << 16 | ctx->vlan_tci;
+		p.size += 4;
+	}`
+
+const METADATA = `	p.metadata = bpf_map_lookup_elem(&${METADATA_MAP}, &(__u32){ 0 });
+	if (!p.metadata)
+		return DROP;`
+
 /** What the functions of each base chain are written in: those that see packets alike share theirs. */
 function scopes(unit: Unit, type: ProgTypeName, filter: Filter, context: Set<string>): (base: BaseChain) => Scope {
   const layout = metadataOfFilter(filter, type)
+  const locals = localsOf(filter)
   const shared = {
     ...{ unit, type, filter, context, sets: setsOf(filter), calls: callsOf(filter) },
     chains: new Map<string, Chain>(filter.chains.map((chain) => [chain.name, chain])),
@@ -106,7 +115,7 @@ function scopes(unit: Unit, type: ProgTypeName, filter: Filter, context: Set<str
     const one: Scope = {
       ...shared,
       view,
-      metadata: sourceFor(type, base, { layout, map: 0, locals: new Map() }),
+      metadata: sourceFor(type, base, { layout, map: 0, locals }),
       name: (plain) => `${mark}${plain}`,
       absent: view.missing === 'reject' ? 'POLICY' : 'NEXT',
       seenAs: (other) => scope(base, other),

@@ -8,11 +8,42 @@ import { fetcher, type Scope } from './scope.ts'
 import { identifier, when } from './text.ts'
 import type { Unit } from './unit.ts'
 
-/** The function `(p, &value)` of a field. */
+/** The function `(p, &value)` of a field: as it came, or as rules have set it. */
 export function metadataFunction(scope: Scope, field: MetadataId): string {
+  const own = identifier(field)
+  if (!scope.metadata.locals.has(field)) return fromOutside(scope, field, own)
+  return `/* ${field}, which rules set */
+${fetcher(scope.name(own), '__u64')}
+{
+${when(`!p->${own}_known`, `return ${scope.absent};`)}
+	*value = p->${own};
+	return 0;
+}`
+}
+
+/** Fields that rules set are members of the packet's struct, filled at the start of the program; the statements that do so. */
+export function localsAtFirst(scope: Scope): string[] {
+  return [...scope.metadata.locals.keys()].map((field) => {
+    const own = identifier(field)
+    const name = scope.unit.need(scope.name(`${own}_at_first`), () => fromOutside(scope, field, `${own}_at_first`))
+    return `	p.${own}_known = !${name}(&p, &value);\n	p.${own} = value;`
+  })
+}
+
+export const localMembers = (fields: readonly MetadataId[]): string[] =>
+  fields.flatMap((field) => [`__u32 ${identifier(field)};`, `bool ${identifier(field)}_known;`])
+
+/** The statements that write what rules have set where others see it. */
+export function localsAtLast({ metadata, type }: Scope): string[] {
+  return [...metadata.locals.keys()].flatMap((field) => {
+    const offset = metadata.writable(field)
+    return offset === undefined ? [] : [`	ctx->${contextName(type, offset)} = p.${identifier(field)};`]
+  })
+}
+
+function fromOutside(scope: Scope, field: MetadataId, own: string): string {
   const { unit, metadata, name, type, context, absent } = scope
   const { bits, title } = METADATA[field]
-  const own = identifier(field)
   const head = `/* ${field}: ${title} */\n${fetcher(name(own), bits > 64 ? u128(unit) : '__u64')}\n{\n`
   const place = metadata.context(field)
   if (place) {
@@ -23,8 +54,9 @@ export function metadataFunction(scope: Scope, field: MetadataId): string {
   const slot = metadata.slots.get(field)!
   const asked = askKnown(slot) ? `${when(`!p->metadata->known[${slot.knownAt}]`, `return ${absent};`)}\n` : ''
   const swap = { 16: 'bpf_ntohs', 32: 'bpf_ntohl', 64: 'bpf_be64_to_cpu' }[bits as number]
-  const wide = `(u128)bpf_be64_to_cpu(p->metadata->${own}[0]) << 64 | bpf_be64_to_cpu(p->metadata->${own}[1])`
-  const value = bits > 64 ? wide : bits === 8 ? `p->metadata->${own}` : `${swap}(p->metadata->${own})`
+  const wide = `(u128)bpf_be64_to_cpu(p->metadata->${identifier(field)}[0]) << 64 | bpf_be64_to_cpu(p->metadata->${identifier(field)}[1])`
+  const value =
+    bits > 64 ? wide : bits === 8 ? `p->metadata->${identifier(field)}` : `${swap}(p->metadata->${identifier(field)})`
   return `${head}${asked}	*value = ${value};\n	return 0;\n}`
 }
 

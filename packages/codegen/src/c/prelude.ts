@@ -49,8 +49,8 @@ enum verdict {
 };`) // biome-ignore format: C
 }
 
-/** The struct of a packet, with the fields of the context that rules ask for. */
-export function packetStruct(type: ProgTypeName, context: readonly string[], metadata: boolean): string {
+/** The struct of a packet, with more members for what rules ask for beside its bytes. */
+export function packetStruct(type: ProgTypeName, more: readonly string[], metadata: boolean): string {
   const members = [
     `${contextOf(type)} *ctx;`,
     ...(metadata ? ['const struct metadata *metadata;'] : []),
@@ -66,7 +66,7 @@ export function packetStruct(type: ProgTypeName, context: readonly string[], met
     '__u32 transport;',
     '__u32 fragment; /* its offset, in units of 8 bytes */',
     '__u32 more; /* fragments follow */',
-    ...context.map((member) => `__u32 ${member};`),
+    ...more,
   ]
   return `/* A frame and where its headers are: offsets from its first byte, NONE where there is none. */
 #define NONE 0xffffffffU

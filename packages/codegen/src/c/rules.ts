@@ -16,7 +16,8 @@ import { locate } from './locate.ts'
 import { unless } from './preds.ts'
 import { type Scope, Unsupported } from './scope.ts'
 import { finder, setOf } from './sets.ts'
-import { call } from './terms.ts'
+import { countNamed, within } from './state.ts'
+import { asked, call } from './terms.ts'
 import { identifier, inComment, lineOf } from './text.ts'
 
 /** `base(p)`: ACCEPT or DROP by one base chain. */
@@ -52,7 +53,7 @@ ${asked}	verdict = ${chain}(p);
 
 /** Whether anything depends on where headers are. */
 function locates({ filter, view }: Scope, base: BaseChain): boolean {
-  if (view.reach === 'ip' || base.family !== 'any') return true
+  if (view.reach === 'ip' || base.family !== 'any' || (filter.state ?? []).length > 0) return true
   return [...termsOf(filter, [base.chain])].some((term) => {
     if (term.kind === 'load' || term.kind === 'raw') return term.base !== 'link'
     if (term.kind === 'find') return true
@@ -73,10 +74,13 @@ function chainFunction(scope: Scope, name: string): string {
     const body = rules.length > 0 ? `	int verdict;\n\n${asked.join('')}	return NEXT;` : '	(void)p;\n	return NEXT;'
     return {
       name: own,
-      text: `/* Chain ${inComment(name)} */\nstatic ${how} int ${own}(const struct packet *p)\n{\n${body}\n}`,
+      text: `/* Chain ${inComment(name)} */\nstatic ${how} int ${own}(${parameter(scope)})\n{\n${body}\n}`,
     }
   })
 }
+
+/** What rules and chains are given; they may set metadata in it. */
+const parameter = ({ metadata }: Scope): string => `${metadata.locals.size > 0 ? '' : 'const '}struct packet *p`
 
 function ruleFunction(scope: Scope, rule: Rule): string {
   const name = scope.name(`rule_${rule.id}`)
@@ -86,7 +90,7 @@ function ruleFunction(scope: Scope, rule: Rule): string {
       const lines = inRule(rule, () => steps(scope, rule)).join('\n')
       const unused = /\bp\b/.test(lines) ? '' : '	(void)p;\n'
       return `/* ${lineOf(rule.span)}${inComment(rule.text)} */
-static __always_inline int ${name}(const struct packet *p)
+static __always_inline int ${name}(${parameter(scope)})
 {
 ${unused}${lines}
 }`
@@ -118,8 +122,7 @@ function steps(scope: Scope, rule: Rule): string[] {
         }
         break
       case 'count':
-        if (step.counter !== undefined) throw new Unsupported(`the counter ${step.counter}`, step.span)
-        lines.push('	/* counted here */')
+        lines.push(step.counter === undefined ? '	/* counted here */' : `	${countNamed(scope, step.counter)}`)
         break
       case 'log':
         // What is written is for those who read it; no verdict depends on it.
@@ -128,9 +131,13 @@ function steps(scope: Scope, rule: Rule): string[] {
       case 'limit':
       case 'quota':
       case 'nth':
-        throw new Unsupported(`the ${step.kind} ${step.state}`, step.span)
+        lines.push(`	if (${step.over ? '' : '!'}${within(scope, step)})\n		return NEXT;`)
+        break
       case 'set':
-        throw new Unsupported(`setting ${step.field}`, step.span)
+        lines.push(
+          `	p->${identifier(step.field)} = ${asked(scope, step.term)};\n	p->${identifier(step.field)}_known = true;`,
+        )
+        break
       case 'verdict':
         return [...lines, `	return ${verdict(scope, step.verdict)};`]
       case 'vmap':
