@@ -1,6 +1,6 @@
 // The peers of bench/filter.ts: libpcap's interpreter, and the machine code that the kernel's JIT makes of an XDP program,
 // called in this process (the way to a kernel number without a system call a packet).
-//   filter-peers RECORDS KIND FILE [KIND FILE]...     KIND: walk | pcap (an expression) | kernel (bytecode)
+//   filter-peers RECORDS CHUNK KIND FILE [KIND FILE]...     KIND: walk | pcap (an expression) | kernel (bytecode)
 // Reads the number of a peer a line, answers `packets matches checksum` and the nanoseconds of each chunk, or at the start `missing N why`.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,7 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK (256 * 1024)
 struct record { uint32_t sec, frac, caplen, len; };
 struct xdp_buff { uint8_t *data, *data_end, *data_meta, *hard_start; void *rxq, *txq; uint32_t frame_sz, flags; };
 typedef unsigned (*image)(const void *ctx, const void *insns);
@@ -71,20 +70,22 @@ static image kernel_image(const uint8_t *insns, size_t size, const char **why) {
 int main(int argc, char **argv) {
   size_t size;
   uint8_t *records = slurp(argv[1], &size);
-  uint8_t *buffer = malloc(CHUNK + 65536);
-  uint64_t *ns = calloc(size / (CHUNK - 65536) + 2, sizeof *ns);
-  int count = (argc - 2) / 2;
+  size_t most = strtoul(argv[2], NULL, 10);
+  uint8_t *buffer = malloc(most + 65536);
+  // Chunks are half full at least, records being no longer than 1530 bytes.
+  uint64_t *ns = calloc(size / (most / 2) + 2, sizeof *ns);
+  int count = (argc - 3) / 2;
   struct peer *peers = calloc(count, sizeof *peers);
   for (int i = 0; i < count; i++) {
     struct peer *p = &peers[i];
-    p->kind = argv[2 + 2 * i];
+    p->kind = argv[3 + 2 * i];
     const char *why = NULL;
     size_t n;
     if (!strcmp(p->kind, "pcap")) {
       pcap_t *handle = pcap_open_dead(DLT_EN10MB, 65535);
-      if (pcap_compile(handle, &p->pcap, (char *)slurp(argv[3 + 2 * i], &n), 1, PCAP_NETMASK_UNKNOWN)) why = pcap_geterr(handle);
+      if (pcap_compile(handle, &p->pcap, (char *)slurp(argv[4 + 2 * i], &n), 1, PCAP_NETMASK_UNKNOWN)) why = pcap_geterr(handle);
     } else if (!strcmp(p->kind, "kernel")) {
-      uint8_t *code = slurp(argv[3 + 2 * i], &n);
+      uint8_t *code = slurp(argv[4 + 2 * i], &n);
       p->code = kernel_image(code, n, &why);
     }
     if (why) printf("missing %d %s\n", i, why);
@@ -101,7 +102,7 @@ int main(int argc, char **argv) {
       size_t end = at;
       while (end < size) {
         size_t next = end + sizeof(struct record) + ((struct record *)(records + end))->caplen;
-        if (next - at > CHUNK) break;
+        if (next - at > most) break;
         end = next;
       }
       memcpy(buffer, records + at, end - at);

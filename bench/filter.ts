@@ -16,7 +16,9 @@ import { buildPeer, Peer } from './peer.ts'
 
 const PACKETS = Number(process.argv[2] ?? 200_000)
 const ROUNDS = Number(process.argv[3] ?? 9)
+/** Of filters that take long, less at a time: a chunk shall be through before something else gets its turn. */
 const CHUNK = 256 * 1024
+const SMALL_CHUNK = 16 * 1024
 const SOURCE = join(process.cwd(), 'bench', 'filter-peers.c')
 
 interface Score {
@@ -32,15 +34,15 @@ interface Contender {
   readonly insns?: () => number
 }
 
-/** Pieces of whole records, at most CHUNK long. */
-function chunks(records: Uint8Array): Uint8Array[] {
+/** Pieces of whole records, so long at most. */
+function chunks(records: Uint8Array, most: number): Uint8Array[] {
   const view = new DataView(records.buffer)
   const parts: Uint8Array[] = []
   for (let at = 0; at < records.length; ) {
     let end = at
     while (end < records.length) {
       const next = end + 16 + view.getUint32(end + 8, true)
-      if (next - at > CHUNK) break
+      if (next - at > most) break
       end = next
     }
     parts.push(records.subarray(at, end))
@@ -178,7 +180,8 @@ async function measure(
   expression?: string,
 ): Promise<void> {
   const records = capture(kind, PACKETS)
-  const parts = chunks(records)
+  const most = program.length > 5000 ? SMALL_CHUNK : CHUNK
+  const parts = chunks(records, most)
   const file = (label: string, content: Uint8Array | string): string => {
     const path = join(folder, label)
     writeFileSync(path, content)
@@ -192,7 +195,7 @@ async function measure(
   ]
   let peers: Peers | undefined
   if (binary) {
-    const args = [file('records', records), 'walk', '-', 'kernel', file('kernel', encode(program))]
+    const args = [file('records', records), String(most), 'walk', '-', 'kernel', file('kernel', encode(program))]
     if (expression) args.push('pcap', file('expression', expression))
     peers = new Peers(binary, args)
     await peers.ready()

@@ -396,6 +396,107 @@ function surroundingsSequence(about: string, seed: number): Sequence {
   }
 }
 
+/** Maps that programs only send things to, and flags of creation, by their index in the sequence's list. */
+const SINKS: readonly MapDef[] = [
+  { name: 'devmap', type: 'devmap', keySize: 4, valueSize: 4, maxEntries: 2 },
+  { name: 'devmap_hash', type: 'devmap_hash', keySize: 4, valueSize: 4, maxEntries: 2 },
+  { name: 'cpumap', type: 'cpumap', keySize: 4, valueSize: 4, maxEntries: 2 },
+  { name: 'xskmap', type: 'xskmap', keySize: 4, valueSize: 4, maxEntries: 2 },
+  { name: 'ring', type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 4096 },
+  { name: 'programs', type: 'prog_array', keySize: 4, valueSize: 4, maxEntries: 2 },
+  { name: 'read only', type: 'array', keySize: 4, valueSize: 8, maxEntries: 2, flags: 0x80 },
+  { name: 'mapped', type: 'array', keySize: 4, valueSize: 8, maxEntries: 2, flags: 0x400 },
+  { name: 'inner', type: 'array', keySize: 4, valueSize: 12, maxEntries: 3, flags: 0x1000 },
+  { name: 'zero seed', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 2, flags: 0x40 },
+]
+const sink = (name: string): number => 1 + SINKS.findIndex((one) => one.name === name)
+
+const SINK_OPERATIONS: Readonly<Record<string, Operation>> = {
+  redirect_map: (code, random) => {
+    code.emit('lddw_map_index', { dst: 1, imm: sink(random.pick(['devmap', 'devmap_hash', 'cpumap', 'xskmap'])) })
+    code.mov(2, random.pick([0, 1, 2, 7]))
+    code.mov(3, random.pick([0, 1, 2, 3, 4]))
+    code.call(51)
+  },
+  ringbuf_output: (code, random) => {
+    code.emit('lddw_map_index', { dst: 1, imm: sink('ring') })
+    pointer(code, 2, VALUE)
+    code.mov(3, random.pick([0, 1, 8]))
+    code.mov(4, random.pick([0, 1, 2, 3, 4]))
+    code.call(130)
+  },
+  ringbuf_reserve: (code, random) => {
+    const none = code.label()
+    code.emit('lddw_map_index', { dst: 1, imm: sink('ring') })
+    code.mov(2, random.pick([8, 100, 5000]))
+    code.mov(3, random.pick([0, 0, 1]))
+    code.call(131)
+    code.jump('jeq', 0, 0, none)
+    code.store(8, 0, 0, random.s32())
+    code.mov(1, { reg: 0 })
+    code.mov(2, 0)
+    code.call(random.pick([132, 133]))
+    code.mov(0, 1)
+    code.bind(none)
+  },
+  ringbuf_query: (code) => {
+    code.emit('lddw_map_index', { dst: 1, imm: sink('ring') })
+    code.mov(2, 1)
+    code.call(134)
+  },
+  tail_call: (code, random) => {
+    code.mov(1, { reg: 6 })
+    code.emit('lddw_map_index', { dst: 2, imm: sink('programs') })
+    code.mov(3, random.pick([0, 1, 2, 9]))
+    code.call(12)
+    // It gives nothing, and goes on here where there is no program.
+    code.mov(0, 3)
+  },
+  array_flags: (code, random) => {
+    const name = random.pick(['read only', 'mapped', 'inner'])
+    code.store(4, 10, KEY, random.below(4))
+    code.emit('lddw_map_index', { dst: 1, imm: sink(name) })
+    pointer(code, 2, KEY)
+    if (name !== 'read only' && random.below(2)) {
+      code.store(8, 10, VALUE, random.s32())
+      code.store(8, 10, VALUE + 8, random.s32())
+      pointer(code, 3, VALUE)
+      code.mov(4, random.pick(FLAGS))
+      return code.call(2)
+    }
+    code.call(1)
+    readValue(code)
+  },
+  hash_flags: (code, random) => {
+    code.store(4, 10, KEY, random.below(4))
+    code.store(8, 10, VALUE, random.s32())
+    code.emit('lddw_map_index', { dst: 1, imm: sink('zero seed') })
+    pointer(code, 2, KEY)
+    pointer(code, 3, VALUE)
+    code.mov(4, random.pick(FLAGS))
+    code.call(random.pick([2, 2, 3]))
+  },
+}
+
+function sinkSequence(about: string, seed: number): Sequence {
+  const random = new Random(seed)
+  const code = new Code()
+  begin(code)
+  for (let i = 0; i < 12; i++) {
+    SINK_OPERATIONS[random.below(3) ? about : random.pick(Object.keys(SINK_OPERATIONS))]!(code, random)
+    keep(code, i)
+  }
+  code.mov(0, 2)
+  code.exit()
+  return {
+    name: `${about}, seed ${seed}`,
+    type: 'xdp',
+    program: code.layout(),
+    maps: [RESULTS, ...SINKS],
+    frames: [FRAMES[seed % FRAMES.length]!],
+  }
+}
+
 /** Sequences of one golden file. */
 export const SEQUENCES: Readonly<Record<string, () => Sequence[]>> = {
   maps: () => SUBJECTS.flatMap((subject, i) => [1, 2, 3].map((n) => mapSequence(subject, i * 10 + n))),
@@ -405,4 +506,6 @@ export const SEQUENCES: Readonly<Record<string, () => Sequence[]>> = {
     Object.keys(SURROUNDINGS).flatMap((about, i) =>
       [0, 1, 2, 3, 4].map((n) => surroundingsSequence(about, i * 20 + n)),
     ),
+  sinks: () =>
+    Object.keys(SINK_OPERATIONS).flatMap((about, i) => [0, 1, 2, 3, 4].map((n) => sinkSequence(about, i * 20 + n))),
 }
