@@ -147,11 +147,18 @@ export function pushContext(fn: FunctionEmitter, op: number, base: number, off: 
   return true
 }
 
-/** Pushes a value of the context; batches have some of them in locals. */
+/** Pushes a value of the context; batches have some of them in locals, where the low bytes of one come first as in memory. */
 function pushContextWord(fn: FunctionEmitter, offset: number, opcode: number): void {
+  const { body } = fn
   const local = fn.contextLocals.get(offset)
-  if (local !== undefined && opcode === W.i64_load32_u) fn.body.get(local).op(W.i64_extend_i32_u)
-  else fn.body.i32(fn.engine.ctxAt + offset).mem(opcode, 0)
+  if (local === undefined) {
+    body.i32(fn.engine.ctxAt + offset).mem(opcode, 0)
+    return
+  }
+  body.get(local)
+  if (opcode === W.i64_load8_u) body.i32(0xff).op(W.i32_and)
+  else if (opcode === W.i64_load16_u) body.i32(0xffff).op(W.i32_and)
+  body.op(W.i64_extend_i32_u)
 }
 
 function isPlainContext({ engine: { access } }: FunctionEmitter, offset: number, size: number): boolean {
