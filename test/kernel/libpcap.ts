@@ -150,7 +150,13 @@ export function compareWithLibpcap(
         if (!filter && !ok) return { expr }
         return { expr, refused: ok ? { by: 'netsieve', why } : { by: 'libpcap', why: error_text } }
       }
-      const classicOnes = prog.map(([code, jt, jf, k]) => ({ code, jt, jf, k }))
+      // Jumps back, of loops over headers, change nothing about what is written where.
+      const classicOnes = prog.map(([code, jt, jf, k]) => ({
+        code,
+        jt,
+        jf,
+        k: code === 0x05 && k > 0x7fffffff ? 0 : k,
+      }))
       if (checkCbpf(classicOnes).diagnostics.some(({ code }) => code === 'cbpf/mem'))
         return { expr, undefinedThere: true }
       const generated = generate(filter, { type: 'sched_cls' })

@@ -42,31 +42,54 @@ export function accessorTerm(
   bytes: 1 | 2 | 4,
   trusted: boolean,
 ): Access {
-  if (protocol === 'link') return { first: [], after: [], term: indexed(layers.place('header'), 0, index, bytes) }
+  if (protocol === 'link')
+    return { first: [], after: [], term: inFull(layers, layers.place('header'), 0, index, bytes) }
   if (LINK_PAYLOADS.has(protocol)) {
     const after = [protocolAlone(layers, protocol)]
-    const plain = layers.plain && index.kind === 'const' && index.value < 0x10000n
-    const term = plain ? layers.netBytes(Number(index.value), bytes) : indexed(layers.place('net'), 0, index, bytes)
-    return { first: [], after, term }
+    return { first: [], after, term: netTerm(layers, 0, index, bytes) }
   }
   if (protocol === 'icmp6') {
     const first = [linkProtocol(layers, ETHER.ip6)]
     const after = [cmp(layers.netField('ipv6.nexthdr'), '==', IPPROTO.icmp6)]
-    const plain = layers.plain && index.kind === 'const' && index.value < 0x10000n
-    const term = plain
-      ? layers.netBytes(40 + Number(index.value), bytes)
-      : indexed(layers.place('net'), 40, index, bytes)
-    return { first, after, term }
+    return { first, after, term: netTerm(layers, 40, index, bytes) }
   }
   if (!isIpWord(protocol) || NO_HEADER.has(protocol))
     throw new Fault('rules/unsupported', `the bytes of \`${protocol}\` cannot be indexed`)
   const first = [linkProtocol(layers, ETHER.ip)]
   const after = [protocolAlone(layers, protocol), notLaterFragment(layers)]
-  const near = trusted && index.kind === 'const' && index.value < 0x10000n
+  const near = trusted && !layers.full && index.kind === 'const' && index.value < NEAR
   const term = near
     ? layers.transportBytes(Number(index.value), bytes)
-    : indexed(layers.place('transport'), 0, index, bytes)
+    : inFull(layers, layers.place('transport'), 0, index, bytes)
   return { first, after, term }
+}
+
+/** Constant indices up to here are places that the view knows. */
+const NEAR = 0x10000n
+
+/** Bytes at a distance from the network header. */
+function netTerm(layers: Layers, offset: number, index: Term, bytes: number): Term {
+  const near = index.kind === 'const' && index.value < NEAR ? layers.netBytes(offset + Number(index.value), bytes) : undefined // biome-ignore format: one choice
+  if (layers.plain && near) return near
+  return inFull(layers, layers.place('net'), offset, index, bytes, near)
+}
+
+/**
+ * The load as libpcap writes it: by an index, be it a constant. Its optimiser does not know yet, when it decides about branches, that this may be
+ * the same bytes as a load without one.
+ */
+function inFull(
+  layers: Layers,
+  place: Place,
+  offset: number,
+  index: Term,
+  bytes: number,
+  short = indexed(place, offset, index, bytes),
+): Term {
+  // biome-ignore format: one line
+  if (!layers.full || index.kind !== 'const') return short
+  const where: Term = place.more ? { kind: 'bin', op: 'add', left: index, right: place.more } : index
+  return layers.called(load('link', place.bytes + offset, bytes, where), short)
 }
 
 /** A constant index is added to a fixed place, and wraps at 32 bits there; a computed one that passes the packet's end is refused instead. */

@@ -63,8 +63,30 @@ export class Layers {
 
   /** What a term of the full way is in short. */
   named(term: Term): Term {
-    if (term.kind === 'mask') return { ...term, term: this.named(term.term) }
-    return this.names.get(term) ?? term
+    const known = this.names.get(term)
+    if (known) return known
+    const short = this.renamed(term)
+    this.names.set(term, short)
+    return short
+  }
+
+  private renamed(term: Term): Term {
+    switch (term.kind) {
+      case 'mask':
+        return { ...term, term: this.named(term.term) }
+      case 'bin':
+        return { ...term, left: this.named(term.left), right: this.named(term.right) }
+      case 'load':
+        return term.index ? { ...term, index: this.named(term.index) } : term
+      default:
+        return term
+    }
+  }
+
+  /** A term of the full way that is another in short. */
+  called(full: Term, short: Term): Term {
+    this.names.set(full, this.named(short))
+    return full
   }
 
   /** The short way where it may be used; else the full one, which keeps its name. */

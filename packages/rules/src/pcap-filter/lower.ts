@@ -76,9 +76,9 @@ export function lowerExpression(ast: Ast, settings: Settings): Outcome<Filter> {
 
 function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonly warnings: readonly Diagnostic[] } {
   const short = new Lowering(settings, false)
-  // Before a protocol chain libpcap's optimiser gives up.
+  // Before a protocol chain libpcap's optimiser gives up; where a tunnel was looked into, values are kept from test to test, and it moves none.
   const plain = short.expr(expr)
-  if (short.walksChain) return { pred: flat(plain), warnings: short.warnings }
+  if (short.walksChain || short.seesTunnel) return { pred: flat(plain), warnings: short.warnings }
   const { pred, mistaken } = placed(expr.span, () => new Lowering(settings, true).settled(expr, plain))
   if (mistaken) {
     short.warnings.push({
@@ -128,6 +128,10 @@ class Lowering {
   constructor(settings: Settings, full: boolean) {
     this.settings = settings
     this.layers = new Layers(settings.link, full)
+  }
+
+  get seesTunnel(): boolean {
+    return this.layers.tunnels > 0
   }
 
   /** The expression as libpcap's optimiser leaves it. @param short the same as it is lowered in short */
