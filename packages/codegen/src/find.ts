@@ -41,7 +41,7 @@ export function findEntry(scope: Scope, find: Find, ends: Ends): void {
       if (path.kind !== find.list) return e.goto(ends.missing)
       if (!path.net) return e.goto(ends.absent)
       const search = { scope, ref: netRef, find, ends, broken }
-      if (find.list === 'ipv6') return extensions({ ...search, broken: view.chainDrops ? ends.cut : ends.absent })
+      if (find.list === 'ipv6') return extensions(search)
       return ipv4Options({ ...search, broken: ends.absent })
     }
     default: {
@@ -416,7 +416,7 @@ function beforeEnd(search: Search, bytes: number, outside: Label): void {
   e.jump('jgt', R.A, { reg: R.B }, outside)
 }
 
-/** The header that was found must be there with its fixed part, and some of them whole, or it is not one. */
+/** The header that was found must be there with its fixed part, and some of them whole. */
 function entryThere(search: Search): void {
   const { scope, ref, find, ends } = search
   const { e, access, path } = scope
@@ -424,15 +424,16 @@ function entryThere(search: Search): void {
   if (bytes === 0) return
   if (path.view.trim) beforeEnd(search, bytes, ends.cut)
   const { reg, disp } = at(search, 0, bytes, ends.cut)
-  if (find.type !== IPPROTO.hopopt && find.type !== IPPROTO.dstopts && find.type !== IPPROTO.routing) return
+  const ah = find.type === IPPROTO.ah
+  if (!ah && find.type !== IPPROTO.hopopt && find.type !== IPPROTO.dstopts && find.type !== IPPROTO.routing) return
   e.put((c) => {
     c.load(1, R.C, reg, disp + 1)
-    c.alu('add', R.C, 1)
-    c.alu('lsh', R.C, 3)
+    c.alu('add', R.C, ah ? 2 : 1)
+    c.alu('lsh', R.C, ah ? 2 : 3)
     c.load(8, R.A, R.FP, SLOT.walkAt)
     c.alu('add', R.A, { reg: R.C })
     c.load(8, R.B, R.FP, SLOT.walkEnd)
   })
-  if (path.view.trim) e.jump('jgt', R.A, { reg: R.B }, ends.absent)
-  access.reachIndexed(e, ref, -1, 1, ends.absent)
+  if (path.view.trim) e.jump('jgt', R.A, { reg: R.B }, ends.cut)
+  access.reachIndexed(e, ref, -1, 1, ends.cut)
 }

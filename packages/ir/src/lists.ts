@@ -96,19 +96,25 @@ function inIpv4({ view, frame, located }: Searched, find: Find): FoundAt {
 }
 
 const WALKED: readonly number[] = Object.values(EXTENSION_HEADERS)
-/** Fixed parts of extension headers, and those whose whole length must be there, where a view looks at them by their protocol. */
+/** Fixed parts of extension headers, which must be there where a view looks at them by their protocol. */
 const FIXED = new Map<number, number>(
   (['hopopt', 'dstopts', 'routing', 'fragment', 'ah6', 'mobility'] as const).map((name) => [
     PROTOCOLS[name].entry.type,
     PROTOCOLS[name].minBytes,
   ]),
 )
-const SIZED: readonly number[] = [IPPROTO.hopopt, IPPROTO.dstopts, IPPROTO.routing]
+/** Bytes of those that must be there whole. */
+const SIZES: Readonly<Record<number, (length: number) => number>> = {
+  [IPPROTO.hopopt]: (length) => (length + 1) * 8,
+  [IPPROTO.dstopts]: (length) => (length + 1) * 8,
+  [IPPROTO.routing]: (length) => (length + 1) * 8,
+  [IPPROTO.ah]: (length) => (length + 2) * 4,
+}
 
 /** The kernel's search for one header (ipv6_find_hdr), whatever the view's own walk stops at. */
 function inExtensions({ view, frame, located }: Searched, find: Find): FoundAt {
   const { net, netEnd } = located
-  const broken = view.chainDrops ? 'cut' : 'absent'
+  const broken = view.lists.drops ? 'cut' : 'absent'
   if (net === undefined || net + 40 > netEnd) return 'absent'
   const packet = frame.subarray(net, netEnd)
   let type = packet[6]!
@@ -132,7 +138,8 @@ function inExtensions({ view, frame, located }: Searched, find: Find): FoundAt {
 function extension(packet: Uint8Array, at: number, { lists }: View, find: Find): FoundAt {
   if (!lists.drops) return at
   if (at + (FIXED.get(find.type) ?? 0) > packet.length) return 'cut'
-  return SIZED.includes(find.type) && at + (packet[at + 1]! + 1) * 8 > packet.length ? 'absent' : at
+  const size = SIZES[find.type]?.(packet[at + 1]!) ?? 0
+  return at + size > packet.length ? 'cut' : at
 }
 
 /** Chunks follow 12 bytes of header, each at a multiple of 4. */

@@ -93,7 +93,18 @@ const XT_LISTS: ListView = {
 const WALK: readonly ExtensionHeader[] = ['hopopt', 'routing', 'dstopts', 'fragment']
 
 /** The xt match modules ask for the whole header of these, and drop what is cut. */
-const XT_MODULES: readonly ProtocolName[] = ['th', 'tcp', 'udp', 'udplite', 'sctp', 'dccp', 'icmp', 'icmp6']
+const XT_MODULES: readonly ProtocolName[] = [
+  'th',
+  'tcp',
+  'udp',
+  'udplite',
+  'sctp',
+  'dccp',
+  'icmp',
+  'icmp6',
+  'ah',
+  'esp',
+]
 
 export const VIEWS = {
   'nft-ip': {

@@ -330,7 +330,12 @@ function line(pred: Pred, negated = false): Line {
 }
 
 /** The lines of a rule of the IR. */
-export function fromRule({ steps }: Rule): string[] {
+export function fromRule({ steps: all }: Rule): string[] {
+  // One xt match may ask for several things.
+  const steps = all.filter((step, i) => {
+    const last = all[i - 1]
+    return step.kind !== 'match' || !step.view || last?.kind !== 'match' || !last.view || last.span !== step.span
+  })
   return joined(
     steps.map((step) => {
       if (step.kind === 'match') return step.view ? other('xt match') : line(step.pred)

@@ -100,7 +100,7 @@
 -p tcp --tcp-flags SYN,ACK,FIN SYN,ACK --dport 80 -j DROP ; OK
 -p tcp ! --tcp-flags SYN,ACK NONE -j DROP ; OK
 -p tcp --tcp-flags SYN FOO -j DROP ; FAIL iptables/flags
--p tcp --tcp-option 5 -j DROP ; UNSUPPORTED
+-p tcp --tcp-option 5 -j DROP ; OK
 -i eth0 -j DROP ; OK
 ! -i eth+ -j DROP ; OK
 -m state --state NEW -j ACCEPT ; OK
@@ -160,7 +160,7 @@
 -m limit --limit 5/min -j ACCEPT ; OK
 -p icmp --icmp-type 8 -j ACCEPT ; OK
 -p icmp -m icmp --icmp-type echo-request -j ACCEPT ; OK
--m ttl --ttl-eq 5 -j DROP ; UNSUPPORTED
+-m ttl --ttl-eq 5 -j DROP ; OK
 -j REJECT ; OK
 -j LOG --log-prefix "a b" ; OK
 -m foo -j DROP ; FAIL iptables/match
@@ -173,6 +173,36 @@
 -t foo -j DROP ; FAIL iptables/table
 --foo -j DROP ; FAIL iptables/option
 -Q -j DROP ; FAIL iptables/option
+-p tcp ! --tcp-option 5 -j DROP ; OK
+-p tcp --dport 80 --tcp-option 5 -j DROP ; OK
+-p tcp --tcp-option 256 -j DROP ; FAIL rules/number
+-p icmp --icmp-type any -j DROP ; OK
+-p icmp ! --icmp-type 3/4 -j DROP ; OK
+-p icmp --icmp-type port-unreachable -j DROP ; OK
+-p icmp --icmp-type nosuch -j DROP ; FAIL iptables/icmp
+-m icmp --icmp-type 8 -j DROP ; FAIL iptables/protocol
+-m ttl ! --ttl-eq 5 -j DROP ; OK
+-m ttl --ttl-lt 5 -j DROP ; OK
+-m ttl --ttl-gt 5 -j DROP ; OK
+-m ttl --ttl 5 -j DROP ; OK
+-m tos --tos 8/0x3f -j DROP ; OK
+-m tos --tos Minimize-Delay -j DROP ; OK
+-m dscp --dscp 10 -j DROP ; OK
+-m dscp ! --dscp-class AF11 -j DROP ; OK
+-m dscp --dscp 64 -j DROP ; FAIL iptables/value
+-m ecn --ecn-ip-ect 3 -j DROP ; OK
+-p tcp -m ecn --ecn-tcp-ece -j DROP ; UNSUPPORTED
+-p ah --ahspi 5 -j DROP ; OK
+-p ah -m ah --ahspi 5:9 -j DROP ; OK
+-p esp ! --espspi 5 -j DROP ; OK
+-p esp -m esp -j DROP ; OK
+-p sctp --chunk-types any DATA -j DROP ; OK
+-p sctp ! --chunk-types any INIT -j DROP ; OK
+-p sctp --chunk-types all DATA,INIT -j DROP ; UNSUPPORTED
+-p sctp --chunk-types any NOSUCH -j DROP ; FAIL iptables/value
+-p dccp --dccp-types REQUEST,RESPONSE -j DROP ; OK
+-p dccp ! --dccp-option 5 -j DROP ; OK
+-m frag -j DROP ; FAIL iptables/match
 @ ip6tables
 -s 2001:db8::1 -j DROP ; OK
 -s 2001:db8::/32 -j DROP ; OK
@@ -187,3 +217,22 @@
 -s 2001:db8::/129 -j DROP ; FAIL rules/prefix
 -f -j DROP ; FAIL iptables/option
 -p icmpv6 --icmpv6-type 128 -j DROP ; OK
+-m frag --fragid 5 -j DROP ; OK
+-m frag ! --fragid 5:9 --fragmore -j DROP ; OK
+-m frag --fragfirst -j DROP ; OK
+-m frag --fragres --fraglast -j DROP ; OK
+-m hbh --hbh-len 8 -j DROP ; OK
+-m hbh -j DROP ; OK
+-m hbh --hbh-opts 1:4 -j DROP ; UNSUPPORTED
+-m dst ! --dst-len 16 -j DROP ; OK
+-m rt --rt-type 0 --rt-segsleft 0:1 -j DROP ; OK
+-m rt --rt-type 0 --rt-0-res -j DROP ; UNSUPPORTED
+-m ah --ahspi 5 -j DROP ; OK
+-m ah --ahlen 24 --ahres -j DROP ; OK
+-m hl --hl-eq 5 -j DROP ; OK
+-m hl --hl-lt 5 -j DROP ; OK
+-p icmpv6 --icmpv6-type echo-request -j DROP ; OK
+-p icmpv6 -m icmp6 --icmpv6-type neighbour-solicitation -j DROP ; OK
+-m tos --tos 8 -j DROP ; OK
+-m dscp --dscp-class EF -j DROP ; OK
+-p esp --espspi 5 -j DROP ; OK

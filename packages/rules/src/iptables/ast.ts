@@ -2,7 +2,7 @@
 
 import type { Source, Span } from '@netsieve/diag'
 import type { Step } from '@netsieve/ir'
-import type { FieldId } from '@netsieve/packet'
+import type { FieldId, ListName } from '@netsieve/packet'
 import type { IpFamily, Network, Word } from '../shared/index.ts'
 import type { IcmpTest } from './icmp.ts'
 
@@ -77,8 +77,13 @@ export type Match =
       readonly sport?: PortTest
       readonly dport?: PortTest
       readonly flags?: FlagTest
+      /** An option of TCP or DCCP, or a chunk of SCTP, that is there or not. */
+      readonly entry?: { readonly type: number; readonly negated: boolean }
+      readonly dccpTypes?: { readonly types: readonly bigint[]; readonly negated: boolean }
       readonly span: Span
     }
+  /** A module that looks at one header: all of its tests must hold. */
+  | { readonly kind: 'header'; readonly module: string; readonly tests: readonly HeaderTest[]; readonly span: Span }
   | {
       readonly kind: 'multiport'
       readonly side: 'sport' | 'dport' | 'either'
@@ -113,6 +118,13 @@ export type Kept =
   | { readonly kind: 'limit'; readonly rate: bigint; readonly per: bigint; readonly burst: bigint }
   | { readonly kind: 'quota'; readonly bytes: bigint; readonly over: boolean }
   | { readonly kind: 'nth'; readonly every: bigint; readonly before: bigint; readonly over: boolean }
+
+/** What is asked of a header: a field, that an entry of a list is there, or several of them. */
+export type HeaderTest = { readonly negated?: boolean } & (
+  | { readonly kind: 'field'; readonly field: FieldId; readonly test: FieldTest }
+  | { readonly kind: 'entry'; readonly list: ListName; readonly type: number }
+  | { readonly kind: 'all'; readonly tests: readonly HeaderTest[] }
+)
 
 export type FieldTest = { readonly value: bigint; readonly mask: bigint } | { readonly lo: bigint; readonly hi: bigint }
 

@@ -7,8 +7,10 @@ import {
   and,
   between,
   cmp,
+  exists,
   FALSE,
   field,
+  find,
   inRanges,
   masked,
   maskedEqual,
@@ -20,7 +22,7 @@ import {
 } from '@netsieve/ir'
 import { CT_STATES, type FieldId, prefixMask } from '@netsieve/packet'
 import { addressBits, type IpFamily, type Network, networkPrefix } from '../shared/index.ts'
-import type { Match, PortTest } from './ast.ts'
+import type { HeaderTest, Match, PortTest } from './ast.ts'
 import type { IcmpTest } from './icmp.ts'
 
 export const XT_PROFILES = ['xt-nft', 'xt-legacy'] as const
@@ -51,6 +53,10 @@ export function lowerMatch(
     }
     case 'icmp': {
       const found = steps(negate(icmpPred(each.test, family), each.negated))
+      return profile === 'xt-nft' ? compatible(found) : found
+    }
+    case 'header': {
+      const found = steps(...each.tests.map(headerPred))
       return profile === 'xt-nft' ? compatible(found) : found
     }
     case 'field':
@@ -88,10 +94,16 @@ function icmpPred({ type, code }: IcmpTest, family: IpFamily): Pred {
   return code === undefined ? same : and(same, cmp(`${proto}.code`, '==', code))
 }
 
-function fieldPred({ field: id, test }: Of<'field'>): Pred {
+function fieldPred({ field: id, test }: Pick<Of<'field'>, 'field' | 'test'>): Pred {
   if (!('mask' in test)) return test.lo <= test.hi ? between(id, test.lo, test.hi) : FALSE
   // A value with bits outside of its mask is nobody's.
   return (test.value & ~test.mask) === 0n ? maskedEqual(id, test.value, test.mask) : FALSE
+}
+
+function headerPred(test: HeaderTest): Pred {
+  const pred =
+    test.kind === 'field' ? fieldPred(test) : test.kind === 'entry' ? exists(find(test.list, test.type)) : and(...test.tests.map(headerPred)) // biome-ignore format: one choice
+  return test.negated ? not(pred) : pred
 }
 
 /** What belongs to no connection (INVALID, UNTRACKED) has no marks of address translation either: they are not asked of it. */
@@ -124,7 +136,7 @@ function portPred(id: FieldId, { negated, lo, hi }: PortTest): Pred {
 const isFull = (test: PortTest | undefined) => test === undefined || (test.lo === 0n && test.hi === 65535n)
 
 /** The xt modules read the whole header first: a field over its full range asks for that where no test does. */
-function moduleTransport({ module, sport, dport, flags }: Of<'transport'>): Pred[] {
+function moduleTransport({ module, sport, dport, flags, entry, dccpTypes }: Of<'transport'>): Pred[] {
   const preds: Pred[] = []
   if (sport) preds.push(portPred(`${module}.sport`, sport))
   if (dport) preds.push(portPred(`${module}.dport`, dport))
@@ -132,13 +144,22 @@ function moduleTransport({ module, sport, dport, flags }: Of<'transport'>): Pred
     const pred = cmp(masked(field('tcp.flags'), flags.mask), '==', flags.value)
     preds.push(flags.negated ? not(pred) : pred)
   }
-  return preds.length > 0 ? preds : [between(`${module}.dport`, 0, 65535)]
+  if (dccpTypes) {
+    const pred = inRanges('dccp.type', dccpTypes.types.map((type) => ({ lo: type, hi: type }))) // biome-ignore format: a call
+    preds.push(dccpTypes.negated ? not(pred) : pred)
+  }
+  if (preds.length === 0) preds.push(between(`${module}.dport`, 0, 65535))
+  if (entry && module !== 'udp') {
+    const pred = exists(find(module, entry.type))
+    preds.push(entry.negated ? not(pred) : pred)
+  }
+  return preds
 }
 
 /** iptables-nft 1.8.9 writes tests of TCP and UDP ports and flags as nft expressions, and calls the module where that would say nothing. */
-function byModule({ module, sport, dport, flags }: Of<'transport'>): boolean {
+function byModule({ module, sport, dport, flags, entry }: Of<'transport'>): boolean {
   const nothing = [sport, dport].every((test) => isFull(test) && !test?.negated) && !flags
-  return nothing || module === 'sctp' || module === 'dccp'
+  return nothing || entry !== undefined || module === 'sctp' || module === 'dccp'
 }
 
 function nftTransport({ module, sport, dport, flags }: Of<'transport'>, diagnostics: Diagnostics): Pred[] {

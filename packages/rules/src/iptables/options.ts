@@ -3,6 +3,7 @@
 
 import type { IpFamily } from '../shared/index.ts'
 import type { PortModule } from './ast.ts'
+import { HEADER_OPTIONS } from './headers.ts'
 
 /** What an option takes and is. */
 export interface OptionRow {
@@ -66,10 +67,15 @@ const PORTS: readonly OptionRow[] = [
 
 /** Options of the matches that are understood. */
 export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
-  tcp: [...PORTS, row('tcp-flags', 2, 2, undefined, true), row('syn', 0, 0, undefined, true)],
+  tcp: [
+    ...PORTS,
+    row('tcp-flags', 2, 2, undefined, true),
+    row('syn', 0, 0, undefined, true),
+    row('tcp-option', 1, 1, undefined, true),
+  ],
   udp: PORTS,
-  sctp: PORTS,
-  dccp: PORTS,
+  sctp: [...PORTS, row('chunk-types', 2, 2, undefined, true)],
+  dccp: [...PORTS, row('dccp-types', 1, 1, undefined, true), row('dccp-option', 1, 1, undefined, true)],
   multiport: [
     row('sports source-ports', 1, 1, undefined, true),
     row('dports destination-ports', 1, 1, undefined, true),
@@ -94,6 +100,7 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
   cpu: [row('cpu', 1, 1, undefined, true)],
   devgroup: [row('src-group', 1, 1, undefined, true), row('dst-group', 1, 1, undefined, true)],
   realm: [row('realm', 1, 1, undefined, true)],
+  ...HEADER_OPTIONS,
   limit: [row('limit', 1, 1), row('limit-burst', 1, 1)],
   quota: [row('quota', 1, 1, undefined, true)],
   statistic: [
@@ -106,9 +113,11 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
 
 /** Options of understood matches that are themselves not. */
 export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  tcp: ['tcp-option'],
-  sctp: ['chunk-types'],
-  dccp: ['dccp-types', 'dccp-option'],
+  ecn: ['ecn-tcp-ece', 'ecn-tcp-cwr'],
+  hbh: ['hbh-opts'],
+  dst: ['dst-opts'],
+  frag: ['fraglen'],
+  rt: ['rt-0-res', 'rt-0-addrs', 'rt-0-not-strict'],
   owner: ['socket-exists', 'suppl-groups'],
 }
 
@@ -123,9 +132,8 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
-  addrtype ah bpf cgroup cluster connbytes connlabel connlimit dscp dst ecn esp eui64 frag hashlimit hbh
-  helper hl iprange ipv6header ipvs mh nfacct osf physdev policy rateest
-  recent rpfilter rt set socket srh string tcpmss time tos ttl u32 udplite unclean`)
+  addrtype bpf cgroup cluster connbytes connlabel connlimit eui64 hashlimit helper iprange ipv6header ipvs mh nfacct osf physdev policy rateest recent
+  rpfilter set socket srh string tcpmss time u32 udplite unclean`)
 
 /** Targets that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_TARGETS = words(`

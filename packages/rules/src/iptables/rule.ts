@@ -2,7 +2,8 @@
 
 import { cover, type Diagnostics, type Span, spanText } from '@netsieve/diag'
 import { type IpFamily, nearest, readIpProtocol, readNumber, type Word } from '../shared/index.ts'
-import type { Action, Command, FlagTest, Match, PortModule, PortTest, Target } from './ast.ts'
+import type { Action, Command, FlagTest, HeaderTest, Match, PortModule, PortTest, Target } from './ast.ts'
+import { HEADER_MODULES, ONLY_IPV6_OPTIONS, readChunkTypes, readDccpTypes } from './headers.ts'
 import { readIcmpType } from './icmp.ts'
 import { isMetadataOption, readInterface, readMetadataMatch } from './metadata.ts'
 import {
@@ -53,6 +54,16 @@ interface Transport {
   sport?: PortTest
   dport?: PortTest
   flags?: FlagTest
+  entry?: { readonly type: number; readonly negated: boolean }
+  dccpTypes?: { readonly types: readonly bigint[]; readonly negated: boolean }
+  span: Span
+}
+
+/** A module of one header while its options come in. */
+interface Header {
+  readonly kind: 'header'
+  readonly module: string
+  readonly tests: HeaderTest[]
   span: Span
 }
 
@@ -63,7 +74,7 @@ interface Keeping {
   span: Span
 }
 
-type Building = Transport | Keeping | Exclude<Match, { kind: 'transport' | 'kept' }>
+type Building = Transport | Header | Keeping | Exclude<Match, { kind: 'transport' | 'header' | 'kept' }>
 
 const COMMANDS = new Set(
   'append insert replace delete new-chain delete-chain flush zero rename-chain policy check list list-rules'.split(' '),
@@ -158,7 +169,7 @@ class LineParser {
       if (!row) this.unknown(option)
       return row && { row, module: undefined }
     }
-    const implicit = this.implicitModule() ?? this.implicitIcmp()
+    const implicit = this.implicitModule()
     const modules = [...this.modules, ...(implicit && !this.modules.has(implicit) ? [implicit] : [])]
     const rows = modules.flatMap((module) => (MATCH_OPTIONS[module] ?? []).map((row) => ({ row, module })))
     const own = (this.named ? (TARGET_OPTIONS[this.named.text] ?? []) : []).map((row) => ({ row, module: TARGET }))
@@ -176,14 +187,20 @@ class LineParser {
     return { row, module }
   }
 
-  private implicitModule(): PortModule | undefined {
+  /** The match that a protocol's options load by themselves. */
+  private implicitModule(): string | undefined {
+    const { value } = this.protocol ?? {}
+    if (value === undefined) return undefined
+    if (value === ICMP_PROTOCOL[this.family]) return ICMP_MODULE[this.family]
+    return (
+      this.portModule() ?? Object.keys(HEADER_MODULES).find((name) => HEADER_MODULES[name]!.protocol?.number === value)
+    )
+  }
+
+  private portModule(): PortModule | undefined {
     if (!this.protocol) return undefined
     const { value } = this.protocol
     return (Object.keys(MODULE_PROTOCOL) as PortModule[]).find((module) => MODULE_PROTOCOL[module] === value)
-  }
-
-  private implicitIcmp(): string | undefined {
-    return this.protocol?.value === ICMP_PROTOCOL[this.family] ? ICMP_MODULE[this.family] : undefined
   }
 
   private unknown(option: Option, modules: readonly string[] = []): void {
@@ -191,10 +208,6 @@ class LineParser {
     const foreign = modules.some((module) => UNSUPPORTED_OPTIONS[module]?.includes(option.name))
     if (this.foreign) return
     if (foreign) {
-      this.later.push({ kind: 'unsupported', what, span: option.span })
-      return
-    }
-    if (this.protocol && option.long && UNSUPPORTED_PROTOCOL_OPTIONS[option.name] === this.protocol.value) {
       this.later.push({ kind: 'unsupported', what, span: option.span })
       return
     }
@@ -265,6 +278,10 @@ class LineParser {
       case 'dport':
       case 'tcp-flags':
       case 'syn':
+      case 'tcp-option':
+      case 'chunk-types':
+      case 'dccp-types':
+      case 'dccp-option':
         this.transportOption(key, option)
         break
       case 'icmp-type':
@@ -277,7 +294,7 @@ class LineParser {
       case 'sports':
       case 'dports':
       case 'ports': {
-        const ranges = this.read(readPorts(value, this.implicitModule(), this.diagnostics))
+        const ranges = this.read(readPorts(value, this.portModule(), this.diagnostics))
         const side = ({ sports: 'sport', dports: 'dport', ports: 'either' } as const)[key]
         if (ranges) this.later.push({ kind: 'multiport', side, negated, ranges, span })
         break
@@ -285,6 +302,7 @@ class LineParser {
       default: {
         if (module === TARGET) this.targetOptions.push({ ...option, name: key })
         if (module !== undefined && STATE_MODULES.has(module)) this.keepingOption(module, { ...option, name: key })
+        if (module !== undefined && HEADER_MODULES[module]?.options[key]) return this.headerOption(module, key, option)
         if (module === undefined || !isMetadataOption(module, key)) return
         const match = this.read(readMetadataMatch(module, key, value, this.family, this.diagnostics))
         if (match) this.later.push({ ...match, negated, span })
@@ -321,8 +339,8 @@ class LineParser {
   private loadNamed(value: Word, span: Span): void {
     const name = ['icmpv6', 'ipv6-icmp'].includes(value.text) ? 'icmp6' : value.text
     const other = this.family === 'ipv4' ? 'ipv6' : 'ipv4'
-    if (name === ICMP_MODULE[other])
-      this.fail('match', `${this.family === 'ipv4' ? 'iptables' : 'ip6tables'} has no match ${name}`, value.span, [ICMP_MODULE[this.family]]) // biome-ignore format: one message
+    if (name === ICMP_MODULE[other] || (HEADER_MODULES[name]?.only ?? this.family) !== this.family)
+      this.fail('match', `${this.family === 'ipv4' ? 'iptables' : 'ip6tables'} has no match ${name}`, value.span, name === ICMP_MODULE[other] ? [ICMP_MODULE[this.family]] : undefined) // biome-ignore format: one message
     else if (MATCH_OPTIONS[name]) this.load(name, span)
     else if (UNSUPPORTED_MATCHES.has(name)) {
       this.foreign = true
@@ -338,9 +356,25 @@ class LineParser {
     for (const key of this.seen) if (key.startsWith(`${module} `)) this.seen.delete(key)
     if (STATE_MODULES.has(module)) this.later.push({ keeps: module, options: [], span })
     if (module === ICMP_MODULE[this.family]) this.later.push({ kind: 'icmp', negated: false, test: {}, span })
+    const header = HEADER_MODULES[module]
+    if (header) {
+      this.later.push({ kind: 'header', module, tests: [...(header.header?.(this.family) ?? [])], span })
+      for (const key of Object.keys(header.options)) this.seen.delete(key)
+    }
     if (!isPortModule(module)) return
     this.later.push({ module, span })
-    for (const key of ['sport', 'dport', 'tcp-flags', 'syn']) this.seen.delete(key)
+    for (const key of TRANSPORT_OPTIONS) this.seen.delete(key)
+  }
+
+  private headerOption(module: string, key: string, { negated, span, nameSpan, values }: Option): void {
+    const match = this.later.findLast((each): each is Header => 'kind' in each && each.kind === 'header' && each.module === module)! // biome-ignore format: one search
+    match.span = cover(match.span, span)
+    if (ONLY_IPV6_OPTIONS.includes(key) && this.family === 'ipv4') {
+      this.fail('option', `${spanText(nameSpan)} is for IPv6`, span)
+      return
+    }
+    const test = this.read(HEADER_MODULES[module]!.options[key]!.read(values[0], this.family, this.diagnostics))
+    if (test) match.tests.push({ ...test, negated })
   }
 
   private keepingOption(module: string, option: Option): void {
@@ -349,11 +383,22 @@ class LineParser {
     match.options.push(option)
   }
 
-  private transportOption(key: 'sport' | 'dport' | 'tcp-flags' | 'syn', option: Option): void {
+  private transportOption(key: (typeof TRANSPORT_OPTIONS)[number], option: Option): void {
     const match = this.later.findLast((each): each is Transport => 'module' in each)!
     const { negated, span, values } = option
     match.span = cover(match.span, span)
-    if (key === 'syn') match.flags = { negated, mask: 0x17n, value: 2n, span }
+    if (key === 'tcp-option' || key === 'dccp-option') {
+      const limits = { what: 'an option', min: key === 'tcp-option' ? 1 : 0, max: 255, octal: true }
+      const type = this.read(readNumber(values[0]!, limits, this.diagnostics))
+      if (type !== undefined) match.entry = { type: Number(type), negated }
+    } else if (key === 'chunk-types') {
+      const type = this.read(readChunkTypes(values[0]!, values[1]!, this.diagnostics))
+      if (type === 'unsupported') this.later.push({ kind: 'unsupported', what: 'these --chunk-types', span })
+      else if (type !== undefined) match.entry = { type, negated }
+    } else if (key === 'dccp-types') {
+      const types = this.read(readDccpTypes(values[0]!, this.diagnostics))
+      if (types) match.dccpTypes = { types, negated }
+    } else if (key === 'syn') match.flags = { negated, mask: 0x17n, value: 2n, span }
     else if (key === 'tcp-flags') {
       const flags = this.read(readFlags(values[0]!, values[1]!, this.diagnostics))
       if (flags) match.flags = { ...flags, negated, span }
@@ -384,6 +429,12 @@ class LineParser {
   private needProtocols(): void {
     for (const match of this.later) {
       const has = this.protocol && !this.protocol.negated ? this.protocol.value : undefined
+      if ('kind' in match && match.kind === 'header') {
+        const needs = HEADER_MODULES[match.module]!.protocol
+        if (needs && (needs.in ?? this.family) === this.family && has !== needs.number)
+          this.fail('protocol', `the match ${match.module} needs -p ${needs.name}`, match.span)
+        continue
+      }
       if ('module' in match && has !== MODULE_PROTOCOL[match.module])
         this.fail('protocol', `the match ${match.module} needs -p ${match.module}`, match.span)
       else if ('kind' in match && match.kind === 'icmp' && has !== ICMP_PROTOCOL[this.family])
@@ -466,16 +517,12 @@ class LineParser {
   }
 }
 
+const TRANSPORT_OPTIONS = ['sport', 'dport', 'tcp-flags', 'syn', 'tcp-option', 'chunk-types', 'dccp-types', 'dccp-option'] as const // biome-ignore format: one family
+
 const NO_INTERFACE = { in: ['OUTPUT', 'POSTROUTING'], out: ['PREROUTING', 'INPUT'] } as const
 
 /** Stands for the target where an option's match is named. */
 const TARGET = '-j'
-
-/** Options of protocols' matches that load by `-p` alone and are not understood. */
-const UNSUPPORTED_PROTOCOL_OPTIONS: Readonly<Record<string, bigint>> = {
-  ahspi: 51n,
-  espspi: 50n,
-}
 
 function isPortModule(name: string): name is PortModule {
   return name in MODULE_PROTOCOL

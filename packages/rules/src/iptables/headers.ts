@@ -1,0 +1,217 @@
+// Matches of iptables that look at one header: what their options ask of its fields. Sources: iptables-extensions(8), the modules' help texts.
+
+import type { Diagnostics } from '@netsieve/diag'
+import { type FieldId, type ListName, VALUE_NAMES } from '@netsieve/packet'
+import { type IpFamily, parseNumber, split, type Word } from '../shared/index.ts'
+import type { HeaderTest } from './ast.ts'
+import type { OptionRow } from './options.ts'
+
+type Read = (word: Word | undefined, family: IpFamily, diagnostics: Diagnostics) => HeaderTest | undefined
+
+interface HeaderModule {
+  /** The family it is for, where there is but one. */
+  readonly only?: IpFamily
+  /** What its header is: looked for before any option is asked. */
+  readonly header?: (family: IpFamily) => readonly HeaderTest[]
+  /** It needs `-p` of this protocol; in one family only, if so said. */
+  readonly protocol?: { readonly number: bigint; readonly name: string; readonly in?: IpFamily }
+  readonly options: Readonly<Record<string, { readonly values: 0 | 1; readonly negatable?: true; readonly read: Read }>>
+}
+
+const entry = (list: ListName, type: number): HeaderTest => ({ kind: 'entry', list, type })
+const whole = (field: FieldId, bits: number): HeaderTest => ({ kind: 'field', field, test: { lo: 0n, hi: (1n << BigInt(bits)) - 1n } }) // biome-ignore format: one value
+const range = (field: FieldId, lo: bigint, hi: bigint): HeaderTest => ({ kind: 'field', field, test: { lo, hi } })
+const is = (field: FieldId, value: bigint): HeaderTest => range(field, value, value)
+
+/** `N`, `N:M`, `:M`, `N:` up to `max`, octal after a 0. */
+function numbers(
+  word: Word,
+  max: bigint,
+  diagnostics: Diagnostics,
+  ranges = true,
+): { lo: bigint; hi: bigint } | undefined {
+  const [first, second] = ranges ? split(word, ':') : [word, undefined]
+  const read = (part: Word, open: bigint) => (part.text === '' && second ? open : parseNumber(part.text, true))
+  const lo = read(first, 0n)
+  const hi = second ? read(second, max) : lo
+  if (lo !== undefined && hi !== undefined && hi <= max && lo <= hi) return { lo, hi }
+  const what = `a number up to ${max}`
+  diagnostics.error('iptables/value', `\`${word.text}\` is not ${what}${ranges ? ' or a range' : ''}`, word.span, {
+    expected: [what, ...(ranges ? ['FIRST:LAST'] : [])],
+  })
+  return undefined
+}
+
+const inRange =
+  (field: FieldId, max: bigint): Read =>
+  (word, _, diagnostics) => {
+    const found = numbers(word!, max, diagnostics)
+    return found && range(field, found.lo, found.hi)
+  }
+
+const single =
+  (field: (family: IpFamily) => FieldId, max: bigint): Read =>
+  (word, family, diagnostics) => {
+    const found = numbers(word!, max, diagnostics, false)
+    return found && is(field(family), found.lo)
+  }
+
+/** Bytes of a header whose length field counts `unit` bytes and leaves `less` of them out: lengths between say nothing true. */
+const bytesOf =
+  (field: FieldId, unit: bigint, less: bigint): Read =>
+  (word, _, diagnostics) => {
+    const found = numbers(word!, 0xffffffffn, diagnostics, false)
+    if (!found) return undefined
+    const units = found.lo / unit - less
+    const fits = found.lo % unit === 0n && units >= 0n && units <= 255n
+    return fits ? is(field, units) : { kind: 'field', field, test: { lo: 1n, hi: 0n } }
+  }
+
+/** Of a routing header, an options header or AH the fixed part is there before anything is asked. */
+const EXTENSION = {
+  frag: () => [entry('ipv6', 44)],
+  hbh: () => [entry('ipv6', 0)],
+  dst: () => [entry('ipv6', 60)],
+  rt: () => [entry('ipv6', 43)],
+} as const
+
+const compared = (field: FieldId): HeaderModule['options'] => {
+  const name = field === 'ipv4.ttl' ? 'ttl' : 'hl'
+  const than =
+    (test: (value: bigint) => readonly [bigint, bigint]): Read =>
+    (word, _, diagnostics) => {
+      const found = numbers(word!, 255n, diagnostics, false)
+      return found && range(field, ...test(found.lo))
+    }
+  return {
+    [`${name}-eq`]: { values: 1, negatable: true, read: than((value) => [value, value]) },
+    [`${name}-lt`]: { values: 1, read: than((value) => [0n, value - 1n]) },
+    [`${name}-gt`]: { values: 1, read: than((value) => [value + 1n, 255n]) },
+  }
+}
+
+const tosField = (family: IpFamily): FieldId => (family === 'ipv4' ? 'ipv4.tos' : 'ipv6.tclass')
+const TOS = { 'minimize-delay': 16n, 'maximize-throughput': 8n, 'maximize-reliability': 4n, 'minimize-cost': 2n, 'normal-service': 0n } as const // biome-ignore format: one family
+
+const tos: Read = (word, family, diagnostics) => {
+  const named = Object.entries(TOS).find(([name]) => name === word!.text.toLowerCase())
+  if (named) return { kind: 'field', field: tosField(family), test: { value: named[1], mask: 0x3fn } }
+  const [value, mask] = split(word!, '/')
+  const found = numbers(value, 255n, diagnostics, false)
+  const bits = mask ? numbers(mask, 255n, diagnostics, false) : { lo: 255n }
+  return found && bits && { kind: 'field', field: tosField(family), test: { value: found.lo, mask: bits.lo } }
+}
+
+const dscpClass: Read = (word, family, diagnostics) => {
+  const classes: Readonly<Record<string, number>> = { ...VALUE_NAMES.dscp, be: 0 }
+  const value = classes[word!.text.toLowerCase()]
+  const field = family === 'ipv4' ? 'ipv4.dscp' : 'ipv6.dscp'
+  if (value !== undefined) return is(field, BigInt(value))
+  diagnostics.error('iptables/value', `\`${word!.text}\` is no DSCP class`, word!.span, {
+    expected: Object.keys(classes),
+  })
+  return undefined
+}
+
+const bit = (...tests: readonly HeaderTest[]): { readonly values: 0; readonly read: Read } => ({
+  values: 0,
+  read: () => ({ kind: 'all', tests }),
+})
+const negatable = (read: Read) => ({ values: 1, negatable: true, read }) as const
+
+export const HEADER_MODULES: Readonly<Record<string, HeaderModule>> = {
+  ttl: { only: 'ipv4', options: compared('ipv4.ttl') },
+  hl: { only: 'ipv6', options: compared('ipv6.hoplimit') },
+  tos: { options: { tos: negatable(tos) } },
+  dscp: {
+    options: {
+      dscp: negatable(single((family) => (family === 'ipv4' ? 'ipv4.dscp' : 'ipv6.dscp'), 63n)),
+      'dscp-class': negatable(dscpClass),
+    },
+  },
+  ecn: { options: { 'ecn-ip-ect': negatable(single((family) => (family === 'ipv4' ? 'ipv4.ecn' : 'ipv6.ecn'), 3n)) } },
+  esp: {
+    header: () => [whole('esp.spi', 32)],
+    protocol: { number: 50n, name: 'esp' },
+    options: { espspi: negatable(inRange('esp.spi', 0xffffffffn)) },
+  },
+  ah: {
+    header: (family) => [family === 'ipv4' ? whole('ah.spi', 32) : entry('ipv6', 51)],
+    protocol: { number: 51n, name: 'ah', in: 'ipv4' },
+    options: {
+      ahspi: negatable((word, family, diagnostics) => inRange(family === 'ipv4' ? 'ah.spi' : 'ah6.spi', 0xffffffffn)(word, family, diagnostics)), // biome-ignore format: one call
+      ahlen: negatable(bytesOf('ah6.length', 4n, 2n)),
+      ahres: bit(is('ah6.reserved', 0n)),
+    },
+  },
+  frag: {
+    only: 'ipv6',
+    header: EXTENSION.frag,
+    options: {
+      fragid: negatable(inRange('fragment.id', 0xffffffffn)),
+      fragres: bit(is('fragment.reserved', 0n), is('fragment.reserved2', 0n)),
+      fragfirst: bit(is('fragment.fragoff', 0n)),
+      fragmore: bit(is('fragment.mf', 1n)),
+      fraglast: bit(is('fragment.mf', 0n)),
+    },
+  },
+  hbh: { only: 'ipv6', header: EXTENSION.hbh, options: { 'hbh-len': negatable(bytesOf('hopopt.length', 8n, 1n)) } },
+  dst: { only: 'ipv6', header: EXTENSION.dst, options: { 'dst-len': negatable(bytesOf('dstopts.length', 8n, 1n)) } },
+  rt: {
+    only: 'ipv6',
+    header: EXTENSION.rt,
+    options: {
+      'rt-type': negatable(single(() => 'routing.type', 255n)),
+      'rt-segsleft': negatable(inRange('routing.left', 255n)),
+      'rt-len': negatable(bytesOf('routing.length', 8n, 1n)),
+    },
+  },
+}
+
+/** Options of IPv6's AH that IPv4's does not have. */
+export const ONLY_IPV6_OPTIONS: readonly string[] = ['ahlen', 'ahres']
+
+/** Options of the modules, as rows of options.ts. */
+export const HEADER_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = Object.fromEntries(
+  Object.entries(HEADER_MODULES).map(([module, { options }]) => [
+    module,
+    Object.entries(options).map(([name, { values, negatable: can }]): OptionRow => {
+      const names = { 'ttl-eq': 'ttl-eq ttl', 'hl-eq': 'hl-eq hl' }[name] ?? name
+      return { names: names.split(' ') as [string], min: values, max: values, ...(can && { negatable: true }) }
+    }),
+  ]),
+)
+
+/** Words of `--dccp-types`. */
+export function readDccpTypes(word: Word, diagnostics: Diagnostics): bigint[] | undefined {
+  const names: Readonly<Record<string, number>> = { ...VALUE_NAMES.dccptype, invalid: 10 }
+  const out: bigint[] = []
+  for (const name of word.text.split(',')) {
+    const type = names[name.toLowerCase()]
+    if (type === undefined || type > 9) {
+      diagnostics.error('iptables/value', `\`${name}\` is no DCCP packet type that is understood`, word.span, { expected: Object.keys(VALUE_NAMES.dccptype) }) // biome-ignore format: one message
+      return undefined
+    }
+    out.push(BigInt(type))
+  }
+  return out
+}
+
+// biome-ignore format: one family
+const CHUNKS: Readonly<Record<string, number>> = {
+  DATA: 0, INIT: 1, INIT_ACK: 2, SACK: 3, HEARTBEAT: 4, HEARTBEAT_ACK: 5, ABORT: 6, SHUTDOWN: 7, SHUTDOWN_ACK: 8, ERROR: 9, COOKIE_ECHO: 10,
+  COOKIE_ACK: 11, ECN_ECNE: 12, ECN_CWR: 13, SHUTDOWN_COMPLETE: 14, I_DATA: 64, RE_CONFIG: 130, PAD: 132, ASCONF: 193, ASCONF_ACK: 128, FORWARD_TSN: 192, I_FORWARD_TSN: 194,
+}
+
+/** `--chunk-types any TYPE`: undefined with a message for a type that there is not; `unsupported` for what one search does not tell. */
+export function readChunkTypes(how: Word, types: Word, diagnostics: Diagnostics): number | 'unsupported' | undefined {
+  const type = CHUNKS[types.text.toUpperCase()]
+  if (how.text.toLowerCase() === 'any' && type !== undefined) return type
+  const known = ['any', 'all', 'only'].includes(how.text.toLowerCase())
+  const names = types.text.split(',').map((each) => each.split(':')[0]!.toUpperCase())
+  if (known && names.every((name) => name === 'ALL' || name === 'NONE' || CHUNKS[name] !== undefined))
+    return 'unsupported'
+  const wrong = known ? types : how
+  diagnostics.error('iptables/value', `\`${wrong.text}\` ${known ? 'are no chunk types' : 'is not any, all or only'}`, wrong.span, { expected: known ? Object.keys(CHUNKS) : ['any', 'all', 'only'] }) // biome-ignore format: one message
+  return undefined
+}
