@@ -57,6 +57,8 @@ export function equivCommand(a: string, b: string, flags: EquivFlags): number {
   ] as const
   const [sideA, sideB] = [side(sides[0]), side(sides[1])]
   const [runs, seed] = [numberOf(flags.runs, '--runs'), numberOf(flags.seed, '--seed')]
+  const profiles = profilesOf(sides)
+  const told = profileLine(sides)
   const found = compare(sideA, sideB, { runs, seed, frames: flags.plain ? 'plain' : 'any' })
   if (found.status === 'different') {
     const { frame, odd, path, runs: tried } = found
@@ -78,13 +80,13 @@ export function equivCommand(a: string, b: string, flags: EquivFlags): number {
     )
   }
   if (proof?.status === 'equal') {
-    if (flags.json) out(`${JSON.stringify({ v: 1, status: 'equal', nodes: proof.nodes, runs, seed })}\n`)
-    else out(`equal: the rules mean the same for every frame (proved; the programs agree on ${runs} frames)\n`)
+    if (flags.json) out(`${JSON.stringify({ v: 1, status: 'equal', profiles, nodes: proof.nodes, runs, seed })}\n`)
+    else out(`equal: the rules mean the same for every frame (proved; the programs agree on ${runs} frames)\n${told}`)
     return 0
   }
   const why = proof === undefined ? 'only plain frames were tried' : proof.reason
-  if (flags.json) out(`${JSON.stringify({ v: 1, status: 'none-found', why, runs, seed })}\n`)
-  else out(`no difference found in ${runs} frames (seed ${seed}); this is no proof: ${why}\n`)
+  if (flags.json) out(`${JSON.stringify({ v: 1, status: 'none-found', profiles, why, runs, seed })}\n`)
+  else out(`no difference found in ${runs} frames (seed ${seed}); this is no proof: ${why}\n${told}`)
   return 0
 }
 
@@ -106,7 +108,8 @@ function tell(flags: EquivFlags, sides: readonly [Compiled, Compiled], found: Di
   const packet = printPacket(1, frame)
   if (flags.json) {
     const told = { a: answer(sides[0], found.a), b: answer(sides[1], found.b) }
-    out(`${JSON.stringify({ v: 1, status: 'different', ...told, packet, odd, frame: hex, ...more })}\n`)
+    const profiles = profilesOf(sides)
+    out(`${JSON.stringify({ v: 1, status: 'different', profiles, ...told, packet, odd, frame: hex, ...more })}\n`)
     return 1
   }
   out(`different, ${how}: a frame of ${frame.length} bytes${odd.length > 0 ? `, with ${odd.join(', ')}` : ''}\n`)
@@ -119,8 +122,13 @@ function tell(flags: EquivFlags, sides: readonly [Compiled, Compiled], found: Di
   }
   out(`  ${packet}\n  ${hex}\n`)
   if (flags.write !== undefined) out(`  written to ${flags.write}\n`)
+  out(profileLine(sides))
   return 1
 }
+
+/** Whose meaning each side has. */
+const profilesOf = (sides: readonly Compiled[]) => sides.map((compiled) => filterOf(compiled).profile)
+const profileLine = (sides: readonly Compiled[]) => `  under the profiles ${profilesOf(sides).join(' and ')}\n`
 
 function side(compiled: Compiled): Required<Side> {
   const sieve = new Sieve(compiled)
