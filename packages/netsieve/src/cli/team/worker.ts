@@ -51,7 +51,7 @@ function batchOf({ program, type, maps, proved, work }: Job) {
 }
 
 /** How a member's batch is made. */
-export function batchOptions({ chunkBytes, shape, outputFd, exits }: Omit<Work, 'fd' | 'from' | 'size'>) {
+function batchOptions({ chunkBytes, shape, outputFd, exits }: Omit<Work, 'fd' | 'from' | 'size'>) {
   return {
     chunkBytes: chunkBytes + LOOK_BACK,
     order: shape.little ? 'little' : 'big',
