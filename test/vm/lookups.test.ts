@@ -294,3 +294,18 @@ test.each([
     }
   },
 )
+
+test('a trie without memory for intervals is asked the slow way', () => {
+  const def: MapDef = { name: 'm0', type: 'lpm_trie', keySize: 8, valueSize: 8, maxEntries: 4000, flags: 1 }
+  // The trie itself needs some 230 KB.
+  const machine = load(ask(8), { type: 'xdp', maps: [def], engine: 'jit', budget: { memory: 550_000 } })
+  const key = Uint8Array.of(32, 0, 0, 0, 1, 2, 3, 4)
+  for (let i = 0; i < 4000; i++) {
+    new DataView(key.buffer).setUint32(4, i * 7919, false)
+    machine.map('m0').set(key, Uint8Array.of(i, 1, 0, 0, 0, 0, 0, 0))
+  }
+  for (let i = 0; i < 2000; i++) {
+    new DataView(key.buffer).setUint32(4, i * 7919, false)
+    expect(machine.run(key).r0).toBe((i & 255) + 256)
+  }
+})

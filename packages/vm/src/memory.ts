@@ -85,6 +85,11 @@ export class Memory {
     return at
   }
 
+  /** Whether so many bytes are left of the budget. */
+  hasRoom(length: number): boolean {
+    return this.top + length + PAGE <= this.limit
+  }
+
   private reach(top: number): void {
     const have = this.bytes.length
     if (top <= have) return

@@ -57,12 +57,12 @@ export class Intervals {
     this.engine.mem.words[this.headerAt >> 2] = 0
   }
 
-  make(prefixes: Prefixes): void {
+  /** False if there is no room for them in the memory budget. */
+  make(prefixes: Prefixes): boolean {
     const rows = cut(this.sorted(prefixes), this.words)
     const { count } = rows
     const places = count <= 16 ? 1 : count <= 2048 ? 256 : 65536
-    this.reserve(this.index, (places + 2) * 4)
-    this.reserve(this.list, count * this.stride)
+    if (!this.reserve(this.index, (places + 2) * 4) || !this.reserve(this.list, count * this.stride)) return false
     const { words: memory } = this.engine.mem
     const width = this.words
     for (let i = 0, to = this.list.at >> 2; i < count; i++) {
@@ -77,14 +77,17 @@ export class Intervals {
     memory.fill(count - 1, from + place, from + places + 2)
     const header = [1, scale.shift, this.index.at, this.list.at, places, 0, scale.baseLow, scale.baseHigh]
     memory.set(header, this.headerAt >> 2)
+    return true
   }
 
-  private reserve(room: Room, bytes: number): void {
-    if (room.bytes >= bytes) return
+  private reserve(room: Room, bytes: number): boolean {
+    if (room.bytes >= bytes) return true
     const most = Math.max(bytes, room.bytes * 2)
+    if (!this.engine.mem.hasRoom(most)) return false
     room.at = this.engine.mem.alloc(most)
     room.bytes = most
     this.engine.refreshRegs()
+    return true
   }
 
   /** The prefixes by their first key; of those with the same, the shortest first. */

@@ -35,7 +35,8 @@ export class LpmMap extends BpfMap {
     const { intervals, table } = this
     const whole = this.engine.mem.view.getUint32(keyAt, true) === this.bits
     if (intervals && whole && !intervals.ready && this.missed++ * 8 >= table.count) {
-      intervals.make(this.prefixes())
+      // Where there is no room for them, it is not tried again before the next change.
+      if (!intervals.make(this.prefixes())) this.missed = Number.NEGATIVE_INFINITY
     }
     return this.lookup(keyAt)
   }
