@@ -23,6 +23,8 @@ export interface BaseRef {
 }
 
 export interface Access {
+  /** The program's packet begins with the network header: there is nothing before it. */
+  readonly startsAtNetwork: boolean
   /** Registers beside those of bases that hold something to the end. */
   readonly keeps: readonly number[]
   /** Sets up R.CTX and, where pointers are used, R.DATA and R.END. */
@@ -67,6 +69,7 @@ function direct(type: ProgTypeName): Access {
       c.load(4, R.END, R.CTX, fields.data_end.offset)
     })
   return {
+    startsAtNetwork: PROG_TYPES[type].firstHeader === 'net',
     keeps: [R.DATA, R.END],
     prologue(e) {
       e.put((c) => c.mov(R.CTX, { reg: 1 }))
@@ -147,6 +150,7 @@ function copied(): Access {
       if (disp !== 0) c.alu('add', dst, disp)
     })
   return {
+    startsAtNetwork: false,
     keeps: [],
     prologue(e) {
       e.put((c) => c.mov(R.CTX, { reg: 1 }))

@@ -12,6 +12,7 @@ import { localsOf, metadataMap, metadataOfFilter, sourceFor } from './metadata.t
 import { baseChain } from './rules.ts'
 import { stateFor } from './state.ts'
 import { fillLocals } from './terms.ts'
+import { beyondType } from './type.ts'
 
 export interface GenerateOptions {
   readonly type: ProgTypeName
@@ -31,12 +32,12 @@ export interface Generated {
 /**
  * Compiles a checked filter. Each instruction's `origin` tells the rule, policy or header it is for; the origin of the exit that ends a
  * run is what decided the packet.
- * @throws Error for a filter that `check` refuses.
+ * @throws Error for a filter that `check` or `beyondType` refuses.
  */
 export function generate(filter: Filter, { type, counters = false }: GenerateOptions): Generated {
   const progType: ProgType = PROG_TYPES[type]
-  if (progType.firstHeader !== 'link')
-    throw new Error(`programs of type ${type} start at the network header: not generated`)
+  const beyond = beyondType(filter, type)
+  if (beyond.length > 0) throw new Error(beyond[0]!.message)
   const maps = new Maps()
   const layout = metadataOfFilter(filter, type)
   const map = layout ? maps.add(metadataMap(layout)) : -1

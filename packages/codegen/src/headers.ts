@@ -1,7 +1,7 @@
 // From the start of the program to the headers: which kind of frame it is, and where its network header starts.
 // The same choices, by the same data of the view, as ir's locate.ts makes slowly.
 
-import type { Label } from '@netsieve/asm'
+import { CONTEXTS, type Label } from '@netsieve/asm'
 import { ETHERTYPE } from '@netsieve/packet'
 import type { BaseRef } from './access.ts'
 import { type Dispatch, FILL, forget } from './dispatch.ts'
@@ -21,6 +21,7 @@ const swapped = (value: number) => ((value & 0xff) << 8) | (value >> 8)
 /** Emits the way to the headers and, for each kind of frame, the rules. */
 export function dispatch(d: Dispatch): void {
   const { e, view, wants } = d
+  if (d.access.startsAtNetwork) return dispatchNetwork(d)
   if (!d.needs.network && view.reach === 'frames' && wants.ipv4 && wants.ipv6 && wants.other) {
     const path = { ...FILL, split: false, kind: 'other', view, net: true } as const
     const beside = e.label('beside')
@@ -39,8 +40,28 @@ export function dispatch(d: Dispatch): void {
   if (e.reachable) tagBeside(d, netRef)
 }
 
+/** Programs that start at the network header are told its protocol by their context; no protocol stands for frames too short for a type. */
+function dispatchNetwork(d: Dispatch): void {
+  const { e, view, wants } = d
+  if (!d.needs.network && view.reach === 'frames' && wants.ipv4 && wants.ipv6 && wants.other)
+    return d.rules({ ...FILL, split: false, kind: 'other', view, net: true }, LINK)
+  e.origin = { text: 'network protocol' }
+  sorted(d, LINK, (kinds) => {
+    e.put((c) => c.load(4, R.RET, R.CTX, CONTEXTS.__sk_buff.fields.protocol.offset))
+    e.jump('jeq', R.RET, swapped(ETHERTYPE.ipv4), kinds.ipv4)
+    e.jump('jeq', R.RET, swapped(ETHERTYPE.ipv6), kinds.ipv6)
+    e.jump('jeq', R.RET, 0, kinds.short)
+    e.goto(kinds.other)
+  })
+}
+
 /** Sorts frames by type; `tagsOff` tags are off already. */
 function dispatchTypes(d: Dispatch, netRef: BaseRef, tagsOff: 0 | 1): void {
+  sorted(d, netRef, (kinds) => byType(d, netRef, kinds, tagsOff))
+}
+
+/** Compiles the rules for each kind of frame, behind the branches to the kinds. */
+function sorted(d: Dispatch, netRef: BaseRef, branches: (kinds: Kinds) => void): void {
   const { e, view, wants } = d
   const labels = { ipv4: e.label('ipv4'), ipv6: e.label('ipv6'), other: e.label('other'), short: e.label('short') }
   const to = (kind: keyof typeof labels, wanted: boolean) => (wanted ? labels[kind] : d.unseen)
@@ -50,7 +71,7 @@ function dispatchTypes(d: Dispatch, netRef: BaseRef, tagsOff: 0 | 1): void {
     other: to('other', wants.other && view.reach === 'frames'),
     short: to('short', wants.other && view.reach === 'frames'),
   }
-  byType(d, netRef, kinds, tagsOff)
+  branches(kinds)
   e.bind(labels.ipv4)
   if (e.reachable) ipv4(d, netRef)
   e.bind(labels.ipv6)

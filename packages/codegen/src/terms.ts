@@ -1,6 +1,6 @@
 // Terms and the bytes they stand for: loads, and numbers in registers.
 
-import type { Label } from '@netsieve/asm'
+import { CONTEXTS, type Label } from '@netsieve/asm'
 import { headerEnd, isShort, type Pred, placeOf, type SetDef, type Term, VIEWS, type ViewName } from '@netsieve/ir'
 import {
   FIELDS,
@@ -72,7 +72,8 @@ export function asBits(scope: Scope, term: Term): Bits | undefined {
       if (isMetadata(term.field)) return metadataBits(scope, term.field)
       if (term.field === 'meta.protocol' && path.view.tags === 'beside')
         return { base: 'link', offset: 12, bytes: 2, mask: 0xffffn, shift: 0 }
-      if (term.field === 'meta.protocol') return { base: 'net', offset: -2, bytes: 2, mask: 0xffffn, shift: 0 }
+      if (term.field === 'meta.protocol')
+        return scope.access.startsAtNetwork ? undefined : { base: 'net', offset: -2, bytes: 2, mask: 0xffffn, shift: 0 }
       if (term.field === 'meta.l4proto' && typeof path.l4proto === 'object') {
         return { base: 'net', offset: path.l4proto.netByte, bytes: 1, mask: 0xffn, shift: 0 }
       }
@@ -341,6 +342,7 @@ export function number(scope: Scope, term: Term, failures: Failures, depth = 0):
       if (value !== undefined) return constant(e, R.A, value)
       if (term.field === 'meta.l4proto' && path.l4proto === 'slot') return l4FromSlot(scope, failures)
       if (term.field === 'meta.length') return packetLength(scope, failures)
+      if (term.field === 'meta.protocol' && access.startsAtNetwork) return networkProtocol(scope)
       const bits = asBits(scope, term)
       if (bits) return fromBits(scope, bits, failures, depth)
       return metadata(scope, term.field as MetadataId, failures)
@@ -388,6 +390,14 @@ function fromBits(scope: Scope, bits: Bits, failures: Failures, depth: number): 
   if (dst !== R.A) e.put((c) => c.mov(R.A, { reg: dst }))
   if (bits.shift > 0) e.put((c) => c.alu('rsh', R.A, bits.shift))
   if (bits.mask !== ones(bits.bytes * 8)) and(e, R.A, bits.mask >> BigInt(bits.shift))
+}
+
+/** R.A = the network protocol that the context tells. */
+function networkProtocol({ e }: Scope): void {
+  e.put((c) => {
+    c.load(4, R.A, R.CTX, CONTEXTS.__sk_buff.fields.protocol.offset)
+    c.be(R.A, 16)
+  })
 }
 
 /** R.A = metadata that the context has, or the packet's type. */

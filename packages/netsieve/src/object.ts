@@ -8,12 +8,12 @@ import type { Compiled } from './pipeline.ts'
 /** The name of the program in the object. */
 export const PROGRAM = 'netsieve'
 
-export function objectOf({ type, insns, maps }: Compiled): BpfObject {
+export function objectOf({ type, section = SECTION_OF_TYPE[type], insns, maps }: Compiled): BpfObject {
   const direct = new Set(insns.filter(({ spec }) => spec.imm64 === 'map_index_value').map(({ imm64 }) => imm64!.low))
   const data = maps.flatMap((map, i) => (direct.has(i) ? [variables(map, i)] : []))
   const program = {
     name: PROGRAM,
-    section: SECTION_OF_TYPE[type],
+    section,
     type,
     insns,
     functions: [{ name: PROGRAM, slot: 0 }],

@@ -1,9 +1,26 @@
 // The whole way as functions: rule text to IR, to instructions, to the verifier's word, to verdicts on packets.
 
-import { decisionOf, type Insn, type MapDef, type ProgTypeName, parseCbpf, translateCbpf } from '@netsieve/asm'
-import { COUNTER_MAP, generate, generateCbpf, readCounters, readState, STATE_MAP } from '@netsieve/codegen'
+import {
+  decisionOf,
+  type Insn,
+  type MapDef,
+  PROG_TYPES,
+  type ProgTypeName,
+  parseCbpf,
+  translateCbpf,
+} from '@netsieve/asm'
+import {
+  beyondType,
+  COUNTER_MAP,
+  generate,
+  generateCbpf,
+  leaves,
+  readCounters,
+  readState,
+  STATE_MAP,
+} from '@netsieve/codegen'
 import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
-import { type Count, check, type Filter, type Rule, simplify } from '@netsieve/ir'
+import { type Count, check, type Filter, locate, type Rule, simplify, VIEWS } from '@netsieve/ir'
 import type { Metadata, MetadataLayout } from '@netsieve/packet'
 import { guessSyntax, type RuleOptions, SYNTAXES, type SyntaxName } from '@netsieve/rules'
 import { type Facts, type Verdict, verify } from '@netsieve/verifier'
@@ -15,6 +32,8 @@ export interface CompileOptions extends RuleOptions {
   readonly syntax?: SyntaxName | 'cbpf'
   /** Default `xdp`. */
   readonly type?: ProgTypeName
+  /** Where a program of a cgroup is attached: to packets that come in (the default) or go out. The rules' hook must be on that side. */
+  readonly attach?: 'ingress' | 'egress'
   /** Go through classic BPF where it can say the rules: a socket filter then, with far fewer instructions for long pcap expressions. */
   readonly classic?: boolean
   /** Passes over the IR before code is made: 0 none; 1 (default) those that keep each packet's deciding rule; 2 those too that keep only its verdict. */
@@ -34,6 +53,8 @@ export interface Compiled {
   /** The rules that decide, where passes have merged some. */
   readonly merged?: Filter
   readonly type: ProgTypeName
+  /** Of an object; by default that of the type. */
+  readonly section?: string
   readonly insns: readonly Insn[]
   readonly maps: readonly MapDef[]
   /** What the program reads from the map `netsieve_meta`. */
@@ -61,9 +82,13 @@ export function compile(source: Source, options: CompileOptions = {}): Outcome<C
   const short = options.classic && !options.counters ? throughClassic(filter) : undefined
   if (short) return { value: { source, syntax, filter, type: 'socket_filter', insns: short, maps: [] }, diagnostics }
   const { counters = false } = options
+  const { attach = 'ingress' } = options
+  const beyond = [...beyondType(filter, type), ...otherSide(filter, type, attach)]
+  if (beyond.length > 0) return { diagnostics: [...diagnostics, ...beyond] }
   const { simple, merged } = shortened(filter, counters ? 0 : options.optimize)
   const generated = generate(simple, { type, counters })
-  return { value: { source, syntax, filter, ...(merged && { merged }), ...generated }, diagnostics }
+  const section = type === 'cgroup_skb' && attach === 'egress' ? { section: 'cgroup_skb/egress' } : {}
+  return { value: { source, syntax, filter, ...(merged && { merged }), ...section, ...generated }, diagnostics }
 }
 
 /** What code is made of, and the rules that its reports are about where those are not the filter's own. */
@@ -76,6 +101,16 @@ function shortened(filter: Filter, level: OptimizeLevel = 1): { readonly simple:
     },
   })
   return { simple, ...(merged && { merged }) }
+}
+
+/** Rules for packets of the other side than the program is attached to. Code: `codegen/attach`. */
+function otherSide({ base }: Filter, type: ProgTypeName, attach: 'ingress' | 'egress'): Diagnostic[] {
+  if (PROG_TYPES[type].firstHeader === 'link') return []
+  const wrong = base.find(({ hook }) => hook !== 'capture' && leaves(hook) !== (attach === 'egress'))
+  if (!wrong) return []
+  const [side, other] = attach === 'egress' ? ['go out', 'come in'] : ['come in', 'go out']
+  const message = `the program is attached to packets that ${side}, the hook ${wrong.hook} is for packets that ${other}`
+  return [{ severity: 'error', code: 'codegen/attach', message, ...(wrong.span && { span: wrong.span }) }]
 }
 
 function throughClassic(filter: Filter): readonly Insn[] | undefined {
@@ -148,7 +183,8 @@ export class Sieve {
    * @param values metadata that rules ask for
    */
   judge(frame: Uint8Array, meta: PacketMeta = {}, values: Metadata = {}): PacketVerdict {
-    const { exit, r0, insns, fault } = this.machine.run(frame, this.prepare(frame, meta, values))
+    const seen = this.frameFor(frame)
+    const { exit, r0, insns, fault } = this.machine.run(seen, this.prepare(frame, meta, values))
     return { ...this.told(exit ?? -1, r0, fault?.reason), insns }
   }
 
@@ -168,6 +204,24 @@ export class Sieve {
     return this.compiled.maps.some((map) => map.name === name)
       ? this.machine.map(name).get(new Uint8Array(4))
       : undefined
+  }
+
+  /**
+   * The frame as the kernel has it when it asks such a program: one that starts at the network header is behind the receive path, which has
+   * taken off the tags that the rules' view takes off.
+   */
+  frameFor(frame: Uint8Array): Uint8Array {
+    const { filter, type } = this.compiled
+    const [base] = filter?.base ?? []
+    if (!base || PROG_TYPES[type].firstHeader === 'link') return frame
+    const { seen, net, protocol } = locate(VIEWS[base.view], frame)
+    if (!seen || net === undefined || net === 14 || protocol === undefined) return frame
+    const out = new Uint8Array(14 + frame.length - net)
+    out.set(frame.subarray(0, 12))
+    out[12] = protocol >> 8
+    out[13] = protocol & 0xff
+    out.set(frame.subarray(net), 14)
+    return out
   }
 
   /** Puts a packet's metadata where the program finds it: in the map, and in the context that a run is to be given. */

@@ -1,6 +1,6 @@
 // Packets of a capture as the compiled rules take them: one sieve for each link type that the capture has.
 
-import { decisionOf } from '@netsieve/asm'
+import { decisionOf, PROG_TYPES } from '@netsieve/asm'
 import type { Source } from '@netsieve/diag'
 import { type FilterState, newState, termsOf } from '@netsieve/ir'
 import {
@@ -83,7 +83,7 @@ export class LinkSieve {
 
   /** Packets are judged as they lie in the capture, by their bytes alone. */
   get direct(): boolean {
-    return !this.adapts && this.asked.length === 0
+    return !this.adapts && this.asked.length === 0 && PROG_TYPES[this.sieve.compiled.type].firstHeader === 'link'
   }
 
   /** What the rules' meaning keeps from packet to packet, beside what the program keeps. */

@@ -45,9 +45,11 @@ const ATTACHMENTS: Readonly<Partial<Record<ProgTypeName, Attachment>>> = {
 export function loadScript({ type, from, object, contents }: LoadScript): string {
   const attachment = ATTACHMENTS[type]
   if (!attachment) {
-    throw new Trouble(
-      `error: unsupported: a program of type ${type} is attached by the program that owns the socket: there is no command for it [cli/emit]`,
-    )
+    const how =
+      type === 'cgroup_skb'
+        ? 'is attached to a control group, not to a device: bpftool cgroup attach does it, with the object of --emit elf'
+        : 'is attached by the program that owns the socket: there is no command for it'
+    throw new Trouble(`error: unsupported: a program of type ${type} ${how} [cli/emit]`)
   }
   const { tool, option, values, attach, detach } = attachment
   const encoded = Buffer.from(object).toString('base64').replace(/.{76}/g, '$&\n')

@@ -16,6 +16,8 @@ const PROGS: Readonly<Record<string, ProgTypeName>> = {
   xdp: 'xdp',
   tc: 'sched_cls',
   socket: 'socket_filter',
+  cgroup: 'cgroup_skb',
+  'cgroup-egress': 'cgroup_skb',
   sched_cls: 'sched_cls',
   socket_filter: 'socket_filter',
 }
@@ -42,7 +44,11 @@ export function withRuleOptions(command: Command): Command {
   return command
     .option('-f, --file <rules>', 'file of rules; - is stdin')
     .option('-s, --syntax <name>', `one of ${SYNTAX_NAMES}; by default what the rules look like`)
-    .addOption(new Option('--prog <type>', 'program type').choices(['xdp', 'tc', 'socket']).default('xdp'))
+    .addOption(
+      new Option('--prog <type>', 'program type')
+        .choices(['xdp', 'tc', 'socket', 'cgroup', 'cgroup-egress'])
+        .default('xdp'),
+    )
     .option(
       '--hook <name>',
       "the hook whose packets these are: input, forward, ingress, …; by default the syntax's own",
@@ -84,8 +90,14 @@ export function syntaxOf(name: string | undefined): SyntaxName | 'cbpf' | undefi
 }
 
 export function progOf(name: string): ProgTypeName {
+  if (name === 'netfilter') {
+    throw new Trouble(
+      'error: unsupported: netfilter programs read packets by kernel functions (bpf_dynptr_from_skb, bpf_dynptr_slice), whose numbers only the running kernel tells and which the simulated verifier does not judge [cli/prog]',
+    )
+  }
   const type = PROGS[name]
-  if (!type) throw new Trouble(`error: no program type ${name}; there are xdp, tc, socket [cli/prog]`)
+  if (!type)
+    throw new Trouble(`error: no program type ${name}; there are xdp, tc, socket, cgroup, cgroup-egress [cli/prog]`)
   return type
 }
 
@@ -98,6 +110,7 @@ export function compileOptions(flags: RuleFlags): CompileOptions {
     ...namesOf(flags),
     ...(syntax && { syntax }),
     type: progOf(flags.prog),
+    ...(flags.prog === 'cgroup-egress' && { attach: 'egress' as const }),
     ...(flags.O !== undefined && { optimize: Number(flags.O) as OptimizeLevel }),
     ...(flags.hook !== undefined && { hook: flags.hook }),
     ...(flags.profile !== undefined && { profile: flags.profile as ProfileName }),

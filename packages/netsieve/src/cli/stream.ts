@@ -201,7 +201,7 @@ function* judgeSlowly(path: string, options: StreamOptions, opened: Opened): Str
     const link = options.sieveFor(linkType)
     const frame = link.frame(part)
     const { r0, exit, fault } = link.sieve.machine.run(
-      frame,
+      link.sieve.frameFor(frame),
       link.sieve.prepare(frame, link.meta(part, frame), link.values(part)),
     )
     gathered.add(part.index, r0, exit ?? -1, fault)

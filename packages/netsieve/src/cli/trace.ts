@@ -38,7 +38,7 @@ export function trace(words: readonly string[], flags: TraceFlags): number {
   const { compiled, machine } = link.sieve
   const frame = link.frame(record)
   const [meta, values] = [link.meta(record, frame), link.values(record)]
-  const steps = machine.trace(frame, link.sieve.prepare(frame, meta, values))
+  const steps = machine.trace(link.sieve.frameFor(frame), link.sieve.prepare(frame, meta, values))
   const verdict = link.sieve.judge(frame, meta, values)
   if (flags.json) {
     for (const step of steps) {
