@@ -186,3 +186,34 @@ describe('what rules count', () => {
     expect(stdout).toMatch(/^ +\d+ +\d+ +\d+ +reject +8 +tcp dport 80 reject with tcp reset$/m)
   })
 })
+
+describe('--prog', () => {
+  it('cgroup judges a capture of Ethernet frames as other programs do, behind tags too', () => {
+    for (const capture of [TALK, 'samples/vlan.pcapng']) {
+      const run = (prog: string) =>
+        JSON.parse(
+          netsieve('run', '-r', capture, '-f', 'samples/rules/web.nft', '--prog', prog, '--json', '--check').stdout,
+        )
+      const [cgroup, xdp] = [run('cgroup'), run('xdp')]
+      expect(cgroup.prog).toBe('cgroup_skb')
+      expect([cgroup.hits, cgroup.others]).toEqual([xdp.hits, xdp.others])
+    }
+  })
+
+  it.each([
+    [['--prog', 'cgroup', 'ether', 'src', '2:0:0:0:0:1'], /eth\.src cannot be asked there \[codegen\/type\]/],
+    [
+      ['--prog', 'cgroup-egress', '-f', 'samples/rules/web.nft'],
+      /attached to packets that go out, the hook input is for packets that come in \[codegen\/attach\]/,
+    ],
+    [
+      ['--prog', 'netfilter', 'tcp'],
+      /unsupported: netfilter programs read packets by kernel functions .* \[cli\/prog\]/,
+    ],
+    [['--prog', 'lwt', 'tcp'], /no program type lwt; there are xdp, tc, socket, cgroup, cgroup-egress \[cli\/prog\]/],
+  ])('%j is refused', (options, message) => {
+    const { status, stdout, stderr } = netsieve('run', '-r', TALK, ...options)
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(message)
+  })
+})
