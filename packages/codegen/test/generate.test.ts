@@ -222,10 +222,13 @@ it('many rules reach further than a jump of 16 bits', () => {
   expect(by('eth / ipv4(id=7000)')).toMatchObject({ text: 'policy accept of c' })
 })
 
-it('refuses what check refuses, and program types that start at the network header', () => {
+it('refuses what check refuses, and the link header where programs start behind it', () => {
   const called = filterOf('nft-ip', [
     { id: 0, text: 'x', steps: [{ kind: 'verdict', verdict: { kind: 'jump', chain: 'x' } }] },
   ])
   expect(() => generate(called, { type: 'xdp' })).toThrow(/chain x is not defined/)
-  expect(() => generate(dropping('nft-ip', DNS), { type: 'cgroup_skb' })).toThrow(/start at the network header/)
+  const link = dropping('nft-ip', cmp('eth.src', '==', 1))
+  expect(() => generate(link, { type: 'cgroup_skb' })).toThrow(
+    /start at the network header: eth.src cannot be asked there/,
+  )
 })
