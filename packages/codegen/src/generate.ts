@@ -18,6 +18,8 @@ export interface GenerateOptions {
   readonly type: ProgTypeName
   /** Count packets and bytes of each rule, in the map `netsieve_counters`. */
   readonly counters?: boolean
+  /** Compile rules one after the other even where they are a list that one decision stands for. */
+  readonly oneByOne?: boolean
 }
 
 /** A generated program with what it needs beside it. */
@@ -34,7 +36,7 @@ export interface Generated {
  * run is what decided the packet.
  * @throws Error for a filter that `check` or `beyondType` refuses.
  */
-export function generate(filter: Filter, { type, counters = false }: GenerateOptions): Generated {
+export function generate(filter: Filter, { type, counters = false, oneByOne = false }: GenerateOptions): Generated {
   const progType: ProgType = PROG_TYPES[type]
   const beyond = beyondType(filter, type)
   if (beyond.length > 0) throw new Error(beyond[0]!.message)
@@ -79,7 +81,7 @@ export function generate(filter: Filter, { type, counters = false }: GenerateOpt
       tagsBeside: progType.context === '__sk_buff',
       rules: (path, netRef) =>
         baseChain({
-          ...{ e, access, path, netRef, metadata, state, maps, sets, filter, base, type: progType },
+          ...{ e, access, path, netRef, metadata, state, maps, sets, filter, base, type: progType, oneByOne },
           onAccept: last ? undefined : onward,
         }),
     })

@@ -26,6 +26,8 @@ export interface RuleScope extends Scope {
   readonly filter: Filter
   readonly base: BaseChain
   readonly type: ProgType
+  /** Lists of rules are not compiled as one decision. */
+  readonly oneByOne: boolean
   /** Where an accepted packet goes on: the next base chain; none: it passes. */
   readonly onAccept: Label | undefined
 }
@@ -48,7 +50,7 @@ function chain(scope: RuleScope, name: string, end: Label, policy: Label, caller
   const path = [...callers, name]
   const { rules } = found
   for (let i = 0; i < rules.length && e.reachable; ) {
-    const run = runFrom(scope, rules, i)
+    const run = scope.oneByOne ? ALONE : runFrom(scope, rules, i)
     if (worthwhile(run)) together(scope, `${name} ${i}`, run, end, policy, path)
     // Rules that this path's packets cannot match are left out.
     else if (run.length === 0 || run.boxes.length > 0)
@@ -57,6 +59,9 @@ function chain(scope: RuleScope, name: string, end: Label, policy: Label, caller
   }
   e.goto(end)
 }
+
+/** No run: the next rule is compiled by itself. */
+const ALONE: Run = { length: 0, asked: [], boxes: [] }
 
 /** Compiles a run of rules as one decision. */
 function together(
