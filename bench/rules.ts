@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { setFlagsFromString } from 'node:v8'
 import { encode, type Insn, type MapDef } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
@@ -15,6 +16,10 @@ import { check, type Filter } from '@netsieve/ir'
 import { nft } from '@netsieve/rules'
 import { load } from '@netsieve/vm'
 import { capture, generator, translate } from './filter-workloads.ts'
+
+// The engine's first compiler makes code for large functions that is many times slower, and the second takes seconds to follow.
+setFlagsFromString('--no-liftoff')
+setFlagsFromString('--no-wasm-lazy-compilation')
 
 const PACKETS = Number(process.argv[2] ?? 50_000)
 const ROUNDS = Number(process.argv[3] ?? 9)
@@ -105,7 +110,7 @@ class Timed {
       const from = performance.now()
       const { r0, records } = this.batch.run(part.length)
       const ns = ((performance.now() - from) * 1e6) / records
-      if (keep) (this.times[i] ??= []).push(ns)
+      if (keep) this.times[i] = [...(this.times[i] ?? []), ns]
       for (let k = 0; k < records; k++) hash = (Math.imul(hash, 31) + (r0[k] === 2 ? 1 : 0)) >>> 0
     }
     this.verdicts = String(hash)
@@ -113,7 +118,8 @@ class Timed {
 
   /** Each chunk counts with its median over the rounds, or with its best. */
   ns(): { readonly mid: number; readonly min: number } {
-    const mean = (pick: (values: readonly number[]) => number) => this.times.reduce((sum, each) => sum + pick(each), 0) / this.times.length
+    const mean = (pick: (values: readonly number[]) => number) =>
+      this.times.reduce((sum, each) => sum + pick(each), 0) / this.times.length
     return { mid: mean(median), min: mean((values) => Math.min(...values)) }
   }
 }
@@ -151,10 +157,18 @@ function inKernel({ insns, maps }: Program, records: Uint8Array): string {
     })),
   } // biome-ignore format: a table
   const { stdout } = spawnSync('python3', [join(folder, 'kbpf.py'), 'serve'], { input: `${JSON.stringify(request)}\n`, maxBuffer: 1 << 28, encoding: 'utf8' }) // biome-ignore format: one call
-  const reply = JSON.parse(stdout) as { accepted: boolean; reason?: string; run?: { ns: (number | null)[]; baseline_ns?: number }; baseline_ns?: number }
+  const reply = JSON.parse(stdout) as {
+    accepted: boolean
+    reason?: string
+    run?: { ns: (number | null)[]; baseline_ns?: number }
+    baseline_ns?: number
+  }
   if (!reply.accepted) return `refused: ${reply.reason?.slice(0, 40)}`
   const ns = (reply.run?.ns ?? []).filter((each): each is number => each !== null)
-  return (ns.reduce((sum, each) => sum + each, 0) / ns.length - (reply.run?.baseline_ns ?? reply.baseline_ns ?? 0)).toFixed(0)
+  return (
+    ns.reduce((sum, each) => sum + each, 0) / ns.length -
+    (reply.run?.baseline_ns ?? reply.baseline_ns ?? 0)
+  ).toFixed(0)
 }
 
 const records = capture('mixed', PACKETS)
@@ -166,7 +180,10 @@ try {
     const { text, expression } = listOf(size)
     writeFileSync(join(folder, 'list.nft'), text)
     const filter = filterOf(text)
-    const of = (name: string, oneByOne: boolean, type: 'xdp' | 'sched_cls' = 'xdp'): Program => ({ name, ...generate(filter, { type, oneByOne }) })
+    const of = (name: string, oneByOne: boolean, type: 'xdp' | 'sched_cls' = 'xdp'): Program => ({
+      name,
+      ...generate(filter, { type, oneByOne }),
+    })
     const programs = [of('one decision', false), ...(size <= MOST_LINEAR ? [of('rule by rule', true)] : [])]
     const short = size <= MOST_CLASSIC ? classic(expression) : undefined
     if (short) programs.push({ name: 'tcpdump -d', insns: short, maps: [] })
@@ -177,7 +194,8 @@ try {
     for (const each of timed) {
       const { mid, min } = each.ns()
       const { program } = each
-      const kernel = program.name === 'tcpdump -d' ? '-' : inKernel(of('', program.name === 'rule by rule', 'sched_cls'), records)
+      const kernel =
+        program.name === 'tcpdump -d' ? '-' : inKernel(of('', program.name === 'rule by rule', 'sched_cls'), records)
       console.log(`  ${program.name.padEnd(14)} ${String(program.insns.length).padStart(7)} insns ${executed(program, records).toFixed(0).padStart(6)} executed ${mid.toFixed(0).padStart(6)} / ${min.toFixed(0).padStart(5)} ns   kernel ${kernel}`) // biome-ignore format: one line
     }
   }

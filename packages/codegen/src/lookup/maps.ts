@@ -1,7 +1,7 @@
 // The maps of a program under construction: one array map whose only value holds all tables, reached by pointers without a call, and
 // hash tables. What was made for a set or a list is made once, however many ways through the program look things up in it.
 
-import type { MapDef } from '@netsieve/asm'
+import { MAP_FLAGS, type MapDef } from '@netsieve/asm'
 
 /** A place in the value of the map that holds the tables. */
 export interface Table {
@@ -10,6 +10,9 @@ export interface Table {
 }
 
 const FIRST_KEY = new Uint8Array(4)
+const TABLES = 'tables'
+/** BPF_OBJ_NAME_LEN, less the end's zero. */
+const LONGEST_NAME = 15
 
 export class Maps {
   private readonly defs: (MapDef | undefined)[] = []
@@ -45,6 +48,15 @@ export class Maps {
     return this.defs.push(def) - 1
   }
 
+  /** A name that the kernel takes for a map, after the last part of another one, and that no map has. */
+  nameFor(text: string): string {
+    const plain = text.replace(/^.*\//, '').replace(/\W/g, '_').slice(0, LONGEST_NAME)
+    const taken = (name: string) => name === TABLES || this.defs.some((def) => def?.name === name)
+    let name = plain || 'set'
+    for (let i = 2; taken(name); i++) name = `${plain.slice(0, LONGEST_NAME - String(i).length - 1)}_${i}`
+    return name
+  }
+
   finish(): MapDef[] {
     return this.defs.map((def) => def ?? this.joined())
   }
@@ -57,11 +69,12 @@ export class Maps {
       at += (part.length + 7) & ~7
     }
     return {
-      name: 'tables',
+      name: TABLES,
       type: 'array',
       keySize: 4,
       valueSize: this.size,
       maxEntries: 1,
+      flags: MAP_FLAGS.rdonly_prog,
       entries: [[FIRST_KEY, value]],
     }
   }

@@ -90,7 +90,14 @@ function hashTable(maps: Maps, { name, keys, elements }: SetDef, dataOf: readonl
     seen.add(text)
     entries.push([bytes, new Uint8Array(Uint32Array.of(dataOf[i]! + 1).buffer)])
   }
-  return maps.add({ name, type: 'hash', keySize, valueSize: 4, maxEntries: Math.max(1, entries.length), entries })
+  return maps.add({
+    name: maps.nameFor(name),
+    type: 'hash',
+    keySize,
+    valueSize: 4,
+    maxEntries: Math.max(1, entries.length),
+    entries,
+  })
 }
 
 /** What a lookup is compiled in: where the number of what was found is known by place. */
