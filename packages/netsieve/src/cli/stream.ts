@@ -87,8 +87,8 @@ function openFast(path: string, { threads = 1, output }: StreamOptions): Fast | 
   const { format } = reader
   // Before version 2.4 the two lengths of a record could stand the other way round.
   if (format?.format !== 'pcap' || format.version !== '2.4') return { fd, start: header.slice(0, length) }
-  // They start now, while the rules are compiled.
-  const team = output && !output.places ? undefined : Team.for(fd, threads)
+  // They start now, while the rules are compiled. What stdin is may not begin where it stands.
+  const team = fd === 0 || (output && !output.places) ? undefined : Team.for(fd, threads)
   return { fd, name, header, reader, format, team }
 }
 
