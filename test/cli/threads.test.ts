@@ -131,6 +131,23 @@ test.each([
   expect(results[0]!.stderr).toMatch(/capture\/(cut|length)/)
 })
 
+test('a file whose last chunk would begin behind its end', () => {
+  const path = join(folder, 'edge.pcap')
+  // Three chunks of 4 MiB and 10 bytes: the record that ends there is made as long as it has to be.
+  const all = CAPTURES['frames of usual lengths']!()
+  const size = 3 * 4 * 1024 * 1024 + 10
+  const view = new DataView(all.buffer, all.byteOffset)
+  let at = 24
+  while (at + 16 + view.getUint32(at + 8, true) < size - 2000) at += 16 + view.getUint32(at + 8, true)
+  view.setUint32(at + 8, size - at - 16, true)
+  view.setUint32(at + 12, size - at - 16, true)
+  writeFileSync(path, all.subarray(0, size))
+  const results = ['1', '2', '3'].map((threads) => run(['run', '-r', path, '-j', threads, '--json', 'tcp dst port 80']))
+  expect(results[0]!.stderr).toBe('')
+  expect(results[1]).toEqual(results[0])
+  expect(results[2]).toEqual(results[0])
+})
+
 test('a number of threads that is none', () => {
   expect(run(['run', '-r', 'samples/talk.pcap', '-j', '0', 'tcp']).stderr).toMatch(/1 to 99 threads/)
 })

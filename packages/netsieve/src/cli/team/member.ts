@@ -48,12 +48,19 @@ export class Member {
     const to = Math.min(nominal + work.chunkBytes, work.size)
     const base = Math.max(nominal - LOOK_BACK, work.from)
     const length = this.read(base, to)
-    const guess = chunk === 0 ? 0 : guessBoundary(batch.input.subarray(0, length), nominal - base, work.shape)
+    // The file's last bytes may be fewer than a header.
+    const expected = Math.min(nominal - base, length)
+    const guess = chunk === 0 ? 0 : guessBoundary(batch.input.subarray(0, length), expected, work.shape)
     let result = guess === undefined ? undefined : batch.run(length, guess)
     let from = guess
     const place = board.waitFor(chunk)
     if (!place) return false
     if (place.begin < base) return this.far(chunk, place, to)
+    if (place.begin - base > length) {
+      // The file has become shorter meanwhile.
+      board.stop()
+      return false
+    }
     if (from === undefined || base + from !== place.begin) {
       from = place.begin - base
       result = batch.run(length, from)
