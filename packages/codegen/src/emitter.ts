@@ -16,9 +16,11 @@ export interface Flow {
   readonly avail: number
   /** R.TRANSPORT holds the transport header's place. */
   readonly located: boolean
+  /** Searches in lists whose ends are remembered on the stack. */
+  readonly searched: ReadonlySet<string>
 }
 
-export const NOTHING: Flow = { link: 0, net: 0, transport: 0, avail: -1, located: false }
+export const NOTHING: Flow = { link: 0, net: 0, transport: 0, avail: -1, located: false, searched: new Set() }
 
 function meet(a: Flow, b: Flow): Flow {
   return {
@@ -27,6 +29,7 @@ function meet(a: Flow, b: Flow): Flow {
     transport: Math.min(a.transport, b.transport),
     avail: Math.min(a.avail, b.avail),
     located: a.located && b.located,
+    searched: a.searched === b.searched ? a.searched : new Set([...a.searched].filter((key) => b.searched.has(key))),
   }
 }
 
@@ -65,6 +68,8 @@ export class Emitter {
   private onward: Label | undefined
   private readonly following: Label[] = []
   flow: Flow = NOTHING
+  /** Searches that have a place to remember where they ended. */
+  readonly searches: string[] = []
   reachable = true
   origin: Origin | undefined
 

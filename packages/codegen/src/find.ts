@@ -8,7 +8,7 @@ import type { BaseRef, Place } from './access.ts'
 import { forget } from './dispatch.ts'
 import { R } from './emitter.ts'
 import { checkedIpv4 } from './find-ipv4.ts'
-import { SLOT } from './path.ts'
+import { REMEMBERED, SLOT } from './path.ts'
 import { number, type Scope, transportBase } from './terms.ts'
 
 /** Where a search goes that ends without an entry. */
@@ -30,8 +30,37 @@ export interface Search {
   readonly broken: Label
 }
 
-/** R.A = bytes from the list's base to the entry; control goes on only if there is one. */
+/** R.A = bytes from the list's base to the entry; control goes on only if there is one. A search that was made on all ways here is not made again. */
 export function findEntry(scope: Scope, find: Find, ends: Ends): void {
+  const { e, path } = scope
+  const key = `${find.list} ${find.type} ${find.bytes} ${path.view.title}`
+  if (!e.searches.includes(key) && e.searches.length < REMEMBERED.length) e.searches.push(key)
+  const slot = REMEMBERED[e.searches.indexOf(key)]
+  if (slot === undefined) return search(scope, find, ends)
+  if (e.flow.searched.has(key)) {
+    e.put((c) => c.load(2, R.A, R.FP, slot))
+    return e.jump('jeq', R.A, 0, ends.absent)
+  }
+  const [absent, done] = [e.label('absent'), e.label('done')]
+  // The place, or 0, is forgotten: what was found is not followed apart from what was not.
+  const remember = (): void => {
+    forget(e, R.A, 2)
+    e.put((c) => c.store(2, R.FP, slot, { reg: R.A }))
+    e.know({ searched: new Set([...e.flow.searched, key]) })
+  }
+  search(scope, find, { ...ends, absent })
+  remember()
+  e.goto(done)
+  e.bind(absent)
+  if (e.reachable) {
+    e.put((c) => c.mov(R.A, 0))
+    remember()
+    e.goto(ends.absent)
+  }
+  e.bind(done)
+}
+
+function search(scope: Scope, find: Find, ends: Ends): void {
   const { e, path, netRef } = scope
   const { view } = path
   const broken = view.lists.drops ? ends.cut : ends.absent
@@ -40,9 +69,9 @@ export function findEntry(scope: Scope, find: Find, ends: Ends): void {
     case 'ipv6': {
       if (path.kind !== find.list) return e.goto(ends.missing)
       if (!path.net) return e.goto(ends.absent)
-      const search = { scope, ref: netRef, find, ends, broken }
-      if (find.list === 'ipv6') return extensions(search)
-      return ipv4Options({ ...search, broken: ends.absent })
+      const way = { scope, ref: netRef, find, ends, broken }
+      if (find.list === 'ipv6') return extensions(way)
+      return ipv4Options({ ...way, broken: ends.absent })
     }
     default: {
       const { ipProtocol, minBytes } = PROTOCOLS[find.list]
@@ -52,10 +81,10 @@ export function findEntry(scope: Scope, find: Find, ends: Ends): void {
       e.jump('jne', R.A, ipProtocol, ends.absent)
       const ref = transportBase(scope, find.list, minBytes, failures)
       if (!ref || !e.reachable) return e.goto(ends.absent)
-      const search = { scope, ref, find, ends, broken }
-      if (find.list === 'sctp') return chunks(search)
-      if (find.list === 'tcp') return tcpOptions(search)
-      return dccpOptions(search)
+      const way = { scope, ref, find, ends, broken }
+      if (find.list === 'sctp') return chunks(way)
+      if (find.list === 'tcp') return tcpOptions(way)
+      return dccpOptions(way)
     }
   }
 }

@@ -62,7 +62,7 @@ export function generate(filter: Filter, { type, counters = false, oneByOne = fa
   for (const [i, base] of filter.base.entries()) {
     e.bind(starts[i]!)
     if (!e.reachable) break
-    e.flow = { ...e.flow, net: NOTHING.net, transport: NOTHING.transport, avail: NOTHING.avail, located: false }
+    e.flow = { ...NOTHING, link: e.flow.link }
     const view: View = VIEWS[base.view]
     const last = i === filter.base.length - 1
     const onward = last ? pass : starts[i + 1]!

@@ -53,6 +53,9 @@ export const SLOT = {
   found: -448,
 } as const
 
+/** Two bytes each for where searches in lists ended, so that they are made once on a way; none starts an eight-byte slot (find.ts). */
+export const REMEMBERED: readonly number[] = [-454, -452, -450, -462, -460, -458, -470, -468, -466]
+
 /** Value of the l4proto slot when an extension header chain could not be followed. */
 export const L4_BROKEN = 256
 

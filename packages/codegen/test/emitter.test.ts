@@ -115,7 +115,7 @@ describe('what is known', () => {
     e.jump('jeq', 1, 2, label)
     e.know({ link: 60, transport: 4, located: false })
     e.bind(label)
-    expect(e.flow).toEqual({ link: 20, net: 20, transport: 4, avail: 8, located: false })
+    expect(e.flow).toEqual({ link: 20, net: 20, transport: 4, avail: 8, located: false, searched: new Set() })
   })
 
   it('behind a jump of no return is what the ways to the label know', () => {
