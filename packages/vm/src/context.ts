@@ -147,17 +147,23 @@ export interface Time {
   readonly hi: number
 }
 
-/** Fills the context of an skb program. `frame` is where the bytes begin that `protocol` is read from. */
+/**
+ * Fills the context of an skb program. `words` is the memory, `at` the context's address; `frame` is where the bytes begin that `protocol`
+ * is read from.
+ */
 export function fillSkb(
-  view: DataView,
+  words: Int32Array,
   at: number,
   place: PacketPlace,
   frame: { readonly bytes: Uint8Array; readonly at: number; readonly length: number },
   meta: PacketMeta,
   time: Time,
 ): void {
-  const set = (field: { readonly offset: number }, value: number): void => view.setInt32(at + field.offset, value, true)
-  for (let i = 0; i < CONTEXTS.__sk_buff.size; i += 4) view.setInt32(at + i, 0, true)
+  const first = at >> 2
+  const set = (field: { readonly offset: number }, value: number): void => {
+    words[first + (field.offset >> 2)] = value
+  }
+  for (let i = 0; i < CONTEXTS.__sk_buff.size >> 2; i++) words[first + i] = 0
   const length = place.end - place.data
   const protocol = meta.protocol ?? protocolOf(frame.bytes, frame.at, frame.length)
   set(SKB.len, meta.wireLength === undefined ? length : meta.wireLength - (frame.length - length))
@@ -179,8 +185,8 @@ export function fillSkb(
   set(SKB.napi_id, meta.napiId ?? 0)
   set(SKB.family, meta.family ?? 0)
   set(SKB.data_meta, place.meta)
-  view.setInt32(at + SKB.tstamp.offset, time.lo, true)
-  view.setInt32(at + SKB.tstamp.offset + 4, time.hi, true)
+  set(SKB.tstamp, time.lo)
+  words[first + (SKB.tstamp.offset >> 2) + 1] = time.hi
   set(SKB.wire_len, meta.wireLength ?? 0)
   set(SKB.gso_segs, meta.gsoSegs ?? 0)
   set(SKB.gso_size, meta.gsoSize ?? 0)

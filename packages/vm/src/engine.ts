@@ -203,9 +203,9 @@ export class Engine {
   }
 
   private fillSkb(frameLength: number): void {
-    const { view, bytes } = this.mem
+    const { words, bytes } = this.mem
     const frame = { bytes, at: this.linkAt, length: frameLength }
-    fillSkb(view, this.ctxAt, this, frame, this.info, { lo: this.timeLo, hi: this.timeHi })
+    fillSkb(words, this.ctxAt, this, frame, this.info, { lo: this.timeLo, hi: this.timeHi })
   }
 
   /** Tells the region table and the context where the packet is now. */
