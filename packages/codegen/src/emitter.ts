@@ -18,9 +18,19 @@ export interface Flow {
   readonly located: boolean
   /** Searches in lists whose ends are remembered on the stack. */
   readonly searched: ReadonlySet<string>
+  /** Terms whose values are in their slots (kept.ts). */
+  readonly kept: ReadonlySet<object>
 }
 
-export const NOTHING: Flow = { link: 0, net: 0, transport: 0, avail: -1, located: false, searched: new Set() }
+export const NOTHING: Flow = {
+  link: 0,
+  net: 0,
+  transport: 0,
+  avail: -1,
+  located: false,
+  searched: new Set(),
+  kept: new Set(),
+}
 
 function meet(a: Flow, b: Flow): Flow {
   return {
@@ -30,6 +40,7 @@ function meet(a: Flow, b: Flow): Flow {
     avail: Math.min(a.avail, b.avail),
     located: a.located && b.located,
     searched: a.searched === b.searched ? a.searched : new Set([...a.searched].filter((key) => b.searched.has(key))),
+    kept: a.kept === b.kept ? a.kept : new Set([...a.kept].filter((term) => b.kept.has(term))),
   }
 }
 

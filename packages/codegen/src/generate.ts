@@ -7,6 +7,7 @@ import { accessFor } from './access.ts'
 import { FILL, type Needs } from './dispatch.ts'
 import { Emitter, NOTHING, R } from './emitter.ts'
 import { dispatch, LINK } from './headers.ts'
+import { keptOf } from './kept.ts'
 import { Maps } from './lookup/maps.ts'
 import { localsOf, metadataMap, metadataOfFilter, sourceFor } from './metadata.ts'
 import { baseChain } from './rules.ts'
@@ -48,6 +49,7 @@ export function generate(filter: Filter, { type, counters = false, oneByOne = fa
   const e = new Emitter()
   const access = accessFor(type)
   const sets = setsOf(filter)
+  const kept = keptOf(filter)
   e.origin = { text: 'program start' }
   access.prologue(e)
   for (const [field, slot] of locals) {
@@ -55,7 +57,7 @@ export function generate(filter: Filter, { type, counters = false, oneByOne = fa
     if (!base) break
     const metadata = sourceFor(type, base, { layout, map, locals })
     const path = { ...FILL, kind: 'other', view: VIEWS[base.view] } as const
-    fillLocals({ e, access, path, netRef: LINK, metadata, state, maps, sets }, field, slot)
+    fillLocals({ e, access, path, netRef: LINK, metadata, state, maps, sets, kept }, field, slot)
   }
   const starts = filter.base.map(() => e.label('base'))
   const pass = e.label('pass')
@@ -81,7 +83,7 @@ export function generate(filter: Filter, { type, counters = false, oneByOne = fa
       tagsBeside: progType.context === '__sk_buff',
       rules: (path, netRef) =>
         baseChain({
-          ...{ e, access, path, netRef, metadata, state, maps, sets, filter, base, type: progType, oneByOne },
+          ...{ e, access, path, netRef, metadata, state, maps, sets, kept, filter, base, type: progType, oneByOne },
           onAccept: last ? undefined : onward,
         }),
     })

@@ -49,6 +49,8 @@ export const SLOT = {
   walkFound: -123,
   spill: -136,
   saved: -232,
+  // Terms that are kept (kept.ts), from here down: where no lookup is.
+  kept: -296,
   key: -392,
   found: -448,
 } as const

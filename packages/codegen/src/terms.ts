@@ -13,6 +13,7 @@ import {
 import { type Access, type BaseRef, MAX_OFFSET, MAX_WALK, type Place } from './access.ts'
 import { type Emitter, R } from './emitter.ts'
 import { findEntry } from './find.ts'
+import type { Kept } from './kept.ts'
 import type { Maps } from './lookup/maps.ts'
 import { mapped } from './lookup/sets.ts'
 import { askKnown, type MetadataSource, NOT_KNOWN } from './metadata.ts'
@@ -38,6 +39,7 @@ export interface Scope {
   readonly state: StateSource
   readonly maps: Maps
   readonly sets: ReadonlyMap<string, SetDef>
+  readonly kept: Kept
 }
 
 /** Whole bytes that hold a term's bits: the value is `(bytes & mask) >> shift`. */
@@ -328,6 +330,16 @@ export function bigEndian({ e }: Scope, dst: number, { reg, disp }: Place, bytes
 
 /** R.A = the value of a term of at most 64 bits. Clobbers the scratch registers; `depth` counts spilled operands. */
 export function number(scope: Scope, term: Term, failures: Failures, depth = 0): void {
+  const { e } = scope
+  const slot = scope.kept.get(term)
+  if (slot === undefined) return computed(scope, term, failures, depth)
+  if (e.flow.kept.has(term)) return e.put((c) => c.load(8, R.A, R.FP, slot))
+  computed(scope, term, failures, depth)
+  e.put((c) => c.store(8, R.FP, slot, { reg: R.A }))
+  e.know({ kept: new Set([...e.flow.kept, term]) })
+}
+
+function computed(scope: Scope, term: Term, failures: Failures, depth: number): void {
   const { e, access, path } = scope
   switch (term.kind) {
     case 'const':

@@ -109,13 +109,22 @@ describe('what is known', () => {
     const e = new Emitter()
     const label = e.label('meet')
     e.put(set(0))
-    e.know({ link: 34, net: 20, transport: 8, avail: 8, located: true })
+    const [both, one] = [{}, {}]
+    e.know({ link: 34, net: 20, transport: 8, avail: 8, located: true, kept: new Set([both]) })
     e.jump('jeq', 1, 1, label)
     e.know({ link: 20, net: 40, avail: 20 })
     e.jump('jeq', 1, 2, label)
-    e.know({ link: 60, transport: 4, located: false })
+    e.know({ link: 60, transport: 4, located: false, kept: new Set([both, one]) })
     e.bind(label)
-    expect(e.flow).toEqual({ link: 20, net: 20, transport: 4, avail: 8, located: false, searched: new Set() })
+    expect(e.flow).toEqual({
+      link: 20,
+      net: 20,
+      transport: 4,
+      avail: 8,
+      located: false,
+      searched: new Set(),
+      kept: new Set([both]),
+    })
   })
 
   it('behind a jump of no return is what the ways to the label know', () => {

@@ -34,54 +34,61 @@ export function* termsAt(
   }
 }
 
-/** The terms that a step asks for. */
+/** The terms that a step asks for; one that stands in it several times as one object is given once. */
 export function* termsIn(step: Step): Generator<Term> {
-  if (step.kind === 'match') yield* ofPred(step.pred)
-  else if (step.kind === 'vmap') yield* ofTerms(step.terms)
-  else if (step.kind === 'set') yield* ofTerm(step.term)
+  const seen: Seen = new Set()
+  if (step.kind === 'match') yield* ofPred(step.pred, seen)
+  else if (step.kind === 'vmap') yield* ofTerms(step.terms, seen)
+  else if (step.kind === 'set') yield* ofTerm(step.term, seen)
 }
 
-function* ofPred(pred: Pred): Generator<Term> {
+/** Terms inside tunnels share so many parts that they cannot be gone through one by one. */
+type Seen = Set<Term>
+
+function* ofPred(pred: Pred, seen: Seen): Generator<Term> {
   switch (pred.kind) {
     case 'const':
       return
     case 'and':
     case 'or':
-      for (const arg of pred.args) yield* ofPred(arg)
+      for (const arg of pred.args) yield* ofPred(arg, seen)
       return
     case 'not':
-      return yield* ofPred(pred.arg)
+      return yield* ofPred(pred.arg, seen)
     case 'cmp':
     case 'in':
-      return yield* ofTerm(pred.term)
+      return yield* ofTerm(pred.term, seen)
     case 'exists':
       yield entryOf(pred.what)
       return
     case 'relation':
-      yield* ofTerm(pred.left)
-      return yield* ofTerm(pred.right)
+      yield* ofTerm(pred.left, seen)
+      return yield* ofTerm(pred.right, seen)
     case 'inSet':
-      return yield* ofTerms(pred.terms)
+      return yield* ofTerms(pred.terms, seen)
   }
 }
 
-function* ofTerms(terms: readonly Term[]): Generator<Term> {
-  for (const term of terms) yield* ofTerm(term)
+function* ofTerms(terms: readonly Term[], seen: Seen): Generator<Term> {
+  for (const term of terms) yield* ofTerm(term, seen)
 }
 
 /** All terms that a field is read by, those of its presence too. */
 export function* termsOfField(field: FieldId): Generator<Term> {
   const { index, guard } = placeOf(field) ?? {}
-  if (guard) yield* ofPred(guard)
-  if (index) yield* ofTerm(index)
+  const seen: Seen = new Set()
+  if (guard) yield* ofPred(guard, seen)
+  if (index) yield* ofTerm(index, seen)
 }
 
-function* ofTerm(term: Term): Generator<Term> {
+function* ofTerm(term: Term, seen: Seen): Generator<Term> {
+  if (seen.has(term)) return
+  seen.add(term)
   yield term
-  if (term.kind === 'mask') yield* ofTerm(term.term)
+  if (term.kind === 'mask') yield* ofTerm(term.term, seen)
   else if (term.kind === 'bin') {
-    yield* ofTerm(term.left)
-    yield* ofTerm(term.right)
-  } else if ((term.kind === 'load' || term.kind === 'raw') && term.index) yield* ofTerm(term.index)
-  else if (term.kind === 'mapped') yield* ofTerms(term.terms)
+    yield* ofTerm(term.left, seen)
+    yield* ofTerm(term.right, seen)
+  } else if ((term.kind === 'load' || term.kind === 'raw') && term.index) yield* ofTerm(term.index, seen)
+  else if (term.kind === 'mapped') yield* ofTerms(term.terms, seen)
 }

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CbpfInsn, cbpfSpec, checkCbpf } from '@netsieve/asm'
-import { generateCbpf } from '@netsieve/codegen'
+import { generate, generateCbpf } from '@netsieve/codegen'
 import { evaluate, type Filter } from '@netsieve/ir'
 import { readCapture } from '@netsieve/packet'
 import { pcapFilter } from '@netsieve/rules'
@@ -130,6 +130,15 @@ describe('programs', () => {
       }
     }
   })
+})
+
+test('eBPF programs keep the places that tunnels put headers at, and stay short', () => {
+  const lengths = [
+    'geneve and ip',
+    'geneve and geneve and tcp port 80',
+    'vxlan and vxlan and vxlan and tcp port 80',
+  ].map((expr) => generate(lowered(expr)!, { type: 'xdp' }).insns.length)
+  expect(Math.max(...lengths)).toBeLessThan(2000)
 })
 
 test('mean what the IR means, on packets of any bytes and length', () => {

@@ -30,7 +30,7 @@ export function encapsulated(layers: Layers, name: Encapsulation, id: number | u
 }
 
 /** Places in a tunnel hold those of the tunnel around it many times over. */
-const MOST_TUNNELS = 2
+const MOST_TUNNELS = 3
 
 function outermost({ tunnels }: Layers): void {
   if (tunnels >= MOST_TUNNELS)

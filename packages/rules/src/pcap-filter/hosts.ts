@@ -75,7 +75,7 @@ export function ipv4Host(layers: Layers, value: bigint, mask: bigint, about: Abo
 
 /** An empty mask loads nothing: libpcap's optimiser takes the test out. */
 function equal(layers: Layers, id: FieldId, value: bigint, mask: bigint): Pred {
-  if (mask === 0n) return TRUE
+  if (mask === 0n && !layers.loadsAll) return TRUE
   if (layers.plain) return maskedEqual(id, value, mask)
   return equalWord(layers.netField(id), value, mask)
 }
@@ -91,7 +91,7 @@ export function ipv6Host(layers: Layers, value: bigint, mask: bigint, about: Abo
     const words = [0, 1, 2, 3].map((i) => {
       const shift = BigInt(96 - 32 * i)
       const wordMask = (mask >> shift) & 0xffffffffn
-      return wordMask === 0n
+      return wordMask === 0n && !layers.loadsAll
         ? TRUE
         : equalWord(layers.netBytes(offset + 4 * i, 4), (value >> shift) & 0xffffffffn, wordMask)
     })
@@ -165,7 +165,7 @@ export function cast(
   if (proto === 'ip' && kind === 'broadcast') {
     const hosts = ~netmask & 0xffffffffn
     const part = (value: bigint) =>
-      hosts === 0n ? (value === 0n ? TRUE : FALSE) : equal(layers, 'ipv4.dst', value, hosts)
+      hosts === 0n && !layers.loadsAll ? (value === 0n ? TRUE : FALSE) : equal(layers, 'ipv4.dst', value, hosts)
     return and(linkProtocol(layers, ETHER.ip), or(part(0n), part(hosts)))
   }
   if (proto === 'ip') return and(linkProtocol(layers, ETHER.ip), cmp(layers.netBytes(16, 1), '>=', 224))

@@ -26,6 +26,9 @@ export const FIRST: Record<PcapLink, { type: number; payload: number; llc: numbe
   PPP: { type: 2, payload: 4, llc: 0 },
 }
 
+/** In short; test by test for the optimiser; or as it stands where libpcap does not optimise. */
+export type LoweringMode = 'short' | 'full' | 'unoptimized'
+
 export class Layers {
   /** The link type whose rules hold now: that of the capture, PPP inside PPPoE, Ethernet inside Geneve. */
   link: PcapLink
@@ -41,11 +44,14 @@ export class Layers {
   tunnels = 0
   /** Write every test out as libpcap does, also those that say the same in short: for settle.ts. */
   readonly full: boolean
+  /** Load even what is masked away or multiplied by 0: nothing is optimised. */
+  readonly loadsAll: boolean
   private readonly names = new WeakMap<Term, Term>()
 
-  constructor(link: PcapLink, full: boolean) {
+  constructor(link: PcapLink, mode: LoweringMode) {
     this.link = link
-    this.full = full
+    this.full = mode === 'full'
+    this.loadsAll = mode === 'unoptimized'
     this.type = { bytes: FIRST[link].type }
     this.payload = { bytes: FIRST[link].payload }
     this.llc = FIRST[link].llc

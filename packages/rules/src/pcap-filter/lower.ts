@@ -22,7 +22,7 @@ import { encapsulated } from './encapsulation.ts'
 import { Fault } from './fault.ts'
 import { type About, cast, decnetHost, etherHost, ipv4Host, ipv6Host } from './hosts.ts'
 import { padded } from './identifier.ts'
-import { Layers, type PcapLink } from './layers.ts'
+import { Layers, type LoweringMode, type PcapLink } from './layers.ts'
 import { hasLlc } from './link.ts'
 import type { NameFiles } from './names.ts'
 import { portMatch, portNumber, service, serviceRange, transportOf } from './ports.ts'
@@ -75,11 +75,13 @@ export function lowerExpression(ast: Ast, settings: Settings): Outcome<Filter> {
 }
 
 function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonly warnings: readonly Diagnostic[] } {
-  const short = new Lowering(settings, false)
+  const short = new Lowering(settings, 'short')
   // Before a protocol chain libpcap's optimiser gives up; where a tunnel was looked into, values are kept from test to test, and it moves none.
   const plain = short.expr(expr)
-  if (short.walksChain || short.seesTunnel) return { pred: flat(plain), warnings: short.warnings }
-  const { pred, mistaken } = placed(expr.span, () => new Lowering(settings, true).settled(expr, plain))
+  if (short.walksChain)
+    return { pred: flat(new Lowering(settings, 'unoptimized').expr(expr)), warnings: short.warnings }
+  if (short.seesTunnel) return { pred: flat(plain), warnings: short.warnings }
+  const { pred, mistaken } = placed(expr.span, () => new Lowering(settings, 'full').settled(expr, plain))
   if (mistaken) {
     short.warnings.push({
       severity: 'warning',
@@ -125,9 +127,9 @@ class Lowering {
   readonly warnings: Diagnostic[] = []
   walksChain = false
 
-  constructor(settings: Settings, full: boolean) {
+  constructor(settings: Settings, mode: LoweringMode) {
     this.settings = settings
-    this.layers = new Layers(settings.link, full)
+    this.layers = new Layers(settings.link, mode)
   }
 
   get seesTunnel(): boolean {
@@ -262,14 +264,14 @@ class Lowering {
       case 'length':
         return { kind: 'length' }
       case 'negate':
-        return computed('sub', constant(0), this.term(arith.arg, checks, trusted), arith.span)
+        return this.computed('sub', constant(0), this.term(arith.arg, checks, trusted), arith.span)
       case 'binary': {
         const left = this.term(arith.left, checks, trusted)
         const right = this.unchecked(arith.right)
         const shift = arith.op === 'lsh' || arith.op === 'rsh'
         if (shift && isConstant(arith.right) && firstNumber(arith.right) > 31)
           throw new Fault('rules/arithmetic', 'shift by more than 31 bits', arith.span)
-        return computed(arith.op, left, right, arith.span)
+        return this.computed(arith.op, left, right, arith.span)
       }
       case 'accessor': {
         // What the index needs is checked before what the accessor itself does, except that IPv4 comes first for transports.
@@ -282,6 +284,12 @@ class Lowering {
         return term
       }
     }
+  }
+
+  private computed(op: Parameters<typeof combine>[0], left: Term, right: Term, span: Span): Term {
+    const term: Term | Refusal = combine(op, left, right)
+    if (typeof term === 'string') throw new Fault('rules/arithmetic', term, span)
+    return this.layers.loadsAll ? { kind: 'bin', op, left, right } : term
   }
 
   /** The right side of an operator. Libpcap forgets to check that the packet has the protocols it names. */
@@ -328,7 +336,7 @@ class Lowering {
     const asked = transportOf(proto, kind)
     if (id.form === 'number') {
       const port = portNumber(id.value)
-      return portMatch(this.layers, { lo: port, hi: port, transport: asked }, dir)
+      return portMatch(this.layers, { lo: port, hi: port, transport: asked, ...(kind === 'portrange' && { range: true }) }, dir) // biome-ignore format: one call
     }
     if (id.form !== 'name')
       throw new Fault('rules/port', 'an address is no port', undefined, { expected: ['a number', "a service's name"] })
@@ -444,12 +452,6 @@ function firstNumber(arith: Arith): number {
   if (arith.kind === 'binary') return firstNumber(arith.left)
   if (arith.kind === 'negate') return firstNumber(arith.arg)
   return arith.kind === 'number' ? arith.value : 0
-}
-
-function computed(op: Parameters<typeof combine>[0], left: Term, right: Term, span: Span): Term {
-  const term: Term | Refusal = combine(op, left, right)
-  if (typeof term === 'string') throw new Fault('rules/arithmetic', term, span)
-  return term
 }
 
 /** `net 10` is 10.0.0.0/8, `net 0x0a01` 10.1.0.0/16: leading zero bytes are taken off. */
