@@ -9,6 +9,7 @@ import {
   type Pred,
   type Rule,
   type Step,
+  samePlaces,
   type Term,
   verdict,
 } from '@netsieve/ir'
@@ -165,4 +166,11 @@ describe('what packets at a hook do not have', () => {
     expect(at(hook, pred)).toEqual(expected)
     expect(at(hook, { kind: 'not', arg: pred }, pred)).toEqual(expected)
   })
+})
+
+it('a match has a view of its own only where headers lie at the same places, and fragments are told', () => {
+  expect(samePlaces('nft-ip', 'xt-compat')).toBe(true)
+  // The base chain's view does not tell an offset of 1 from others; finds other headers; sees other frames.
+  for (const other of ['nft-ip-fragfix', 'xt-ip', 'nft-netdev', 'pcap'] as const)
+    expect([other, samePlaces(other, 'xt-compat')]).toEqual([other, false])
 })
