@@ -74,8 +74,12 @@ function component(
   // A class is a row of each block.
   const known = new Map<string, number>()
   const rowsOf: (readonly number[])[] = []
+  const now = blocks.map((block) => block.row())
+  const turned = new Set<number>()
   const classOf = (): number => {
-    const rows = blocks.map((block) => block.row())
+    for (const b of turned) now[b] = blocks[b]!.row()
+    turned.clear()
+    const rows = now.slice()
     const key = rows.join()
     let found = known.get(key)
     if (found === undefined) {
@@ -86,7 +90,11 @@ function component(
   }
   const missing = classOf()
   const held = asked.flatMap((ranges, index) => (ranges ?? []).map((range): Held => ({ ...range, index })))
-  const turn = (index: number) => blocks[Math.floor(index / BLOCK)]!.turn(index)
+  const turn = (index: number): void => {
+    const b = Math.floor(index / BLOCK)
+    blocks[b]!.turn(index)
+    turned.add(b)
+  }
   const pieces = cut(bits, held, { enter: turn, leave: turn, classOf })
   return {
     how: classifier(maps, pieces),

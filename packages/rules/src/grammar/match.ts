@@ -32,6 +32,8 @@ interface Compiled {
   readonly hidden: boolean
   readonly label: string | undefined
   alternatives: readonly (readonly Element[])[]
+  /** By alternative and ASCII character: whether it can begin so; none for alternatives that may begin anyhow. */
+  begins: readonly (Uint8Array | undefined)[]
 }
 
 const DEEPEST = 400
@@ -48,7 +50,13 @@ export class Grammar {
   constructor(data: GrammarData, labels: Readonly<Record<string, string>> = {}) {
     const rules = new Map<string, Compiled>()
     for (const { name } of data)
-      rules.set(name, { name, hidden: /^(%|[A-Z0-9_]+$)/.test(name), label: labels[name], alternatives: [] })
+      rules.set(name, {
+        name,
+        hidden: /^(%|[A-Z0-9_]+$)/.test(name),
+        label: labels[name],
+        alternatives: [],
+        begins: [],
+      })
     const classes = new Map(data.flatMap((rule) => onlyClass(rule)))
     const compile = (part: Part): Element => {
       const { lit, look } = part
@@ -66,6 +74,8 @@ export class Grammar {
     }
     for (const { name, alternatives } of data)
       rules.get(name)!.alternatives = alternatives.map((parts) => parts.map(compile))
+    for (const rule of rules.values())
+      rule.begins = rule.alternatives.map((elements) => beginnings(elements, new Set()))
     this.rules = rules
   }
 
@@ -73,8 +83,11 @@ export class Grammar {
   match(start: string, text: string, from = 0, to: number = text.length): MatchResult {
     const rule = this.rules.get(start)
     if (!rule) throw new Error(`no rule ${start} in this grammar`)
-    const run = new Run(text.slice(0, to), from)
-    const end = run.rule(rule, from, 0)
+    const part = text.slice(0, to)
+    // Most texts are right: what was expected where is only found out for those that are not.
+    const quick = new Run(part, from, true).rule(rule, from, 0)
+    const run = new Run(part, from)
+    const end = quick?.at === to ? quick : run.rule(rule, from, 0)
     if (end !== undefined && end.at === to)
       return { ok: true, node: end.nodes[0] ?? { rule: start, start: from, end: to, children: [] } }
     if (end && end.at >= run.furthest) run.expect(end.at, 'end of input')
@@ -94,6 +107,49 @@ function onlyClass({ name, alternatives }: GrammarRule): [string, string][] {
   return name.startsWith('%') && plain && others.length === 0 ? [[name, only.chars!]] : []
 }
 
+const ASCII = 128
+
+/** The characters that a sequence can begin with; undefined if it may be empty, or begin with a character that is not ASCII. */
+function beginnings(elements: readonly Element[], inside: Set<Compiled>): Uint8Array | undefined {
+  const all = new Uint8Array(ASCII)
+  for (const element of elements) {
+    // What is looked ahead at takes nothing.
+    if (element.look) continue
+    const own = ofElement(element, inside)
+    if (!own) return undefined
+    for (let i = 0; i < ASCII; i++) all[i]! |= own[i]!
+    if (element.min > 0) return all
+  }
+  return undefined
+}
+
+function ofElement({ lit, chars, rule }: Element, inside: Set<Compiled>): Uint8Array | undefined {
+  const own = new Uint8Array(ASCII)
+  if (lit !== undefined) {
+    if (lit === '' || lit.charCodeAt(0) >= ASCII) return undefined
+    own[lit.charCodeAt(0)] = 1
+    return own
+  }
+  if (chars) {
+    chars.lastIndex = 0
+    if (chars.test('')) return undefined
+    for (let i = 0; i < ASCII; i++) {
+      chars.lastIndex = 0
+      own[i] = chars.test(String.fromCharCode(i)) ? 1 : 0
+    }
+    return own
+  }
+  if (!rule || inside.has(rule)) return undefined
+  inside.add(rule)
+  const parts = rule.alternatives.map((elements) => beginnings(elements, inside))
+  inside.delete(rule)
+  for (const part of parts) {
+    if (!part) return undefined
+    for (let i = 0; i < ASCII; i++) own[i]! |= part[i]!
+  }
+  return own
+}
+
 interface Progress {
   readonly at: number
   readonly nodes: readonly Node[]
@@ -109,15 +165,18 @@ class Run {
   /** Where a labelled rule starts that is being tried: what is missing right there, the label says. */
   private labelled = -1
   private readonly text: string
+  /** Only whether it matches: alternatives that cannot begin with what stands here are passed over, and nothing is remembered. */
+  private readonly quick: boolean
 
-  constructor(text: string, from: number) {
+  constructor(text: string, from: number, quick = false) {
     this.text = text
+    this.quick = quick
     this.furthest = from
     this.steps = 20_000 + 400 * (text.length - from)
   }
 
   expect(at: number, what: string): void {
-    if (this.quiet > 0 || at < this.furthest || at === this.labelled) return
+    if (this.quick || this.quiet > 0 || at < this.furthest || at === this.labelled) return
     if (at > this.furthest) {
       this.furthest = at
       this.expected.clear()
@@ -134,7 +193,9 @@ class Run {
     if (rule.label !== undefined) this.labelled = at
     if (rule.label === '') this.quiet++
     let found: Progress | undefined
-    for (const alternative of rule.alternatives) {
+    const code = this.quick && at < this.text.length ? this.text.charCodeAt(at) : ASCII
+    for (const [i, alternative] of rule.alternatives.entries()) {
+      if (code < ASCII && rule.begins[i]?.[code] === 0) continue
       found = this.sequence(alternative, at, depth)
       if (found) break
     }
