@@ -22,7 +22,7 @@ const parse = (text: string) => flower.parse(source('t.tc', text))
 
 /** TCA_FLOWER_* numbers (uapi linux/pkt_cls.h) of each key: value and mask, or the ends of a range. */
 const ATTRS: Readonly<Record<string, readonly [number, number?]>> = {
-  dst_mac: [4, 5], src_mac: [6, 7], ip_proto: [9], 'src_ip/4': [10, 11], 'dst_ip/4': [12, 13], 'src_ip/6': [14, 15], 'dst_ip/6': [16, 17],
+  indev: [2], dst_mac: [4, 5], src_mac: [6, 7], ip_proto: [9], 'src_ip/4': [10, 11], 'dst_ip/4': [12, 13], 'src_ip/6': [14, 15], 'dst_ip/6': [16, 17],
   'src_port/tcp': [18, 35], 'dst_port/tcp': [19, 36], 'src_port/udp': [20, 37], 'dst_port/udp': [21, 38], 'src_port/sctp': [41, 43], 'dst_port/sctp': [42, 44],
   vlan_id: [23], vlan_prio: [24], ip_flags: [47, 48], 'code/4': [49, 50], 'type/4': [51, 52], 'code/6': [53, 54], 'type/6': [55, 56],
   arp_sip: [57, 58], arp_tip: [59, 60], arp_op: [61, 62], arp_sha: [63, 64], arp_tha: [65, 66], tcp_flags: [71, 72], ip_tos: [73, 74], ip_ttl: [75, 76],
@@ -63,8 +63,9 @@ function attributes({ keys, protocol }: FlowerFilter): Map<number, bigint> {
   return out
 }
 
-/** An attribute's bytes as a number; the VLAN id (23) alone is little endian. */
-const sent = (number: string, hex: string) => BigInt(`0x${number === '23' ? hex.slice(2) + hex.slice(0, 2) : hex}`)
+/** An attribute's bytes as a number; the VLAN id (23) alone is little endian, a device's name (2) is filled up with zeros. */
+const sent = (number: string, hex: string) =>
+  BigInt(`0x${number === '23' ? hex.slice(2) + hex.slice(0, 2) : number === '2' ? hex.padEnd(32, '0') : hex}`)
 
 /** Lines that tc takes and we refuse on purpose, by the code of the refusal. */
 const STRICTER: Readonly<Record<string, RegExp>> = {

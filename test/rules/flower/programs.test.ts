@@ -45,11 +45,12 @@ describe.each([
     const { insns, maps } = generate(filter, { type: 'xdp' })
     const machine = load(insns, { type: 'xdp', maps })
     const decide = (frame: Uint8Array) => {
-      const { r0, fault } = machine.run(frame)
+      const { r0, fault, exit } = machine.run(frame)
       if (fault) throw new Error(fault.reason)
       const decision = decisionOf('xdp', r0)
       if (decision !== 'pass' && decision !== 'drop') throw new Error(`the program returns ${r0}`)
-      return { decision }
+      const act = insns[exit!]?.origin?.act
+      return { decision, ...(act !== undefined && { act }) }
     }
     expect(compare({ filter }, { filter, decide }, { runs: FRAMES })).toEqual({
       status: 'none-found',

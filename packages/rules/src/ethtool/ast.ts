@@ -20,7 +20,8 @@ export interface EthtoolRule {
   readonly type: string
   readonly typeSpan: Span
   readonly fields: readonly FieldMatch[]
-  readonly action: 'drop' | 'accept'
+  /** Dropped, or received by a queue. */
+  readonly action: 'drop' | { readonly queue: bigint }
   readonly actionSpan: Span
   /** Place in the table; absent: the device chooses. */
   readonly loc?: bigint

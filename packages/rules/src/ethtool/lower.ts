@@ -2,7 +2,7 @@
 // location first. Rules without `loc` take the highest free one, so that the newest of them is asked first, after all that have one.
 
 import { Diagnostics, type Outcome } from '@netsieve/diag'
-import { cmp, type Filter, maskedEqual, type Pred, type Rule, type Step } from '@netsieve/ir'
+import { cmp, type Filter, maskedEqual, type Pred, type Rule, type Step, type Verdict } from '@netsieve/ir'
 import { ETHERTYPE } from '@netsieve/packet'
 import type { LowerOptions } from '../front.ts'
 import type { EthtoolAst, EthtoolRule } from './ast.ts'
@@ -75,6 +75,8 @@ function steps({ type, typeSpan, fields, action, actionSpan }: EthtoolRule): Ste
     // An empty mask asks nothing, not even that the field is there.
     if (mask !== 0n) add(maskedEqual(row.field, value, mask), span)
   }
-  out.push({ kind: 'verdict', verdict: { kind: action }, span: actionSpan })
+  const verdict: Verdict =
+    action === 'drop' ? { kind: 'drop' } : { kind: 'act', act: 'steer', args: [String(action.queue)] }
+  out.push({ kind: 'verdict', verdict, span: actionSpan })
   return out
 }

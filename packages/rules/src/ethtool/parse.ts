@@ -34,7 +34,7 @@ class Reader {
   private readonly diagnostics: Diagnostics
   private readonly fields: FieldMatch[] = []
   private readonly seen = new Set<string>()
-  private action: 'drop' | 'accept' = 'accept'
+  private action: EthtoolRule['action'] = { queue: 0n }
   private actionSpan: Span
   private loc: bigint | undefined
 
@@ -146,7 +146,7 @@ class Reader {
       const expected = name.text === 'action' ? ['-1 to drop', 'the number of a queue'] : ['the number of a queue']
       this.diagnostics.error('rules/number', `\`${word.text}\` is no ${name.text}`, word.span, { expected })
     } else {
-      this.action = value === DISCARD ? 'drop' : 'accept'
+      this.action = value === DISCARD ? 'drop' : { queue: value }
       this.actionSpan = this.word(node).span
     }
   }

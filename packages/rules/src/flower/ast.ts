@@ -1,6 +1,7 @@
 // The tree of a tc flower text: filters in the order of the text, values read, nothing said yet about what they mean.
 
 import type { Span } from '@netsieve/diag'
+import type { Verdict } from '@netsieve/ir'
 import type { IpFlag, KeyName } from './words.ts'
 
 export type Constraint =
@@ -29,7 +30,7 @@ export interface FlowerFilter {
   readonly prioSpan: Span
   readonly handle: number
   readonly keys: readonly Key[]
-  readonly action: 'drop' | 'accept' | 'continue'
+  readonly action: Verdict
   readonly actionSpan: Span
 }
 

@@ -18,7 +18,6 @@ import {
   type Rule,
   type Step,
   TRUE,
-  verdict,
 } from '@netsieve/ir'
 import { FIELDS, type FieldId, maxValue } from '@netsieve/packet'
 import type { LowerOptions } from '../front.ts'
@@ -65,8 +64,7 @@ function steps(filter: FlowerFilter, diagnostics: Diagnostics): Step[] {
   const behind = behindMpls(filter)
   if (behind) out.push(spanned(behind, protocolSpan))
   for (const key of keys) out.push(spanned(keyPred(key, filter, diagnostics), key.span))
-  const last = verdict(action)
-  out.push(last.kind === 'verdict' ? { ...last, span: actionSpan } : last)
+  out.push({ kind: 'verdict', verdict: action, span: actionSpan })
   return out
 }
 

@@ -48,7 +48,7 @@ class Reader {
   private prioSpan: Span
   private handle = 0
   private readonly keys: Key[] = []
-  private action: FlowerFilter['action'] = 'accept'
+  private action: FlowerFilter['action'] = { kind: 'accept' }
   private actionSpan: Span
 
   constructor(line: Line, diagnostics: Diagnostics) {
@@ -220,11 +220,19 @@ class Reader {
     const [first, ...rest] = words[0]!.text === 'gact' && words.length > 1 ? words.slice(1) : words
     const action = Object.entries(ACTIONS).find(([name]) => name === first!.text)?.[1]
     this.actionSpan = this.word(node).span
-    if (action === undefined) {
-      this.unsupported(first!, `the action ${first!.text}`, undefined, Object.keys(ACTIONS))
+    const redirect =
+      first!.text === 'mirred' && /^(egress|ingress) redirect dev (\S+)$/.exec(rest.map(({ text }) => text).join(' '))
+    if (redirect) this.action = { kind: 'act', act: 'redirect', args: [redirect[2]!, redirect[1]!] }
+    else if (first!.text === 'trap' && rest.length === 0) this.action = { kind: 'act', act: 'trap', args: [] }
+    else if (action === undefined) {
+      this.unsupported(first!, `the action ${first!.text}`, undefined, [
+        ...Object.keys(ACTIONS),
+        'trap',
+        'mirred egress redirect dev …',
+      ])
     } else if (rest.length > 0)
       this.unsupported(rest[0]!, `\`${rest[0]!.text}\` after the action (only one action, without options)`)
-    else this.action = action
+    else this.action = { kind: action }
   }
 
   private unknown(name: Word): void {

@@ -1,7 +1,7 @@
 // The values of flower keys, as tc 6.1 reads each of them: its bases differ from key to key (`ip_proto 17` is 0x17).
 
 import type { Diagnostics } from '@netsieve/diag'
-import { maxValue, parseMac, prefixMask } from '@netsieve/packet'
+import { maxValue, parseMac, parseName, prefixMask } from '@netsieve/packet'
 import { readNetwork, split, splitAll, type Word } from '../shared/index.ts'
 import type { Constraint } from './ast.ts'
 import { ARP_OPS, IP_FLAGS, IP_PROTO_NAMES, type IpFlag, type KeyRow } from './words.ts'
@@ -29,6 +29,14 @@ export function readValue(
       if (value !== undefined && value <= 255) return exactly(value, 255)
       diagnostics.error('rules/protocol', `\`${word.text}\` is no IP protocol of tc's`, word.span, {
         expected: [...Object.keys(IP_PROTO_NAMES), 'a number from 0 to ff, read as hexadecimal'],
+      })
+      return undefined
+    }
+    case 'device': {
+      const value = parseName(word.text)
+      if (value !== undefined) return { kind: 'masked', value, mask: maxValue('meta.iifname') }
+      diagnostics.error('flower/device', `\`${word.text}\` is no name of a device`, word.span, {
+        expected: ['1 to 15 characters'],
       })
       return undefined
     }

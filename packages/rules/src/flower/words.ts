@@ -3,7 +3,17 @@
 import type { FieldId } from '@netsieve/packet'
 
 /** How a key's value is written: each form is what tc 6.1 takes, which differs from key to key. */
-export type ValueForm = 'mac' | 'network' | 'ip-proto' | 'port' | 'byte' | 'hex' | 'decimal' | 'arp-op' | 'ip-flags'
+export type ValueForm =
+  | 'mac'
+  | 'network'
+  | 'ip-proto'
+  | 'port'
+  | 'byte'
+  | 'hex'
+  | 'decimal'
+  | 'arp-op'
+  | 'ip-flags'
+  | 'device'
 
 export interface KeyRow {
   readonly form: ValueForm
@@ -21,6 +31,7 @@ const IP = ['ipv4', 'ipv6'] as const
 const PORTS = [6, 17, 132] as const
 
 export const KEYS = {
+  indev: { form: 'device', field: 'meta.iifname' },
   src_mac: { form: 'mac', field: 'eth.src' },
   dst_mac: { form: 'mac', field: 'eth.dst' },
   vlan_id: { form: 'decimal', max: 4095, with: ['vlan'] },
@@ -47,7 +58,7 @@ export type KeyName = keyof typeof KEYS
 
 /** Keys of tc that are not modelled; said so, never left out. */
 export const OTHER_KEYS: readonly string[] = (
-  'indev num_of_vlans vlan_ethtype cvlan_id cvlan_prio cvlan_ethtype pppoe_sid ppp_proto mpls mpls_label mpls_tc mpls_bos mpls_ttl ' +
+  'num_of_vlans vlan_ethtype cvlan_id cvlan_prio cvlan_ethtype pppoe_sid ppp_proto mpls mpls_label mpls_tc mpls_bos mpls_ttl ' +
   'l2tpv3_sid cfm spi l2_miss enc_key_id enc_src_ip enc_dst_ip enc_dst_port enc_tos enc_ttl enc_flags geneve_opts vxlan_opts ' +
   'erspan_opts gtp_opts pfcp_opts ct_state ct_zone ct_mark ct_label classid flowid hw_tc'
 ).split(' ')
