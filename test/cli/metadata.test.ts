@@ -217,3 +217,21 @@ describe('--prog', () => {
     expect(stderr).toMatch(message)
   })
 })
+
+it('compile says what a program does less than its rules', () => {
+  const rules = chain('input', 'iifname "eth*" mark 5 reject', 'iif 3 queue num 5', 'ct state new reject')
+  const said = (prog: string) =>
+    [...netsieve('compile', '-f', rules, '--prog', prog).stderr.matchAll(/note: (.*) \[codegen\/\w+\]/g)].map(
+      ([, message]) => message!.replace(/:.*/, ''),
+    )
+  expect(said('tc')).toEqual([
+    'a program of type sched_cls only drops packets where the rules say reject',
+    'a program of type sched_cls only drops packets where the rules say queue',
+    'meta.iifname is not in the context of a program of type sched_cls',
+    'ct.state is not in the context of a program of type sched_cls',
+  ])
+  expect(said('xdp').slice(2)).toEqual(
+    ['meta.iifname', 'meta.mark', 'ct.state'].map((field) => `${field} is not in the context of a program of type xdp`),
+  )
+  expect(netsieve('compile', '-f', 'samples/rules/web.nft').stderr).toBe('')
+})

@@ -20,6 +20,7 @@ import { verdictMap } from './lookup/sets.ts'
 import { branch } from './predicates.ts'
 import { countNamed, countRule, gate } from './state.ts'
 import { type Failures, type Scope, seenAs, setMetadata, setOf } from './terms.ts'
+import { isIndex } from './type.ts'
 
 /** What the rules of one base chain, on one path, are compiled in. */
 export interface RuleScope extends Scope {
@@ -197,7 +198,7 @@ function act(scope: RuleScope, what: Act): void {
   const { decision } = ACTS[what.act]
   e.origin = { ...e.origin!, act: actText(what) }
   const [device = '', direction] = what.args
-  if (what.act === 'redirect' && type.redirects && /^\d{1,9}$/.test(device)) {
+  if (what.act === 'redirect' && type.redirects && isIndex(device)) {
     e.put((c) => {
       c.mov(1, Number(device))
       c.mov(2, direction === 'ingress' ? 1 : 0)

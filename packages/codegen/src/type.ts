@@ -2,8 +2,9 @@
 
 import { PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
 import { type Diagnostic, Diagnostics } from '@netsieve/diag'
-import { type Filter, type Pred, type Rule, type Step, type Term, termsAt } from '@netsieve/ir'
+import { ACTS, type Filter, type Pred, type Rule, type Step, type Term, termsAt } from '@netsieve/ir'
 import { FIELDS, PROTOCOLS } from '@netsieve/packet'
+import { METADATA_MAP, metadataOfFilter } from './metadata.ts'
 
 /** What a filter asks for that packets of a program type do not have, once a rule. Code: `codegen/type`. */
 export function beyondType(filter: Filter, type: ProgTypeName): readonly Diagnostic[] {
@@ -54,4 +55,38 @@ function linkHeader(pred: Pred): string | undefined {
     default:
       return undefined
   }
+}
+
+/**
+ * What programs of a type do less than the rules say, on a machine: acts that they only pass or drop for, metadata that only a map tells them.
+ * Each is told once, as a note, at the first rule. Codes: `codegen/act`, `codegen/metadata`.
+ */
+export function shortcomings(filter: Filter, type: ProgTypeName): readonly Diagnostic[] {
+  const diagnostics: Diagnostic[] = []
+  const note = (code: string, message: string, rule: Rule) =>
+    diagnostics.push({ severity: 'note', code, message, ...(rule.span && { span: rule.span }) })
+  const told = new Set<string>()
+  for (const rule of filter.chains.flatMap((chain) => chain.rules)) {
+    for (const step of rule.steps) {
+      if (step.kind !== 'verdict' || step.verdict.kind !== 'act' || told.has(step.verdict.act)) continue
+      const { act, args } = step.verdict
+      if (act === 'redirect' && PROG_TYPES[type].redirects && isIndex(args[0])) continue
+      told.add(act)
+      const what = ACTS[act].decision === 'drop' ? 'drops packets' : 'lets packets pass'
+      note('codegen/act', `a program of type ${type} only ${what} where the rules say ${act}`, rule)
+    }
+  }
+  const layout = metadataOfFilter(filter, type)
+  const fields = layout?.slots.map(({ field }) => field) ?? []
+  for (const { rule, term } of termsAt(filter)) {
+    if (term.kind !== 'field' || !(fields as readonly string[]).includes(term.field) || told.has(term.field)) continue
+    told.add(term.field)
+    note('codegen/metadata', `${term.field} is not in the context of a program of type ${type}: it is taken from the map ${METADATA_MAP}, which something must fill`, rule) // biome-ignore format: one message
+  }
+  return diagnostics
+}
+
+/** A device told by its index, which is what a program sends packets to. */
+export function isIndex(device: string | undefined): boolean {
+  return device !== undefined && /^\d{1,9}$/.test(device)
 }

@@ -1,7 +1,7 @@
 // `netsieve compile`: rules as IR, assembly, bytes, C, JSON.
 
 import { disassemble, encode, toJson as insnsToJson, printCbpf, writeElf } from '@netsieve/asm'
-import { generateC } from '@netsieve/codegen'
+import { generateC, shortcomings } from '@netsieve/codegen'
 import { checkPasses } from '@netsieve/equiv'
 import { type Decision, type Filter, print, simplify, toJson } from '@netsieve/ir'
 import { type Command, Option } from 'commander'
@@ -136,6 +136,7 @@ export function compileCommand(words: readonly string[], flags: CompileFlags): n
   const compiled = compileOrEnd(rulesOf(flags, words), options)
   // The IR is shown as the rules say it, or where a level is asked for as the passes leave it.
   const simple = options.optimize && flags.emit.startsWith('ir') && { ...compiled, filter: simplify(filterOf(compiled), { level: options.optimize }) } // biome-ignore format: one value
+  if (compiled.filter && !flags.emit.startsWith('ir')) say(shortcomings(compiled.filter, compiled.type))
   writeOutput(flags.output, emit(simple || compiled))
   if (flags.emit === 'elf') writeMaps(flags.output, compiled)
   return 0
