@@ -1,51 +1,12 @@
 // A corpus by hand: small programs that each look at one rule of the verifier, right and wrong. Families of cases share a
 // template; each line is a program, instructions parted by semicolons. What Linux said of each is in corpus.golden.json.
 
-import { assemble, encode, HELPERS, type MapDef, type ProgTypeName } from '@netsieve/asm'
-
-export interface Case {
-  readonly name: string
-  readonly type: ProgTypeName
-  readonly bytes: Uint8Array
-}
-
-/** The maps of every case, named by index. */
-export const CORPUS_MAPS: readonly MapDef[] = [
-  { name: 'm', type: 'array', keySize: 4, valueSize: 16, maxEntries: 4 },
-  { name: 'm', type: 'hash', keySize: 8, valueSize: 48, maxEntries: 16 },
-  { name: 'm', type: 'prog_array', keySize: 4, valueSize: 4, maxEntries: 4 },
-  { name: 'm', type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 4096 },
-  { name: 'm', type: 'percpu_array', keySize: 4, valueSize: 8, maxEntries: 2 },
-  { name: 'm', type: 'array', keySize: 4, valueSize: 24, maxEntries: 1 },
-  { name: 'm', type: 'queue', keySize: 0, valueSize: 8, maxEntries: 4 },
-  { name: 'm', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4, flags: 0x80 },
-  { name: 'm', type: 'array', keySize: 4, valueSize: 8, maxEntries: 4, flags: 0x100 },
-  { name: 'm', type: 'perf_event_array', keySize: 4, valueSize: 4, maxEntries: 4 },
-  { name: 'm', type: 'lpm_trie', keySize: 8, valueSize: 8, maxEntries: 4, flags: 1 },
-]
+import { HELPERS, type ProgTypeName } from '@netsieve/asm'
+import { features } from './corpus-features.ts'
+import { type Case, type CaseOptions, CORPUS_MAPS, END, program, raw } from './corpus-kit.ts'
 
 const TYPES = ['xdp', 'sched_cls', 'socket_filter', 'cgroup_skb'] as const
 
-function program(text: string): Uint8Array {
-  const { value, diagnostics } = assemble({ name: 'case', text: text.split(/; */).join('\n') }, { dialect: 'kernel' })
-  if (!value) throw new Error(`${diagnostics[0]?.message}: ${text}`)
-  return encode(value.programs[0]!.insns)
-}
-
-/** Raw slots: [opcode, dst, src, off, imm] each. */
-function raw(slots: readonly (readonly number[])[]): Uint8Array {
-  const bytes = new Uint8Array(slots.length * 8)
-  const view = new DataView(bytes.buffer)
-  slots.forEach(([opcode = 0, dst = 0, src = 0, off = 0, imm = 0], i) => {
-    bytes[i * 8] = opcode
-    bytes[i * 8 + 1] = (src << 4) | dst
-    view.setInt16(i * 8 + 2, off, true)
-    view.setInt32(i * 8 + 4, imm, true)
-  })
-  return bytes
-}
-
-const END = 'r0 = 0; exit'
 const XDP_PACKET = 'r7 = *(u32 *)(r1 +0); r8 = *(u32 *)(r1 +4)'
 const RANDOM = 'r9 = r1; call 7; r1 = r9'
 
@@ -232,7 +193,7 @@ const MAPS_CASES: readonly string[] = [
   `r1 = 5; r2 = r10; r2 += -8; call 1; ${END}`, `r2 = r10; r2 += -8; call 1; ${END}`, `r1 = map[idx:1]; r1 += 0; r2 = r10; r2 += -8; call 1; ${END}`, `r1 = map[idx:1]; r1 += 8; r2 = r10; r2 += -8; call 1; ${END}`, `r1 = map[idx:1]; r1 = *(u32 *)(r1 +0); ${END}`.replace('r1 = *(u32 *)(r1 +0); ', ''),
   `*(u64 *)(r10 -8) = 1; r1 = map[idx:1]; r2 = r10; r2 += -8; r3 = r10; r3 += -56; r4 = 0; call 2; ${END}`, `*(u64 *)(r10 -8) = 1; r1 = map[idx:1]; r2 = r10; r2 += -8; r3 = r10; r3 += -40; r4 = 0; call 2; ${END}`, `*(u64 *)(r10 -8) = 1; r1 = map[idx:1]; r2 = r10; r2 += -8; call 3; ${END}`, `r1 = map[idx:2]; ${LOOKUP}; ${END}`, `r1 = map[idx:3]; ${LOOKUP}; ${END}`, `r1 = map[idx:6]; ${LOOKUP}; ${END}`,
   `*(u32 *)(r10 -8) = 0; r1 = map[idx:7]; r2 = r10; r2 += -8; r3 = r2; r4 = 0; call 2; ${END}`, `*(u32 *)(r10 -8) = 0; r1 = map[idx:7]; ${LOOKUP}; if r0 == 0 goto out; *(u8 *)(r0 +0) = 1; out: ${END}`, `*(u32 *)(r10 -8) = 0; r1 = map[idx:8]; ${LOOKUP}; r1 = *(u8 *)(r0 +0); ${END}`, `*(u32 *)(r10 -8) = 0; r1 = map[idx:8]; ${LOOKUP}; *(u8 *)(r0 +0) = 1; ${END}`,
-  `r1 = map[idx:5][0]+0; r2 = *(u64 *)(r1 +16); ${END}`, `r1 = map[idx:5][0]+16; r2 = *(u64 *)(r1 +0); ${END}`, `r1 = map[idx:5][0]+20; r2 = *(u64 *)(r1 +0); ${END}`, `r1 = map[idx:5][0]+24; ${END}`, `r1 = map[idx:0][0]+0; ${END}`, `r1 = map[idx:1][0]+0; ${END}`, `r1 = map[idx:99]; ${END}`,
+  `r1 = map[idx:5][0]+0; r2 = *(u64 *)(r1 +16); ${END}`, `r1 = map[idx:5][0]+16; r2 = *(u64 *)(r1 +0); ${END}`, `r1 = map[idx:5][0]+20; r2 = *(u64 *)(r1 +0); ${END}`, `r1 = map[idx:5][0]+24; ${END}`, `r1 = map[idx:0][0]+0; ${END}`, `r1 = map[idx:1][0]+0; ${END}`,
   `call 7; r6 = r0; r6 &= 15; r1 = map[idx:5][0]+0; r1 += r6; r2 = *(u8 *)(r1 +8); ${END}`, `call 7; r6 = r0; r6 &= 31; r1 = map[idx:5][0]+0; r1 += r6; r2 = *(u8 *)(r1 +0); ${END}`, `call 7; r6 = r0; r1 = map[idx:5][0]+0; r1 += r6; r2 = *(u8 *)(r1 +0); ${END}`, `call 7; r6 = r0; if r6 s> 10 goto out; r1 = map[idx:5][0]+0; r1 += r6; r2 = *(u8 *)(r1 +0); out: ${END}`,
   `call 7; r6 = r0; r6 &= 7; r1 = map[idx:5][0]+8; r1 -= r6; r2 = *(u8 *)(r1 +0); ${END}`, `call 7; r6 = r0; r6 &= 15; r1 = map[idx:5][0]+8; r1 -= r6; r2 = *(u8 *)(r1 +0); ${END}`, `call 7; w6 = w0; if w6 > 20 goto out; r1 = map[idx:5][0]+0; r1 += r6; r2 = *(u32 *)(r1 +0); out: ${END}`, `call 7; w6 = w0; if w6 > 21 goto out; r1 = map[idx:5][0]+0; r1 += r6; r2 = *(u32 *)(r1 +0); out: ${END}`,
   `r1 = map[idx:3]; r2 = 16; r3 = 0; call 131; if r0 == 0 goto out; r1 = r0; r2 = 0; call 132; out: ${END}`, `r1 = map[idx:3]; r2 = 16; r3 = 0; call 131; if r0 == 0 goto out; r1 = r0; r2 = 0; call 133; out: ${END}`, `r1 = map[idx:3]; r2 = 16; r3 = 0; call 131; ${END}`, `r1 = map[idx:3]; r2 = 16; r3 = 0; call 131; if r0 == 0 goto out; out: ${END}`, `r1 = map[idx:3]; r2 = 16; r3 = 0; call 131; r1 = r0; r2 = 0; call 132; ${END}`,
@@ -315,16 +276,22 @@ function* helpers(): Generator<[string, ProgTypeName, string]> {
 export function corpus(): readonly Case[] {
   const cases: Case[] = []
   const names = new Set<string>()
-  const add = (text: string, type: ProgTypeName, body: Uint8Array | string) => {
+  const add = (text: string, type: ProgTypeName, body: Uint8Array | string, options: CaseOptions = {}) => {
     const name = `${type}: ${text}`
     if (names.has(name)) return
     names.add(name)
-    cases.push({ name, type, bytes: typeof body === 'string' ? program(body) : body })
+    cases.push({
+      name,
+      type,
+      bytes: typeof body === 'string' ? program(body) : body,
+      options: { maps: CORPUS_MAPS, ...options },
+    })
   }
   for (const [name, bytes] of structure()) add(name, 'xdp', bytes)
   for (const type of TYPES) for (const text of EVERYWHERE) add(text, type, text)
   for (const text of [...STACK, ...MAPS_CASES, ...LOGIC]) add(text, 'xdp', text)
   for (const [name, text] of [...pointers(), ...packets()]) add(name, 'xdp', text)
   for (const [name, type, text] of [...context(), ...helpers()]) add(name, type, text)
+  for (const { name, type, text, bytes, options } of features()) add(name, type, bytes ?? text, options)
   return cases
 }

@@ -1,89 +1,83 @@
-// Compares our verdicts with the running kernel's on generated programs. `differential FIRST COUNT [--show N]`
+// Compares our verdicts with the running kernel's on generated programs.
+//   node bench/run.mjs test/verifier/differential.ts FIRST COUNT [SHOW] [--strict] [--aligned]
+// Programs that take more than BUDGET instructions to process are counted and left out: both sides take seconds for each.
 
 import { disassemble } from '@netsieve/asm'
-import { verify } from '@netsieve/verifier'
-import { generate, MAPS } from './generate.ts'
-import { errorLines, startKernel, whyNoKernel } from './kernel.ts'
+import { type Verdict, verify } from '@netsieve/verifier'
+import { type Generated, generate, MAPS } from './generate.ts'
+import { errorLines, type KernelVerdict, startKernel, whyNoKernel } from './kernel.ts'
+
+const BUDGET = 100_000
+const BATCH = 200
+const REPORT_EVERY = 20_000
 
 const reason = whyNoKernel()
 if (reason) {
   console.log(`skipped: ${reason}`)
   process.exit(0)
 }
-const [first = 0, count = 1000, show = 3] = process.argv.slice(2).map(Number)
-/** NETSIEVE_STRICT=1: as a loader that may not leak pointers. */
-const strict = process.env.NETSIEVE_STRICT === '1'
+const flags = process.argv.slice(2).filter((word) => word.startsWith('--'))
+const [first = 0, count = 1000, show = 3] = process.argv.slice(2).filter((word) => !word.startsWith('--')).map(Number) // biome-ignore format: one act
+const [strict, strictAlignment] = [flags.includes('--strict'), flags.includes('--aligned')]
 const kernel = startKernel(strict)
 const tally = {
-  programs: 0,
-  accepted: 0,
-  rejected: 0,
-  falseAccepts: 0,
-  falseRejects: 0,
-  unsupported: 0,
-  sameMessage: 0,
-  sameInsns: 0,
-  sameStates: 0,
-}
-const shown = new Map<string, number>()
-let ours = 0
+  programs: 0, large: 0, accepted: 0, rejected: 0, falseAccepts: 0, falseRejects: 0, unsupported: 0, sameMessage: 0, sameInsns: 0, sameStates: 0,
+} // biome-ignore format: one row
+const seen = new Map<string, number>()
 let printed = 0
-/** Which differences are shown whole. */
-const kinds = new RegExp(process.env.NETSIEVE_SHOW ?? 'FALSE|MESSAGE|unsupported')
-for (let from = first; from < first + count; from += 200) {
-  const seeds = Array.from({ length: Math.min(200, first + count - from) }, (_, i) => from + i)
-  const batch = seeds.map((seed) => ({ seed, ...generate(seed) }))
-  const answers = await Promise.all(batch.map(({ program, type }) => kernel.load(program, type, MAPS)))
-  for (const [i, { seed, program, type }] of batch.entries()) {
-    const theirs = answers[i]!
-    const start = performance.now()
-    const our = verify(program, { type, maps: MAPS, logLevel: 1, strict })
-    ours += performance.now() - start
-    tally.programs++
-    const note = (kind: string, text: string) => {
-      const key = `${kind} ${text}`.replace(/\d+/g, 'N').slice(0, 100)
-      const n = (shown.get(key) ?? 0) + 1
-      shown.set(key, n)
-      if (n === 1 && kinds.test(kind) && printed++ < show!) {
-        console.log(`--- ${kind} seed ${seed} ${type}: ${text}\n${disassemble(program)}`)
-        console.log(`KERNEL\n${theirs.log.slice(-3000)}\nOURS\n${our.log.slice(-3000)}`)
-      }
+
+/** What differs, counted by kind; the first of each kind is shown whole. */
+function note(seed: number, one: Generated, what: string, text: string, logs: readonly [string, string]): void {
+  const key = `${what} ${text}`.replace(/\d+/g, 'N').slice(0, 100)
+  const times = (seen.get(key) ?? 0) + 1
+  seen.set(key, times)
+  if (times > 1 || what === 'insns' || printed++ >= show) return
+  console.log(`--- ${what}: seed ${seed} ${one.type}: ${text}\n${disassemble(one.program)}`)
+  console.log(`KERNEL\n${logs[0].slice(-3000)}\nOURS\n${logs[1].slice(-3000)}`)
+}
+
+function compare(seed: number, one: Generated, theirs: KernelVerdict, our: Verdict): void {
+  const different = (what: string, text: string) => note(seed, one, what, text, [theirs.log, our.log])
+  tally.programs++
+  if (our.status === 'unsupported') {
+    tally.unsupported++
+    different('unsupported', our.message!)
+  } else if (theirs.accepted) {
+    tally.accepted++
+    if (our.status === 'rejected') {
+      tally.falseRejects++
+      different('FALSE REJECT', our.message!)
+      return
     }
-    if (our.status === 'unsupported') {
-      tally.unsupported++
-      note('unsupported', our.message!)
-      continue
-    }
-    if (theirs.accepted) {
-      tally.accepted++
-      if (our.status === 'rejected') {
-        tally.falseRejects++
-        note('FALSE REJECT', our.message!)
-        continue
-      }
-      if (our.stats.processedInsns === theirs.insns_processed) tally.sameInsns++
-      else note('insns', our.stats.processedInsns > theirs.insns_processed! ? 'more' : 'fewer')
-      if (our.stats.totalStates === theirs.total_states) tally.sameStates++
-      continue
-    }
+    if (our.stats.processedInsns === theirs.insns) tally.sameInsns++
+    else different('insns', our.stats.processedInsns > theirs.insns! ? 'more' : 'fewer')
+    if (our.stats.totalStates === theirs.states) tally.sameStates++
+  } else {
     tally.rejected++
-    const theirLines = errorLines(theirs.log)
+    const wanted = errorLines(theirs.log).join('\n')
+    const got = errorLines(our.log).join('\n')
     if (our.status === 'accepted') {
       tally.falseAccepts++
-      note('FALSE ACCEPT', theirLines.join(' | '))
-      continue
-    }
-    const ourLines = errorLines(our.log)
-    if (ourLines.join('\n') === theirLines.join('\n')) tally.sameMessage++
-    else note('MESSAGE', `${theirLines.join(' | ')} <> ${ourLines.join(' | ')}`)
+      different('FALSE ACCEPT', wanted)
+    } else if (got === wanted) tally.sameMessage++
+    else different('MESSAGE', `${wanted} <> ${got}`)
   }
 }
+
+for (let from = first; from < first + count; from += BATCH) {
+  const seeds = Array.from({ length: Math.min(BATCH, first + count - from) }, (_, i) => from + i)
+  const waiting: Promise<() => void>[] = []
+  for (const seed of seeds) {
+    const one = generate(seed)
+    const { program, type, functions } = one
+    const options = { type, maps: MAPS, strictAlignment, ...(functions && { functions }) }
+    const our = verify(program, { ...options, logLevel: 1, strict, budget: BUDGET })
+    if (our.message?.startsWith('BPF program is too large')) tally.large++
+    else waiting.push(kernel.load(program, options).then((theirs) => () => compare(seed, one, theirs, our)))
+  }
+  for (const done of await Promise.all(waiting)) done()
+  if ((from + BATCH - first) % REPORT_EVERY === 0) console.log(JSON.stringify(tally))
+}
 kernel.close()
-console.log(tally, `ours ${Math.round(ours)} ms`)
-console.log(
-  [...shown]
-    .sort((a, b) => b[1] - a[1])
-    .slice(0, 40)
-    .map(([k, n]) => `${n} ${k}`)
-    .join('\n'),
-)
+console.log(tally)
+console.log([...seen].sort((a, b) => b[1] - a[1]).slice(0, 40).map(([key, n]) => `${n} ${key}`).join('\n')) // biome-ignore format: one act

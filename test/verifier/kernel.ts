@@ -1,72 +1,110 @@
-// The running kernel's verifier, where there is one: a helper program that loads bytecode and answers with JSON lines.
-// NETSIEVE_ORACLE names that program's folder; without it, or without root, tests that want a kernel are skipped.
+// The running kernel's verifier, where there is one: kernel.py beside this file loads bytecode and answers with JSON lines.
+// It wants Linux and root; without them, what asks a kernel is skipped.
 
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { encode, type Insn, type MapDef } from '@netsieve/asm'
+import { fileURLToPath } from 'node:url'
+import {
+  encode,
+  type FunctionDef,
+  type Insn,
+  MAP_TYPES,
+  type MapDef,
+  PROG_TYPES,
+  type ProgTypeName,
+} from '@netsieve/asm'
 
 /** What the kernel said of one program. */
 export interface KernelVerdict {
   readonly accepted: boolean
   readonly errno: string | null
   readonly log: string
-  readonly insns_processed: number | null
-  readonly total_states?: number
-  readonly peak_states?: number
-  readonly max_states_per_insn?: number
-  readonly verification_us?: number
+  /** Instructions processed and states kept, where the log has them. */
+  readonly insns: number | undefined
+  readonly states: number | undefined
+  /** Log level 4: microseconds that verification took. */
+  readonly micros: number | undefined
+}
+
+export interface LoadOptions {
+  readonly type: ProgTypeName
+  readonly maps?: readonly MapDef[]
+  /** Log level. Default 1. */
+  readonly level?: number
+  readonly functions?: readonly FunctionDef[] | undefined
+  readonly license?: string
+  readonly attach?: 'ingress' | 'egress'
+  readonly strictAlignment?: boolean
 }
 
 export interface Kernel {
-  load(
-    program: readonly Insn[] | Uint8Array,
-    type: string,
-    maps: readonly MapDef[],
-    level?: number,
-    extra?: object,
-  ): Promise<KernelVerdict>
+  load(program: readonly Insn[] | Uint8Array, options: LoadOptions): Promise<KernelVerdict>
   close(): void
 }
 
 /** Why there is no kernel to ask; undefined if there is one. */
 export function whyNoKernel(): string | undefined {
-  if (!process.env.NETSIEVE_ORACLE) return 'NETSIEVE_ORACLE is not set'
+  if (process.platform !== 'linux') return 'this is not Linux'
   return process.getuid?.() === 0 ? undefined : 'not root'
+}
+
+function request(program: readonly Insn[] | Uint8Array, options: LoadOptions): string {
+  const bytes = program instanceof Uint8Array ? program : encode(program)
+  const { type, maps = [], level = 1, functions, license, attach, strictAlignment } = options
+  const kernelMap = (map: MapDef): object => ({
+    ...map,
+    name: undefined,
+    type: MAP_TYPES[map.type].id,
+    ...(map.inner && { inner: kernelMap(map.inner) }),
+  })
+  return JSON.stringify({
+    type: PROG_TYPES[type].id,
+    hex: Buffer.from(bytes).toString('hex'),
+    maps: maps.map(kernelMap),
+    level,
+    functions: functions?.map(({ slot, name, proto }) => ({ slot, name, ...proto })),
+    license,
+    attach: attach === 'egress' ? 1 : 0,
+    strictAlignment,
+  })
+}
+
+function verdictOf(line: string): KernelVerdict {
+  const answer = JSON.parse(line) as { error?: string; accepted: boolean; errno: string | null; log: string }
+  if (answer.error) throw new Error(answer.error)
+  const number = (pattern: RegExp) => {
+    const found = pattern.exec(answer.log.slice(-500))
+    return found ? Number(found[1]) : undefined
+  }
+  const [insns, states] = [number(/processed (\d+) insns/), number(/total_states (\d+)/)]
+  return { ...answer, insns, states, micros: number(/verification time (\d+) usec/) }
 }
 
 /** `strict`: a loader with only CAP_BPF and CAP_NET_ADMIN, which may not leak pointers. */
 export function startKernel(strict = false): Kernel {
-  const own = ['python3', join(process.env.NETSIEVE_ORACLE!, 'kbpf.py'), 'serve']
+  const own = ['python3', fileURLToPath(new URL('../../test/verifier/kernel.py', import.meta.url))]
   const command = strict ? ['setpriv', '--bounding-set=-all,+bpf,+net_admin', ...own] : own
   const child = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] })
   const waiting: ((line: string) => void)[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.(line))
+  let parts: string[] = []
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const lines = text.split('\n')
+    for (const line of lines.slice(0, -1)) {
+      waiting.shift()?.(parts.join('') + line)
+      parts = []
+    }
+    parts.push(lines.at(-1)!)
+  })
   return {
-    load(program, type, maps, level = 1, extra = {}) {
-      const bytes = program instanceof Uint8Array ? program : encode(program)
-      const request = {
-        op: 'load',
-        type,
-        hex: Buffer.from(bytes).toString('hex'),
-        maps: maps.map((m) => ({
-          type: m.type,
-          key_size: m.keySize,
-          value_size: m.valueSize,
-          max_entries: m.maxEntries,
-          flags: m.flags ?? 0,
-        })),
-        log_level: level,
-        log_chars: 10_000_000,
-        ...extra,
-      }
+    load(program, options) {
       return new Promise((resolve, reject) => {
         waiting.push((line) => {
-          const answer = JSON.parse(line) as KernelVerdict & { error?: string }
-          if (answer.error) reject(new Error(answer.error))
-          else resolve(answer)
+          try {
+            resolve(verdictOf(line))
+          } catch (error) {
+            reject(error)
+          }
         })
-        child.stdin.write(`${JSON.stringify(request)}\n`)
+        child.stdin.write(`${request(program, options)}\n`)
       })
     },
     close() {
@@ -89,13 +127,14 @@ const NOT_ERRORS = [
   /^verification time/,
   /^stack depth/,
   /^SCC /,
+  /^Func#\d+ \('/,
+  /^Validating \w+\(\) func#\d+\.\.\.$/,
   /^\([\d,]+\) (frame|live)/,
 ]
 
 /** The lines of a log that say what is wrong. */
 export function errorLines(whole: string): string[] {
-  // Of a very long log the middle is missing, and half of the line after the gap.
-  const log = whole.replace(/(.)(infinite loop detected)/g, '$1\n$2').replace(/^[\s\S]*\n…\n.*\n/, '')
+  const log = whole.replace(/(.)(infinite loop detected)/g, '$1\n$2')
   // One message of the kernel's has no line end of its own.
   return log
     .replace(/(.)processed \d+ insns/g, '$1\nprocessed 0 insns')

@@ -36,10 +36,12 @@ const kinds = new Map<string, number>()
 for (let from = first; from < first + count; from += 100) {
   const seeds = Array.from({ length: Math.min(100, first + count - from) }, (_, i) => from + i)
   const batch = seeds.map((seed) => ({ seed, ...generate(seed) }))
-  const answers = await Promise.all(batch.map(({ program, type }) => kernel.load(program, type, MAPS, 2)))
-  batch.forEach(({ seed, program, type }, i) => {
+  const answers = await Promise.all(
+    batch.map(({ program, type, functions }) => kernel.load(program, { type, maps: MAPS, functions, level: 2 })),
+  )
+  batch.forEach(({ seed, program, type, functions }, i) => {
     const theirs = comparable(answers[i]!.log)
-    const our = comparable(verify(program, { type, maps: MAPS, logLevel: 2 }).log)
+    const our = comparable(verify(program, { type, maps: MAPS, logLevel: 2, ...(functions && { functions }) }).log)
     for (const [name, list] of [['live', (l: string) => /^[ \d]{3} +\d+: [0-9.]{10} /.test(l)]] as const)
       if (theirs.filter(list).join('\n') !== our.filter(list).join('\n')) kinds.set(name, (kinds.get(name) ?? 0) + 1)
     const straight = program.every(({ spec }) => spec.kind !== 'jump' && spec.kind !== 'goto')

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { CORPUS_MAPS, corpus } from './corpus.ts'
+import { corpus } from './corpus.ts'
 import { generate, MAPS } from './generate.ts'
 import { errorLines, type KernelVerdict, startKernel, whyNoKernel } from './kernel.ts'
 
@@ -22,11 +22,14 @@ if (reason) {
 const [folder = '.'] = process.argv.slice(2)
 const release = execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim().replace(/-.*/, '')
 const kernel = startKernel()
+const strict = startKernel(true)
 const cases = corpus()
 const verdicts: Record<string, string> = {}
 for (let from = 0; from < cases.length; from += 100) {
   const batch = cases.slice(from, from + 100)
-  const answers = await Promise.all(batch.map(({ bytes, type }) => kernel.load(bytes, type, CORPUS_MAPS)))
+  const answers = await Promise.all(
+    batch.map(({ bytes, type, options }) => (options.strict ? strict : kernel).load(bytes, { type, ...options })),
+  )
   batch.forEach(({ name }, i) => {
     if (name in verdicts) throw new Error(`two cases are named ${name}`)
     verdicts[name] = answers[i]!.accepted ? 'accepted' : said(answers[i]!)
@@ -38,11 +41,14 @@ writeFileSync(`${folder}/corpus.golden.json`, `${JSON.stringify({ linux: release
 const words: string[] = []
 for (let from = 0; from < SEEDS; from += 200) {
   const batch = Array.from({ length: 200 }, (_, i) => generate(from + i))
-  const answers = await Promise.all(batch.map(({ program, type }) => kernel.load(program, type, MAPS)))
-  for (const answer of answers) words.push(answer.accepted ? `${answer.insns_processed}` : `!${digest(said(answer))}`)
+  const answers = await Promise.all(
+    batch.map(({ program, type, functions }) => kernel.load(program, { type, maps: MAPS, functions })),
+  )
+  for (const answer of answers) words.push(answer.accepted ? `${answer.insns}` : `!${digest(said(answer))}`)
 }
 writeFileSync(`${folder}/generated.golden.json`, `${JSON.stringify({ linux: release, verdicts: words.join(' ') })}\n`)
 kernel.close()
+strict.close()
 console.log(`Linux ${release}: ${cases.length} cases, ${SEEDS} seeds`)
 
 function digest(text: string): string {

@@ -60,8 +60,8 @@ function violations(
 test('accepted programs do not fault, and stay within the abstract states', () => {
   const count = { accepted: 0, walked: 0, steps: 0 }
   for (let seed = SEED; seed < SEED + COUNT; seed++) {
-    const { program, type } = generate(seed)
-    const options = { type, maps: NAMED }
+    const { program, type, functions } = generate(seed)
+    const options = { type, maps: NAMED, ...(functions && { functions }) }
     const verdict = verify(program, options)
     if (verdict.status !== 'accepted') continue
     count.accepted++

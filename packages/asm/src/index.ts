@@ -70,7 +70,15 @@ export {
   specByName,
   specsByOpcode,
 } from './isa.ts'
-export { type BpfObject, type DataSection, type FunctionDef, type Program, typeOfSection } from './object.ts'
+export {
+  type BpfObject,
+  type DataSection,
+  type FunctionDef,
+  type FunctionProto,
+  type ParamDef,
+  type Program,
+  typeOfSection,
+} from './object.ts'
 export {
   layout,
   type Op,

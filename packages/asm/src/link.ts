@@ -4,7 +4,7 @@
 import type { Diagnostics, Span } from '@netsieve/diag'
 import Long from 'long'
 import { type Insn, insn, slotTable } from './insn.ts'
-import { type FunctionDef, type Program, typeOfSection } from './object.ts'
+import { type FunctionDef, type FunctionProto, type Program, typeOfSection } from './object.ts'
 import { targetSlot } from './text/print.ts'
 
 /** What an instruction refers to: a map, a place in a map's value, or a place in a code section. */
@@ -35,6 +35,7 @@ interface Piece {
   readonly start: number
   readonly end: number
   readonly local: boolean
+  readonly proto: FunctionProto | undefined
 }
 
 interface Section extends CodeSection {
@@ -48,7 +49,7 @@ function divide(code: CodeSection, section: number): Section {
   const end = slots[code.insns.length]!
   const starts = code.functions.filter(({ slot }) => slot < end)
   if (starts[0]?.slot !== 0 && end > 0) starts.unshift({ name: code.name, slot: 0 })
-  const pieces = starts.map(({ name, slot, local = false }, i) => ({ section, name, start: slot, end: starts[i + 1]?.slot ?? end, local })) // biome-ignore format: one act
+  const pieces = starts.map(({ name, slot, local = false, proto }, i) => ({ section, name, start: slot, end: starts[i + 1]?.slot ?? end, local, proto })) // biome-ignore format: one act
   return { ...code, slots, pieces, pieceAt: new Map(pieces.map((piece) => [piece.start, piece])) }
 }
 
@@ -135,7 +136,7 @@ function linkProgram(
   }
   for (const { index, at, to, within } of fixes)
     insns[index] = withDistance(insns[index]!, placed.get(to)! + within - at - 1)
-  const functions = [...placed].map(([{ name }, slot]) => ({ name, slot }))
+  const functions = [...placed].map(([{ name, proto }, slot]) => ({ name, slot, ...(proto && { proto }) }))
   return failed ? undefined : { insns, functions }
 }
 

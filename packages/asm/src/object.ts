@@ -5,10 +5,25 @@ import type { MapDef } from './abi/maps.ts'
 import type { ProgTypeName } from './abi/prog-types.ts'
 import type { Insn } from './insn.ts'
 
-/** The start of a function in a program. */
+/** What a caller may pass: a number, the program's context, memory of a known size (bytes), or something else. */
+export type ParamDef =
+  | { readonly kind: 'scalar' }
+  | { readonly kind: 'ctx' }
+  | { readonly kind: 'mem'; readonly size: number; readonly nullable: boolean }
+  | { readonly kind: 'other'; readonly what: string }
+
+/** A function's type, as its BTF has it. A verifier looks at a global function by itself, for all arguments of these types. */
+export interface FunctionProto {
+  readonly global: boolean
+  readonly params: readonly ParamDef[]
+  readonly returns: 'scalar' | 'void' | 'other'
+}
+
+/** The start of a function in a program; with its type where there is BTF. */
 export interface FunctionDef {
   readonly name: string
   readonly slot: number
+  readonly proto?: FunctionProto
 }
 
 /** One program, ready to load. */

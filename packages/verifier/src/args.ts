@@ -19,7 +19,7 @@ import {
 } from './prove.ts'
 import { isNull, isPacketPointer, isPointer, type Reg, type RegType, typeName } from './reg.ts'
 import { constantKey, frameOf, helperTouches, reserve, stackSpan } from './stack.ts'
-import { byteType, EMPTY_SLOT, hasSpill, INVALID } from './state.ts'
+import { byteType, EMPTY_SLOT, hasSpill, MISC, ZEROED } from './state.ts'
 
 /** What the arguments of one call tell each other. */
 export interface Call {
@@ -37,7 +37,7 @@ export interface Call {
   subprog: number
 }
 
-const MEM_TYPES: readonly RegType[] = ['fp', 'pkt', 'pkt_meta', 'map_key', 'map_value', 'mem', 'ringbuf_mem']
+export const MEM_TYPES: readonly RegType[] = ['fp', 'pkt', 'pkt_meta', 'map_key', 'map_value', 'mem', 'ringbuf_mem']
 const SOCK_TYPES: readonly RegType[] = ['sock_common', 'sock', 'tcp_sock', 'xdp_sock']
 
 interface Kind {
@@ -50,7 +50,9 @@ const kind = (types: readonly RegType[], more = ''): Kind => ({ types, expected:
 const MEM = kind(MEM_TYPES, ', buf, trusted_ptr_')
 const SIZE = kind(['scalar'])
 
-const KINDS: Record<Exclude<ArgKind, 'anything'>, Kind> = {
+type CheckedKind = Exclude<ArgKind, 'anything' | 'unchecked'>
+
+const KINDS: Record<CheckedKind, Kind> = {
   ctx: kind(['ctx']),
   ctxOrNull: kind(['ctx']),
   mapPtr: kind(['map_ptr']),
@@ -77,6 +79,7 @@ const KINDS: Record<Exclude<ArgKind, 'anything'>, Kind> = {
   constStr: kind(['map_value']),
 }
 
+const MAP_PEEK = 89
 /** Helpers that take packet pointers for memory. */
 const PACKET_READERS: ReadonlySet<number> = new Set([1, 2, 3, 87, 195, 28, 84, 85, 99, 100, 110, 204, 205, 206, 207])
 const RELEASES: ReadonlySet<number> = new Set([86, 132, 133])
@@ -99,15 +102,17 @@ const OR_NULL: ReadonlySet<ArgKind> = new Set([
 /** Checks the argument in register `index + 1`. */
 export function proveArg(env: Env, call: Call, index: number): void {
   const regno = index + 1
-  const arg = call.helper.args[index]!
+  const declared = call.helper.args[index]!
+  if (declared === 'unchecked') return
   proveReadable(env, regno)
   const reg = env.reg(regno)
-  if (arg === 'anything') {
+  if (declared === 'anything') {
     if (env.settings.strict && isPointer(reg)) throw new Rejection(`R${regno} leaks addr into helper function`)
     return
   }
   if (isPacketPointer(reg) && !PACKET_READERS.has(call.id))
     throw new Rejection('helper access to the packet is not allowed')
+  const arg = onMap(call, declared)
   const skipsType = isNull(reg) && OR_NULL.has(arg)
   if (!skipsType) {
     proveType(regno, reg, arg)
@@ -125,7 +130,19 @@ export function proveArg(env: Env, call: Call, index: number): void {
   proveKind(env, call, index, regno, reg, arg)
 }
 
-function proveType(regno: number, reg: Reg, arg: Exclude<ArgKind, 'anything'>): void {
+const MAP_VALUES: ReadonlySet<ArgKind> = new Set(['mapValue', 'mapValueOrNull', 'mapValueUninit'])
+
+/** What an argument is once the map is known: maps of sockets hold no bytes, and a bloom filter only reads what it is asked for. */
+function onMap(call: Call, arg: CheckedKind): CheckedKind {
+  if (!MAP_VALUES.has(arg)) return arg
+  const type = call.map?.type
+  if (type === 'bloom_filter' && call.id === MAP_PEEK) return 'mapValue'
+  if (type !== 'sockmap' && type !== 'sockhash') return arg
+  if (arg === 'mapValue') return 'btfSockCommon'
+  throw new Rejection('invalid arg_type for sockmap/sockhash')
+}
+
+function proveType(regno: number, reg: Reg, arg: CheckedKind): void {
   const { types, expected } = KINDS[arg]
   if (types.includes(reg.type) && (!reg.nullable || (reg.type === 'map_value' && arg === 'mapValueOrNull'))) return
   throw new Rejection(`R${regno} type=${typeName(reg)} expected=${expected}`)
@@ -140,33 +157,24 @@ function proveOffset(regno: number, reg: Reg, arg: ArgKind, id: number): void {
   if (!MEM_TYPES.includes(reg.type) && reg.type !== 'scalar') proveFixedPointer(regno, reg)
 }
 
-function proveKind(
-  env: Env,
-  call: Call,
-  index: number,
-  regno: number,
-  reg: Reg,
-  arg: Exclude<ArgKind, 'anything'>,
-): void {
+function proveKind(env: Env, call: Call, index: number, regno: number, reg: Reg, arg: CheckedKind): void {
   switch (arg) {
     case 'mapPtr':
       call.map = reg.map!
       return
     case 'mapKey':
-      if (!call.map) throw new Rejection('invalid map_ptr to access map->key')
-      proveBuffer(env, regno, call.map.keySize, 'read', false, undefined)
-      if (call.map.type === 'array' || call.map.type === 'percpu_array')
-        call.constKey = constantKey(env, reg, call.map.keySize)
+      proveBuffer(env, regno, mapOf(call).keySize, 'read', false, undefined)
+      if (mapOf(call).type === 'array' || mapOf(call).type === 'percpu_array')
+        call.constKey = constantKey(env, reg, mapOf(call).keySize)
       return
     case 'mapValue':
     case 'mapValueOrNull':
     case 'mapValueUninit':
       if (isNull(reg) && OR_NULL.has(arg)) return
-      if (!call.map) throw new Rejection('invalid map_ptr to access map->value')
       return proveBuffer(
         env,
         regno,
-        call.map.valueSize,
+        mapOf(call).valueSize,
         WRITES.has(arg) ? 'write' : 'read',
         false,
         UNINIT.has(arg) ? call : undefined,
@@ -188,6 +196,12 @@ function proveKind(
       throw new Unsupported('constant strings')
     default:
   }
+}
+
+/** The map of a call that has had its map argument. */
+function mapOf({ map, helper }: Call): MapDef {
+  if (!map) throw new Error(`no map before the other arguments of ${helper.id}`)
+  return map
 }
 
 function proveFixed(env: Env, call: Call, index: number, regno: number, reg: Reg, arg: ArgKind): void {
@@ -218,7 +232,7 @@ function proveSize(env: Env, call: Call, regno: number, reg: Reg, memory: ArgKin
 }
 
 /** Memory of `size` bytes for a helper. `raw`: it will be written and need not be initialised. */
-function proveBuffer(
+export function proveBuffer(
   env: Env,
   regno: number,
   size: number,
@@ -261,8 +275,6 @@ function proveStackBuffer(
   proveStackSpan(env, regno, reg, 0, size, access, access === 'read' ? ' read from' : ' write to')
   const frame = frameOf(env, reg)
   const fixed = isKnown(reg.num)
-  if (!fixed && env.settings.strict)
-    throw new Rejection(`R${regno} variable offset stack access prohibited for !root, var_off=${bitsText(reg.num)}`)
   const [min, max] = fixed ? [reg.off + reg.num.bits.vl, reg.off + reg.num.bits.vl] : stackSpan(reg, 0)
   reserve(env, frame, min)
   if (raw && fixed) {
@@ -285,7 +297,9 @@ function proveInitialised(
   for (let off = min; off < end; off++) {
     const at = -off - 1
     const slot = stack[at >> 3] ?? EMPTY_SLOT
-    if (byteType(slot, at & 7) !== INVALID && !(hasSpill(slot) && slot.reg.type !== 'scalar')) continue
+    const type = byteType(slot, at & 7)
+    // Beside a number spilled in part of a slot the rest of it counts as written, too.
+    if (type === MISC || type === ZEROED || (hasSpill(slot) && slot.reg.type === 'scalar')) continue
     const where = fixed ? `off ${min}+${off - min}` : `var_off ${bitsText(reg.num)}+${off - min}`
     throw new Rejection(`invalid read from stack R${regno} ${where} size ${size}`)
   }

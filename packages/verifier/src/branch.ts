@@ -33,6 +33,7 @@ import {
   scalar,
   ZERO_SCALAR,
 } from './reg.ts'
+import { mispredict } from './speculate.ts'
 import { hasSpill, type LinkedReg, type State } from './state.ts'
 
 /** Takes the one possible way, or goes on and puts the jump off. Returns the next slot. */
@@ -59,6 +60,7 @@ export function stepJump(env: Env, slot: number): number {
   if (taken !== undefined) {
     if (!isPointer(left)) markPrecise(env, dst)
     if (byReg && !isPointer(right)) markPrecise(env, src)
+    mispredict(env, slot, taken ? slot + 1 : target, byReg ? [dst, src] : [dst])
     env.log.state(env.state, slot)
     return taken ? target : slot + 1
   }
@@ -107,7 +109,10 @@ function fork(env: Env, slot: number, op: JumpOp, width: 32 | 64, dst: number, s
   if (left.type === 'scalar' && right.type === 'scalar') {
     const no = learn(OPPOSITE[op], width, left.num, right.num, dst === src)
     const yes = learn(op, width, left.num, right.num, dst === src)
-    checkSane(env, yes, no)
+    giveUpIfWrong(env, yes[0], 'true_reg1')
+    giveUpIfWrong(env, yes[1], 'true_reg2')
+    giveUpIfWrong(env, no[0], 'false_reg1')
+    giveUpIfWrong(env, no[1], 'false_reg2')
     put(here, dst, no[0])
     put(there, dst, yes[0])
     if (src !== undefined) {
@@ -133,19 +138,13 @@ function put(state: State, regno: number, num: Num): void {
   state.frame.regs[regno] = change(reg, { num })
 }
 
-/** Ranges that contradict each other mean a dead branch that was not foreseen; there they are given up. */
-function checkSane(env: Env, yes: readonly [Num, Num], no: readonly [Num, Num]): void {
-  const check = (num: Num, where: string) => {
-    const wrong = violation(num)
-    if (!wrong) return
-    env.log.line(`verifier bug: REG INVARIANTS VIOLATION (${where}): ${wrong} ${violationText(num)}`)
-    unbound64(num)
-    unbound32(num)
-  }
-  check(yes[0], 'true_reg1')
-  check(yes[1], 'true_reg2')
-  check(no[0], 'false_reg1')
-  check(no[1], 'false_reg2')
+/** Ranges that contradict each other are given up: the branch is dead, though it was not foreseen. */
+export function giveUpIfWrong(env: Env, num: Num, where: string): void {
+  const wrong = violation(num)
+  if (!wrong) return
+  env.log.line(`verifier bug: REG INVARIANTS VIOLATION (${where}): ${wrong} ${violationText(num)}`)
+  unbound64(num)
+  unbound32(num)
 }
 
 function same(a: LinkedReg, b: LinkedReg): boolean {

@@ -8,7 +8,7 @@ import { uapprox } from './domain/wide.ts'
 import { type Env, helperMay } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
 import { acquire, giveBack, proveNothingHeld } from './held.ts'
-import { proveMapFits } from './maps.ts'
+import { mapFits, mapFlags, proveMapFits } from './maps.ts'
 import { markPrecise } from './precision.ts'
 import { change, isNull, isPacketPointer, Reg, scalar, UNINIT, UNKNOWN_SCALAR } from './reg.ts'
 import { frameOf, slotAt, storeStack } from './stack.ts'
@@ -69,7 +69,7 @@ const MAP_WRITERS: ReadonlySet<number> = new Set([2, 3, 87, 88])
 
 function proveMapUse(env: Env, call: Call): void {
   const { map, id } = call
-  if (map && MAP_WRITERS.has(id) && (map.flags ?? 0) & MAP_FLAGS.rdonly_prog)
+  if (map && MAP_WRITERS.has(id) && mapFlags(map) & MAP_FLAGS.rdonly_prog)
     throw new Rejection('write into map forbidden')
   if (id !== TAIL_CALL || !map) return
   if (map.type !== 'prog_array') throw new Rejection('expected prog array map for tail call')
@@ -93,7 +93,6 @@ function writeRaw(env: Env, call: Call): void {
 
 function giveUp(env: Env, call: Call): void {
   if (call.refId) return giveBack(env, call.refId)
-  if (!isNull(env.reg(1))) throw new Rejection('cannot release unowned const bpf_dynptr')
 }
 
 function special(env: Env, call: Call, slot: number): void {
@@ -107,6 +106,7 @@ function special(env: Env, call: Call, slot: number): void {
     case SPIN_UNLOCK:
       return stepLock(env, call.id === SPIN_LOCK)
     case FOR_EACH:
+      if (!mapFits(FOR_EACH, call.map)) throw new Rejection('callback function not allowed for map', true)
       return callCallback(env, slot, call.subprog, 'map_elem', call.map)
     case LOOP:
       return stepLoop(env, call, slot)
@@ -115,6 +115,8 @@ function special(env: Env, call: Call, slot: number): void {
 }
 
 function stepLoop(env: Env, call: Call, slot: number): void {
+  // Linux 6.18 trips over itself here, and refuses the program with these words.
+  if (env.reg(1).type !== 'scalar') throw new Rejection('verifier bug: backtracking misuse', true)
   markPrecise(env, 1)
   const { num } = env.reg(1)
   if (env.frame.callbackDepth < uapprox(num.umaxH, num.umaxL))
@@ -129,13 +131,13 @@ function stepLock(env: Env, locks: boolean): void {
   const { num, map } = reg
   if (!isKnown(num))
     throw new Rejection(`R1 doesn't have constant offset. bpf_spin_lock has to be at the constant offset`)
-  if (map?.spinLockAt === undefined) throw new Rejection(`map '${map?.name ?? ''}' has no valid bpf_spin_lock`)
+  if (map?.spinLockAt === undefined)
+    throw new Rejection(`map '${map?.name ?? ''}' has to have BTF in order to use bpf_spin_lock`)
   const at = reg.off + num.bits.vl
   if (at !== map.spinLockAt)
     throw new Rejection(`off ${at} doesn't point to 'struct bpf_spin_lock' that is at ${map.spinLockAt}`)
   const { state } = env
   if (locks) {
-    if (state.lock) throw new Rejection('Locking two bpf_spin_locks are not allowed')
     state.lock = { id: reg.id, map: map.name }
     return
   }

@@ -1,6 +1,6 @@
 // One run of the verifier: the program, the state being looked at, the branches put off, the states kept, and the counts.
 
-import { formatInsn, type Helper, insn, LIMITS, type MapDef, type ProgTypeName } from '@netsieve/asm'
+import { type FunctionDef, formatInsn, type Helper, insn, LIMITS, type MapDef, type ProgTypeName } from '@netsieve/asm'
 import Long from 'long'
 import { Rejection } from './errors.ts'
 import { StackLiveness } from './live-stack.ts'
@@ -8,6 +8,7 @@ import { Log } from './log.ts'
 import { type Need, needsAt } from './needs.ts'
 import type { Prog } from './prog.ts'
 import type { Reg } from './reg.ts'
+import type { Mask } from './speculate.ts'
 import { Frame, type LinkedReg, type Saved, State, type Step } from './state.ts'
 import type { Structure } from './structure.ts'
 
@@ -22,8 +23,10 @@ export interface Settings {
   readonly budget: number
   /** cgroup_skb: which way the packets go. */
   readonly attach: 'ingress' | 'egress'
-  /** The program comes with BTF function records, which callbacks need. */
-  readonly funcInfo: boolean
+  /** The functions that BTF describes; callbacks need it, and global functions are known by it. */
+  readonly functions: readonly FunctionDef[] | undefined
+  /** Every access must be aligned, as for machines that cannot do others. */
+  readonly strictAlignment: boolean
   /** Processors of the machine: what bpf_get_smp_processor_id can return. */
   readonly cpus: number
   /** Whether earlier states may stand for later ones. */
@@ -67,7 +70,7 @@ export class Env {
   readonly log: Log
   readonly pending: Pending[] = []
   /** States kept, in buckets by slot and call site: as many buckets as slots, as the kernel's counts depend on it. */
-  private readonly buckets: (Saved[] | undefined)[] = []
+  private buckets: (Saved[] | undefined)[] = []
   readonly loopVisits = new Map<string, LoopVisit>()
   readonly counts: Counts = {
     insns: 0,
@@ -89,6 +92,14 @@ export class Env {
   /** How memory was reached at each slot: see `noteAccess`. */
   readonly accesses: Uint8Array
   readonly liveStack: StackLiveness
+  /** Strict: slots with a barrier before them, and behind them, where speculative paths end; how pointer sums are masked. */
+  readonly barrier: Uint8Array
+  readonly barrierBehind: Uint8Array
+  readonly masks: (Mask | undefined)[] = []
+  /** Strict: masks depend on numbers, so states are the same only with the same numbers. */
+  exactNumbers = false
+  /** Global functions that were called. */
+  readonly globals = new Set<number>()
   state: State
   /** All paths are walked: what is wrong now is not at an instruction. */
   finished = false
@@ -105,6 +116,8 @@ export class Env {
     this.log = log
     this.seen = new Uint8Array(prog.length)
     this.accesses = new Uint8Array(prog.length)
+    this.barrier = new Uint8Array(prog.length)
+    this.barrierBehind = new Uint8Array(prog.length)
     this.liveStack = new StackLiveness(this)
     this.state = new State()
     this.state.frames = [new Frame(0, 0, -1)]
@@ -144,13 +157,20 @@ export class Env {
     return this.buckets[bucket]
   }
 
+  /** Forgets the states kept: another function is looked at. */
+  forgetStates(): void {
+    this.buckets = []
+    this.loopVisits.clear()
+  }
+
   /** Puts a copy of the state off, to be continued at `slot`. The copy is returned: what the branch learns goes there. */
-  putOff(slot: number, prev: number): State {
+  putOff(slot: number, prev: number, speculative = false): State {
     const state = this.state.clone()
+    if (speculative) state.speculative = true
     this.pending.push({ state, slot, prev, logLength: this.log.lines.length })
     if (state.parent) state.parent.state.branches++
     if (this.pending.length > MAX_PENDING)
-      throw new Rejection(`The sequence of ${this.pending.length} jumps is too complex.`)
+      throw new Rejection(`The sequence of ${this.pending.length} jumps is too complex.`, true)
     return state
   }
 
@@ -170,6 +190,8 @@ export class Env {
     const { prog } = this
     const spec = prog.spec[slot]
     if (!spec) return `(${prog.opcode[slot]!.toString(16).padStart(2, '0')}) ???`
+    // The kernel's log has the bare number of a function's address.
+    if (spec.imm64 === 'func') return `(18) r${prog.dst[slot]} = 0x${(prog.imm[slot]! >>> 0).toString(16)}`
     const imm64 = spec.slots === 2 ? Long.fromBits(prog.imm[slot]!, prog.imm[slot + 1]!) : undefined
     const fields = { dst: prog.dst[slot]!, src: prog.src[slot]!, off: prog.off[slot]!, imm: prog.imm[slot]! }
     return formatInsn(insn(spec, { ...fields, ...(imm64 && { imm64 }) }))

@@ -3,6 +3,12 @@
 /** The program is rejected. The message is the kernel's; further lines of it follow after newlines. */
 export class Rejection extends Error {
   override readonly name = 'Rejection'
+  /** Refused even where only a speculative path leads: the limits of the verifier itself. */
+  readonly always: boolean
+  constructor(message: string, always = false) {
+    super(message)
+    this.always = always
+  }
 }
 
 /** Neither accepted nor rejected: `feature` is not modelled. */

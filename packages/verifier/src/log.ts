@@ -10,6 +10,9 @@ const STEP = 8
 /** More than this many lines are not kept: hostile programs must not eat memory. */
 const MAX_LINES = 400_000
 
+/** How the log marks a path that is only speculative. */
+export const SPECULATIVE = ' (speculative execution)'
+
 export class Log {
   readonly lines: string[] = []
   readonly level: number
@@ -30,8 +33,17 @@ export class Log {
     return (this.level & 2) !== 0
   }
 
+  private get full(): boolean {
+    return this.lines.length >= MAX_LINES
+  }
+
   line(text: string): void {
-    if (this.lines.length < MAX_LINES) this.lines.push(text)
+    if (!this.full) this.lines.push(text)
+  }
+
+  /** A line of the end, which is kept in any case: what is wrong, and the counts. */
+  lastLine(text: string): void {
+    this.lines.push(text)
   }
 
   touchReg(reg: number): void {
@@ -56,7 +68,7 @@ export class Log {
 
   /** What the last instruction touched, at the end of its line; or on a line of its own. */
   state(state: State, slot: number, frame: Frame = state.frame): void {
-    if (!this.shows) return
+    if (!this.shows || this.full) return
     const slots = this.allSlots ? new Set(frame.stack.keys()) : this.touchedSlots
     const text = frameText(state, frame, { regs: this.touchedRegs, slots })
     const last = this.lines.length - 1
@@ -73,7 +85,7 @@ export class Log {
   }
 
   insn(slot: number, text: string): void {
-    if (!this.shows) return
+    if (!this.shows || this.full) return
     this.line(`${slot}: ${text}`)
     this.insnLine = this.lines.length - 1
   }
@@ -82,7 +94,9 @@ export class Log {
   from(state: State, prev: number, slot: number): void {
     if (!this.shows) return
     this.line('')
-    this.line(`from ${prev} to ${slot}:${frameText(state, state.frame, undefined)}`)
+    this.line(
+      `from ${prev} to ${slot}${state.speculative ? SPECULATIVE : ''}:${frameText(state, state.frame, undefined)}`,
+    )
   }
 
   /** Back to where the log was when a branch was put off. */

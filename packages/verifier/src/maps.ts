@@ -1,10 +1,10 @@
 // Which helpers work on which map types: a pair that is not here is refused.
 
-import { MAP_TYPES, type MapDef, type MapTypeName } from '@netsieve/asm'
+import { helperName, MAP_FLAGS, MAP_TYPES, type MapDef, type MapTypeName } from '@netsieve/asm'
 import { Rejection } from './errors.ts'
 
 const PLAIN: readonly MapTypeName[] = ['hash', 'array', 'percpu_hash', 'percpu_array', 'lru_hash', 'lru_percpu_hash', 'lpm_trie'] // biome-ignore format: one row
-const LOOKUP: readonly MapTypeName[] = [...PLAIN, 'array_of_maps', 'hash_of_maps', 'devmap', 'devmap_hash', 'xskmap', 'sockmap', 'sockhash', 'cpumap'] // biome-ignore format: one row
+const _LOOKUP: readonly MapTypeName[] = [...PLAIN, 'array_of_maps', 'hash_of_maps', 'devmap', 'devmap_hash', 'xskmap', 'sockmap', 'sockhash', 'cpumap'] // biome-ignore format: one row
 
 /** Helpers that only work on some map types. */
 const BY_HELPER: Readonly<Record<number, readonly MapTypeName[]>> = {
@@ -45,19 +45,32 @@ const BY_MAP: Partial<Record<MapTypeName, readonly number[]>> = {
   ringbuf: [130, 131, 134],
 }
 
-/** @throws Rejection if the helper does not work on the map. */
-export function proveMapFits(helper: number, map: MapDef | undefined): void {
-  if (!map) return
+/** The kernel's structures, where they are not a hash table's or an array's. */
+const STRUCTS: Partial<Record<MapTypeName, string>> = {
+  array: 'bpf_array', percpu_array: 'bpf_array', prog_array: 'bpf_array', perf_event_array: 'bpf_array', cgroup_array: 'bpf_array', array_of_maps: 'bpf_array', stack_trace: 'bpf_stack_map', lpm_trie: 'lpm_trie', devmap: 'bpf_dtab', devmap_hash: 'bpf_dtab',
+  sockmap: 'bpf_stab', sockhash: 'bpf_shtab', cpumap: 'bpf_cpu_map', xskmap: 'xsk_map', queue: 'bpf_queue_stack', stack: 'bpf_queue_stack', ringbuf: 'bpf_ringbuf_map', bloom_filter: 'bpf_bloom_filter',
+} // biome-ignore format: one table
+
+export function structOf({ type }: MapDef): string {
+  return STRUCTS[type] ?? 'bpf_htab'
+}
+
+/** Whether the helper works on the map. */
+export function mapFits(helper: number, map: MapDef | undefined): boolean {
+  if (!map) return true
   const byMap = BY_MAP[map.type]
   const byHelper = BY_HELPER[helper]
-  if ((!byMap || byMap.includes(helper)) && (!byHelper || byHelper.includes(map.type))) return
-  throw new Rejection(`cannot pass map_type ${MAP_TYPES[map.type].id} into func bpf_${HELPER_NAMES(helper)}#${helper}`)
+  return (!byMap || byMap.includes(helper)) && (!byHelper || byHelper.includes(map.type))
 }
 
-import { helperName } from '@netsieve/asm'
-
-function HELPER_NAMES(id: number): string {
-  return helperName(id) ?? 'unknown'
+/** @throws Rejection if the helper does not work on the map. */
+export function proveMapFits(helper: number, map: MapDef | undefined): void {
+  if (!map || mapFits(helper, map)) return
+  const name = helperName(helper) ?? 'unknown'
+  throw new Rejection(`cannot pass map_type ${MAP_TYPES[map.type].id} into func bpf_${name}#${helper}`)
 }
 
-export { LOOKUP }
+/** Flags that a map has without asking: programs only read the devices of a devmap. */
+export function mapFlags({ type, flags = 0 }: MapDef): number {
+  return type === 'devmap' || type === 'devmap_hash' ? flags | MAP_FLAGS.rdonly_prog : flags
+}

@@ -138,6 +138,7 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
       if (spi >= frame.stack.length)
         throw new Rejection(
           `verifier bug: stack slot ${spi}, total slots ${frame.stack.length} (i >= func->allocated_stack / BPF_REG_SIZE)`,
+          true,
         )
       const slot = frame.stack[spi] ?? EMPTY_SLOT
       if (!hasSpill(slot) || slot.reg.type !== 'scalar' || slot.reg.precise) wanted.slots(f).delete(spi)
@@ -293,8 +294,10 @@ function walkExit(env: Env, later: number, wanted: Wanted): boolean {
 }
 
 function walkCall(env: Env, slot: number, later: number, wanted: Wanted): boolean {
-  const { prog } = env
-  if (prog.src[slot] === 1) {
+  const { prog, structure } = env
+  const isLocal = prog.src[slot] === 1
+  // A global function is not walked through: its result is made by the call.
+  if (isLocal && !structure.subprogs[structure.subprogOf[slot + 1 + prog.imm[slot]!]!]!.proto?.global) {
     const frame = wanted.frame
     if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.slots(frame).size > 0) return false
     wanted.regs[frame - 1]! |= wanted.regs[frame]!
@@ -302,7 +305,7 @@ function walkCall(env: Env, slot: number, later: number, wanted: Wanted): boolea
     wanted.frame--
     return true
   }
-  if (callsBack(env, slot) && slot !== later - 1) {
+  if (!isLocal && callsBack(env, slot) && slot !== later - 1) {
     const frame = wanted.frame
     if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.slots(frame).size > 0) return false
     wanted.regs[frame] = 0

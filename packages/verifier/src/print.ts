@@ -122,7 +122,9 @@ export function frameText(state: State, frame: Frame, shown: Shown | undefined):
     if (slot.types === 0 || (shown && !shown.slots?.has(spi))) return
     text += slotText(slot, spi, frame.number)
   })
-  if (state.held.length > 0) text += ` refs=${state.held.map(({ id }) => id).join(',')}`
+  // A lock is taken last: nothing can be acquired while it is held.
+  const ids = [...state.held, ...(state.lock ? [state.lock] : [])].map(({ id }) => id)
+  if (ids.length > 0) text += ` refs=${ids.join(',')}`
   if (frame.callback) text += ' cb'
   return text
 }

@@ -7,6 +7,7 @@ import { tnumAdd, tnumAligned, tnumConst } from './domain/tnum.ts'
 import { approx, toSigned, toUnsigned, uapprox } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
+import { mapFlags, structOf } from './maps.ts'
 import type { Access, Need } from './needs.ts'
 import { bitsText } from './print.ts'
 import { isPacketPointer, isPointer, isSocket, type Reg, typeName } from './reg.ts'
@@ -58,7 +59,7 @@ function proveAtomicPlace(env: Env, regno: number, verb: string): void {
 
 function proveMemory(env: Env, need: MemoryNeed): void {
   const reg = env.reg(need.reg)
-  proveAligned(reg, need)
+  proveAligned(env, reg, need)
   const off = need.off + reg.off
   if (reg.nullable || !isPointer(reg)) throw badPointer(need.reg, reg)
   switch (reg.type) {
@@ -88,10 +89,20 @@ function proveMemory(env: Env, need: MemoryNeed): void {
     case 'xdp_sock':
       return proveSocket(need, reg, off)
     case 'map_ptr':
-      throw new Unsupported('reading the kernel structures of maps')
+      return proveMapStruct(env, need, reg, off)
     default:
       throw badPointer(need.reg, reg)
   }
+}
+
+/** The kernel's own structure behind a map pointer: privileged loaders may read it by its BTF, which we have not got. */
+function proveMapStruct(env: Env, need: MemoryNeed, reg: Reg, off: number): never {
+  const name = structOf(reg.map!)
+  if (env.settings.strict)
+    throw new Rejection(`'struct ${name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN`)
+  if (off < 0) throw new Rejection(`R${need.reg} is ${name} invalid negative access: off=${off}`)
+  if (need.access === 'write') throw new Rejection(`only read from ${name} is supported`)
+  throw new Unsupported('reading the kernel structures of maps')
 }
 
 function badPointer(regno: number, reg: Reg): Rejection {
@@ -108,8 +119,8 @@ function proveNoLeak(env: Env, need: MemoryNeed, where: string): void {
 }
 
 /** Stack slots are tracked by whole registers, so their accesses are aligned; atomics are always. */
-function proveAligned(reg: Reg, need: MemoryNeed): void {
-  if (need.size === 1 || (reg.type !== 'fp' && !need.aligned)) return
+function proveAligned(env: Env, reg: Reg, need: MemoryNeed): void {
+  if (need.size === 1 || (reg.type !== 'fp' && !need.aligned && !env.settings.strictAlignment)) return
   const off = reg.off + need.off
   if (isPacketPointer(reg)) {
     // The Ethernet header's 14 bytes leave IP headers 2 past a multiple of 4.
@@ -157,7 +168,8 @@ function proveSocket(need: MemoryNeed, reg: Reg, off: number): void {
 }
 
 export function proveMapFlags(reg: Reg, off: number, size: number, access: Access): void {
-  const { flags = 0, valueSize } = reg.map!
+  const { valueSize } = reg.map!
+  const flags = mapFlags(reg.map!)
   const place = `value_size=${valueSize} off=${off} size=${size}`
   if (access === 'write' && flags & MAP_FLAGS.rdonly_prog) throw new Rejection(`write into map forbidden, ${place}`)
   if (access === 'read' && flags & MAP_FLAGS.wronly_prog) throw new Rejection(`read from map forbidden, ${place}`)
@@ -256,21 +268,14 @@ function proveStack(env: Env, need: MemoryNeed, reg: Reg): void {
   const fixed = isKnown(reg.num)
   const off = reg.off + need.off + reg.num.bits.vl
   if (need.access === 'write') return proveStackStore(env, need, reg, off, fixed)
-  if (fixed) return proveStackLoad(env, need, reg, off)
-  if (env.settings.strict)
-    throw new Rejection(`R${need.reg} variable offset stack access prohibited for !root, var_off=${bitsText(reg.num)}`)
+  // Strict loaders cannot make a stack pointer whose offset varies.
+  if (fixed) proveStackLoad(env, need, reg, off)
 }
 
 function proveStackStore(env: Env, need: MemoryNeed, reg: Reg, off: number, fixed: boolean): void {
   const value = need.value === undefined ? undefined : env.reg(need.value)
   const { strict } = env.settings
-  if (!fixed) {
-    if (strict)
-      throw new Rejection(
-        `R${need.reg} variable offset stack access prohibited for !root, var_off=${bitsText(reg.num)}`,
-      )
-    return
-  }
+  if (!fixed) return
   const slot = frameOf(env, reg).stack[(-off - 1) >> 3] ?? EMPTY_SLOT
   if (strict && hasSpill(slot) && slot.reg.type !== 'scalar' && need.size !== 8)
     throw new Rejection('attempt to corrupt spilled pointer on stack')

@@ -29,6 +29,12 @@ export type Likeness = 'prune' | 'within' | 'exact'
 class Ids {
   private readonly pairs: number[] = []
   private fresh = 1 << 30
+  /** Numbers must be the same, not only within those of the old state. */
+  readonly exactNumbers: boolean
+
+  constructor(exactNumbers: boolean) {
+    this.exactNumbers = exactNumbers
+  }
 
   match(old: number, now: number): boolean {
     if ((old === 0) !== (now === 0)) return false
@@ -69,6 +75,7 @@ function regSafe(old: Reg, now: Reg, ids: Ids, likeness: Likeness): boolean {
   if (old.type !== now.type || old.nullable !== now.nullable) return false
   switch (old.type) {
     case 'scalar':
+      if (ids.exactNumbers) return old.off === now.off && sameNum(old.num, now.num) && ids.matchScalar(old.id, now.id)
       if (!old.precise && likeness === 'prune') return true
       if (old.delta !== now.delta || (old.delta !== 0 && old.off !== now.off)) return false
       return ids.matchScalar(old.id, now.id) && includes(old.num, now.num)
@@ -137,9 +144,11 @@ function slotOf(state: State, frame: number): number {
 
 export function statesEqual(env: Env, old: State, now: State, likeness: Likeness): boolean {
   if (old.frames.length !== now.frames.length) return false
+  // What was walked by mistake only may have ended at a barrier: it says nothing of the way itself.
+  if (old.speculative && !now.speculative) return false
   if (old.held.length !== now.held.length) return false
   if ((old.lock === undefined) !== (now.lock === undefined)) return false
-  const ids = new Ids()
+  const ids = new Ids(env.exactNumbers)
   if (!old.held.every((held, i) => ids.match(held.id, now.held[i]!.id))) return false
   if (old.lock && now.lock && (old.lock.map !== now.lock.map || !ids.match(old.lock.id, now.lock.id))) return false
   for (let f = 0; f < old.frames.length; f++) {
@@ -296,10 +305,9 @@ function compare(env: Env, slot: number, old: State, now: State): Comparison {
     const { structure, prog } = env
     const isMayGoto = prog.opcode[slot] === 0xe5
     const callsBack = prog.opcode[slot] === 0x85 && structure.checkpoint[slot] === 1
-    if ((isMayGoto && old.mayGotoDepth !== now.mayGotoDepth) || callsBack) {
-      if (statesEqual(env, old, now, 'within')) return joinLoop(env, slot, old, now)
-      if (callsBack) return 'miss'
-    }
+    if (callsBack) return statesEqual(env, old, now, 'within') ? takeOver(env, slot, old, now) : 'miss'
+    if (isMayGoto && old.mayGotoDepth !== now.mayGotoDepth && statesEqual(env, old, now, 'within'))
+      return joinLoop(env, slot, old, now)
     if (
       mayBeLooping(old, now) &&
       statesEqual(env, old, now, 'exact') &&
@@ -319,20 +327,19 @@ function compare(env: Env, slot: number, old: State, now: State): Comparison {
   const visit = visitOf(env, old)
   const unfinished = visit !== undefined && visit.backEdges.length > 0
   if (!statesEqual(env, old, now, unfinished ? 'within' : 'prune')) return 'miss'
-  if (unfinished) return joinLoop(env, slot, old, now)
-  recordWay(env, slot)
+  return unfinished ? joinLoop(env, slot, old, now) : takeOver(env, slot, old, now)
+}
+
+/** The old state stands for this one: what is precise there is precise on the way here. */
+function takeOver(env: Env, slot: number, old: State, now: State): 'hit' {
+  if (env.structure.jumpPoint[slot]) env.recordStep()
   inheritPrecision(env, old, now)
   return 'hit'
 }
 
-function recordWay(env: Env, slot: number): void {
-  if (env.structure.jumpPoint[slot]) env.recordStep()
-}
-
 /** Equal to a state whose loop is not finished: what becomes precise there later must become precise on the way here. */
 function joinLoop(env: Env, slot: number, old: State, now: State): Comparison {
-  recordWay(env, slot)
-  inheritPrecision(env, old, now)
+  takeOver(env, slot, old, now)
   const visit = visitOf(env, old)
   if (!visit) markAll(env, now)
   else {

@@ -1,8 +1,10 @@
-// How deep calls go and how much stack they use together, once every function's own use is known.
+// What is looked at once every path is walked: how deep calls go and how much stack they use together, and whether the functions
+// that are pointed to are still there when code that is never reached is gone.
 
 import { LIMITS } from '@netsieve/asm'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
+import { isFuncAddress } from './structure.ts'
 
 /** Frames are laid out in steps of this many bytes. */
 const STEP = 16
@@ -16,11 +18,8 @@ export function proveStackDepth(env: Env): void {
   const calls = structure.subprogs.map(({ start, end }) => {
     const callees: number[] = []
     for (let slot = start; slot < end; slot++) {
-      // The kernel drops what is never reached before it looks at stacks.
-      if (!env.seen[slot]) continue
       const isCall = prog.opcode[slot] === 0x85 && prog.src[slot] === 1
-      const isFunc = prog.opcode[slot] === 0x18 && prog.src[slot] === 4 && !prog.secondHalf[slot]
-      if (isCall || isFunc) callees.push(structure.subprogOf[slot + 1 + prog.imm[slot]!]!)
+      if (isCall || isFuncAddress(prog, slot)) callees.push(structure.subprogOf[slot + 1 + prog.imm[slot]!]!)
     }
     return callees
   })
@@ -33,9 +32,25 @@ export function proveStackDepth(env: Env): void {
     const depth = above + size(sub)
     if (depth > LIMITS.stackBytes) throw new Rejection(`combined stack size of ${frames} calls is ${depth}. Too large`)
     for (const callee of calls[sub]!) {
-      if (frames + 1 > LIMITS.frames) throw new Rejection(`the call stack of ${frames + 1} frames is too deep !`)
+      if (frames + 1 > LIMITS.frames) throw new Rejection(`the call stack of ${frames} frames is too deep !`)
       visit(callee, depth, frames + 1)
     }
   }
   visit(0, 0, 1)
+}
+
+/**
+ * A callback that is never entered goes with the dead code. Linux 6.18 then looks for a function where it was, and trips over
+ * itself if none is left from there on; the number it prints is that of its rewritten program, ours that of the program given.
+ * @throws Rejection
+ */
+export function proveCallbacksLeft({ prog, structure, seen }: Env): void {
+  const lastAlive = structure.subprogs.findLastIndex(({ start }) => seen[start] === 1)
+  // With one function left there is nothing to look for.
+  if (lastAlive === 0) return
+  for (let slot = 0; slot < prog.length; slot++) {
+    if (!seen[slot] || !isFuncAddress(prog, slot)) continue
+    if (structure.subprogOf[slot + 1 + prog.imm[slot]!]! > lastAlive)
+      throw new Rejection(`verifier bug: No program to jit at insn ${slot} (subprog < 0)`)
+  }
 }

@@ -5,6 +5,7 @@ import { approx } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { markPrecise, markSlotsPrecise } from './precision.ts'
 import { change, isNull, isPointer, type Reg, scalar, UNINIT, UNKNOWN_SCALAR, ZERO_SCALAR } from './reg.ts'
+import { noteStackStore } from './speculate.ts'
 import {
   byteType,
   EMPTY_SLOT,
@@ -94,6 +95,7 @@ export function storeStack(
   const old = slotAt(frame, spi)
   env.liveStack.wrote(frame.number, size === 8 ? spi : undefined)
   const reg = value === undefined ? undefined : env.reg(value)
+  noteStackStore(env, old, size, reg)
   if (reg && off % 8 === 0 && reg.type === 'scalar') {
     const fits = widthOf(reg.num) <= size * 8
     if (fits) linkBeforeCopy(env, value!)

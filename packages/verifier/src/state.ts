@@ -131,6 +131,8 @@ export class State {
   jumpsOut = 0
   mayGotoDepth = 0
   callbackDepth = 0
+  /** Only a processor that guesses wrongly comes here. */
+  speculative = false
   /** States kept on the way here. */
   depth = 0
 
@@ -151,6 +153,7 @@ export class State {
     copy.steps = this.steps.slice()
     copy.mayGotoDepth = this.mayGotoDepth
     copy.callbackDepth = this.callbackDepth
+    copy.speculative = this.speculative
     copy.depth = this.depth
     return copy
   }

@@ -1,6 +1,7 @@
 // What ALU instructions do to registers: numbers by the abstract domain, pointers by their own rules.
 
 import { type AluOp, CLASS, LIMITS } from '@netsieve/asm'
+import { giveUpIfWrong } from './branch.ts'
 import {
   addOffset,
   arith,
@@ -12,19 +13,35 @@ import {
   truncate,
   withLow,
 } from './domain/arith.ts'
-import { isKnown, isKnownIn, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
-import { approx, toSigned, uapprox, ult } from './domain/wide.ts'
+import { violation } from './domain/compare.ts'
+import { draft, isKnown, isKnownIn, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
+import { approx, toSigned, ult } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
 import { markPrecise } from './precision.ts'
 import { bitsText } from './print.ts'
 import { MAX_OFFSET, proveMapValue } from './prove.ts'
 import { change, isPacketPointer, isPointer, type Reg, scalar, typeName, UNKNOWN_SCALAR } from './reg.ts'
+import { commitMask, planMask, type Sum } from './speculate.ts'
 
 /** Operators as messages name them, by the code in the opcode's upper half. */
 const OPERATORS = ['+=', '-=', '*=', '/=', '|=', '&=', '<<=', '>>=', 'neg', '%=', '^=', '=', 's>>=', 'endian', '', '']
 
 export function stepAlu(env: Env, slot: number): void {
+  calculate(env, slot)
+  // Ranges can only contradict each other where an offset was cut to zero, which leaves its lower half unknown.
+  if (env.state.speculative) settleRanges(env, env.prog.dst[slot]!)
+}
+
+function settleRanges(env: Env, dst: number): void {
+  const reg = env.reg(dst)
+  if (!violation(reg.num)) return
+  const num = draft(reg.num)
+  giveUpIfWrong(env, num, 'alu')
+  env.setReg(dst, change(reg, { num }))
+}
+
+function calculate(env: Env, slot: number): void {
   const { prog } = env
   const opcode = prog.opcode[slot]!
   const spec = prog.spec[slot]!
@@ -83,7 +100,8 @@ function move(env: Env, dst: number, src: number, width: 32 | 64): void {
 function moveExtended(env: Env, dst: number, src: number, width: 32 | 64, size: number): void {
   const reg = env.reg(src)
   if (reg.type !== 'scalar') {
-    if (env.settings.strict) throw new Rejection(`R${src} sign-extension part of pointer`)
+    if (env.settings.strict)
+      throw new Rejection(`R${src} ${width === 64 ? 'sign-extension part' : 'partial copy'} of pointer`)
     env.setReg(dst, width === 64 ? UNKNOWN_SCALAR : scalar(low32(UNKNOWN)))
     return
   }
@@ -194,38 +212,14 @@ function movePointer(
   if (op !== 'add' && op !== 'sub')
     throw new Rejection(`R${dst} pointer arithmetic with ${operator} operator prohibited`)
   if (op === 'sub' && swapped) throw new Rejection(`R${dst} tried to subtract pointer from scalar`)
-  const masked = env.settings.strict && (env.prog.opcode[slot]! & 8) !== 0
-  if (masked) proveMaskable(env.prog.src[slot]!, dst, op, pointer, num, swapped)
+  const sum: Sum = { slot, op, dst, src: env.prog.src[slot]!, pointer, num, swapped }
+  const mask = planMask(env, sum)
   if (op === 'sub' && pointer.type === 'fp') throw new Rejection(`R${dst} subtraction from stack pointer prohibited`)
   const result = shifted(env, op, pointer, num)
   proveSane(result.num, result.off, pointer)
   if (env.settings.strict) proveInBounds(dst, result)
+  commitMask(env, sum, mask, result)
   env.setReg(dst, result)
-}
-
-const NOT_FOR_ALL = 'pointer arithmetic with it prohibited for !root'
-
-/** Strict: the offset can be masked against speculation, which needs a known direction and a known limit. */
-function proveMaskable(
-  src: number,
-  dst: number,
-  op: 'add' | 'sub',
-  pointer: Reg,
-  num: Readonly<Num>,
-  swapped: boolean,
-): void {
-  const mixed = num.sminH < 0 !== num.smaxH < 0
-  if (!isKnown(num) && mixed)
-    throw new Rejection(`R${swapped ? dst : src} has unknown scalar with mixed signed bounds, ${NOT_FOR_ALL}`)
-  const toLeft = (op === 'add') === num.sminH < 0
-  if (pointer.type !== 'fp' && pointer.type !== 'map_value')
-    throw new Rejection(`R${swapped ? src : dst} has pointer with unsupported alu operation, ${NOT_FOR_ALL}`)
-  const { num: at, off } = pointer
-  const [limit, max] =
-    pointer.type === 'fp'
-      ? [-(approx(at.bits.vh, at.bits.vl) + off), LIMITS.stackBytes + (toLeft ? 1 : 0)]
-      : [(toLeft ? approx(at.sminH, at.sminL) : uapprox(at.umaxH, at.umaxL)) + off, pointer.map!.valueSize]
-  if (limit >= max) throw new Rejection(`R${dst} tried to ${op} beyond pointer bounds, ${NOT_FOR_ALL}`)
 }
 
 /** Strict: a pointer stays inside what it points to, even where it is not used. */
@@ -233,7 +227,7 @@ function proveInBounds(dst: number, reg: Reg): void {
   if (reg.type === 'fp') {
     if (!isKnown(reg.num))
       throw new Rejection(
-        `R${dst} variable stack access prohibited for !root, var_off=${bitsText(reg.num)} off=${reg.off}`,
+        `R${dst} variable stack access prohibited for !root, var_off=${bitsText(reg.num)} off=${(reg.off + reg.num.bits.vl) | 0}`,
       )
     const off = reg.off + reg.num.bits.vl
     if (off < 0 && off >= -LIMITS.stackBytes) return

@@ -8,6 +8,7 @@ import { isKnown, known, ZERO } from './domain/num.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
 import { noteAccess } from './facts.ts'
+import { callGlobal } from './global.ts'
 import { proveNothingHeld } from './held.ts'
 import { CMPXCHG, LOAD_ACQUIRE, type Need, STORE_RELEASE } from './needs.ts'
 import { jumpTarget } from './prog.ts'
@@ -54,10 +55,10 @@ function stepControl(env: Env, slot: number): number | undefined {
     case 0x80:
       return stepCall(env, slot)
     case 0x90:
-      if (opcode & 8 || prog.imm[slot] !== 0 || prog.src[slot] !== 0 || prog.dst[slot] !== 0 || prog.off[slot] !== 0)
+      if (opcode & 8 || prog.imm[slot] !== 0 || prog.src[slot] !== 0 || prog.dst[slot] !== 0)
         throw new Rejection('BPF_EXIT uses reserved fields')
-      proveNothingHeld(env, 'BPF_EXIT instruction in main prog', env.state.frames.length === 1)
       if (env.state.frames.length > 1) return leave(env)
+      proveNothingHeld(env, 'BPF_EXIT instruction in main prog')
       proveReturn(env)
       return undefined
     case 0x00: {
@@ -73,13 +74,18 @@ function stepControl(env: Env, slot: number): number | undefined {
   }
 }
 
+const SPIN_UNLOCK = 94
+
 function stepCall(env: Env, slot: number): number {
   const { prog, state } = env
   const bad = prog.off[slot] !== 0 || prog.src[slot]! > 1 || prog.dst[slot] !== 0
   if (bad) throw new Rejection('BPF_CALL uses reserved fields')
-  if (state.lock && !(prog.src[slot] === 0 && prog.imm[slot] === 94))
+  if (state.lock && prog.src[slot] === 0 && prog.imm[slot] !== SPIN_UNLOCK)
     throw new Rejection('function calls are not allowed while holding a lock')
-  if (prog.src[slot] === 1) return enter(env, slot)
+  if (prog.src[slot] === 1) {
+    const callee = env.structure.subprogOf[slot + 1 + prog.imm[slot]!]!
+    return env.structure.subprogs[callee]!.proto?.global ? callGlobal(env, slot, callee) : enter(env, slot)
+  }
   stepHelper(env, slot)
   return slot + 1
 }
@@ -115,9 +121,10 @@ function loadImm64(env: Env, slot: number): void {
 }
 
 function functionAddress(env: Env, slot: number): Reg {
-  if (!env.settings.funcInfo) throw new Rejection('missing btf func_info')
-  const target = slot + 1 + env.prog.imm[slot]!
-  return change(new Reg('func'), { subprog: env.structure.subprogOf[target]! })
+  if (!env.settings.functions) throw new Rejection('missing btf func_info')
+  const subprog = env.structure.subprogOf[slot + 1 + env.prog.imm[slot]!]!
+  if (env.structure.subprogs[subprog]!.proto?.global) throw new Rejection('callback function not static')
+  return change(new Reg('func'), { subprog })
 }
 
 const PACKET_TYPES: ReadonlySet<string> = new Set(['socket_filter', 'sched_cls'])

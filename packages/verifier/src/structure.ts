@@ -1,7 +1,8 @@
 // What can be said of a program before any value is known: subprograms, reserved fields, jump targets, reachability, the
 // points where states are compared, loops (strongly connected components) and live registers.
 
-import { helperById, type MapDef } from '@netsieve/asm'
+import { type FunctionDef, type FunctionProto, helperById, type MapDef, type ProgTypeName } from '@netsieve/asm'
+import type { Settings } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
 import type { Log } from './log.ts'
 import { jumpTarget, type Prog } from './prog.ts'
@@ -16,6 +17,8 @@ export interface Subprog {
   hasTailCall: boolean
   hasLdAbs: boolean
   changesPacket: boolean
+  readonly name: string | undefined
+  readonly proto: FunctionProto | undefined
 }
 
 export interface Structure {
@@ -38,14 +41,19 @@ const MAX_SUBPROGS = 256
  * Checks the structure in the kernel's order of checks.
  * @throws Rejection or Unsupported
  */
-export function analyse(prog: Prog, maps: readonly MapDef[], log: Log): Structure {
-  const subprogs = findSubprogs(prog)
+export function analyse(
+  prog: Prog,
+  { maps, functions, type }: Pick<Settings, 'maps' | 'functions' | 'type'>,
+  log: Log,
+): Structure {
+  const subprogs = findSubprogs(prog, functions ?? [])
   if (log.shows2)
     subprogs.forEach(({ start }, i) => {
       log.line(`func#${i} @${start}`)
     })
   checkJumps(prog, subprogs)
-  checkForms(prog, maps)
+  if (!functions) checkUntyped(subprogs)
+  checkForms(prog, maps, type)
   const subprogOf = new Uint16Array(prog.length)
   subprogs.forEach((sub, i) => {
     subprogOf.fill(i, sub.start, sub.end)
@@ -62,7 +70,8 @@ export function isFuncAddress(prog: Prog, slot: number): boolean {
   return prog.opcode[slot] === 0x18 && prog.src[slot] === 4 && !prog.secondHalf[slot]
 }
 
-function findSubprogs(prog: Prog): Subprog[] {
+function findSubprogs(prog: Prog, functions: readonly FunctionDef[]): Subprog[] {
+  const described = new Map(functions.map((each) => [each.slot, each]))
   const starts = new Set([0])
   for (let slot = 0; slot < prog.length; slot++) {
     if (prog.opcode[slot] === 0x85 && prog.src[slot] === 2) throw new Unsupported('kernel functions (kfuncs)')
@@ -79,6 +88,8 @@ function findSubprogs(prog: Prog): Subprog[] {
     hasTailCall: false,
     hasLdAbs: false,
     changesPacket: false,
+    name: described.get(start)?.name,
+    proto: start === 0 ? undefined : described.get(start)?.proto,
   }))
 }
 
@@ -104,15 +115,23 @@ function checkJumps(prog: Prog, subprogs: readonly Subprog[]): void {
   }
 }
 
+/** What only functions may do whose type is known to give a number. */
+function checkUntyped(subprogs: readonly Subprog[]): void {
+  for (const sub of subprogs.slice(1)) {
+    if (sub.hasLdAbs) throw new Rejection('LD_ABS is not allowed in subprogs without BTF')
+    if (sub.hasTailCall) throw new Rejection('tail_call is not allowed in subprogs without BTF')
+  }
+}
+
 /** Opcodes and what LD_IMM64 refers to. The other reserved fields are looked at when an instruction is reached. */
-function checkForms(prog: Prog, maps: readonly MapDef[]): void {
+function checkForms(prog: Prog, maps: readonly MapDef[], type: ProgTypeName): void {
   for (let slot = 0; slot < prog.length; slot++) {
     const opcode = prog.opcode[slot]!
     const mode = opcode & 0xe0
     if ((opcode & 7) === 1 && ((mode !== 0x60 && mode !== 0x80) || prog.imm[slot] !== 0))
       throw new Rejection('BPF_LDX uses reserved fields')
     if (opcode === 0x18) {
-      checkImm64(prog, slot, maps)
+      checkImm64(prog, slot, maps, type)
       slot++
     } else if (!isKernelOpcode(opcode)) throw new Rejection(`unknown opcode ${opcode.toString(16).padStart(2, '0')}`)
   }
@@ -133,7 +152,7 @@ function isKernelOpcode(opcode: number): boolean {
   return mode === 0x60 || mode === 0xc0
 }
 
-function checkImm64(prog: Prog, slot: number, maps: readonly MapDef[]): void {
+function checkImm64(prog: Prog, slot: number, maps: readonly MapDef[], type: ProgTypeName): void {
   const next = slot + 1
   const halfBad =
     next >= prog.length ||
@@ -149,6 +168,8 @@ function checkImm64(prog: Prog, slot: number, maps: readonly MapDef[]): void {
   if (kind > 6 || ((kind === 1 || kind === 5) && high !== 0)) throw new Rejection('unrecognized bpf_ld_imm64 insn')
   const map = maps[prog.imm[slot]!]
   if (!map) throw new Rejection(`fd ${prog.imm[slot]} is not pointing to valid bpf_map`)
+  if (map.spinLockAt !== undefined && type === 'socket_filter')
+    throw new Rejection('socket filter progs cannot use bpf_spin_lock yet')
   if (kind === 1 || kind === 5) return
   if (high >>> 0 >= 1 << 29) throw new Rejection(`direct value offset of ${high >>> 0} is not allowed`)
   if (map.type !== 'array') throw new Rejection(`no direct value access support for this map type`)
@@ -276,7 +297,7 @@ function findLoops(prog: Prog): Uint32Array {
     const enter = (slot: number) => {
       order[slot] = low[slot] = ++counter
       component.push(slot)
-      work.push({ slot, next: 0, out: loopEdges(prog, slot) })
+      work.push({ slot, next: 0, out: successors(prog, slot) })
     }
     enter(root)
     while (work.length > 0) {
@@ -301,13 +322,6 @@ function findLoops(prog: Prog): Uint32Array {
     }
   }
   return loop
-}
-
-/** A helper that calls back may come back to its own call. */
-function loopEdges(prog: Prog, slot: number): readonly number[] {
-  const out = successors(prog, slot)
-  const callsBack = prog.opcode[slot] === 0x85 && prog.src[slot] === 0 && CALLBACK_HELPERS.has(prog.imm[slot]!)
-  return callsBack ? [...out, slot] : out
 }
 
 const CALLER_SAVED = 0x3f
@@ -351,7 +365,9 @@ function atomicUses(imm: number, dst: number, src: number): readonly [number, nu
 
 function callUses(prog: Prog, slot: number): number {
   const helper = prog.src[slot] === 0 ? helperById(prog.imm[slot]!) : undefined
-  return helper ? ((1 << helper.args.length) - 1) << 1 : CALLER_SAVED & ~1
+  if (!helper) return CALLER_SAVED & ~1
+  const looked = helper.args.filter((arg) => arg !== 'unchecked').length
+  return ((1 << looked) - 1) << 1
 }
 
 /** Live registers before each slot: the usual backward flow, to a fixed point. */

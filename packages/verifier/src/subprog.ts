@@ -1,7 +1,7 @@
 // Functions of the program: calls, returns, and callbacks that a helper makes any number of times.
 
 import { LIMITS, type MapDef } from '@netsieve/asm'
-import { draft, UNKNOWN } from './domain/num.ts'
+import { draft, sameNum, UNKNOWN } from './domain/num.ts'
 import { toSigned } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
@@ -12,7 +12,8 @@ import { type Callback, Frame, hasSpill, type State } from './state.ts'
 
 export function newFrame(caller: Frame | undefined, subprog: number, callSite: number, callback?: Callback): Frame {
   const number = caller ? caller.number + 1 : 0
-  const frame = new Frame(number, subprog, callSite, caller ? `${caller.chain},${callSite}` : '', callback)
+  const chain = caller ? `${caller.chain},${callSite}` : `${subprog}`
+  const frame = new Frame(number, subprog, callSite, chain, callback)
   frame.regs[10] = change(new Reg('fp'), { frame: number })
   return frame
 }
@@ -24,7 +25,7 @@ export function enter(env: Env, slot: number): number {
   const subprog = structure.subprogOf[target]!
   const caller = env.frame
   if (state.frames.length >= LIMITS.frames)
-    throw new Rejection(`the call stack of ${state.frames.length + 1} frames is too deep`)
+    throw new Rejection(`the call stack of ${state.frames.length + 1} frames is too deep`, true)
   const callee = newFrame(caller, subprog, slot)
   for (let r = 1; r <= 5; r++) callee.regs[r] = caller.regs[r]!
   state.frames.push(callee)
@@ -91,7 +92,7 @@ export function callCallback(
   const start = env.structure.subprogs[subprog]!.start
   const state = env.putOff(start, slot)
   if (state.frames.length >= LIMITS.frames)
-    throw new Rejection(`the call stack of ${state.frames.length + 1} frames is too deep`)
+    throw new Rejection(`the call stack of ${state.frames.length + 1} frames is too deep`, true)
   const caller = state.frame
   const callee = newFrame(caller, subprog, slot, {
     callSlot: slot,
@@ -116,6 +117,7 @@ export function callCallback(
   state.callbackDepth++
   caller.callbackDepth++
   env.frame.callbackDepth = 0
+  env.log.touchAll()
 }
 
 function sameCalls(a: State, b: State): boolean {
@@ -134,7 +136,7 @@ export function earlierVisit(env: Env, state: State, slot: number): State | unde
 export function widen(old: State, state: State): void {
   const widened = (a: RegValue, b: RegValue): RegValue | undefined => {
     if (a === b || a.type !== 'scalar' || b.type !== 'scalar' || a.precise || b.precise) return undefined
-    if (a.num === b.num && a.id === b.id) return undefined
+    if (a.off === b.off && sameNum(a.num, b.num)) return undefined
     return UNKNOWN_SCALAR
   }
   state.frames.forEach((frame, i) => {
@@ -159,6 +161,10 @@ export function proveReturn(env: Env): void {
   if (r0.type === 'uninit') throw new Rejection('R0 !read_ok')
   const { strict, type, attach } = env.settings
   if (strict && isPointer(r0)) throw new Rejection('R0 leaks addr as return value')
+  if (env.frame.subprog !== 0) {
+    if (r0.type === 'scalar') return
+    throw new Rejection(`At subprogram exit the register R0 is not a scalar value (${typeName(r0)})`)
+  }
   if (type !== 'cgroup_skb') return
   if (r0.type !== 'scalar')
     throw new Rejection(`At program exit the register R0 is not a known value (${typeName(r0)})`)

@@ -1,16 +1,17 @@
 // Verifies a program as Linux 6.18 does: structure first, then every path, state by state.
 
-import type { Insn, MapDef, ProgTypeName } from '@netsieve/asm'
+import type { FunctionDef, Insn, MapDef, ProgTypeName } from '@netsieve/asm'
 import { LIMITS } from '@netsieve/asm'
 import { Env, type Settings } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
 import { type Facts, factsOf, type Visit, visitOf } from './facts.ts'
-import { Log } from './log.ts'
+import { globalEntry } from './global.ts'
+import { Log, SPECULATIVE } from './log.ts'
 import { pathTo } from './path.ts'
 import { fromBytes, fromInsns, type Prog } from './prog.ts'
 import { finish, isKnownState } from './prune.ts'
 import { Reg } from './reg.ts'
-import { proveStackDepth } from './stack-depth.ts'
+import { proveCallbacksLeft, proveStackDepth } from './stack-depth.ts'
 import { step } from './step.ts'
 import { analyse } from './structure.ts'
 import { newFrame } from './subprog.ts'
@@ -29,8 +30,10 @@ export interface VerifyOptions {
   readonly budget?: number
   /** cgroup_skb: the way packets go. Default ingress. */
   readonly attach?: 'ingress' | 'egress'
-  /** Whether the program has BTF function records, without which callbacks are refused. Default false. */
-  readonly funcInfo?: boolean
+  /** What BTF says of the program's functions, without which callbacks are refused and every function is a local one. */
+  readonly functions?: readonly FunctionDef[]
+  /** Every access must be aligned (BPF_F_STRICT_ALIGNMENT). Default false. */
+  readonly strictAlignment?: boolean
   /** Processors of the machine. Default 2. */
   readonly cpus?: number
   /** Whether earlier states may stand for later ones. Default true; without it every path is walked to its end. */
@@ -79,9 +82,21 @@ export function verifyBytes(bytes: Uint8Array, options: VerifyOptions): Verdict 
 
 function settingsOf(options: VerifyOptions): Settings {
   const { license = 'GPL', maps = [], logLevel = 0, strict = false, budget = LIMITS.verifierInsns } = options
-  const { attach = 'ingress', funcInfo = false, cpus = 2, prune = true } = options
+  const { attach = 'ingress', functions, strictAlignment = false, cpus = 2, prune = true } = options
   const gplCompatible = GPL_COMPATIBLE.has(license)
-  return { type: options.type, maps, logLevel, strict, gplCompatible, budget, attach, funcInfo, cpus, prune }
+  return {
+    type: options.type,
+    maps,
+    logLevel,
+    strict,
+    gplCompatible,
+    budget,
+    attach,
+    functions,
+    strictAlignment,
+    cpus,
+    prune,
+  }
 }
 
 function verifyProg(prog: Prog, options: VerifyOptions): Verdict {
@@ -90,19 +105,20 @@ function verifyProg(prog: Prog, options: VerifyOptions): Verdict {
   let env: Env | undefined
   try {
     if (prog.length === 0 || prog.length > LIMITS.programSlots) throw new Rejection('bad program size')
-    const structure = analyse(prog, settings.maps, log)
+    const structure = analyse(prog, settings, log)
     env = new Env(prog, structure, settings, log)
     if (log.shows2) showLiveRegs(env)
-    explore(env, options.observe)
+    exploreAll(env, options.observe)
     env.finished = true
     proveStackDepth(env)
+    proveCallbacksLeft(env)
     finishLog(env, log)
     return { status: 'accepted', facts: factsOf(env), log: textOf(log), stats: statsOf(env) }
   } catch (error) {
     if (!(error instanceof Rejection) && !(error instanceof Unsupported)) throw error
     const details = error.message.split('\n')
     const status = error instanceof Rejection ? 'rejected' : 'unsupported'
-    if (status === 'rejected') for (const line of details) log.line(line)
+    if (status === 'rejected') for (const line of details) log.lastLine(line)
     if (env) finishLog(env, log)
     const at = env && !env.finished ? env.slot : undefined
     return {
@@ -135,11 +151,11 @@ function statsOf(env: Env | undefined): Stats {
 function finishLog(env: Env, log: Log): void {
   const { processedInsns, totalStates, peakStates, maxStatesPerInsn, stackDepth } = statsOf(env)
   if (log.level & 4) {
-    log.line('verification time 0 usec')
-    log.line(`stack depth ${stackDepth.join('+')}`)
+    log.lastLine('verification time 0 usec')
+    log.lastLine(`stack depth ${stackDepth.join('+')}`)
   }
   if (log.level & 7)
-    log.line(
+    log.lastLine(
       `processed ${processedInsns} insns (limit ${LIMITS.verifierInsns}) max_states_per_insn ${maxStatesPerInsn} ` +
         `total_states ${totalStates} peak_states ${peakStates} mark_read 0`,
     )
@@ -158,11 +174,34 @@ function showLiveRegs(env: Env): void {
   }
 }
 
-/** Every path, depth first: at a jump that may go either way one way is put off. */
-function explore(env: Env, observe: VerifyOptions['observe']): void {
+/** The program, then the global functions that were called, then those that these called. */
+function exploreAll(env: Env, observe: VerifyOptions['observe']): void {
+  const { log } = env
   const main = newFrame(undefined, 0, -1)
   main.regs[1] = new Reg('ctx')
   env.state.frames = [main]
+  explore(env, observe)
+  if (env.globals.size > 0) log.reset(0)
+  const verified = new Set<number>()
+  const next = () => [...env.globals].filter((index) => !verified.has(index)).sort((a, b) => a - b)
+  for (let round = next(); round.length > 0; round = next()) {
+    for (const index of round) {
+      const { start, name } = env.structure.subprogs[index]!
+      if (log.shows) log.line(`Validating ${name}() func#${index}...`)
+      env.forgetStates()
+      env.state = globalEntry(env, index)
+      env.slot = start
+      env.prev = -1
+      explore(env, observe)
+      verified.add(index)
+      log.reset(0)
+      if (log.shows) log.line(`Func#${index} ('${name}') is safe for any args that match its prototype`)
+    }
+  }
+}
+
+/** Every path, depth first: at a jump that may go either way one way is put off. */
+function explore(env: Env, observe: VerifyOptions['observe']): void {
   let resumed = false
   for (;;) {
     const next = advance(env, resumed, observe)
@@ -199,7 +238,8 @@ function advance(
     if (isKnownState(env, slot)) {
       if (log.shows) {
         if (resumed) log.line('')
-        log.line(resumed ? `from ${env.prev} to ${slot}: safe` : `${slot}: safe`)
+        const mark = state.speculative ? SPECULATIVE : ''
+        log.line(resumed ? `from ${env.prev} to ${slot}${mark}: safe` : `${slot}: safe`)
       }
       return undefined
     }
@@ -208,15 +248,30 @@ function advance(
   if (resumed) log.from(state, env.prev, slot)
   log.flushState(state, slot)
   if (log.shows) log.insn(slot, env.insnText(slot))
-  env.seen[slot] = 1
+  if (!state.speculative) env.seen[slot] = 1
   observe?.(visitOf(env))
   const depth = state.frames.length
-  const next = step(env, slot)
+  if (state.speculative && env.barrier[slot]) return undefined
+  const next = state.speculative ? stepOrStop(env, slot) : step(env, slot)
   env.prev = slot
   if (next === undefined) return undefined
   env.slot = next
   const left = prog.opcode[slot] === 0x95 && state.frames.length < depth
   return left ? RESUMED : GOING_ON
+}
+
+/** On a speculative path what is wrong only ends the path: a barrier will keep the processor from it. */
+function stepOrStop(env: Env, slot: number): number | undefined {
+  try {
+    const next = step(env, slot)
+    return env.barrierBehind[slot] ? undefined : next
+  } catch (error) {
+    if (!(error instanceof Rejection) || error.always) throw error
+    if (env.log.shows) for (const line of error.message.split('\n')) env.log.line(line)
+    env.barrier[slot] = 1
+    env.masks[slot] = undefined
+    return undefined
+  }
 }
 
 const RESUMED = { resumed: true } as const

@@ -90,10 +90,10 @@ function loopProgram(rounds: number, body: (c: Code) => void) {
 test('callbacks: refused without BTF, walked with it, their results checked', () => {
   const fine = loopProgram(1000, (c) => c.mov(0, 0))
   expect(verify(fine, { type: 'xdp' }).message).toBe('missing btf func_info')
-  expect(verify(fine, { type: 'xdp', funcInfo: true }).status).toBe('accepted')
+  expect(verify(fine, { type: 'xdp', functions: [] }).status).toBe('accepted')
   const wrong = verify(
     loopProgram(1000, (c) => c.mov(0, 7)),
-    { type: 'xdp', funcInfo: true },
+    { type: 'xdp', functions: [] },
   )
   expect(wrong.message).toBe('At callback return the register R0 has smin=7 smax=7 should have been in [0, 1]')
 })

@@ -5,10 +5,11 @@ import type { ProgTypeName } from './prog-types.ts'
 
 /**
  * What an argument must be. A `mem…` is followed by its `size`; a `fixedMem…` has its size in the helper's `fixedSizes`, in order.
- * `Uninit` memory is written by the helper and need not be initialised; `sizeOrZero` may be 0.
+ * `Uninit` memory is written by the helper and need not be initialised; `sizeOrZero` may be 0. The verifier does not look at
+ * what is `unchecked`, though the helper may read it.
  */
 export type ArgKind =
-  | 'anything' | 'ctx' | 'ctxOrNull' // biome-ignore format: one family
+  | 'anything' | 'unchecked' | 'ctx' | 'ctxOrNull' // biome-ignore format: one family
   | 'mapPtr' | 'mapKey' | 'mapValue' | 'mapValueOrNull' | 'mapValueUninit' // biome-ignore format: one family
   | 'mem' | 'memOrNull' | 'memWrite' | 'memUninit' | 'memUninitOrNull' | 'fixedMem' | 'fixedMemUninit' // biome-ignore format: one family
   | 'size' | 'sizeOrZero' | 'constAllocSize' // biome-ignore format: one family
@@ -53,7 +54,7 @@ export const HELPERS = {
   map_delete_elem: { id: 3, types: ANY, args: ['mapPtr', 'mapKey'], ret: 'integer' },
   probe_read: { id: 4, types: NONE, args: [], ret: 'integer' },
   ktime_get_ns: { id: 5, types: ANY, args: [], ret: 'integer' },
-  trace_printk: { id: 6, types: ANY, args: ['mem', 'size', 'anything', 'anything', 'anything'], ret: 'integer', gpl: true },
+  trace_printk: { id: 6, types: ANY, args: ['mem', 'size', 'unchecked', 'unchecked', 'unchecked'], ret: 'integer', gpl: true },
   get_prandom_u32: { id: 7, types: ANY, args: [], ret: 'integer' },
   get_smp_processor_id: { id: 8, types: ANY, args: [], ret: 'integer' },
   skb_store_bytes: { id: 9, types: TC, args: ['ctx', 'anything', 'mem', 'size', 'anything'], ret: 'integer', changesPacket: true },

@@ -16,6 +16,10 @@ export interface BtfMember {
 export interface BtfType {
   readonly kind: number
   readonly name: string
+  /** Number of members; of a function, its linkage. */
+  readonly vlen: number
+  /** Of a tag: the argument that it is about. */
+  readonly component?: number
   /** Bytes, or the type referred to, by kind. */
   readonly sizeOrType: number
   readonly members: readonly BtfMember[]
@@ -29,7 +33,7 @@ export interface Btf {
   text(at: number): string
 }
 
-const VOID: BtfType = { kind: 0, name: '', sizeOrType: 0, members: [] }
+const VOID: BtfType = { kind: 0, name: '', vlen: 0, sizeOrType: 0, members: [] }
 
 /** @throws Broken */
 export function readBtf(view: View): Btf {
@@ -43,9 +47,9 @@ export function readBtf(view: View): Btf {
     const count = info & 0xffff
     const kind = (info >>> 24) & 0x1f
     const extra = extraBytes(kind, count)
-    const base = { kind, name: strings.text(types.u32(at)), sizeOrType: types.u32(at + 8) }
+    const base = { kind, name: strings.text(types.u32(at)), vlen: count, sizeOrType: types.u32(at + 8) }
     types.part(at + 12, extra, 'the types of .BTF')
-    list.push({ ...base, members: members(types, strings, { kind, count, at: at + 12, kindFlag: info >>> 31 }), ...(kind === BTF.array && { array: { type: types.u32(at + 12), count: types.u32(at + 20) } }) }) // biome-ignore format: one act
+    list.push({ ...base, members: members(types, strings, { kind, count, at: at + 12, kindFlag: info >>> 31 }), ...(kind === BTF.array && { array: { type: types.u32(at + 12), count: types.u32(at + 20) } }), ...(kind === BTF.declTag && { component: types.u32(at + 12) }) }) // biome-ignore format: one act
     at += 12 + extra
   }
   return { types: list, text: (at) => strings.text(at) }
@@ -88,6 +92,8 @@ function members(
   strings: View,
   { kind, count, at, kindFlag }: { kind: number; count: number; at: number; kindFlag: number },
 ): BtfMember[] {
+  if (kind === BTF.funcProto)
+    return Array.from({ length: count }, (_, i) => ({ name: strings.text(types.u32(at + i * 8)), type: types.u32(at + i * 8 + 4), offset: 0, size: 0 })) // biome-ignore format: one act
   if (kind !== BTF.struct && kind !== BTF.union && kind !== BTF.datasec) return []
   return Array.from({ length: count }, (_, i) => {
     const [a, b, c] = [types.u32(at + i * 12), types.u32(at + i * 12 + 4), types.u32(at + i * 12 + 8)]
@@ -100,7 +106,7 @@ const MODIFIERS = new Set<number>([BTF.typedef, BTF.volatile, BTF.const, BTF.res
 const DEEPEST = 32
 
 /** The type behind typedefs and qualifiers. */
-function plain({ types }: Btf, id: number): BtfType {
+export function plainType({ types }: Btf, id: number): BtfType {
   let type = types[id]
   for (let depth = 0; type && MODIFIERS.has(type.kind); depth++) {
     if (depth === DEEPEST) throw new Broken('.BTF: types that refer to each other in a circle')
@@ -111,11 +117,11 @@ function plain({ types }: Btf, id: number): BtfType {
 }
 
 /** Bytes of a value of a type. */
-function sizeOf(btf: Btf, id: number, depth = 0): number {
-  const type = plain(btf, id)
+export function sizeOfType(btf: Btf, id: number, depth = 0): number {
+  const type = plainType(btf, id)
   if (depth > DEEPEST) throw new Broken('.BTF: types that refer to each other in a circle')
   if (type.kind === BTF.ptr) return 8
-  if (type.array) return type.array.count * sizeOf(btf, type.array.type, depth + 1)
+  if (type.array) return type.array.count * sizeOfType(btf, type.array.type, depth + 1)
   return type.sizeOrType
 }
 
@@ -129,31 +135,32 @@ export interface DeclaredMap {
 export function btfMaps(btf: Btf): DeclaredMap[] {
   const section = btf.types.find(({ kind, name }) => kind === BTF.datasec && name === '.maps')
   return (section?.members ?? []).map(({ type, offset }) => {
-    const variable = plain(btf, type)
+    const variable = plainType(btf, type)
     return { def: mapOf(btf, variable.sizeOrType, variable.name, 0), offset }
   })
 }
 
 function mapOf(btf: Btf, id: number, name: string, depth: number): MapDef {
-  const struct = plain(btf, id)
+  const struct = plainType(btf, id)
   if (struct.kind !== BTF.struct) throw new Broken(`map ${name} is no struct`)
   if (depth > 1) throw new Broken(`map ${name}: maps of maps of maps`)
   const member = (wanted: string) => struct.members.find((each) => each.name === wanted)
   const pointee = (wanted: string): number | undefined => {
     const found = member(wanted)
-    return found && plain(btf, found.type).sizeOrType
+    return found && plainType(btf, found.type).sizeOrType
   }
   const number = (wanted: string): number | undefined => {
     const target = pointee(wanted)
-    return target === undefined ? undefined : plain(btf, target).array?.count
+    return target === undefined ? undefined : plainType(btf, target).array?.count
   }
   const size = (wanted: string): number => {
     const type = pointee(wanted)
-    return number(`${wanted}_size`) ?? (type === undefined ? 0 : sizeOf(btf, type))
+    return number(`${wanted}_size`) ?? (type === undefined ? 0 : sizeOfType(btf, type))
   }
   const flags = number('map_flags')
   const values = member('values')
-  const inner = values && plain(btf, plain(btf, values.type).array?.type ?? 0).sizeOrType
+  const spinLockAt = spinLockOf(btf, pointee('value'))
+  const inner = values && plainType(btf, plainType(btf, values.type).array?.type ?? 0).sizeOrType
   return {
     name,
     type: mapType(number('type') ?? 0, name),
@@ -161,8 +168,16 @@ function mapOf(btf: Btf, id: number, name: string, depth: number): MapDef {
     valueSize: inner === undefined ? size('value') : 4,
     maxEntries: number('max_entries') ?? 0,
     ...(flags && { flags }),
+    ...(spinLockAt !== undefined && { spinLockAt }),
     ...(inner !== undefined && { inner: mapOf(btf, inner, `${name}.inner`, depth + 1) }),
   }
+}
+
+/** Where a map's value has its `struct bpf_spin_lock`: bytes. */
+function spinLockOf(btf: Btf, value: number | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const lock = plainType(btf, value).members.find(({ type }) => plainType(btf, type).name === 'bpf_spin_lock')
+  return lock && lock.offset >> 3
 }
 
 /** @throws Broken for a type that is not known here. */

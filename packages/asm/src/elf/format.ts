@@ -1,6 +1,6 @@
 // Numbers of the ELF, BTF and relocation formats, as far as BPF objects use them. elf(5); Documentation/bpf/btf.rst, llvm_reloc.rst.
 
-export const ELF = { ident: 0x464c457f, class64: 2, little: 1, version: 1, relocatable: 1, machineBpf: 247, headerSize: 64, sectionSize: 64, symbolSize: 24 } as const // biome-ignore format: one family
+export const ELF = { ident: 0x464c457f, class64: 2, little: 1, version: 1, relocatable: 1, machineBpf: 247, headerSize: 64, sectionSize: 64, symbolSize: 24, hidden: 2 } as const // biome-ignore format: one family
 
 export const SECTION = { progbits: 1, symtab: 2, strtab: 3, rela: 4, nobits: 8, rel: 9 } as const
 export const FLAG = { write: 1, alloc: 2, exec: 4, merge: 0x10, strings: 0x20 } as const

@@ -6,11 +6,19 @@ import type { MapDef } from '../abi/maps.ts'
 import { decode } from '../codec.ts'
 import { type Insn, slotTable } from '../insn.ts'
 import { type CodeSection, link, type Target } from '../link.ts'
-import { type BpfObject, type DataSection, dataMap, isDataSection } from '../object.ts'
+import {
+  type BpfObject,
+  type DataSection,
+  dataMap,
+  type FunctionDef,
+  type FunctionProto,
+  isDataSection,
+} from '../object.ts'
 import { fromUtf8 } from '../utf8.ts'
 import { type Btf, btfMaps, coreRelocationBytes, type LineInfo, lineInfo, mapType, readBtf } from './btf.ts'
 import { Broken, View } from './bytes.ts'
 import { BIND, ELF, FLAG, RELOC, SECTION, SYMBOL } from './format.ts'
+import { btfFunctions } from './protos.ts'
 
 interface Section {
   readonly name: string
@@ -27,6 +35,8 @@ interface Symbol {
   readonly name: string
   readonly kind: number
   readonly bind: number
+  /** Not seen by other objects: libbpf verifies it where it is called, as if it were local. */
+  readonly hidden: boolean
   readonly section: number
   readonly value: number
 }
@@ -89,7 +99,8 @@ class Reader {
     const lines = btf && extension ? lineInfo(extension.view, btf) : new Map<string, LineInfo[]>()
     this.declareMaps(btf)
     this.declareData()
-    const code = this.codeSections.map((section) => this.code(section, lines.get(section.name) ?? []))
+    const protos = btf ? btfFunctions(btf) : new Map<string, FunctionProto>()
+    const code = this.codeSections.map((section) => this.code(section, lines.get(section.name) ?? [], protos))
     const license = this.find('license')
     if (code.length === 0) this.diagnostics.error('elf/empty', 'there is no code')
     return {
@@ -146,16 +157,18 @@ class Reader {
     })
   }
 
-  private code(section: Section, lines: readonly LineInfo[]): CodeSection {
+  private code(section: Section, lines: readonly LineInfo[], protos: ReadonlyMap<string, FunctionProto>): CodeSection {
     const index = this.sections.indexOf(section)
     const { program, bad } = decode(section.view.bytes)
     for (const { slot, reason } of bad)
       this.diagnostics.error('elf/insn', `section ${section.name}, slot ${slot}: ${reason}`)
     const insns = withLines(program, lines)
-    const functions = new Map<number, { name: string; slot: number; local: boolean }>()
-    for (const { name, kind, value, section: at, bind } of this.symbols) {
-      if (at === index && kind === SYMBOL.func)
-        functions.set(value / 8, { name, slot: value / 8, local: bind === BIND.local })
+    const functions = new Map<number, FunctionDef & { local: boolean }>()
+    for (const { name, kind, value, section: at, bind, hidden } of this.symbols) {
+      if (at !== index || kind !== SYMBOL.func) continue
+      const found = protos.get(name)
+      const proto = found && { ...found, global: found.global && !hidden }
+      functions.set(value / 8, { name, slot: value / 8, local: bind === BIND.local, ...(proto && { proto }) })
     }
     return {
       name: section.name,
@@ -256,6 +269,6 @@ function readSymbols(sections: readonly Section[]): Symbol[] {
   return Array.from({ length: count }, (_, i) => {
     const at = i * ELF.symbolSize
     const info = table.view.u8(at + 4)
-    return { name: strings.view.text(table.view.u32(at)), kind: info & 0xf, bind: info >> 4, section: table.view.u16(at + 6), value: table.view.size(at + 8) } // biome-ignore format: a row
+    return { name: strings.view.text(table.view.u32(at)), kind: info & 0xf, bind: info >> 4, hidden: (table.view.u8(at + 5) & 3) === ELF.hidden, section: table.view.u16(at + 6), value: table.view.size(at + 8) } // biome-ignore format: a row
   })
 }

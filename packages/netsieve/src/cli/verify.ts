@@ -13,6 +13,7 @@ export interface VerifyFlags {
   readonly program?: string
   readonly log: string
   readonly strict?: boolean
+  readonly strictAlignment?: boolean
   readonly explain?: boolean
   readonly write?: string
   readonly json?: boolean
@@ -30,7 +31,8 @@ export function define(command: Command, done: (exitCode: number) => void): void
     )
     .option('--program <name>', 'which program of the file, if there are several')
     .option('--log <level>', 'how much of the log: 0, 1, 2, 4', '1')
-    .option('--strict', 'as for a loader without privileges')
+    .option('--strict', 'as for a loader that may not leak pointers (CAP_BPF and CAP_NET_ADMIN, no CAP_PERFMON)')
+    .option('--strict-alignment', 'every access must be aligned (BPF_F_STRICT_ALIGNMENT)')
     .option('--explain', 'why, where the value at fault comes from, what to do, and a packet that goes wrong')
     .option('-w, --write <capture>', 'write that packet')
     .option('--json', 'one object')
@@ -44,14 +46,19 @@ export function verifyCommand(file: string, flags: VerifyFlags): number {
     throw new Trouble(`error: --log ${flags.log}: there are 0, 1, 2 and 4 [cli/log]`)
   const logLevel = Number(flags.log) as 0 | 1 | 2 | 4
   const object = readObject(file, { keepReserved: true })
-  const { insns, type } = programOf(object, file, flags.program)
-  const { maps } = object
+  const { insns, type, functions, section } = programOf(object, file, flags.program)
+  const { maps, license } = object
   const progType = flags.prog === undefined ? (type ?? 'xdp') : progOf(flags.prog)
   const verdict = verify(insns, {
     type: progType,
     maps,
     logLevel,
     strict: flags.strict ?? false,
+    strictAlignment: flags.strictAlignment ?? false,
+    attach: section.includes('egress') ? 'egress' : 'ingress',
+    // Without BTF the kernel knows nothing of the functions.
+    ...(functions.some(({ proto }) => proto) && { functions }),
+    ...(license !== undefined && { license }),
   })
   const { status, message, slot, insn, log, stats } = verdict
   const explanation = flags.explain ? explain(insns, verdict) : undefined
