@@ -51,10 +51,12 @@ const SHARE = process.env.NETSIEVE_ALL_SEEDS ? 1 : 16
 test('generated programs: no false accepts, at most 1 % false rejects, 90 % the same messages', () => {
   const words = golden<string>('generated').verdicts.split(' ')
   expect(words).toHaveLength(20_000)
+  expect(words.filter((word) => word === '-').length).toBeLessThan(100)
   const count = { falseAccepts: 0, falseRejects: 0, rejected: 0, sameMessage: 0, accepted: 0, sameInsns: 0 }
   for (let seed = 0; seed < words.length; seed += SHARE) {
     const { program, type, functions } = generate(seed)
     const word = words[seed]!
+    if (word === '-') continue
     const { status, log, stats } = verify(program, {
       type,
       maps: MAPS,

@@ -42,6 +42,13 @@ import { random } from './random.ts'
 
 export { MAPS } from './generate-kit.ts'
 
+/** Comparisons leave out programs that take more than this many instructions, or branches, to process: seconds and more each. */
+export const LONG = 100_000
+
+export function takesLong({ message = '' }: { readonly message?: string }): boolean {
+  return /^BPF program is too large|jumps is too complex/.test(message)
+}
+
 export interface Generated {
   readonly type: ProgTypeName
   readonly program: readonly Insn[]

@@ -3,8 +3,9 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import { verify } from '@netsieve/verifier'
 import { corpus } from './corpus.ts'
-import { generate, MAPS } from './generate.ts'
+import { generate, LONG, MAPS, takesLong } from './generate.ts'
 import { errorLines, type KernelVerdict, startKernel, whyNoKernel } from './kernel.ts'
 
 const SEEDS = 20_000
@@ -37,14 +38,17 @@ for (let from = 0; from < cases.length; from += 100) {
 }
 writeFileSync(`${folder}/corpus.golden.json`, `${JSON.stringify({ linux: release, verdicts }, null, 1)}\n`)
 
-// One word a seed: how many instructions were processed if accepted, else a digest of the message.
+// One word a seed: how many instructions were processed if accepted, else a digest of the message; `-` for what is left out.
 const words: string[] = []
 for (let from = 0; from < SEEDS; from += 200) {
-  const batch = Array.from({ length: 200 }, (_, i) => generate(from + i))
-  const answers = await Promise.all(
-    batch.map(({ program, type, functions }) => kernel.load(program, { type, maps: MAPS, functions })),
-  )
-  for (const answer of answers) words.push(answer.accepted ? `${answer.insns}` : `!${digest(said(answer))}`)
+  const answers = Array.from({ length: 200 }, async (_, i) => {
+    const { program, type, functions } = generate(from + i)
+    const options = { type, maps: MAPS, ...(functions && { functions }) }
+    if (takesLong(verify(program, { ...options, budget: LONG }))) return '-'
+    const answer = await kernel.load(program, { ...options, level: 4 })
+    return answer.accepted ? `${answer.insns}` : `!${digest(said(answer))}`
+  })
+  words.push(...(await Promise.all(answers)))
 }
 writeFileSync(`${folder}/generated.golden.json`, `${JSON.stringify({ linux: release, verdicts: words.join(' ') })}\n`)
 kernel.close()

@@ -13,7 +13,8 @@ const read = (bytes: Uint8Array) => {
   return value!
 }
 /** Without the lines of source, which a rewritten object has at other places. */
-const bare = (object: BpfObject) => JSON.stringify(object, (key, value) => (key === 'origin' || key === 'proto' ? undefined : value), 1)
+const bare = (object: BpfObject) =>
+  JSON.stringify(object, (key, value) => (key === 'origin' || key === 'proto' ? undefined : value), 1)
 
 const OURS = `
   .license "GPL"

@@ -38,6 +38,28 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /BPF program is too large/,
     'make loops shorter, or keep fewer differing values alive across branches so that states can be merged',
   ],
+  [
+    /prohibited for !root/,
+    'a loader without CAP_PERFMON may only add numbers of known sign and small range to stack and map value pointers: bound the number on both sides first',
+  ],
+  [
+    /leaks addr|pointer comparison prohibited|partial copy of pointer/,
+    'a loader without CAP_PERFMON may not let pointers out of registers and whole stack slots',
+  ],
+  [
+    /Caller passes invalid args/,
+    "pass what the function's type asks for: numbers, the context itself, or memory of the whole size",
+  ],
+  [
+    /missing btf func_info|in subprogs without BTF/,
+    'compile with -g, so that the object carries BTF for its functions',
+  ],
+  [/calls are not allowed while holding a lock|bpf_spin_lock-ed region/, 'call bpf_spin_unlock before, on every path'],
+  [
+    /bpf_spin_lock cannot be accessed/,
+    'leave the bytes of the lock alone: only bpf_spin_lock and bpf_spin_unlock may touch them',
+  ],
+  [/misaligned .*access/, 'read the field byte by byte, or at a multiple of its size'],
   [/too complex/, 'split the program: too many branches are open at once'],
   [/cannot use helper/, 'this program type has not got that helper'],
   [/GPL-restricted/, 'declare a GPL-compatible licence'],
