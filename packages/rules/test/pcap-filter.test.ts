@@ -59,6 +59,7 @@ describe('what is refused, where, and what helps', () => {
     ['len = 5 / 0', 'rules/arithmetic', '5 / 0', ''],
     ['mpls and vlan', 'rules/vlan', 'vlan', ''],
     ['type mgt', 'rules/unsupported', 'type', ''],
+    ['wlan addr1 1:2:3:4:5:6', 'rules/unsupported', 'addr1', ''],
     ['ip and ip6', 'rules/never', 'ip and ip6', 'parts that are joined with `and` exclude each other'],
     ['ip @ tcp', 'rules/character', '@', ''],
   ])('%s', (text, code, at, hint) => {

@@ -74,6 +74,8 @@ class Parser {
     const { expr } = this.sentence('term')
     if (this.token.kind === 'end') return expr
     if (this.is(')')) this.fail("this ')' closes nothing")
+    if (this.token.kind === 'keyword' && UNSUPPORTED.has(this.token.text))
+      throw new Fault('rules/unsupported', `\`${this.token.text}\` is not supported`, this.token.span)
     const before = this.tokens[this.at - 1]!
     const protocol = before.kind === 'keyword' && Object.hasOwn(PROTOCOL_WORDS, before.text)
     const hint = protocol && this.token.kind === 'number' ? `did you mean ${before.text} port ${this.token.text}?` : ''
