@@ -4,9 +4,10 @@
 import { DCCP_TYPE_BYTES, entryOf, type Find, MAX_CHUNKS, MAX_EXTENSION_HEADERS, MAX_OPTIONS } from '@netsieve/ir'
 import { EXTENSION_HEADERS, IPPROTO, NFPROTO, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
 import { transportGuards } from './fields.ts'
+import { checkedOptions } from './ipv4-options.ts'
 import { brokenProtocol } from './locate.ts'
-import { get, load } from './prelude.ts'
-import { fetcher, type Scope, Unsupported } from './scope.ts'
+import { forget, get, load } from './prelude.ts'
+import { fetcher, type Scope } from './scope.ts'
 
 /** The function `(p, &value)` of the place of an entry. */
 export function findFunction(scope: Scope, what: Find): string {
@@ -81,7 +82,8 @@ ${inOptions(scope, find, 'p->transport', single)}`
 }
 
 /** Options from `at` to `to`: of one byte up to type \`single\`, of type, length and value above. */
-function inOptions({ view: { lists } }: Scope, find: Find, base: string, single: number): string {
+function inOptions({ unit, view: { lists } }: Scope, find: Find, base: string, single: number): string {
+  forget(unit)
   const last = lists.lastByte ? 'to' : 'to - 1'
   const bad = lists.badLength === 'end' ? `type > ${single} && said < 2` : undefined
   const misfits = [
@@ -103,7 +105,7 @@ function inOptions({ view: { lists } }: Scope, find: Find, base: string, single:
 ${found}			*value = at;
 			return 0;
 		}
-${end}		at += length;
+${end}		at = forget(at + length);
 	}
 	return ABSENT;`
 }
@@ -132,11 +134,16 @@ ${fits}			*value = at;
 
 /** IPv4's options follow 20 bytes of header, up to what its length field says. */
 function inIpv4(scope: Scope, find: Find): string {
-  if (scope.view.lists.ipv4 === 'checked')
-    throw new Unsupported("the kernel's check of all options of IPv4 before one is looked for")
-  return `	__u8 type, said;
-	__u32 length, at = 20, to;
-
+  const checked = scope.view.lists.ipv4 === 'checked'
+  if (checked) forget(scope.unit)
+  const search = checked ? checkedOptions(find.type, 'p->net') : inOptions(scope, find, 'p->net', 1)
+  const variables = checked
+    ? search.includes('seen')
+      ? '	__u32 length, at = 20, to, seen = 0; /* routes, a record, a timestamp */\n	__u8 type;\n'
+      : '	__u32 to;\n	__u8 type;\n'
+    : '	__u8 type, said;\n	__u32 length, at = 20, to;\n'
+  return `${variables}
+	*value = 0;
 	if (p->nfproto != ${NFPROTO.ipv4})
 		return ${scope.absent};
 	if (p->net == NONE || p->net + 20 > p->end || ${take('p->net', '0', '&type', 1)})
@@ -144,7 +151,7 @@ function inIpv4(scope: Scope, find: Find): string {
 	to = (type & 0xf) * 4;
 	if (to <= 20 || p->net + to > p->end)
 		return ABSENT;
-${inOptions(scope, find, 'p->net', 1)}`
+${search}`
 }
 
 /** Fixed parts of extension headers, and those whose whole length must be there, where a view looks at them by their protocol. */

@@ -2,7 +2,7 @@
 
 import type { ElementData, Range, SetDef, SetKey } from '@netsieve/ir'
 import type { ValueKind } from '@netsieve/packet'
-import { number, u128 } from './prelude.ts'
+import { forget, number, u128 } from './prelude.ts'
 import type { Scope } from './scope.ts'
 import { comment, identifier, inComment } from './text.ts'
 
@@ -170,15 +170,4 @@ function array(unit: Unit, name: string, rows: readonly Row[], keys: readonly Se
 	if (low >= ${rows.length} || key > ${table}[low].hi)
 		return ${otherwise};
 	return ${table}[low].what;`
-}
-
-function forget(unit: Unit): void {
-  unit.need('forget', () => `/* A number by way of a stack slot that the verifier does not follow: it sees one case then, not one for each number. */
-static __always_inline __u32 forget(__u32 number)
-{
-	volatile __u32 slot[2] __attribute__((aligned(8)));
-
-	slot[1] = number;
-	return slot[1];
-}`) // biome-ignore format: C
 }
