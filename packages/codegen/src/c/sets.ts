@@ -11,6 +11,9 @@ type Unit = Scope['unit']
 /** Elements beyond which a set is an array that is searched: code for each would grow too long for jumps. */
 const MOST_CASES = 1024
 
+/** The same for keys of several numbers: the verifier would go through too many ways. */
+const MOST_COMPARED = 16
+
 /** The function `(value)` that tells whether it is in ranges: like sets share one. */
 export function rangesFunction({ unit }: Scope, ranges: readonly Range[], wide: boolean, kind?: ValueKind): string {
   const key = `ranges ${wide} ${kind} ${ranges.map(({ lo, hi }) => `${lo}-${hi}`).join()}`
@@ -99,7 +102,7 @@ interface Row {
 function search(unit: Unit, name: string, rows: readonly Row[], keys: readonly SetKey[], otherwise: number): string {
   const names = keys.map((_, i) => keyName(keys, i))
   if (rows.length === 0) return `${names.map((key) => `	(void)${key};\n`).join('')}	return ${otherwise};`
-  if (rows.length > MOST_CASES) return array(unit, name, rows, keys, otherwise)
+  if (rows.length > (keys.length === 1 ? MOST_CASES : MOST_COMPARED)) return array(unit, name, rows, keys, otherwise)
   if (keys.length === 1 && keys[0]!.bits <= 64) return cases(unit, rows, keys[0]!, otherwise)
   const tests = rows.map((row) => {
     const parts = row.key.flatMap((range, i) => comparison(unit, names[i]!, range, keys[i]!) ?? [])
@@ -141,11 +144,12 @@ function array(unit: Unit, name: string, rows: readonly Row[], keys: readonly Se
       const numbers = key.flatMap(({ lo, hi }, i) => [lo, hi].map((value) => number(unit, value, keys[i]!.kind)))
       return `	{ ${numbers.join(', ')}, ${what} },`
     })
-    return `static const struct {\n${members.join('')}	__u32 what;\n} ${name}_rows[${rows.length}] = {\n${lines.join('\n')}\n};`
+    return `${single ? 'static const ' : ''}struct {\n${members.join('')}	__u32 what;\n} ${name}_rows[${rows.length}] = {\n${lines.join('\n')}\n};`
   }) // biome-ignore format: C
   if (!single) {
+    // In variables, which the verifier does not know, and by differences: a comparison of the key itself would tell the verifier something new of it with each row.
     const tests = keys.map(
-      (_, i) => `${keyName(keys, i)} >= ${table}[i].lo${i + 1} && ${keyName(keys, i)} <= ${table}[i].hi${i + 1}`,
+      (_, i) => `${keyName(keys, i)} - ${table}[i].lo${i + 1} <= ${table}[i].hi${i + 1} - ${table}[i].lo${i + 1}`,
     )
     return `	for (__u32 i = 0; i < ${rows.length}; i++)
 		if (${tests.join(' &&\n		    ')})
