@@ -57,7 +57,7 @@ function inTransport(scope: Scope, find: Find): string {
   const broken = view.chainDrops ? `	if (p->l4proto == ${brokenProtocol(scope)})\n		return DROP;\n` : ''
   const there = `${broken}	if (p->l4proto != ${IPPROTO[list]} || p->transport == NONE)
 		return ABSENT;
-${transportGuards(view, { short: false, proto: list }, 'ABSENT')}	if (p->transport + ${minBytes} > p->end || load(p, p->transport, header, sizeof(header)))
+${list === 'sctp' && view.lists.fragments ? '' : transportGuards(view, { short: false, proto: list }, 'ABSENT')}	if (p->transport + ${minBytes} > p->end || load(p, p->transport, header, sizeof(header)))
 		return ABSENT;`
   if (list === 'sctp') return `	__u8 header[4]; /* type, flags, length */\n\n${there}\n${inChunks(find, drops)}`
   const from = list === 'tcp' ? '20' : 'dccp'
@@ -154,26 +154,32 @@ function inIpv4(scope: Scope, find: Find): string {
 ${search}`
 }
 
-/** Fixed parts of extension headers, and those whose whole length must be there, where a view looks at them by their protocol. */
+/** Fixed parts of extension headers, which must be there where a view looks at them by their protocol. */
 const FIXED = new Map<number, number>(
   (['hopopt', 'dstopts', 'routing', 'fragment', 'ah6', 'mobility'] as const).map((name) => [
     PROTOCOLS[name].entry.type,
     PROTOCOLS[name].minBytes,
   ]),
 )
-const SIZED: readonly number[] = [IPPROTO.hopopt, IPPROTO.dstopts, IPPROTO.routing]
+/** Bytes of those that must be there whole. */
+const SIZES: Readonly<Record<number, string>> = {
+  [IPPROTO.hopopt]: '(head[1] + 1) * 8',
+  [IPPROTO.dstopts]: '(head[1] + 1) * 8',
+  [IPPROTO.routing]: '(head[1] + 1) * 8',
+  [IPPROTO.ah]: '(head[1] + 2) * 4',
+}
 
 /** The kernel's search for one header (ipv6_find_hdr), whatever the view's own walk stops at. */
 function inExtensions({ view, absent }: Scope, find: Find): string {
-  const broken = view.chainDrops ? 'DROP' : 'ABSENT'
+  const broken = view.lists.drops ? 'DROP' : 'ABSENT'
   const walked = Object.values(EXTENSION_HEADERS).map((number) => `type != ${number}`)
   const whole = view.lists.drops
     ? `	if (p->net + at + ${FIXED.get(find.type) ?? 0} > p->end)
 		return DROP;
 ${
-  SIZED.includes(find.type)
-    ? `	if (load(p, p->net + at, head, 2) || p->net + at + (head[1] + 1) * 8 > p->end)
-		return ABSENT;
+  find.type in SIZES
+    ? `	if (load(p, p->net + at, head, 2) || p->net + at + ${SIZES[find.type]} > p->end)
+		return DROP;
 `
     : ''
 }`
