@@ -51,7 +51,8 @@ function draftAll(layers: readonly Layer[], diagnostics: Diagnostics): Piece[] {
   for (const layer of layers) {
     if (layer.kind === 'bytes') {
       pieces.push({ bytes: layer.bytes, span: layer.span })
-      before = 'bytes'
+      // What a chunk holds ends with the next chunk.
+      if (before === undefined || before === 'bytes' || before.place !== 'chunk') before = 'bytes'
       continue
     }
     const header = HEADERS.get(spanText(layer.name))

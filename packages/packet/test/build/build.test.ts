@@ -158,3 +158,23 @@ describe('every field of the table', () => {
     }
   })
 })
+
+test('options, chunks, labels and tunnels are layers', () => {
+  const bytes = (text: string) => Buffer.from(build(text).data).toString('hex')
+  expect(bytes('ipv4 / tcp / tcp_nop / tcp_maxseg(size=1400)').slice(40 + 24, 40 + 26)).toBe('70')
+  expect(bytes('ipv4 / tcp / tcp_nop / tcp_maxseg(size=1400)').endsWith('010204057800' + '0000')).toBe(true)
+  // The chunk's own length, and padding to 4 before the next one.
+  expect(bytes('ipv4 / sctp / sctp_cookieecho / "abc" / sctp_abort').slice(64)).toBe(
+    '0a000007' + '61626300' + '06000004',
+  )
+  expect(bytes('eth / mpls(label=5, ttl=9) / mpls(label=6, ttl=9) / ipv4').slice(24, 48)).toBe(
+    '8847' + '00005009' + '00006109' + '4500',
+  )
+  expect(bytes('ipv4 / gre / gre_key(value=5) / ipv4').slice(40, 56)).toBe('20000800' + '00000005')
+  expect(bytes('ipv4 / udp / vxlan(vni=5) / eth').slice(44, 72)).toBe(
+    '12b5' + '001e' + bytes('ipv4 / udp / vxlan(vni=5) / eth').slice(52, 56) + '0800000000000500',
+  )
+  expect(buildPacket('ipv4 / tcp_nop').diagnostics[0]).toMatchObject({ code: 'build/order' })
+  expect(buildPacket('ipv4 / tcp / tcp_sack / tcp_timestamp').diagnostics[0]).toMatchObject({ code: 'build/options' })
+  expect(buildPacket('ipv4 / udp / "x" / sctp_abort').diagnostics[0]).toMatchObject({ code: 'build/order' })
+})
