@@ -235,3 +235,29 @@ it('compile says what a program does less than its rules', () => {
   )
   expect(netsieve('compile', '-f', 'samples/rules/web.nft').stderr).toBe('')
 })
+
+describe('equiv', () => {
+  const named = (name: string, ...rules: readonly string[]) =>
+    file(
+      name,
+      `table ip t {\n chain c {\n  type filter hook input priority 0\n${rules.map((rule) => `  ${rule}\n`).join('')} }\n}\n`,
+    )
+
+  it('tells reject from drop, and takes every frame for the first where rules go by those before', () => {
+    const drop = named('drop.nft', 'tcp dport 80 drop')
+    const reject = netsieve('equiv', named('reject.nft', 'tcp dport 80 reject'), drop)
+    expect([reject.status, reject.stderr]).toEqual([1, ''])
+    expect(reject.stdout).toMatch(
+      /reject\.nft:4: reject\(icmp port-unreachable\), by tcp dport 80 reject\n.*drop\.nft:4: drop, by tcp dport 80 drop/,
+    )
+    const limited = netsieve(
+      'equiv',
+      named('limit.nft', 'tcp dport 80 limit rate 1/hour burst 1 packets accept', 'tcp dport 80 drop'),
+      drop,
+    )
+    expect(limited.status).toBe(1)
+    expect(limited.stderr).toBe(
+      'note: some rules go by the packets before: every frame is taken for the first [cli/equiv]\n',
+    )
+  })
+})

@@ -224,6 +224,12 @@ export class Sieve {
     return out
   }
 
+  /** What was kept from the packets so far is as it was before the first. */
+  forget(): void {
+    for (const { name, entries } of this.compiled.maps)
+      if (name === STATE_MAP) for (const [key, value] of entries ?? []) this.machine.map(name).set(key, value)
+  }
+
   /** Puts a packet's metadata where the program finds it: in the map, and in the context that a run is to be given. */
   prepare(frame: Uint8Array, meta: PacketMeta, values: Metadata): PacketMeta {
     fillMetadata(this.compiled, this.machine, values)

@@ -7,7 +7,7 @@ import type { Filter } from '@netsieve/ir'
 import { printPacket, writeCapture } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
 import { type Compiled, rulesById, Sieve } from '../pipeline.ts'
-import { numberOf, out, readText, Trouble, writeOutput } from './io.ts'
+import { err, numberOf, out, readText, Trouble, writeOutput } from './io.ts'
 import { compileOptions, compileOrEnd } from './rules.ts'
 
 export interface EquivFlags {
@@ -59,6 +59,8 @@ export function equivCommand(a: string, b: string, flags: EquivFlags): number {
   const [runs, seed] = [numberOf(flags.runs, '--runs'), numberOf(flags.seed, '--seed')]
   const profiles = profilesOf(sides)
   const told = profileLine(sides)
+  if (sides.some(({ filter }) => (filter?.state ?? []).some(({ kind }) => kind !== 'counter')))
+    err('note: some rules go by the packets before: every frame is taken for the first [cli/equiv]\n')
   const found = compare(sideA, sideB, { runs, seed, frames: flags.plain ? 'plain' : 'any' })
   if (found.status === 'different') {
     const { frame, odd, path, runs: tried } = found
@@ -135,9 +137,10 @@ function side(compiled: Compiled): Required<Side> {
   return {
     filter: filterOf(compiled),
     decide(frame) {
-      const { verdict, rule, fault } = sieve.judge(frame)
+      sieve.forget()
+      const { verdict, rule, act, fault } = sieve.judge(frame)
       if (fault !== undefined) throw new Error(`the program for ${compiled.source.name} faults: ${fault}`)
-      return { decision: verdict, ...(rule !== null && { rule }) }
+      return { decision: verdict, ...(rule !== null && { rule }), ...(act !== undefined && { act }) }
     },
   }
 }
@@ -151,13 +154,13 @@ function filterOf({ filter, syntax }: Compiled): Filter {
 /** A decision in the user's words. */
 function answer(
   compiled: Compiled,
-  { decision, rule }: Decided,
+  { decision, rule, act }: Decided,
 ): { verdict: string; rule: number | null; by: string; place?: number } {
   const found = rule === undefined ? undefined : rulesById(filterOf(compiled)).get(rule)
   if (!found) return { verdict: decision, rule: null, by: 'no rule (the policy, or a frame that no chain is given)' }
   const { span } = found
   return {
-    verdict: decision,
+    verdict: act ?? decision,
     rule: found.id,
     by: found.text,
     ...(span && { place: position(span.source, span.start).line }),
