@@ -25,7 +25,7 @@ const DIRECT_BITS = 16
 export function classifier(maps: Maps, pieces: Pieces): Classifier {
   const { bits, starts, classes } = pieces
   if (classes.length === 1) return { kind: 'same', value: classes[0]! }
-  const small = Math.max(...classes) < 65536
+  const small = classes.every((each) => each < 65536)
   if (small && (bits <= 8 || (bits <= DIRECT_BITS && classes.length > SHORT_SEARCH)))
     return { kind: 'direct', table: maps.table(directTable(pieces)), bits }
   const steps = Math.ceil(Math.log2(starts.length))

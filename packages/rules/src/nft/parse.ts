@@ -121,7 +121,7 @@ class Parser {
         return this.flatRule(node, names)
       case 'flatelement': {
         const set = this.table(node, names[0]!, true)?.sets.get(names[1]!.text)
-        if (set) set.elements.push(...this.values.elements(child(node, 'set')!))
+        if (set) for (const each of this.values.elements(child(node, 'set')!)) set.elements.push(each)
         else this.missing('set', names[1]!)
         return
       }
@@ -353,8 +353,8 @@ class Parser {
       case 'setelements': {
         const inner = node.children[0]!
         const value = inner.rule === 'set' ? undefined : this.values.atom(inner)
-        if (value) set.elements.push(...(value.kind === 'set' ? value.elements : [value]))
-        else if (inner.rule === 'set') for (const each of this.values.elements(inner)) set.elements.push(each)
+        const given = inner.rule === 'set' ? this.values.elements(inner) : value?.kind === 'set' ? value.elements : value && [value] // biome-ignore format: one choice
+        for (const each of given ?? []) set.elements.push(each)
         return
       }
       default: {
