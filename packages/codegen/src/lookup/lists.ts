@@ -141,10 +141,13 @@ export function emitRun(
   const [only] = run.asked
   if (only && run.asked.length === 1 && only.bits <= 63) oneNumber(scope, run, only, found, next, dropped)
   else {
-    const made = maps.once(`list ${name} ${path.kind} ${path.net} ${path.transport} ${run.boxes.length}`, () => {
-      const boxes = run.boxes.map(({ box }): Box => run.asked.map(({ key }) => box.get(key)?.ranges))
-      return vectors(maps, run.asked.map(({ bits }) => bits), boxes, path.view.missing === 'zero') // biome-ignore format: one call
-    })
+    const made = maps.once(
+      `list ${name} ${scope.base.view} ${path.kind} ${path.tagBeside} ${path.net} ${path.transport} ${run.boxes.length}`,
+      () => {
+        const boxes = run.boxes.map(({ box }): Box => run.asked.map(({ key }) => box.get(key)?.ranges))
+        return vectors(maps, run.asked.map(({ bits }) => bits), boxes, path.view.missing === 'zero') // biome-ignore format: one call
+      },
+    )
     scan(scope, made, run.asked, { missing: next, cut: dropped }, found, next)
   }
   for (const { rule, rest } of run.boxes) {
