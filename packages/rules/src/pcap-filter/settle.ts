@@ -8,7 +8,7 @@ import { regrouped } from './regroup.ts'
 import { relate } from './terms.ts'
 
 /** Graphs above this many tests are left as they are: their optimisation would take too long. */
-const LARGEST = 1500
+const LARGEST = 4000
 
 export interface Settled {
   readonly pred: Pred
