@@ -32,3 +32,21 @@ chain c {
     expect([decisionOf('xdp', r0), insns[exit!]!.origin!.rule]).toEqual(['drop', 0])
   })
 })
+
+it('a header that is cut by the end of a jumbogram drops too', () => {
+  const text = `filter iptables profile xt-legacy
+hook prerouting view xt-ip family ipv6 chain c policy accept
+chain c {
+  #0: tcp.dport == 81, → accept
+}
+`
+  // A payload length of 0 before hop-by-hop options: the frame's own length counts (RFC 2675).
+  const packet = buildPacket('eth / ipv6(plen=0) / hopopt(nexthdr=6) / 0x0400005000000000').value!.data
+  const value = parse(source('c.ir', text)).value!
+  expect(evaluate(value, packet)).toEqual({ decision: 'drop', by: 'cut', rule: 0 })
+  for (const type of ['xdp', 'socket_filter'] as const) {
+    const { insns, maps } = generate(value, { type })
+    const { r0, exit } = load(insns, { type, maps }).run(packet)
+    expect([decisionOf(type, r0), insns[exit!]!.origin!.rule]).toEqual(['drop', 0])
+  }
+})
