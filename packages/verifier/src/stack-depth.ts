@@ -50,7 +50,11 @@ export function proveCallbacksLeft({ prog, structure, seen }: Env): void {
   if (lastAlive === 0) return
   for (let slot = 0; slot < prog.length; slot++) {
     if (!seen[slot] || !isFuncAddress(prog, slot)) continue
-    if (structure.subprogOf[slot + 1 + prog.imm[slot]!]! > lastAlive)
+    const target = slot + 1 + prog.imm[slot]!
+    if (seen[target]) continue
+    // What follows moves up to where the dead code began: a function is found there only if that is where the target was.
+    const before = prog.secondHalf[target - 1] ? target - 2 : target - 1
+    if (!seen[before] || structure.subprogOf[target]! > lastAlive)
       throw new Rejection(`verifier bug: No program to jit at insn ${slot} (subprog < 0)`)
   }
 }
