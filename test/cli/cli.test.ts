@@ -310,7 +310,9 @@ describe('objects with maps', () => {
 
   it('values that the program reads by their address are in the object', () => {
     const object = join(folder, 'limited.o')
-    expect(netsieve(['compile', '--emit', 'elf', '-o', object, LIMITED])).toMatchObject({ status: 0, stderr: '' })
+    const { status, stderr } = netsieve(['compile', '--emit', 'elf', '-o', object, LIMITED])
+    expect(status).toBe(0)
+    expect(stderr).toContain('note: ct.state is not in the context of a program of type xdp')
     expect(existsSync(`${object}.maps.json`)).toBe(false)
     expect(netsieve(['verify', object]).stdout).toContain('accepted')
     const { data } = readElf(readFileSync(object)).value!

@@ -264,6 +264,8 @@ class Symbolic {
         )
       }
       case 'relation': {
+        // `check` refuses them, too: which side would be 0?
+        if (this.view.missing === 'zero') throw new NotModelled('a relation where missing fields read as 0')
         const left = this.term(pred.left)
         const right = this.term(pred.right)
         const width = Math.max(left.bits.length, right.bits.length)
