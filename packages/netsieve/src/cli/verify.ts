@@ -86,7 +86,10 @@ export function verifyCommand(file: string, flags: VerifyFlags): number {
       out(
         `Counterexample: ${printPacket(1, found.packet)}\n  ${found.packet.length} bytes: ${found.fault.reason}${flags.write === undefined ? '' : `; written to ${flags.write}`}\n`,
       )
-    else if (flags.write !== undefined) out('no packet was found that goes wrong there: nothing is written\n')
+    else if (flags.write !== undefined)
+      out(
+        `nothing is written: ${status === 'rejected' ? 'no packet was found that goes wrong there' : `the program is ${status}`}\n`,
+      )
   }
   return status === 'accepted' ? 0 : status === 'rejected' ? 1 : 2
 }
