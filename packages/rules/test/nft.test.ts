@@ -143,6 +143,13 @@ describe('base chains', () => {
       { hook: 'forward' },
       ['nft/hops'],
     ],
+    // nft 1.0.6, --debug=netlink: one load of 4, 2 and 12 bytes; then two loads each.
+    ['merged', chain('tcp dport != 22 tcp sport != 80 drop'), {}, ['nft/merged']],
+    ['merged over a statement', chain('ip ttl != 3 counter ip protocol != 6 drop'), {}, ['nft/merged']],
+    ['merged link addresses', chain('ether saddr != 1:2:3:4:5:6 ether daddr != 1:2:3:4:5:7 drop'), {}, ['nft/merged']],
+    ['not merged: 32 bits', chain('ip saddr != 1.2.3.4 ip daddr != 5.6.7.8 drop'), {}, []],
+    ['not merged: the same field', chain('tcp dport != 1 tcp dport != 2 drop'), {}, []],
+    ['not merged: another test', chain('tcp sport != 80 tcp dport 22 drop'), {}, []],
     ['no base chain', 'table ip t { chain c { drop; } }', {}, ['rules/hook']],
     ['no rules', 'table ip t { }', {}, ['rules/empty']],
     ['a family for others', 'table arp t { chain c { type filter hook input priority 0; } }', {}, ['nft/unsupported']],

@@ -17,6 +17,7 @@ import { chooseHook, chooseProfile, type Hook, hookPath, nearest, type Word } fr
 import type { Chain, HookSpec, NftFamily, Rule, Ruleset, Table } from './ast.ts'
 import { calledBy } from './lookups.ts'
 import { Matches } from './match.ts'
+import { warnMerged } from './merged.ts'
 import { lowerStatement } from './statements.ts'
 
 export const NFT_PROFILES = ['nft-6.18', 'nft-fragfix'] as const
@@ -226,6 +227,7 @@ function lowerRule(
         return lowerStatement(step, place)
     }
   })
+  warnMerged(steps, diagnostics)
   return { id, text: rule.text, span: rule.span, steps }
 }
 
