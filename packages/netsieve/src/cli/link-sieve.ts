@@ -1,5 +1,6 @@
 // Packets of a capture as the compiled rules take them: one sieve for each link type that the capture has.
 
+import { setFlagsFromString } from 'node:v8'
 import { decisionOf, PROG_TYPES } from '@netsieve/asm'
 import type { Source } from '@netsieve/diag'
 import { type FilterState, newState, termsOf } from '@netsieve/ir'
@@ -23,6 +24,12 @@ import { MetadataSources } from './metadata.ts'
 import { compileOrEnd } from './rules.ts'
 
 const ETHERNET = 1
+
+/**
+ * Above so many instructions V8's optimising compiler takes longer than it saves on captures of millions of packets (a program of 32,000: 13 s,
+ * which the process waits for at its end), so its baseline compiler's code has to do.
+ */
+const LONG = 16_000
 
 /** The kernel's messages for programs that are longer, or have more ways through them, than it looks at. */
 const TOO_BIG = /^bad program size|too large|too complex/
@@ -181,7 +188,9 @@ export class LinkSieves {
       throw new Trouble(`error: unsupported: packets of link type ${linkType} [cli/link-type]`)
     }
     const compiled = compileOrEnd(this.rules, this.options, linkType)
-    const verified = this.verified(compiled.insns.length)
+    const { length } = compiled.insns
+    if (this.engine === 'jit' && length > LONG) setFlagsFromString('--liftoff-only')
+    const verified = this.verified(length)
     const link = new LinkSieve(compiled, linkType, { engine: this.engine, sources: this.sources, verified })
     this.sieves.set(linkType, link)
     return link
