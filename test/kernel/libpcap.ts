@@ -160,7 +160,12 @@ export function compareWithLibpcap(
       if (checkCbpf(classicOnes).diagnostics.some(({ code }) => code === 'cbpf/mem'))
         return { expr, undefinedThere: true }
       const generated = generate(filter, { type: 'sched_cls' })
-      const machine = load(generated.insns, { type: 'sched_cls', maps: generated.maps, engine: 'jit' })
+      const machine = load(generated.insns, {
+        type: 'sched_cls',
+        maps: generated.maps,
+        engine: 'jit',
+        packetBytes: 1 << 18,
+      })
       const want = (at: number) => matches[at] === '1'
       const differing = (says: (packet: Packet, at: number) => boolean, every: number) =>
         packets.flatMap((packet, at) => (at % every === 0 && says(packet, at) !== want(at) ? [at] : []))
