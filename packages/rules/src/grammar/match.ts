@@ -32,8 +32,8 @@ interface Compiled {
   readonly hidden: boolean
   readonly label: string | undefined
   alternatives: readonly (readonly Element[])[]
-  /** By alternative and ASCII character: whether it can begin so; none for alternatives that may begin anyhow. */
-  begins: readonly (Uint8Array | undefined)[]
+  /** By alternative and ASCII character: whether it can begin so; none for alternatives that may begin anyhow. Found when first asked for. */
+  begins: readonly (Uint8Array | undefined)[] | undefined
 }
 
 const DEEPEST = 400
@@ -55,7 +55,7 @@ export class Grammar {
         hidden: /^(%|[A-Z0-9_]+$)/.test(name),
         label: labels[name],
         alternatives: [],
-        begins: [],
+        begins: undefined,
       })
     const classes = new Map(data.flatMap((rule) => onlyClass(rule)))
     const compile = (part: Part): Element => {
@@ -74,8 +74,6 @@ export class Grammar {
     }
     for (const { name, alternatives } of data)
       rules.get(name)!.alternatives = alternatives.map((parts) => parts.map(compile))
-    for (const rule of rules.values())
-      rule.begins = rule.alternatives.map((elements) => beginnings(elements, new Set()))
     this.rules = rules
   }
 
@@ -109,6 +107,11 @@ function onlyClass({ name, alternatives }: GrammarRule): [string, string][] {
 
 const ASCII = 128
 
+function beginsOf(rule: Compiled): readonly (Uint8Array | undefined)[] {
+  rule.begins ??= rule.alternatives.map((elements) => beginnings(elements, new Set([rule])))
+  return rule.begins
+}
+
 /** The characters that a sequence can begin with; undefined if it may be empty, or begin with a character that is not ASCII. */
 function beginnings(elements: readonly Element[], inside: Set<Compiled>): Uint8Array | undefined {
   const all = new Uint8Array(ASCII)
@@ -141,7 +144,7 @@ function ofElement({ lit, chars, rule }: Element, inside: Set<Compiled>): Uint8A
   }
   if (!rule || inside.has(rule)) return undefined
   inside.add(rule)
-  const parts = rule.alternatives.map((elements) => beginnings(elements, inside))
+  const parts = rule.begins ?? rule.alternatives.map((elements) => beginnings(elements, inside))
   inside.delete(rule)
   for (const part of parts) {
     if (!part) return undefined
@@ -195,7 +198,7 @@ class Run {
     let found: Progress | undefined
     const code = this.quick && at < this.text.length ? this.text.charCodeAt(at) : ASCII
     for (const [i, alternative] of rule.alternatives.entries()) {
-      if (code < ASCII && rule.begins[i]?.[code] === 0) continue
+      if (code < ASCII && beginsOf(rule)[i]?.[code] === 0) continue
       found = this.sequence(alternative, at, depth)
       if (found) break
     }
