@@ -50,6 +50,11 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
     ['an unknown option', () => ['run', '-r', TALK, '--bogus', 'tcp'], /unknown option '--bogus'/],
     ['no capture', () => ['run', 'tcp'], /no capture/],
     ['no rules', () => ['run', '-r', TALK], /no rules/],
+    [
+      'a file of metadata that is none, though the rules ask for nothing',
+      () => ['run', '-r', TALK, '--meta-file', 'samples/README.md', 'tcp'],
+      /samples\/README\.md:1: error: .*\[cli\/meta-file\]/,
+    ],
     ['rules twice', () => ['run', '-r', TALK, '-f', 'samples/rules/http.nft', 'tcp'], /given twice/],
     ['an unknown syntax', () => ['run', '-r', TALK, '-s', 'pf', 'tcp'], /no syntax pf; there are .*iptables, nft/],
     ['an unknown profile', () => ['run', '-r', TALK, '--profile', 'x', 'tcp'], /no profile x/],

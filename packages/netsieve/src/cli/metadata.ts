@@ -55,11 +55,12 @@ export class MetadataSources {
   private readonly lines: readonly string[]
   private readonly file: string
 
-  /** @throws Trouble for what cannot be read */
+  /** @throws Trouble for what cannot be read, lines of the file among it: they are wrong whether or not the rules ask for them */
   constructor(flags: MetadataFlags = {}) {
     this.constant = constantOf(flags)
     this.file = flags.metaFile ?? ''
     this.lines = flags.metaFile === undefined ? [] : readText(flags.metaFile).text.split('\n')
+    for (const index of this.lines.keys()) this.line(index)
   }
 
   /** All that is known of a packet; a line of the file goes before options, options before the capture. @throws Trouble for a line that is wrong */
