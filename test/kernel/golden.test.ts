@@ -1,13 +1,13 @@
 // The programs of every recorded ruleset, in the running kernel: its verifier takes them, ours says the same, and BPF_PROG_TEST_RUN gives the VM's
 // verdict on every frame that it takes.
 
-import { decisionOf, encode } from '@netsieve/asm'
+import { decisionOf } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
 import { verify } from '@netsieve/verifier'
 import { load } from '@netsieve/vm'
 import { describe, expect, it } from 'vitest'
 import { CAPTURES, recorded } from '../golden/recorded.ts'
-import { askKernel, MISSING } from './oracle.ts'
+import { askKernel, MISSING, programOf } from './oracle.ts'
 
 describe.skipIf(MISSING)(`recorded rulesets in the kernel${MISSING ? ` (skipped: ${MISSING})` : ''}`, () => {
   it.each(['xdp', 'sched_cls', 'socket_filter'] as const)('as %s', { timeout: 600_000 }, (type) => {
@@ -16,7 +16,7 @@ describe.skipIf(MISSING)(`recorded rulesets in the kernel${MISSING ? ` (skipped:
     let told = 0
     for (const { name, filter } of recorded(60)) {
       const { insns, maps } = generate(filter, { type })
-      const [reply] = askKernel([{ op: 'run', type, hex: Buffer.from(encode(insns)).toString('hex'), frames: hex }])
+      const [reply] = askKernel([{ op: 'run', type, ...programOf({ insns, maps }), frames: hex }])
       expect(reply, name).toMatchObject({ accepted: true })
       expect(verify(insns, { type, maps }), name).toMatchObject({ status: 'accepted' })
       const machine = load(insns, { type, maps, engine: 'jit' })
