@@ -135,9 +135,9 @@ const NOT_ERRORS = [
 /** The lines of a log that say what is wrong. */
 export function errorLines(whole: string): string[] {
   const log = whole.replace(/(.)(infinite loop detected)/g, '$1\n$2')
-  // One message of the kernel's has no line end of its own.
+  // One message of the kernel's has no line end of its own: the statistics follow on its line.
   return log
-    .replace(/(.)processed \d+ insns/g, '$1\nprocessed 0 insns')
+    .replace(/(.)(processed \d+ insns|verification time \d+ usec)/g, '$1\n$2')
     .split('\n')
     .filter((line) => !NOT_ERRORS.some((pattern) => pattern.test(line)))
 }
