@@ -1,13 +1,14 @@
 // The rulesets whose verdicts the real tools gave, as filters, and the captures they were asked about: for tests of programs.
 
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { renderAll, source } from '@netsieve/diag'
 import type { Filter, ProfileName } from '@netsieve/ir'
 import { readCapture } from '@netsieve/packet'
 import { SYNTAXES, type SyntaxName } from '@netsieve/rules'
 
-const file = (name: string) => join(import.meta.dirname, name)
+// Found from the sources and from a bundle in a folder two below the root alike.
+const file = (name: string) => fileURLToPath(new URL(`../../test/golden/${name}`, import.meta.url))
 const json = <T>(name: string) => JSON.parse(readFileSync(file(name), 'utf8')) as T
 
 /** Captures by name, with their frames. */

@@ -53,6 +53,7 @@ function request(program: readonly Insn[] | Uint8Array, options: LoadOptions): s
   const kernelMap = (map: MapDef): object => ({
     ...map,
     name: undefined,
+    entries: undefined,
     type: MAP_TYPES[map.type].id,
     ...(map.inner && { inner: kernelMap(map.inner) }),
   })
