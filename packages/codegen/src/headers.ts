@@ -122,7 +122,7 @@ function byType(d: Dispatch, netRef: BaseRef, kinds: Kinds, tagsOff: 0 | 1): voi
     const { reg, disp } = d.access.reach(e, LINK, at, 2, short)
     e.put((c) => c.load(2, R.RET, reg, disp))
     if (netRef === MOVING_NET) {
-      if (at === 12 || view.tags === 'first') d.access.baseInto(e, R.NET, { ...LINK, disp: at + 2 })
+      if (at === 12 || view.tags !== 'priority') d.access.baseInto(e, R.NET, { ...LINK, disp: at + 2 })
       else behindTags(d, at + 2)
       e.know({ net: 0 })
     }
@@ -134,11 +134,14 @@ function byType(d: Dispatch, netRef: BaseRef, kinds: Kinds, tagsOff: 0 | 1): voi
     e.jump('jeq', R.RET, swapped(ETHERTYPE.qinq), target)
   }
   typeAt(12, kinds.short)
-  if (view.tags === 'first' && tagsOff === 0) {
-    ifTag(tags[0])
-    e.goto(kinds.other)
-    e.bind(tags[0])
-    typeAt(16, kinds.other)
+  if (view.tags === 'first' || view.tags === 'two') {
+    const off = (view.tags === 'two' ? 2 : 1) - tagsOff
+    for (const [i, tag] of tags.slice(0, off).entries()) {
+      ifTag(tag)
+      e.goto(kinds.other)
+      e.bind(tag)
+      typeAt(16 + 4 * i, kinds.other)
+    }
     e.goto(kinds.other)
   } else if (view.tags === 'beside') {
     ifTag(tags[0])

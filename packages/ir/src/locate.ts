@@ -62,9 +62,17 @@ function afterTags(view: View, frame: Uint8Array): Link | undefined {
       return link
     case 'beside':
       return isTag(first) ? { ...link, net: 18 } : link
-    case 'first': {
-      const inner = vlan && u16(frame, 16)
-      return inner === undefined ? link : { ...link, protocol: inner, net: 18 }
+    case 'first':
+    case 'two': {
+      const last = view.tags === 'two' ? 22 : 18
+      let { protocol, net } = link
+      while (net < last && isTag(protocol)) {
+        const inner = u16(frame, net + 2)
+        if (inner === undefined) break
+        protocol = inner
+        net += 4
+      }
+      return { ...link, protocol, net }
     }
     case 'priority': {
       let at = 12

@@ -8,10 +8,10 @@ export interface View {
   /**
    * 802.1Q / 802.1ad tags between Ethernet and network header. `opaque`: the tag's type is the network protocol.
    * `priority`: tags with VLAN id 0 are taken off, a frame with another tag is not seen. `first`: the outermost tag is taken off, whatever
-   * its id (as the kernel's receive path does before ingress hooks). `fixed`: the network header is at byte 14 whatever the type says.
+   * its id (as the kernel's receive path does before ingress hooks), `two`: so is the one inside. `fixed`: the network header is at byte 14 whatever the type says.
    * `beside`: the outermost tag lies beside the packet: its type is the network protocol, and the network header follows it.
    */
-  readonly tags: 'opaque' | 'priority' | 'first' | 'fixed' | 'beside'
+  readonly tags: 'opaque' | 'priority' | 'first' | 'two' | 'fixed' | 'beside'
   /** `frames`: every frame is asked about. `ip`: only IPv4 and IPv6 packets that the IP layer accepts (version, lengths). */
   readonly reach: 'frames' | 'ip'
   /** Loads at the network and transport headers end where the IP packet ends, not where the frame does. */
@@ -230,6 +230,23 @@ export const VIEWS = {
   flower: {
     title: "tc flower by Linux 6.18's flow dissector",
     tags: 'opaque',
+    reach: 'frames',
+    trim: false,
+    header: 'ihl',
+    netNeeds: 'header',
+    ipv6Walk: WALK,
+    chainDrops: false,
+    laterFragments: 'none',
+    firstFragments: 'none',
+    transportNeeds: 'header',
+    lists: RFC_LISTS,
+    missing: 'zero',
+    cutDrops: [],
+    tinyDrops: [],
+  },
+  'flower-tags': {
+    title: "tc flower by Linux 6.18's flow dissector, where filters ask for what is behind tags",
+    tags: 'two',
     reach: 'frames',
     trim: false,
     header: 'ihl',

@@ -27,7 +27,7 @@ export function locate(scope: Scope): string {
     return `/* The headers as ${view.title} finds them. False: its rules do not see such frames. */
 static __always_inline bool ${name('locate')}(struct packet *p)
 {
-	${view.tags === 'first' ? '__u64 type, inner' : view.tags === 'priority' ? '__u64 type, tci, at' : '__u64 type'};
+	${view.tags === 'first' || view.tags === 'two' ? '__u64 type, inner' : view.tags === 'priority' ? '__u64 type, tci, at' : '__u64 type'};
 
 	p->protocol = p->nfproto = p->net = p->l4proto = p->transport = NONE;
 	p->fragment = p->more = 0;
@@ -62,6 +62,17 @@ function tags({ unit, view, type }: Scope): string {
 	if (is_tag(type) && !load_be(p, 16, 2, &inner)) {
 		type = inner;
 		p->net = 18;
+	}`
+    case 'two':
+      isTag(unit)
+      return `${first}
+	if (is_tag(type) && !load_be(p, 16, 2, &inner)) {
+		type = inner;
+		p->net = 18;
+		if (is_tag(type) && !load_be(p, 20, 2, &inner)) {
+			type = inner;
+			p->net = 22;
+		}
 	}`
     case 'priority':
       isTag(unit)

@@ -9,10 +9,19 @@ export type Constraint =
   | { readonly kind: 'range'; readonly lo: bigint; readonly hi: bigint }
   | { readonly kind: 'flags'; readonly flags: readonly IpFlag[] }
 
+/** A key with its value. `lse` and `cfm_…` are parts of keys of several words; `depth` counts labels from 1. */
 export interface Key {
-  readonly name: KeyName
+  readonly name: KeyName | 'lse' | 'cfm_mdl' | 'cfm_op'
+  readonly depth?: number
   readonly constraint: Constraint
   readonly span: Span
+}
+
+export interface Action {
+  /** Copies of the packet that are sent, in words. */
+  readonly copies: readonly { readonly words: string; readonly span: Span }[]
+  /** What becomes of the packet; `goto` names a chain by its number. */
+  readonly verdict: Verdict
 }
 
 export interface FlowerFilter {
@@ -22,6 +31,7 @@ export interface FlowerFilter {
   readonly verb: 'add' | 'replace'
   readonly hook: 'ingress' | 'egress'
   readonly dev?: string
+  readonly chain: number
   /** The Ethernet type, or `all`. */
   readonly protocol: number | 'all'
   readonly protocolSpan: Span
@@ -30,7 +40,9 @@ export interface FlowerFilter {
   readonly prioSpan: Span
   readonly handle: number
   readonly keys: readonly Key[]
-  readonly action: Verdict
+  /** `MAJOR:MINOR` in hexadecimal. */
+  readonly classid?: string
+  readonly action: Action
   readonly actionSpan: Span
 }
 

@@ -22,8 +22,23 @@ import {
 import { FIELDS, type FieldId, maxValue } from '@netsieve/packet'
 import type { LowerOptions } from '../front.ts'
 import type { FlowerAst, FlowerFilter, Key } from './ast.ts'
+import {
+  cfmKey,
+  keyValue,
+  labelField,
+  labelThere,
+  MAX_TAGS,
+  netOffset,
+  pppProtocol,
+  type Stack,
+  session,
+  stackOf,
+  tagCount,
+  tagKey,
+  tagsThere,
+} from './layers.ts'
 import { inOrder } from './order.ts'
-import { type IpFlag, KEYS, type KeyName, type KeyRow } from './words.ts'
+import { type IpFlag, KEYS, type KeyName, type KeyRow, LAYERS } from './words.ts'
 
 const HOOKS = ['ingress', 'egress'] as const
 const MPLS_IN_IP = 137n
@@ -46,27 +61,57 @@ export function lower(ast: FlowerAst, { hook = 'ingress' }: LowerOptions): Outco
       )
   }
   const ids = new Map(ast.filters.map((filter, id) => [filter, id]))
-  const rules = inOrder(here, diagnostics).map((filter): Rule => {
-    return { id: ids.get(filter)!, text: filter.text, span: filter.span, steps: steps(filter, diagnostics) }
-  })
+  const chains = reached(here, diagnostics).map((number) => ({
+    name: chainName(hook, number),
+    rules: inOrder(here.filter(({ chain }) => chain === number), diagnostics).map((filter): Rule => {
+      return { id: ids.get(filter)!, text: filter.text, span: filter.span, steps: steps(filter, diagnostics) }
+    }),
+  })) // biome-ignore format: one list
+  const view = here.some((filter) => stackOf(filter).tags > 0) ? 'flower-tags' : 'flower'
   return diagnostics.outcome<Filter>({
     syntax: 'flower',
     profile: 'flower',
-    base: [{ chain: hook, hook, view: 'flower', family: 'any', policy: 'accept' }],
-    chains: [{ name: hook, rules }],
+    base: [{ chain: hook, hook, view, family: 'any', policy: 'accept' }],
+    chains,
   })
 }
 
+const chainName = (hook: string, number: number) => (number === 0 ? hook : `${hook}/${number}`)
+
+/** The chains that packets can come to, from chain 0 on; one that a filter goes to without filters of its own is empty. */
+function reached(filters: readonly FlowerFilter[], diagnostics: Diagnostics): number[] {
+  const found = new Set([0])
+  for (const chain of found)
+    for (const { action } of filters.filter((each) => each.chain === chain))
+      if (action.verdict.kind === 'goto') found.add(Number(action.verdict.chain))
+  for (const { chain, span } of filters.filter((each) => !found.has(each.chain)))
+    diagnostics.warning('flower/unreached', `no packet comes to chain ${chain}: this filter is left out`, span)
+  return [...found]
+}
+
 function steps(filter: FlowerFilter, diagnostics: Diagnostics): Step[] {
-  const { protocol, protocolSpan, keys, action, actionSpan } = filter
+  const { protocol, protocolSpan, keys, classid, action, actionSpan, hook } = filter
+  const stack = stackOf(filter)
   const out: Step[] = []
   if (protocol !== 'all') out.push(spanned(cmp('eth.type', '==', protocol), protocolSpan))
-  const behind = behindMpls(filter)
+  for (const pred of tagsThere(filter)) out.push(spanned(pred, protocolSpan))
+  if (LAYERS[Number(stack.type)] === 'pppoe') out.push(spanned(session(netOffset(stack)), protocolSpan))
+  for (const key of keys.filter(isTagKey)) out.push(spanned(keyPred(key, filter, stack, diagnostics), key.span))
+  const behind = behindMpls(filter, stack)
   if (behind) out.push(spanned(behind, protocolSpan))
-  for (const key of keys) out.push(spanned(keyPred(key, filter, diagnostics), key.span))
-  out.push({ kind: 'verdict', verdict: action, span: actionSpan })
+  for (const key of keys) if (!isTagKey(key)) out.push(spanned(keyPred(key, filter, stack, diagnostics), key.span))
+  for (const { words, span } of action.copies) out.push({ kind: 'log', words, span })
+  const { verdict } = action
+  if (verdict.kind === 'goto')
+    out.push({ kind: 'verdict', verdict: { kind: 'goto', chain: chainName(hook, Number(verdict.chain)) }, span: actionSpan }) // biome-ignore format: one step
+  else if (verdict.kind === 'accept' && classid !== undefined)
+    out.push({ kind: 'verdict', verdict: { kind: 'act', act: 'class', args: [classid] }, span: actionSpan })
+  else out.push({ kind: 'verdict', verdict, span: actionSpan })
   return out
 }
+
+/** Keys that say what is before the network header are asked before those of what is behind. */
+const isTagKey = ({ name }: Key) => name === 'num_of_vlans' || /^c?vlan_/.test(name)
 
 function spanned(pred: Pred, span: Span): Step {
   const step = match(pred)
@@ -77,38 +122,57 @@ function spanned(pred: Pred, span: Span): Step {
  * The dissector looks behind MPLS in IP (RFC 4023): for it such a packet is no longer of protocol ip, unless it is a fragment, where it
  * stops. Other tunnels are left closed.
  */
-function behindMpls({ protocol, keys }: FlowerFilter): Pred | undefined {
-  if (protocol !== 0x0800 && protocol !== 0x86dd) return undefined
+function behindMpls({ keys }: FlowerFilter, { type }: Stack): Pred | undefined {
+  if (type !== 0x0800 && type !== 0x86dd) return undefined
   const proto = keys.find(({ name }) => name === 'ip_proto')?.constraint
   if (proto?.kind === 'masked' && proto.value !== MPLS_IN_IP) return undefined
-  const whole = protocol === 0x0800 ? ipv4Fragment('==', 0) : cmp('ipv6.nexthdr', '!=', 44)
+  const whole = type === 0x0800 ? ipv4Fragment('==', 0) : cmp('ipv6.nexthdr', '!=', 44)
   return not(and(cmp('meta.l4proto', '==', MPLS_IN_IP), whole))
 }
 
 const ipv4Fragment = (test: '==' | '!=', value: number) => cmp(masked(field('ipv4.frag'), 0x3fffn), test, value)
 
-function keyPred(key: Key, filter: FlowerFilter, diagnostics: Diagnostics): Pred {
+function keyPred(key: Key, filter: FlowerFilter, stack: Stack, diagnostics: Diagnostics): Pred {
   const { name, constraint } = key
-  const v6 = filter.protocol === 0x86dd
+  const v6 = stack.type === 0x86dd
+  const net = netOffset(stack)
   switch (constraint.kind) {
     case 'flags':
       return and(...constraint.flags.map((flag) => FLAG[flag]))
     case 'range':
-      return inRanges(fieldOf(name, v6), [constraint])
+      return inRanges(fieldOf(name as KeyName, v6), [constraint])
     case 'masked': {
       const { value, mask } = constraint
-      if (name === 'src_ip' || name === 'dst_ip') return address(key, filter, diagnostics)
-      if (name.startsWith('arp_')) return arp(under(fieldOf(name, v6), value, mask), value)
       switch (name) {
-        case 'vlan_id':
-          return cmp(masked(field('vlan.tci'), mask), '==', value)
-        case 'vlan_prio':
-          return cmp(masked(field('vlan.tci'), mask << 13n), '==', value << 13n)
+        case 'lse':
+          return labelThere(key.depth!, net)
+        case 'cfm_mdl':
+        case 'cfm_op':
+          return cfmKey(name, value, net)
+        case 'num_of_vlans':
+          if (value <= MAX_TAGS) return tagCount(Number(value))
+          diagnostics.error('rules/unsupported', `unsupported: more than ${MAX_TAGS} tags`, key.span)
+          return FALSE
+        case 'mpls_label':
+        case 'mpls_tc':
+        case 'mpls_bos':
+        case 'mpls_ttl':
+          return and(labelThere(key.depth!, net), cmp(labelField(KEYS[name].field, key.depth!), '==', value))
+        case 'ppp_proto':
+          if (value === 0x21n || value === 0x57n)
+            diagnostics.warning('flower/behind', 'Linux takes MPLS in IP in a session for MPLS: it is taken for IP here', key.span) // biome-ignore format: one message
+          return pppProtocol(value)
         case 'tcp_flags':
           return tcpFlags(value, mask)
-        default:
-          return under(fieldOf(name, v6), value, mask)
+        case 'spi':
+          return cmp(keyValue(filter.keys, 'ip_proto') === 51n ? 'ah.spi' : 'esp.spi', '==', value)
+        case 'src_ip':
+        case 'dst_ip':
+          return address(key, filter, stack, diagnostics)
       }
+      if (isTagKey(key)) return tagKey(name, value)
+      if (name.startsWith('arp_')) return arp(under(fieldOf(name, v6), value, mask), value, net)
+      return under(fieldOf(name, v6), value, mask)
     }
   }
 }
@@ -129,11 +193,11 @@ function fieldOf(name: KeyName, v6: boolean): FieldId {
  * An address is compared together with "addresses of this kind were found", which is so only if the header is whole. Linux looks for
  * addresses only if some mask has a bit: with none, nothing is found and the filter never matches.
  */
-function address(key: Key, filter: FlowerFilter, diagnostics: Diagnostics): Pred {
-  const v6 = filter.protocol === 0x86dd
+function address(key: Key, filter: FlowerFilter, stack: Stack, diagnostics: Diagnostics): Pred {
+  const v6 = stack.type === 0x86dd
   if (key.constraint.kind !== 'masked') throw new Error('an address is compared under a mask')
   const { value, mask } = key.constraint
-  const id = fieldOf(key.name, v6)
+  const id = fieldOf(key.name as KeyName, v6)
   if (mask === 0n) {
     const asks = ({ name, constraint }: Key) =>
       /^(src|dst)_ip$/.test(name) && constraint.kind === 'masked' && constraint.mask !== 0n
@@ -145,14 +209,14 @@ function address(key: Key, filter: FlowerFilter, diagnostics: Diagnostics): Pred
   }
   // Only a comparison with 0 could hold where there is no header.
   if (value !== 0n) return under(id, value, mask)
-  const whole = v6 ? cmp({ kind: 'length' }, '>=', 14 + 40) : cmp('ipv4.ihl', '>=', 5)
+  const whole = v6 ? cmp({ kind: 'length' }, '>=', netOffset(stack) + 40) : cmp('ipv4.ihl', '>=', 5)
   return and(whole, under(id, value, mask))
 }
 
 /** ARP is dissected only if it is a request or reply of IPv4 over Ethernet, and whole. */
-function arp(compared: Pred, value: bigint): Pred {
+function arp(compared: Pred, value: bigint, net: number): Pred {
   const dissected = and(
-    cmp({ kind: 'length' }, '>=', 14 + 28),
+    cmp({ kind: 'length' }, '>=', net + 28),
     cmp('arp.htype', '==', 1),
     cmp('arp.ptype', '==', 0x0800),
     cmp('arp.hlen', '==', 6),

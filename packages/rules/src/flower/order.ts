@@ -80,7 +80,8 @@ function signature({ keys }: FlowerFilter, values: boolean): string {
 }
 
 /** The empty text for an empty mask: Linux does not know such a key from one that was not given. */
-function constraintText({ name, constraint }: Key, values: boolean): string {
+function constraintText({ name: key, depth, constraint }: Key, values: boolean): string {
+  const name = depth === undefined ? key : `${key}.${depth}`
   switch (constraint.kind) {
     case 'masked':
       return constraint.mask === 0n ? '' : `${name}/${constraint.mask}${values ? `=${constraint.value}` : ''}`

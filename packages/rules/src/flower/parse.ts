@@ -3,11 +3,23 @@
 
 import { type Diagnostic, Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
 import { Grammar, type Node } from '../grammar/match.ts'
-import { commandLines, type Line, matchLine, nearest, nodeWord, type Word } from '../shared/index.ts'
+import { commandLines, type Line, matchLine, nearest, nodeWord, readNumber, type Word } from '../shared/index.ts'
+import { readActions } from './actions.ts'
 import type { FlowerAst, FlowerFilter, Key } from './ast.ts'
 import { GRAMMAR } from './flower.gen.ts'
-import { etherTypeNumber, handleNumber, prioNumber, readValue } from './values.ts'
-import { ACTIONS, ALL, KEYS, type KeyName, type KeyRow, LOOKED_BEHIND, OTHER_KEYS, PROTOCOL_NAMES } from './words.ts'
+import { classText, etherTypeNumber, handleNumber, prioNumber, readEtherType, readValue } from './values.ts'
+import {
+  ALL,
+  CFM_KEYS,
+  KEYS,
+  type KeyName,
+  type KeyRow,
+  LAYERS,
+  LOOKED_BEHIND,
+  LSE_KEYS,
+  MAX_LABELS,
+  OTHER_KEYS,
+} from './words.ts'
 
 const grammar = new Grammar(GRAMMAR, {
   value: 'a value',
@@ -47,8 +59,13 @@ class Reader {
   private prio = 0
   private prioSpan: Span
   private handle = 0
+  private chain = 0
   private readonly keys: Key[] = []
-  private action: FlowerFilter['action'] = { kind: 'accept' }
+  /** The Ethernet type of what keys are about, behind the tags that were named so far; and whether it lies in a PPPoE session. */
+  private type: number | 'all' = 'all'
+  private inPppoe = false
+  private classid: string | undefined
+  private action: FlowerFilter['action'] = { copies: [], verdict: { kind: 'accept' } }
   private actionSpan: Span
 
   constructor(line: Line, diagnostics: Diagnostics) {
@@ -69,21 +86,38 @@ class Reader {
       seen.add(option.rule)
       this.option(option)
     }
+    this.type = this.protocol
     for (const { children } of node.children.filter(({ rule }) => rule === 'item')) this.item(children[0]!, seen)
     if (this.diagnostics.list.filter(isError).length > before || !verb) return undefined
-    const { line, hook, dev, protocol, protocolSpan, prio, prioSpan, handle, keys, action, actionSpan } = this
-    return {
-      text: line.text,
-      span: line.span,
-      verb,
+    const {
+      line,
       hook,
-      ...(dev !== undefined && { dev }),
+      dev,
+      chain,
       protocol,
       protocolSpan,
       prio,
       prioSpan,
       handle,
       keys,
+      classid,
+      action,
+      actionSpan,
+    } = this
+    return {
+      text: line.text,
+      span: line.span,
+      verb,
+      hook,
+      ...(dev !== undefined && { dev }),
+      chain,
+      protocol,
+      protocolSpan,
+      prio,
+      prioSpan,
+      handle,
+      keys,
+      ...(classid !== undefined && { classid }),
       action,
       actionSpan,
     }
@@ -128,9 +162,13 @@ class Reader {
         else this.handle = handle
         return
       }
-      case 'chain':
-        if (word.text !== '0') this.unsupported(word, 'filter chains other than 0')
+      case 'chain': {
+        // The upper four bits of a verdict that goes to a chain say so.
+        const chain = handleNumber(word.text)
+        if (chain === undefined || chain > 0x0fff_ffff) this.number(word, 'chain', 'a number of 28 bits')
+        else this.chain = chain
         return
+      }
       default:
         this.unsupported(this.word(node), 'shared blocks')
     }
@@ -138,14 +176,9 @@ class Reader {
 
   private readProtocol(word: Word): void {
     this.protocolSpan = word.span
-    const name = word.text.toLowerCase()
-    const number = name === 'all' ? ALL : (PROTOCOL_NAMES[name] ?? etherTypeNumber(word.text))
-    if (number === undefined || number === 0) {
-      this.diagnostics.error('rules/protocol', `\`${word.text}\` is no protocol known here`, word.span, {
-        expected: ["'all'", ...Object.keys(PROTOCOL_NAMES).map((known) => `'${known}'`), 'a number from 1 to 0xffff'],
-        ...(name === 'ip6' && { hint: 'tc calls it ipv6' }),
-      })
-    } else if (number === ALL) this.protocol = 'all'
+    const number = readEtherType(word, this.diagnostics, ALL)
+    if (number === undefined) return
+    if (number === ALL) this.protocol = 'all'
     else if (number < 0x600) this.unsupported(word, 'frames without an Ethernet type')
     else if (LOOKED_BEHIND[number])
       this.unsupported(word, `protocols that Linux looks behind (${LOOKED_BEHIND[number]})`)
@@ -153,11 +186,28 @@ class Reader {
   }
 
   private item(node: Node, seen: Set<string>): void {
-    if (node.rule === 'action') {
-      if (seen.has('action')) this.twice(node, 'action')
-      seen.add('action')
-      this.readAction(node)
-      return
+    switch (node.rule) {
+      case 'action':
+        if (seen.has('action')) this.twice(node, 'action')
+        seen.add('action')
+        return this.readAction(node)
+      case 'class': {
+        const word = this.word(node.children.find(({ rule }) => rule === 'value')!)
+        if (seen.has('class')) this.twice(node, 'the class')
+        seen.add('class')
+        const text = classText(word.text)
+        if (text === undefined) this.number(word, 'class', 'a class such as 1:10')
+        // Class 0:0 is none.
+        else if (text !== '0:0') this.classid = text
+        return
+      }
+      case 'mpls':
+      case 'cfm': {
+        if (seen.has(node.rule)) this.twice(node, node.rule)
+        seen.add(node.rule)
+        if (!this.allowed(this.head(node), { form: 'decimal', with: [node.rule] })) return
+        return node.rule === 'mpls' ? this.labels(node, seen) : this.cfm(node)
+      }
     }
     const name = this.word(node.rule === 'flag' ? node : node.children.find(({ rule }) => rule === 'name')!)
     if (node.rule === 'flag') {
@@ -177,26 +227,119 @@ class Reader {
     const row: KeyRow = KEYS[known]
     if (!this.allowed(name, row)) return
     const value = this.word(node.children.find(({ rule }) => rule === 'value')!)
-    const other = this.protocol === 0x86dd ? 'icmp' : 'icmpv6'
+    const family = LAYERS[Number(this.type)] === 'ipv6' ? 'ipv6' : 'ipv4'
+    const other = family === 'ipv6' ? 'icmp' : 'icmpv6'
     if (known === 'ip_proto' && value.text === other) {
       const expected = [`'${other === 'icmp' ? 'icmpv6' : 'icmp'}'`]
       this.diagnostics.error('rules/protocol', `${other} is not of this protocol`, value.span, { expected })
       return
     }
-    const constraint = readValue(row, value, this.protocol === 0x86dd ? 'ipv6' : 'ipv4', this.diagnostics)
-    if (constraint) this.keys.push({ name: known, constraint, span: this.word(node).span })
+    const constraint = readValue(row, value, family, this.diagnostics)
+    if (!constraint) return
+    this.keys.push({
+      name: known,
+      ...(known.startsWith('mpls_') && { depth: 1 }),
+      constraint,
+      span: this.word(node).span,
+    })
+    if (constraint.kind !== 'masked') return
+    if (row.form === 'ether-type') this.innerType(known, Number(constraint.value), value)
+    else if (row.form === 'ppp-proto') this.inPppoe = true
   }
 
-  /** What tc wants of the protocol, and of `ip_proto` before this key. */
+  /** The type behind a tag: what the keys after this one are about. */
+  private innerType(known: KeyName, type: number, value: Word): void {
+    if (LOOKED_BEHIND[type]) this.unsupported(value, `protocols that Linux looks behind (${LOOKED_BEHIND[type]})`)
+    else if (type < 0x600) this.unsupported(value, 'frames without an Ethernet type')
+    else if (known === 'cvlan_ethtype' && LAYERS[type] === 'vlan') this.unsupported(value, 'what a third tag says')
+    this.type = type
+  }
+
+  /** `mpls lse depth 1 label 5 lse depth 2 bos 1`. */
+  private labels(node: Node, seen: Set<string>): void {
+    const single = Object.values(LSE_KEYS).find((key) => seen.has(key))
+    if (single) {
+      this.diagnostics.error('rules/twice', `labels are given by ${single} and by mpls`, this.head(node).span)
+      return
+    }
+    for (const key of Object.values(LSE_KEYS)) seen.add(key)
+    const depths = new Set<number>()
+    for (const lse of node.children.filter(({ rule }) => rule === 'lse')) {
+      const parts = this.parts(lse)
+      const depth = parts?.get('depth')
+      if (!parts) return
+      if (!depth) {
+        this.diagnostics.error('flower/lse', 'a label needs its depth', this.word(lse).span, {
+          expected: [`'depth' and a number from 1 to ${MAX_LABELS}`],
+        })
+        return
+      }
+      const at = Number(this.bounded(depth, 1, MAX_LABELS))
+      if (depths.has(at)) this.twice(lse, `depth ${at}`)
+      depths.add(at)
+      const { span } = this.word(lse)
+      this.keys.push({ name: 'lse', depth: at, constraint: { kind: 'masked', value: 1n, mask: 1n }, span })
+      for (const [part, word] of parts) {
+        if (part === 'depth') continue
+        const name = LSE_KEYS[part as keyof typeof LSE_KEYS]
+        const constraint = name && readValue(KEYS[name], word, 'ipv4', this.diagnostics)
+        if (constraint) this.keys.push({ name, depth: at, constraint, span: word.span })
+        else if (!name) this.unsupported(word, `\`${part}\` of a label`)
+      }
+    }
+  }
+
+  /** `cfm mdl 3 op 1`. */
+  private cfm(node: Node): void {
+    for (const [part, word] of this.parts(node) ?? []) {
+      const row = CFM_KEYS[part as keyof typeof CFM_KEYS]
+      const value = row ? this.bounded(word, 0, row.max) : undefined
+      const mask = row && BigInt(row.max)
+      if (value !== undefined && mask !== undefined)
+        this.keys.push({ name: `cfm_${part as keyof typeof CFM_KEYS}`, constraint: { kind: 'masked', value, mask }, span: word.span }) // biome-ignore format: one key
+      else if (!row) this.unsupported(word, `\`${part}\` of cfm`)
+    }
+  }
+
+  /** Names with their values, each once. */
+  private parts(node: Node): Map<string, Word> | undefined {
+    const out = new Map<string, Word>()
+    for (const part of node.children.filter(({ rule }) => rule === 'part')) {
+      const name = this.word(part.children.find(({ rule }) => rule === 'partname')!).text
+      if (out.has(name)) {
+        this.twice(part, name)
+        return undefined
+      }
+      out.set(name, this.word(part.children.find(({ rule }) => rule === 'value')!))
+    }
+    return out
+  }
+
+  private bounded(word: Word, min: number, max: number): bigint | undefined {
+    return readNumber(word, { min, max }, this.diagnostics)
+  }
+
+  /** The first word of a key of several. */
+  private head(node: Node): Word {
+    const { span } = this.word(node)
+    return { text: node.rule, span: { ...span, end: span.start + node.rule.length } }
+  }
+
+  /** What tc wants of the protocol, of tags, and of `ip_proto` before this key. */
   private allowed(name: Word, row: KeyRow): boolean {
-    const { protocol } = this
-    const kinds = { 2048: 'ipv4', 34525: 'ipv6', 2054: 'arp', 33024: 'vlan', 34984: 'vlan' } as const
-    const kind = protocol === 'all' ? undefined : kinds[protocol as keyof typeof kinds]
+    if (row.tag !== undefined) return this.tagged(name, row.tag)
+    const kind = LAYERS[Number(this.type)]
+    if (row.with && this.inPppoe) {
+      const inside = name.text !== 'pppoe_sid'
+      if (inside) this.unsupported(name, 'what a PPPoE session carries')
+      return !inside
+    }
     if (row.with && !(kind && row.with.includes(kind))) {
-      const wanted = row.with.map((each) => ({ ipv4: 'ip', ipv6: 'ipv6', arp: 'arp', vlan: '802.1q' })[each])
+      const words = { ipv4: 'ip', ipv6: 'ipv6', arp: 'arp', vlan: '802.1q', mpls: 'mpls_uc', pppoe: 'ppp_ses', cfm: '0x8902' } // biome-ignore format: one row
       this.diagnostics.error('flower/needs-protocol', `${name.text} does not go with this protocol`, name.span, {
-        expected: wanted.map((each) => `'protocol ${each}' before flower`),
+        expected: row.with.map((each) => `'protocol ${words[each]}' before flower`),
         notes: [{ message: 'the protocol is given here, or is all', span: this.protocolSpan }],
+        ...(kind === 'vlan' && { hint: 'say what is behind the tag first: vlan_ethtype ip' }),
       })
       return false
     }
@@ -205,39 +348,43 @@ class Reader {
     const number = proto?.kind === 'masked' ? Number(proto.value) : undefined
     const fits = number !== undefined && row.after.includes(number)
     const icmp = name.text === 'type' || name.text === 'code'
-    if (fits && (!icmp || (number === 58) === (protocol === 0x86dd))) return true
-    const wanted = icmp
-      ? [protocol === 0x86dd ? 'icmpv6' : 'icmp']
-      : row.after.map((each) => ({ 6: 'tcp', 17: 'udp', 132: 'sctp' })[each])
+    if (fits && (!icmp || (number === 58) === (kind === 'ipv6'))) return true
+    const names: Readonly<Record<number, string>> = { 6: 'tcp', 17: 'udp', 132: 'sctp', 115: 'l2tp', 50: 'esp', 51: 'ah' } // biome-ignore format: one row
+    const wanted = icmp ? [kind === 'ipv6' ? 'icmpv6' : 'icmp'] : row.after.map((each) => names[each])
     this.diagnostics.error('flower/needs-proto', `${name.text} needs an ip_proto before it`, name.span, {
       expected: wanted.map((each) => `'ip_proto ${each}'`),
     })
     return false
   }
 
+  /** Keys of a tag need a type that says that there is one, or a number of tags. */
+  private tagged(name: Word, tag: 0 | 1): boolean {
+    const value = (key: KeyName) => {
+      const constraint = this.keys.find((each) => each.name === key)?.constraint
+      return constraint?.kind === 'masked' ? Number(constraint.value) : undefined
+    }
+    const type = tag === 0 ? Number(this.protocol) : value('vlan_ethtype')
+    if (LAYERS[type ?? 0] === 'vlan' || (value('num_of_vlans') ?? 0) > tag) return true
+    this.diagnostics.error('flower/needs-protocol', `${name.text} needs a tag`, name.span, {
+      expected:
+        tag === 0
+          ? ["'protocol 802.1q' before flower", "'num_of_vlans 1' before the key"]
+          : ["'vlan_ethtype 802.1q' before the key", "'num_of_vlans 2' before the key"],
+      notes: [{ message: 'the protocol is given here, or is all', span: this.protocolSpan }],
+    })
+    return false
+  }
+
   private readAction(node: Node): void {
     const words = node.children.filter(({ rule }) => rule === 'value').map((value) => this.word(value))
-    const [first, ...rest] = words[0]!.text === 'gact' && words.length > 1 ? words.slice(1) : words
-    const action = Object.entries(ACTIONS).find(([name]) => name === first!.text)?.[1]
     this.actionSpan = this.word(node).span
-    const redirect =
-      first!.text === 'mirred' && /^(egress|ingress) redirect dev (\S+)$/.exec(rest.map(({ text }) => text).join(' '))
-    if (redirect) this.action = { kind: 'act', act: 'redirect', args: [redirect[2]!, redirect[1]!] }
-    else if (first!.text === 'trap' && rest.length === 0) this.action = { kind: 'act', act: 'trap', args: [] }
-    else if (action === undefined) {
-      this.unsupported(first!, `the action ${first!.text}`, undefined, [
-        ...Object.keys(ACTIONS),
-        'trap',
-        'mirred egress redirect dev …',
-      ])
-    } else if (rest.length > 0)
-      this.unsupported(rest[0]!, `\`${rest[0]!.text}\` after the action (only one action, without options)`)
-    else this.action = { kind: action }
+    const action = readActions(words, this.diagnostics)
+    if (action) this.action = action
   }
 
   private unknown(name: Word): void {
-    if (OTHER_KEYS.includes(name.text)) {
-      this.unsupported(name, `the key ${name.text}`)
+    if (Object.hasOwn(OTHER_KEYS, name.text)) {
+      this.unsupported(name, `the key ${name.text}`, OTHER_KEYS[name.text])
       return
     }
     const meant = nearest(name.text, Object.keys(KEYS))

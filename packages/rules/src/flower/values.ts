@@ -4,7 +4,7 @@ import type { Diagnostics } from '@netsieve/diag'
 import { maxValue, parseMac, parseName, prefixMask } from '@netsieve/packet'
 import { readNetwork, split, splitAll, type Word } from '../shared/index.ts'
 import type { Constraint } from './ast.ts'
-import { ARP_OPS, IP_FLAGS, IP_PROTO_NAMES, type IpFlag, type KeyRow } from './words.ts'
+import { ARP_OPS, IP_FLAGS, IP_PROTO_NAMES, type IpFlag, type KeyRow, PPP_PROTOCOLS, PROTOCOL_NAMES } from './words.ts'
 
 const MAC_BITS = 48
 
@@ -45,7 +45,23 @@ export function readValue(
     case 'hex':
       return readMasked(word, row.max!, 'hex', 'hex', diagnostics)
     case 'decimal':
-      return readMasked(word, row.max!, 'decimal', row.max === 255 ? 'decimal' : undefined, diagnostics)
+      return readMasked(word, row.max!, 'decimal', undefined, diagnostics)
+    case 'masked':
+      return readMasked(word, row.max!, 'decimal', 'decimal', diagnostics)
+    case 'any-base':
+      return readMasked(word, row.max!, 'any', undefined, diagnostics)
+    case 'ether-type': {
+      const value = readEtherType(word, diagnostics)
+      return value === undefined ? undefined : exactly(value, 0xffff)
+    }
+    case 'ppp-proto': {
+      const value = PPP_PROTOCOLS[word.text.toLowerCase()] ?? etherTypeNumber(word.text)
+      if (value !== undefined) return exactly(value, 0xffff)
+      diagnostics.error('rules/protocol', `\`${word.text}\` is no PPP protocol of tc's`, word.span, {
+        expected: [...Object.keys(PPP_PROTOCOLS), 'a number from 0 to 0xffff'],
+      })
+      return undefined
+    }
     case 'arp-op': {
       const named = ARP_OPS[word.text]
       if (named !== undefined) return exactly(named, 255)
@@ -184,6 +200,33 @@ function readFlags(word: Word, diagnostics: Diagnostics): Constraint | undefined
     flags.push(flag)
   }
   return { kind: 'flags', flags }
+}
+
+/** An Ethernet type by name or number; `all`, where there is one for all. Undefined after an error. */
+export function readEtherType(word: Word, diagnostics: Diagnostics, all?: number): number | undefined {
+  const name = word.text.toLowerCase()
+  const value = name === 'all' ? all : (PROTOCOL_NAMES[name] ?? etherTypeNumber(word.text))
+  if (value !== undefined && value !== 0) return value
+  diagnostics.error('rules/protocol', `\`${word.text}\` is no protocol known here`, word.span, {
+    expected: [
+      ...(all === undefined ? [] : ["'all'"]),
+      ...Object.keys(PROTOCOL_NAMES).map((known) => `'${known}'`),
+      'a number from 1 to 0xffff',
+    ],
+    ...(name === 'ip6' && { hint: 'tc calls it ipv6' }),
+  })
+  return undefined
+}
+
+/** A class, `1:10`, with what may be left out of it filled in; `root` and `none` are classes too. */
+export function classText(text: string): string | undefined {
+  if (text === 'root') return 'ffff:ffff'
+  if (text === 'none') return '0:0'
+  const found = /^(?:0x)?([0-9a-f]{0,8})(?::([0-9a-f]{0,4}))?$/i.exec(text)
+  if (!found || text === '' || text === ':') return undefined
+  const [major, minor] = [found[1], found[2]].map((part) => Number.parseInt(part || '0', 16)) as [number, number]
+  if (found[2] === undefined) return `${(major >>> 16).toString(16)}:${(major & 0xffff).toString(16)}`
+  return major <= 0xffff ? `${major.toString(16)}:${minor.toString(16)}` : undefined
 }
 
 /** The Ethernet type of a number in tc's way: base 0. */
