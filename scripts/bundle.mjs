@@ -1,113 +1,178 @@
-// Makes packages/netsieve/dist/bundle from the build: the command line as one script, and beside it what V8 compiles of it while packets are
-// filtered. Loading some 200 modules and compiling them costs several times what filtering a small capture does.
+// Makes packages/netsieve/dist/bundle from the build: the command line in few scripts, and beside each what V8 compiles of it while packets
+// are filtered. Loading some 200 modules and compiling them costs several times what filtering a small capture does, so `core` holds what
+// `netsieve -r in.pcap -w out.pcap EXPRESSION` needs, the other scripts what is loaded when it is first asked for.
 // The build runs without the bundle too; bin/netsieve.js takes it where it is as new as the build. `--cache` is this script's own second half.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Script } from 'node:vm'
+import { setFlagsFromString } from 'node:v8'
 
+const SELF = fileURLToPath(import.meta.url)
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const NETSIEVE = join(ROOT, 'packages/netsieve')
 const BUILT = join(NETSIEVE, 'dist/.tsbuildinfo')
-const BUNDLE = join(NETSIEVE, 'dist/bundle/netsieve.js')
-const CACHE = `${BUNDLE}.cache`
+const BUNDLE = join(NETSIEVE, 'dist/bundle')
 
 /** Whether the bundle is as new as the build. */
 export function isBundled() {
-  const bundle = statSync(CACHE, { throwIfNoEntry: false })
+  const bundle = statSync(join(BUNDLE, 'main.js.cache'), { throwIfNoEntry: false })
   return bundle !== undefined && bundle.mtimeMs >= statSync(BUILT).mtimeMs
 }
 
-/** Loaded when they are used: most runs start no process and unpack nothing, and these modules bring a dozen others. */
+/** Modules that are loaded when one of these functions or objects of theirs is first used. */
 const LATE = {
+  'rules/dist/iptables/index.js': ['iptables'],
+  'rules/dist/nft/index.js': ['nft'],
+  'rules/dist/flower/index.js': ['flower'],
+  'rules/dist/ethtool/index.js': ['ethtool'],
+  'rules/dist/ir/index.js': ['ir'],
+  'ir/dist/evaluate.js': ['evaluate', 'headerEnd', 'isShort'],
+  'ir/dist/passes/index.js': ['simplify', 'passesOf', 'PASSES'],
+  'codegen/dist/generate.js': ['generate'],
+  'verifier/dist/verify.js': ['verify', 'verifyBytes'],
+  'packet/dist/summary/index.js': ['summarize'],
+  'netsieve/dist/cli/team/team.js': ['Team'],
+}
+/** Node's modules that most runs do not need, and that bring a dozen others. */
+const LATE_OF_NODE = { 'node:child_process': ['spawn'] }
+
+const scriptOf = (path) =>
+  path
+    .replace(/\/dist\//, '-')
+    .replaceAll('/', '-')
+    .replace(/(-index)?\.js$/, '')
+const stand = (name, module) =>
+  `export const ${name} = new Proxy(function () {}, { get: (_, key) => ${module}.${name}[key], apply: (_, self, words) => ${module}.${name}(...words) })`
+
+/** Puts a stand-in in the place of each late module. */
+const late = {
   name: 'late-modules',
   enforce: 'pre',
-  resolveId: (id) => (id === 'node:child_process' ? '\0late:child_process' : undefined),
-  load: (id) =>
-    id === '\0late:child_process'
-      ? "export const spawn = (...args) => process.getBuiltinModule('node:child_process').spawn(...args)"
-      : undefined,
+  async resolveId(id, importer, options) {
+    if (LATE_OF_NODE[id]) return `\0late:${id}`
+    if (id.startsWith('./script:')) return { id: `./${id.slice(9)}.js`, external: true }
+    if (!importer || options.isEntry || id.startsWith('\0')) return undefined
+    const found = await this.resolve(id, importer, { ...options, skipSelf: true })
+    const path = found?.id.slice(join(ROOT, 'packages/').length)
+    return path !== undefined && Object.hasOwn(LATE, path) ? `\0late:${path}` : undefined
+  },
+  load(id) {
+    if (!id.startsWith('\0late:')) return undefined
+    const path = id.slice(6)
+    const names = LATE_OF_NODE[path] ?? LATE[path]
+    const module = LATE_OF_NODE[path] ? `process.getBuiltinModule('${path}')` : `require('./script:${scriptOf(path)}')`
+    return names.map((name) => stand(name, module)).join('\n')
+  },
+}
+
+/** The scripts; modules that `isCore` says go together. */
+async function scripts(isCore) {
+  const { build } = await import('vite')
+  const entries = Object.keys(LATE).map((path) => [scriptOf(path), join(ROOT, 'packages', path)])
+  const { output } = await build({
+    configFile: false,
+    logLevel: 'error',
+    root: NETSIEVE,
+    plugins: [late],
+    ssr: { noExternal: true },
+    build: {
+      ssr: true,
+      write: false,
+      target: 'node20',
+      rolldownOptions: {
+        input: { main: join(NETSIEVE, 'dist/cli/main.js'), ...Object.fromEntries(entries) },
+        treeshake: { moduleSideEffects: false },
+        output: {
+          format: 'cjs',
+          entryFileNames: '[name].js',
+          chunkFileNames: '[name].js',
+          codeSplitting: isCore ? { groups: [{ name: 'core', test: isCore }] } : true,
+          // Names stay, for the stack of a fault.
+          minify: { compress: false, mangle: false, codegen: true },
+        },
+      },
+    },
+  })
+  return output
+}
+
+/** The modules in some scripts and in all that these import. */
+function modulesOf(output, names) {
+  const files = new Map(output.map((script) => [script.fileName, script]))
+  const found = new Set(names)
+  for (const name of found) for (const one of files.get(name)?.imports ?? []) found.add(one)
+  return new Set([...found].flatMap((name) => Object.keys(files.get(name)?.modules ?? {})))
 }
 
 export async function bundle() {
   // The bundle is as new as the build that it is made from, should another build come meanwhile. Times can be set to the millisecond.
   const mtime = new Date(Math.ceil(statSync(BUILT).mtimeMs) + 1)
-  const { build } = await import('vite')
-  const outDir = mkdtempSync(join(tmpdir(), 'netsieve-bundle-'))
+  const core = modulesOf(await scripts(), ['main.js', 'tcpdump.js'])
+  const output = await scripts((id) => core.has(id))
+  const folder = `${BUNDLE}.${process.pid}.part`
+  mkdirSync(folder)
   try {
-    await build({
-      configFile: false,
-      logLevel: 'error',
-      root: NETSIEVE,
-      plugins: [LATE],
-      ssr: { noExternal: true },
-      build: {
-        ssr: join(NETSIEVE, 'dist/cli/main.js'),
-        outDir,
-        target: 'node20',
-        rolldownOptions: {
-          treeshake: { moduleSideEffects: false },
-          output: {
-            format: 'cjs',
-            codeSplitting: false,
-            entryFileNames: 'netsieve.js',
-            // Names stay, for the stack of a fault.
-            minify: { compress: false, mangle: false, codegen: true },
-          },
-        },
-      },
-    })
-    const code = readFileSync(join(outDir, 'netsieve.js'), 'utf8')
-    // A script of one-byte characters is read faster.
-    const ascii = code.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-    put(BUNDLE, `(function (exports, require, __filename) {${ascii}\n})`, mtime)
-  } finally {
-    rmSync(outDir, { recursive: true, force: true })
-  }
-  // In a process of its own: what it prints is nobody's business, and what it compiles is all that goes into the cache.
-  const { status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--cache'], {
-    stdio: ['ignore', 'ignore', 2],
-  })
-  if (status !== 0) throw new Error('the bundle does not run')
-  utimesSync(CACHE, mtime, mtime)
-}
-
-/** Whole or not at all: others may be starting it. */
-function put(file, content, mtime) {
-  const part = `${file}.${process.pid}.part`
-  mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(part, content)
-  if (mtime) utimesSync(part, mtime, mtime)
-  renameSync(part, file)
-}
-
-/** Filters a sample, and keeps what V8 compiled for that. */
-async function cache() {
-  const script = new Script(readFileSync(BUNDLE, 'latin1'), { filename: BUNDLE })
-  const exports = {}
-  script.runInThisContext()(exports, createRequire(BUNDLE), BUNDLE)
-  const folder = mkdtempSync(join(tmpdir(), 'netsieve-cache-'))
-  try {
-    const capture = join(ROOT, 'samples/http.pcap')
-    for (const words of [
-      ['-r', capture, '-w', join(folder, 'out.pcap'), 'ip and tcp dst port 80'],
-      [
-        '-r',
-        capture,
-        '-w',
-        join(folder, 'out.pcap'),
-        '(udp port 53 or 67) or src net 10.0.0.0/8 or (ip6 and host ::1)',
-      ],
-    ]) {
-      if ((await exports.main(words)) !== 0) throw new Error(`the bundle fails: ${words.join(' ')}`)
+    for (const { fileName, code } of output) {
+      // A script of one-byte characters is read faster.
+      const ascii = code.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      writeFileSync(join(folder, fileName), `(function (exports, require, __filename) {${ascii}\n})`)
     }
+    // In processes of their own: what they print is nobody's business, and what one compiles is all that goes into its scripts' caches.
+    for (const words of Object.keys(WARM)) {
+      const { status } = spawnSync(process.execPath, [SELF, '--cache', folder, words], {
+        stdio: ['ignore', 'ignore', 2],
+      })
+      if (status !== 0) throw new Error('the bundle does not run')
+    }
+    utimesSync(join(folder, 'main.js.cache'), mtime, mtime)
+    // Whole or not at all: others may be starting it.
+    rmSync(BUNDLE, { recursive: true, force: true })
+    renameSync(folder, BUNDLE)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-  put(CACHE, script.createCachedData())
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await (process.argv.includes('--cache') ? cache() : bundle())
+const CAPTURE = join(ROOT, 'samples/http.pcap')
+/** What is run to see what V8 compiles, for the scripts that no earlier run has loaded. */
+const WARM = {
+  filter: (out) => [
+    ['-r', CAPTURE, '-w', out, 'ip and tcp dst port 80'],
+    ['-r', CAPTURE, '-w', out, '(udp port 53 or 67) or src net 10.0.0.0/8 or (ip6 and host ::1)'],
+  ],
+  rules: (out) => [
+    ['run', '-r', CAPTURE, '-w', out, 'ip and tcp dst port 80'],
+    ['run', '-r', CAPTURE, 'iptables -A INPUT -p tcp --dport 80 -j ACCEPT'],
+    ['run', '-r', CAPTURE, 'table inet t { chain c { type filter hook input priority 0; tcp dport 80 accept; } }'],
+  ],
+}
+
+/** Filters a sample, and keeps what V8 compiled for that. */
+async function cache(bundleFolder, warm) {
+  const { Bundle } = createRequire(import.meta.url)('../packages/netsieve/bin/netsieve.js')
+  // V8 forgets compiled code that was not used for a while, such as that of a script's start.
+  setFlagsFromString('--no-flush-bytecode')
+  const loading = new Bundle(bundleFolder)
+  const { main } = loading.load('main.js')
+  const folder = mkdtempSync(join(tmpdir(), 'netsieve-cache-'))
+  try {
+    for (const words of WARM[warm](join(folder, 'out.pcap')))
+      if ((await main(words)) !== 0) throw new Error(`the bundle fails: ${words.join(' ')}`)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  // The cache is only good for a V8 of the same flags.
+  setFlagsFromString('--flush-bytecode')
+  for (const [name, script] of loading.scripts) {
+    const file = join(bundleFolder, `${name}.cache`)
+    if (!existsSync(file)) writeFileSync(file, script.createCachedData())
+  }
+}
+
+if (process.argv[1] === SELF) {
+  const [first, ...words] = process.argv.slice(2)
+  await (first === '--cache' ? cache(...words) : bundle())
+}

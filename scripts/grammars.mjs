@@ -42,12 +42,44 @@ export function compile(text) {
   const names = new Map()
   for (const { name } of rules) if (name.startsWith('%')) names.set(name, `%${names.size + 1}`)
   const renamed = (name) => names.get(name) ?? name
-  return rules.map(({ name, alternatives }) => ({
+  const data = rules.map(({ name, alternatives }) => ({
     name: renamed(name),
     alternatives: alternatives.map((sequence) =>
       sequence.map((part) => (part.rule === undefined ? part : { ...part, rule: renamed(part.rule) })),
     ),
   }))
+  return data.map((rule) => {
+    const begins = rule.alternatives.map((sequence) => beginnings(sequence, data, new Set([rule.name])))
+    return begins.some((one) => one !== null) ? { ...rule, begins } : rule
+  })
+}
+
+const ASCII = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code))
+/** Alternatives that may begin with more characters are hardly ever passed over. */
+const MANY = 64
+
+/** The ASCII characters that a sequence can begin with; null if it may be empty, or begin with many. */
+function beginnings(sequence, data, inside) {
+  const all = new Set()
+  for (const part of sequence) {
+    // What is looked ahead at takes nothing.
+    if (part.look) continue
+    const own = beginningsOf(part, data, inside)
+    if (own === null) return null
+    for (const char of own) all.add(char)
+    if (part.min === 0) continue
+    return all.size > MANY ? null : [...all].sort().join('')
+  }
+  return null
+}
+
+function beginningsOf({ lit, chars, rule }, data, inside) {
+  if (lit !== undefined) return lit[0] ?? null
+  if (chars !== undefined) return ASCII.filter((char) => new RegExp(`^${chars}$`, 'u').test(char)).join('')
+  if (inside.has(rule)) return null
+  const within = new Set([...inside, rule])
+  const parts = data.find(({ name }) => name === rule).alternatives.map((one) => beginnings(one, data, within))
+  return parts.includes(null) ? null : parts.join('')
 }
 
 export function render(file, text) {

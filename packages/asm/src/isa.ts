@@ -63,19 +63,19 @@ export interface InsnSpec {
   /** The second operand. */
   readonly source: 'imm' | 'reg' | 'none'
   /** The operator as C-like text writes it: `s>>` of `r1 s>>= 5`, `>=` of `if r1 >= 5`; empty for mov. */
-  readonly symbol?: string
-  readonly alu?: AluOp
-  readonly jump?: JumpOp
-  readonly end?: EndOp
-  readonly atomic?: AtomicOp
+  readonly symbol?: string | undefined
+  readonly alu?: AluOp | undefined
+  readonly jump?: JumpOp | undefined
+  readonly end?: EndOp | undefined
+  readonly atomic?: AtomicOp | undefined
   /** Atomic: the old value goes to src (r0 for cmpxchg). */
-  readonly fetch?: boolean
+  readonly fetch?: boolean | undefined
   /** Load: sign-extends to 64 bits. */
-  readonly signExtend?: boolean
+  readonly signExtend?: boolean | undefined
   /** movsx: bits of src that count. */
-  readonly fromBits?: 8 | 16 | 32
-  readonly call?: CallTarget
-  readonly imm64?: Imm64Kind
+  readonly fromBits?: 8 | 16 | 32 | undefined
+  readonly call?: CallTarget | undefined
+  readonly imm64?: Imm64Kind | undefined
 }
 
 export const CLASS = { LD: 0, LDX: 1, ST: 2, STX: 3, ALU: 4, JMP: 5, JMP32: 6, ALU64: 7 } as const
@@ -150,10 +150,22 @@ const IMM64_ROWS = [
 type Draft = Omit<InsnSpec, 'uses' | 'slots' | 'width' | 'size' | 'source' | 'fixed'> &
   Partial<Pick<InsnSpec, 'slots' | 'width' | 'size' | 'source' | 'fixed'>> & { readonly uses: string }
 
-/** Completes a row: `uses` is written as words, `dst src off imm`. */
+/** What rows use, by how they write it: few ways, so that forms share the sets. */
+const USES = new Map<string, ReadonlySet<FieldUse>>()
+
+function usesOf(words: string): ReadonlySet<FieldUse> {
+  const known = USES.get(words)
+  if (known) return known
+  const uses = new Set((words === '' ? [] : words.split(' ')) as FieldUse[])
+  USES.set(words, uses)
+  return uses
+}
+
+/** Completes a row: `uses` is written as words, `dst src off imm`. All forms have all properties in one order: engines read them faster then. */
 function form(draft: Draft): InsnSpec {
-  const uses = new Set(draft.uses.split(' ').filter((word) => word !== '') as FieldUse[])
-  return { slots: 1, width: 64, size: 0, source: 'none', fixed: {}, ...draft, uses }
+  const { name, opcode, kind, uses, fixed = {}, group, cpu, slots = 1, width = 64, size = 0, source = 'none' } = draft
+  const { symbol, alu, jump, end, atomic, fetch, signExtend, fromBits, call, imm64 } = draft
+  return { name, opcode, kind, uses: usesOf(uses), fixed, group, cpu, slots, width, size, source, symbol, alu, jump, end, atomic, fetch, signExtend, fromBits, call, imm64 } // biome-ignore format: one row
 }
 
 function* aluForms(): Generator<InsnSpec> {

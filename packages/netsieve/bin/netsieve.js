@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Starts the command line: from one script with its compiled code beside it where that is as new as the build (scripts/bundle.mjs),
-// from the build's modules otherwise. CommonJS, because Node starts that sooner.
+// Starts the command line: from the bundle's scripts with their compiled code beside them where that is as new as the build
+// (scripts/bundle.mjs), from the build's modules otherwise. CommonJS, because Node starts that sooner.
 const { readFileSync, statSync } = require('node:fs')
 const path = require('node:path')
 const { Script } = require('node:vm')
@@ -12,23 +12,47 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 const DIST = path.join(__dirname, '../dist')
-const BUNDLE = path.join(DIST, 'bundle/netsieve.js')
+const BUNDLE = path.join(DIST, 'bundle')
 const timeOf = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs
 
-function bundled() {
-  const cachedData = readFileSync(`${BUNDLE}.cache`)
-  // V8 looks whether the compiled code is of its version, and compiles anew if not.
-  const script = new Script(readFileSync(BUNDLE, 'latin1'), { filename: BUNDLE, cachedData })
-  const exports = {}
-  script.runInThisContext()(exports, require, BUNDLE)
-  return exports
+/** A folder of scripts that load each other when they are needed, by `require('./NAME.js')`. */
+class Bundle {
+  /** By name; and of each what it exports. */
+  scripts = new Map()
+  exports = new Map()
+
+  constructor(folder) {
+    this.folder = folder
+  }
+
+  load(name) {
+    const known = this.exports.get(name)
+    if (known) return known
+    const exports = {}
+    this.exports.set(name, exports)
+    const filename = path.join(this.folder, name)
+    const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData: this.compiled(filename) })
+    this.scripts.set(name, script)
+    const own = (id) => (id.startsWith('./') ? this.load(id.slice(2)) : require(id))
+    script.runInThisContext()(exports, own, filename)
+    return exports
+  }
+
+  /** V8 looks whether compiled code is of its version, and compiles anew if not. None for scripts that are seldom loaded. */
+  compiled(filename) {
+    try {
+      return readFileSync(`${filename}.cache`)
+    } catch {
+      return undefined
+    }
+  }
 }
 
 /** What the command line exports. */
 async function load() {
   // A published package has no build information, and a bundle that belongs to it.
-  const fresh = timeOf(`${BUNDLE}.cache`) >= (timeOf(path.join(DIST, '.tsbuildinfo')) ?? 0)
-  return fresh ? bundled() : import('../dist/cli/main.js')
+  const fresh = timeOf(path.join(BUNDLE, 'main.js.cache')) >= (timeOf(path.join(DIST, '.tsbuildinfo')) ?? 0)
+  return fresh ? new Bundle(BUNDLE).load('main.js') : import('../dist/cli/main.js')
 }
 
 async function start() {
@@ -37,6 +61,6 @@ async function start() {
   process.exit(await main(process.argv.slice(2)))
 }
 
-// Other threads take what they need (see src/cli/team).
+// Other threads take what they need (see src/cli/team); the bundle's maker, how to load one.
 if (require.main === module) void start()
-else module.exports = load
+else module.exports = { load, Bundle }

@@ -3,7 +3,7 @@
 
 import { LINK_FIELDS } from './fields/link.ts'
 import { NETWORK_FIELDS } from './fields/network.ts'
-import { type Field, header } from './fields/rows.ts'
+import { type Field, header, joined } from './fields/rows.ts'
 import { SCTP_FIELDS } from './fields/sctp.ts'
 import { TRANSPORT_FIELDS } from './fields/transport.ts'
 import { TUNNEL_FIELDS } from './fields/tunnel.ts'
@@ -18,15 +18,15 @@ const META_FIELDS = header('meta', {
   length: [0, 32, 'uint'], // of the packet from its network header on
 })
 
-export const FIELDS = {
-  ...META_FIELDS,
-  ...METADATA,
-  ...LINK_FIELDS,
-  ...NETWORK_FIELDS,
-  ...TRANSPORT_FIELDS,
-  ...SCTP_FIELDS,
-  ...TUNNEL_FIELDS,
-} as const satisfies Record<string, Field>
+export const FIELDS = joined(
+  META_FIELDS,
+  METADATA,
+  LINK_FIELDS,
+  NETWORK_FIELDS,
+  TRANSPORT_FIELDS,
+  SCTP_FIELDS,
+  TUNNEL_FIELDS,
+) satisfies Record<string, Field>
 
 export type FieldId = keyof typeof FIELDS
 

@@ -39,8 +39,13 @@ function syntax<Ast>(
   signs?: RegExp,
 ): Syntax {
   return {
-    title: front.title,
-    profiles: front.profiles,
+    // Asked for when they are wanted: a front-end may be loaded as late as that.
+    get title() {
+      return front.title
+    },
+    get profiles() {
+      return front.profiles
+    },
     aliases,
     signs,
     takes,

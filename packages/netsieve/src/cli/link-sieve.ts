@@ -1,6 +1,5 @@
 // Packets of a capture as the compiled rules take them: one sieve for each link type that the capture has.
 
-import { setFlagsFromString } from 'node:v8'
 import { decisionOf, PROG_TYPES } from '@netsieve/asm'
 import type { Source } from '@netsieve/diag'
 import { type FilterState, newState, termsOf } from '@netsieve/ir'
@@ -189,7 +188,7 @@ export class LinkSieves {
     }
     const compiled = compileOrEnd(this.rules, this.options, linkType)
     const { length } = compiled.insns
-    if (this.engine === 'jit' && length > LONG) setFlagsFromString('--liftoff-only')
+    if (this.engine === 'jit' && length > LONG) process.getBuiltinModule('node:v8').setFlagsFromString('--liftoff-only')
     const verified = this.verified(length)
     const link = new LinkSieve(compiled, linkType, { engine: this.engine, sources: this.sources, verified })
     this.sieves.set(linkType, link)

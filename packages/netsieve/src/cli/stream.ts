@@ -88,7 +88,7 @@ function openFast(path: string, { threads = 1, output }: StreamOptions): Fast | 
   // Before version 2.4 the two lengths of a record could stand the other way round.
   if (format?.format !== 'pcap' || format.version !== '2.4') return { fd, start: header.slice(0, length) }
   // They start now, while the rules are compiled. What stdin is may not begin where it stands.
-  const team = fd === 0 || (output && !output.places) ? undefined : Team.for(fd, threads)
+  const team = threads < 2 || fd === 0 || (output && !output.places) ? undefined : Team.for(fd, threads)
   return { fd, name, header, reader, format, team }
 }
 

@@ -1,7 +1,7 @@
 // Fields of the link layer and of what stands between it and the network header: Ethernet, LLC and SNAP (IEEE 802.2), VLAN tags (IEEE 802.1Q),
 // MPLS labels (RFC 3032), PPPoE (RFC 2516), ARP (RFC 826).
 
-import { header } from './rows.ts'
+import { header, joined } from './rows.ts'
 
 //  tag: tpid 16 | pcp 3, dei 1, id 12 (together: tci) | the type of what follows 16
 const TAG = {
@@ -15,37 +15,37 @@ const TAG = {
 
 const LABEL = { label: [0, 20, 'uint'], tc: [20, 3, 'uint'], bos: [23, 1, 'uint'], ttl: [24, 8, 'uint'] } as const
 
-export const LINK_FIELDS = {
-  ...header('eth', {
+export const LINK_FIELDS = joined(
+  header('eth', {
     dst: [0, 48, 'mac'],
     src: [48, 48, 'mac'],
     type: [96, 16, 'ethertype'],
     length: [96, 16, 'uint'], // the same bits: a length up to 1500, a type above
   }),
-  ...header('llc', { dsap: [0, 8, 'hex'], ssap: [8, 8, 'hex'], control: [16, 8, 'hex'] }),
-  ...header('snap', { oui: [0, 24, 'hex'], pid: [24, 16, 'ethertype'] }),
+  header('llc', { dsap: [0, 8, 'hex'], ssap: [8, 8, 'hex'], control: [16, 8, 'hex'] }),
+  header('snap', { oui: [0, 24, 'hex'], pid: [24, 16, 'ethertype'] }),
   // The outermost tag, and those behind it.
-  ...header('vlan', TAG),
-  ...header('vlan1', TAG),
-  ...header('vlan2', TAG),
-  ...header('vlan3', TAG),
+  header('vlan', TAG),
+  header('vlan1', TAG),
+  header('vlan2', TAG),
+  header('vlan3', TAG),
   // The top label, and those below it.
-  ...header('mpls', LABEL),
-  ...header('mpls1', LABEL),
-  ...header('mpls2', LABEL),
-  ...header('mpls3', LABEL),
-  ...header('mpls4', LABEL),
-  ...header('mpls5', LABEL),
-  ...header('mpls6', LABEL),
-  ...header('pppoe', {
+  header('mpls', LABEL),
+  header('mpls1', LABEL),
+  header('mpls2', LABEL),
+  header('mpls3', LABEL),
+  header('mpls4', LABEL),
+  header('mpls5', LABEL),
+  header('mpls6', LABEL),
+  header('pppoe', {
     version: [0, 4, 'uint'],
     type: [4, 4, 'uint'],
     code: [8, 8, 'hex'],
     sid: [16, 16, 'uint'],
     length: [32, 16, 'uint'],
   }),
-  ...header('ppp', { protocol: [0, 16, 'hex'] }),
-  ...header('arp', {
+  header('ppp', { protocol: [0, 16, 'hex'] }),
+  header('arp', {
     htype: [0, 16, 'uint'],
     ptype: [16, 16, 'ethertype'],
     hlen: [32, 8, 'uint'],
@@ -56,4 +56,4 @@ export const LINK_FIELDS = {
     tha: [144, 48, 'mac'],
     tip: [192, 32, 'ipv4'],
   }),
-} as const
+)

@@ -1,15 +1,15 @@
 // Fields of transport headers: TCP and its options (RFC 9293, 7323, 2018, 7413, 8684), UDP, UDP-Lite, DCCP (RFC 4340), ICMP (RFC 792), ICMPv6 and
 // neighbour discovery (RFC 4443, 4861, 2710), IGMP (RFC 3376), AH, ESP and IPComp (RFC 4302, 4303, 3173).
 
-import { header } from './rows.ts'
+import { header, joined } from './rows.ts'
 
 const PORTS = { sport: [0, 16, 'port'], dport: [16, 16, 'port'] } as const
 const OPTION = { kind: [0, 8, 'uint'], length: [8, 8, 'uint'] } as const
 const only = (...values: readonly number[]) => ({ field: 'type', values })
 
-export const TRANSPORT_FIELDS = {
-  ...header('th', PORTS),
-  ...header('tcp', {
+export const TRANSPORT_FIELDS = joined(
+  header('th', PORTS),
+  header('tcp', {
     ...PORTS,
     seq: [32, 32, 'uint'],
     ack: [64, 32, 'uint'],
@@ -29,12 +29,12 @@ export const TRANSPORT_FIELDS = {
     checksum: [128, 16, 'hex'],
     urgptr: [144, 16, 'uint'],
   }),
-  ...header('tcp_eol', { kind: [0, 8, 'uint'] }),
-  ...header('tcp_nop', { kind: [0, 8, 'uint'] }),
-  ...header('tcp_maxseg', { ...OPTION, size: [16, 16, 'uint'] }),
-  ...header('tcp_window', { ...OPTION, count: [16, 8, 'uint'] }),
-  ...header('tcp_sackperm', OPTION),
-  ...header('tcp_sack', {
+  header('tcp_eol', { kind: [0, 8, 'uint'] }),
+  header('tcp_nop', { kind: [0, 8, 'uint'] }),
+  header('tcp_maxseg', { ...OPTION, size: [16, 16, 'uint'] }),
+  header('tcp_window', { ...OPTION, count: [16, 8, 'uint'] }),
+  header('tcp_sackperm', OPTION),
+  header('tcp_sack', {
     ...OPTION,
     left: [16, 32, 'uint'],
     right: [48, 32, 'uint'],
@@ -45,14 +45,14 @@ export const TRANSPORT_FIELDS = {
     left3: [208, 32, 'uint'],
     right3: [240, 32, 'uint'],
   }),
-  ...header('tcp_timestamp', { ...OPTION, tsval: [16, 32, 'uint'], tsecr: [48, 32, 'uint'] }),
-  ...header('tcp_md5sig', { ...OPTION, digest: [16, 128, 'hex'] }),
-  ...header('tcp_fastopen', { ...OPTION, cookie: [16, 64, 'hex'] }),
-  ...header('tcp_mptcp', { ...OPTION, subtype: [16, 4, 'uint'] }),
-  ...header('tcp_ao', { ...OPTION, keyid: [16, 8, 'uint'], rnextkeyid: [24, 8, 'uint'] }),
-  ...header('udp', { ...PORTS, length: [32, 16, 'uint'], checksum: [48, 16, 'hex'] }),
-  ...header('udplite', { ...PORTS, coverage: [32, 16, 'uint'], checksum: [48, 16, 'hex'] }),
-  ...header('dccp', {
+  header('tcp_timestamp', { ...OPTION, tsval: [16, 32, 'uint'], tsecr: [48, 32, 'uint'] }),
+  header('tcp_md5sig', { ...OPTION, digest: [16, 128, 'hex'] }),
+  header('tcp_fastopen', { ...OPTION, cookie: [16, 64, 'hex'] }),
+  header('tcp_mptcp', { ...OPTION, subtype: [16, 4, 'uint'] }),
+  header('tcp_ao', { ...OPTION, keyid: [16, 8, 'uint'], rnextkeyid: [24, 8, 'uint'] }),
+  header('udp', { ...PORTS, length: [32, 16, 'uint'], checksum: [48, 16, 'hex'] }),
+  header('udplite', { ...PORTS, coverage: [32, 16, 'uint'], checksum: [48, 16, 'hex'] }),
+  header('dccp', {
     ...PORTS,
     doff: [32, 8, 'uint'],
     ccval: [40, 4, 'uint'],
@@ -63,7 +63,7 @@ export const TRANSPORT_FIELDS = {
     x: [71, 1, 'uint'],
     seq: [72, 24, 'uint'], // its lower bits where x is not set
   }),
-  ...header('icmp', {
+  header('icmp', {
     type: [0, 8, 'icmptype'],
     code: [8, 8, 'uint'],
     checksum: [16, 16, 'hex'],
@@ -74,7 +74,7 @@ export const TRANSPORT_FIELDS = {
     gateway: [32, 32, 'ipv4', only(5)],
     pointer: [32, 8, 'uint', only(12)],
   }),
-  ...header('icmp6', {
+  header('icmp6', {
     type: [0, 8, 'icmp6type'],
     code: [8, 8, 'uint'],
     checksum: [16, 16, 'hex'],
@@ -85,21 +85,21 @@ export const TRANSPORT_FIELDS = {
     pointer: [32, 32, 'uint', only(4)],
     maxdelay: [32, 16, 'uint', only(130)],
   }),
-  ...header('nd', { target: [0, 128, 'ipv6'] }),
-  ...header('nd_redirect', { dst: [0, 128, 'ipv6'] }),
-  ...header('igmp', {
+  header('nd', { target: [0, 128, 'ipv6'] }),
+  header('nd_redirect', { dst: [0, 128, 'ipv6'] }),
+  header('igmp', {
     type: [0, 8, 'igmptype'],
     mrt: [8, 8, 'uint'],
     checksum: [16, 16, 'hex'],
     group: [32, 32, 'ipv4'],
   }),
-  ...header('ah', {
+  header('ah', {
     nexthdr: [0, 8, 'ipproto'],
     length: [8, 8, 'uint'],
     reserved: [16, 16, 'hex'],
     spi: [32, 32, 'hex'],
     seq: [64, 32, 'uint'],
   }),
-  ...header('esp', { spi: [0, 32, 'hex'], seq: [32, 32, 'uint'] }),
-  ...header('ipcomp', { nexthdr: [0, 8, 'ipproto'], flags: [8, 8, 'hex'], cpi: [16, 16, 'hex'] }),
-} as const
+  header('esp', { spi: [0, 32, 'hex'], seq: [32, 32, 'uint'] }),
+  header('ipcomp', { nexthdr: [0, 8, 'ipproto'], flags: [8, 8, 'hex'], cpi: [16, 16, 'hex'] }),
+)

@@ -32,11 +32,11 @@ interface Compiled {
   readonly hidden: boolean
   readonly label: string | undefined
   alternatives: readonly (readonly Element[])[]
-  /** By alternative and ASCII character: whether it can begin so; none for alternatives that may begin anyhow. Found when first asked for. */
-  begins: readonly (Uint8Array | undefined)[] | undefined
+  readonly begins: GrammarRule['begins']
 }
 
 const DEEPEST = 400
+const ASCII = 128
 
 /** A grammar ready to run. */
 export class Grammar {
@@ -49,14 +49,8 @@ export class Grammar {
    */
   constructor(data: GrammarData, labels: Readonly<Record<string, string>> = {}) {
     const rules = new Map<string, Compiled>()
-    for (const { name } of data)
-      rules.set(name, {
-        name,
-        hidden: /^(%|[A-Z0-9_]+$)/.test(name),
-        label: labels[name],
-        alternatives: [],
-        begins: undefined,
-      })
+    for (const { name, begins } of data)
+      rules.set(name, { name, hidden: /^(%|[A-Z0-9_]+$)/.test(name), label: labels[name], alternatives: [], begins })
     const classes = new Map(data.flatMap((rule) => onlyClass(rule)))
     const compile = (part: Part): Element => {
       const { lit, look } = part
@@ -105,54 +99,6 @@ function onlyClass({ name, alternatives }: GrammarRule): [string, string][] {
   return name.startsWith('%') && plain && others.length === 0 ? [[name, only.chars!]] : []
 }
 
-const ASCII = 128
-
-function beginsOf(rule: Compiled): readonly (Uint8Array | undefined)[] {
-  rule.begins ??= rule.alternatives.map((elements) => beginnings(elements, new Set([rule])))
-  return rule.begins
-}
-
-/** The characters that a sequence can begin with; undefined if it may be empty, or begin with a character that is not ASCII. */
-function beginnings(elements: readonly Element[], inside: Set<Compiled>): Uint8Array | undefined {
-  const all = new Uint8Array(ASCII)
-  for (const element of elements) {
-    // What is looked ahead at takes nothing.
-    if (element.look) continue
-    const own = ofElement(element, inside)
-    if (!own) return undefined
-    for (let i = 0; i < ASCII; i++) all[i]! |= own[i]!
-    if (element.min > 0) return all
-  }
-  return undefined
-}
-
-function ofElement({ lit, chars, rule }: Element, inside: Set<Compiled>): Uint8Array | undefined {
-  const own = new Uint8Array(ASCII)
-  if (lit !== undefined) {
-    if (lit === '' || lit.charCodeAt(0) >= ASCII) return undefined
-    own[lit.charCodeAt(0)] = 1
-    return own
-  }
-  if (chars) {
-    chars.lastIndex = 0
-    if (chars.test('')) return undefined
-    for (let i = 0; i < ASCII; i++) {
-      chars.lastIndex = 0
-      own[i] = chars.test(String.fromCharCode(i)) ? 1 : 0
-    }
-    return own
-  }
-  if (!rule || inside.has(rule)) return undefined
-  inside.add(rule)
-  const parts = rule.begins ?? rule.alternatives.map((elements) => beginnings(elements, inside))
-  inside.delete(rule)
-  for (const part of parts) {
-    if (!part) return undefined
-    for (let i = 0; i < ASCII; i++) own[i]! |= part[i]!
-  }
-  return own
-}
-
 interface Progress {
   readonly at: number
   readonly nodes: readonly Node[]
@@ -196,11 +142,10 @@ class Run {
     if (rule.label !== undefined) this.labelled = at
     if (rule.label === '') this.quiet++
     let found: Progress | undefined
-    const code = this.quick && at < this.text.length ? this.text.charCodeAt(at) : ASCII
-    for (const [i, alternative] of rule.alternatives.entries()) {
-      if (code < ASCII && beginsOf(rule)[i]?.[code] === 0) continue
-      found = this.sequence(alternative, at, depth)
-      if (found) break
+    const begins = this.quick && this.text.charCodeAt(at) < ASCII ? rule.begins : undefined
+    for (let i = 0; i < rule.alternatives.length && !found; i++) {
+      if (begins?.[i]?.includes(this.text[at]!) === false) continue
+      found = this.sequence(rule.alternatives[i]!, at, depth)
     }
     this.labelled = outer
     if (rule.label === '') this.quiet--

@@ -18,6 +18,8 @@ export interface Part {
 export interface GrammarRule {
   readonly name: string
   readonly alternatives: readonly (readonly Part[])[]
+  /** The ASCII characters that each alternative can begin with; null for those that may begin with any, all where absent. */
+  readonly begins?: readonly (string | null)[]
 }
 
 export type GrammarData = readonly GrammarRule[]

@@ -28,46 +28,68 @@ function names(rows: string, fold: boolean): Names {
   return { numbers, names: back }
 }
 
-const SERVICES = new Map<string, number>()
-const SERVICE_NAMES = new Map<string, string>()
-for (const [name, number, ...aliases] of cells(SERVICE_ROWS)) {
-  const [port, protos] = number!.split('/')
-  for (const proto of protos!.split(',')) {
-    const key = `${port}/${proto}`
-    if (!SERVICE_NAMES.has(key)) SERVICE_NAMES.set(key, name!)
-    for (const each of [name!, ...aliases]) {
-      if (!SERVICES.has(`${each}/${proto}`)) SERVICES.set(`${each}/${proto}`, Number(port))
-      // Any transport: the row that comes first, as getservbyname(3) without a protocol.
-      if (!SERVICES.has(each)) SERVICES.set(each, Number(port))
+interface Services {
+  /** By `name/transport`, and by name alone. */
+  readonly ports: ReadonlyMap<string, number>
+  /** By `port/transport`. */
+  readonly names: ReadonlyMap<string, string>
+}
+
+function services(): Services {
+  const ports = new Map<string, number>()
+  const back = new Map<string, string>()
+  for (const [name, number, ...aliases] of cells(SERVICE_ROWS)) {
+    const [port, protos] = number!.split('/')
+    for (const proto of protos!.split(',')) {
+      const key = `${port}/${proto}`
+      if (!back.has(key)) back.set(key, name!)
+      for (const each of [name!, ...aliases]) {
+        if (!ports.has(`${each}/${proto}`)) ports.set(`${each}/${proto}`, Number(port))
+        // Any transport: the row that comes first, as getservbyname(3) without a protocol.
+        if (!ports.has(each)) ports.set(each, Number(port))
+      }
     }
   }
+  return { ports, names: back }
 }
+
+/** Made when it is first asked for: most rules have few names. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
 /** Names that nft and iptables know besides the registry's. */
 const MORE_PROTOCOLS = 'ipv6-icmp 58 icmpv6 icmp6\nmobility-header 135 ipv6-mh mh'
-const PROTOCOLS = names(`${PROTOCOL_ROWS}${MORE_PROTOCOLS}`, true)
-const ETHERTYPES = names(ETHERTYPE_ROWS, true)
+const ofServices = once(services)
+const ofProtocols = once(() => names(`${PROTOCOL_ROWS}${MORE_PROTOCOLS}`, true))
+const ofEtherTypes = once(() => names(ETHERTYPE_ROWS, true))
 
 /** The port of a service (`http`, or an alias: `www`), with a given transport (`tcp`, `udp`, …) or with any that has it. */
 export function servicePort(name: string, transport?: string): number | undefined {
-  return SERVICES.get(transport === undefined ? name : `${name}/${transport}`)
+  return ofServices().ports.get(transport === undefined ? name : `${name}/${transport}`)
 }
 
 export function serviceName(port: number, transport: string): string | undefined {
-  return SERVICE_NAMES.get(`${port}/${transport}`)
+  return ofServices().names.get(`${port}/${transport}`)
 }
 
 /** The number of an IP protocol: its name or alias, in any case (`tcp`, `ipv6-icmp`, `IPv6-ICMP`). */
 export function protocolNumber(name: string): number | undefined {
-  return PROTOCOLS.numbers.get(name) ?? PROTOCOLS.numbers.get(name.toLowerCase())
+  const { numbers } = ofProtocols()
+  return numbers.get(name) ?? numbers.get(name.toLowerCase())
 }
 
 export function protocolName(number: number): string | undefined {
-  return PROTOCOLS.names.get(number)
+  return ofProtocols().names.get(number)
 }
 
 /** An Ethernet type by name, in any case: `ip`, `ipv4`, `ip6`, `arp`, `802.1q`, … */
 export function etherType(name: string): number | undefined {
-  return ETHERTYPES.numbers.get(name.toLowerCase())
+  return ofEtherTypes().numbers.get(name.toLowerCase())
 }
 
 /** The word of `known` that `word` may have meant: the nearest within two edits, for hints. */

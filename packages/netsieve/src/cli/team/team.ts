@@ -12,8 +12,8 @@ import { Board, type Place } from './board.ts'
 import { LOOK_BACK, Member, type Work } from './member.ts'
 import type { Job, WorkerData } from './worker.ts'
 
-/** The command line's own script, which gives threads the code they run. */
-const SCRIPT = fileURLToPath(new URL('../../bin/netsieve.js', import.meta.url))
+/** The command line's own script, which gives threads the code they run; from here in the bundle, or among the build's modules. */
+const SCRIPT = new URL(`${import.meta.url.includes('/bundle/') ? '' : '../'}../../bin/netsieve.js`, import.meta.url)
 const CHUNK = 1 << 22
 const MOST_THREADS = 64
 
@@ -47,7 +47,7 @@ export class Team {
     const { port1, port2 } = new MessageChannel()
     const { memory, chunks } = this.board
     const workerData: WorkerData = { memory, chunks, port: port2 }
-    const code = `Promise.resolve(require(${JSON.stringify(SCRIPT)})()).then((netsieve) => netsieve.work(require('node:worker_threads').workerData))`
+    const code = `Promise.resolve(require(${JSON.stringify(fileURLToPath(SCRIPT))}).load()).then((netsieve) => netsieve.work(require('node:worker_threads').workerData))`
     const worker = new Worker(code, { eval: true, workerData, transferList: [port2], trackUnmanagedFds: false })
     worker.unref()
     return { worker, port: port1 }
