@@ -161,7 +161,9 @@ export function markAll(env: Env, start: State): boolean {
   if (env.log.shows2)
     env.log.line(`mark_precise: frame${start.frames.length - 1}: falling back to forcing all scalars precise`)
   let changed = false
-  for (let saved = start.parent; saved; saved = saved.state.parent) {
+  // A state marked this way has only such states before it, and stays as it is.
+  for (let saved = start.parent; saved && !saved.state.whollyPrecise; saved = saved.state.parent) {
+    saved.state.whollyPrecise = true
     for (const frame of saved.state.frames) {
       frame.regs.forEach((reg, i) => {
         if (reg.type !== 'scalar' || reg.precise) return

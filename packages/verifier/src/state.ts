@@ -135,6 +135,8 @@ export class State {
   speculative = false
   /** States kept on the way here. */
   depth = 0
+  /** Kept states: every number here, and on the way here, is marked precise. */
+  whollyPrecise = false
 
   get frame(): Frame {
     return this.frames[this.frames.length - 1]!
