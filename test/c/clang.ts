@@ -4,7 +4,6 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { BpfObject, MapDef } from '@netsieve/asm'
 
 const FOUND = ['clang-14', 'clang'].find((name) =>
   spawnSync(name, ['--print-targets'], { encoding: 'utf8' }).stdout?.includes('bpfel'),
@@ -19,14 +18,6 @@ const HEADERS = spawnSync(
 export const CLANG_VERSION: string = FOUND
   ? spawnSync(FOUND, ['--version'], { encoding: 'utf8' }).stdout.split('\n')[0]!
   : ''
-
-/** The maps of an object, filled with its variables. */
-export function filledMaps({ maps, data }: BpfObject): MapDef[] {
-  return maps.map((map, i): MapDef => {
-    const section = data.find((one) => one.map === i)
-    return section ? { ...map, entries: [[new Uint8Array(4), section.bytes]] } : map
-  })
-}
 
 /** Why nothing can be compiled here; undefined if it can. */
 export const NO_CLANG: string | undefined = !FOUND

@@ -20,7 +20,7 @@ import {
 import { load } from '@netsieve/vm'
 import { describe, expect, it } from 'vitest'
 import { FRAMES } from '../properties/frames.ts'
-import { compileC, filledMaps, NO_CLANG } from './clang.ts'
+import { compileC, NO_CLANG } from './clang.ts'
 
 interface Row<T> {
   readonly what: T
@@ -198,7 +198,7 @@ describe.each(CASES)('%s', (_, steps, text) => {
 
   it.skipIf(NO_CLANG || unsupported)(`decides as it means${NO_CLANG ? ` (skipped: ${NO_CLANG})` : ''}`, () => {
     const object = readElf(compileC(written.value!, { debug: true })).value!
-    const machine = load(object.programs[0]!.insns, { type: 'xdp', maps: filledMaps(object) })
+    const machine = load(object.programs[0]!.insns, { type: 'xdp', maps: object.maps })
     const state = newState(filter)
     for (const frame of FRAMES)
       expect(decisionOf('xdp', machine.run(frame).r0)).toBe(evaluate(filter, frame, { state }).decision)

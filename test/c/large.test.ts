@@ -9,7 +9,7 @@ import { verify } from '@netsieve/verifier'
 import { load } from '@netsieve/vm'
 import { Sieve } from 'netsieve'
 import { describe, expect, it } from 'vitest'
-import { compileC, filledMaps, NO_CLANG } from './clang.ts'
+import { compileC, NO_CLANG } from './clang.ts'
 
 function filterOf(pred: Pred, sets: readonly SetDef[] = []): Filter {
   const { value, diagnostics } = check({
@@ -40,7 +40,7 @@ function filterOf(pred: Pred, sets: readonly SetDef[] = []): Filter {
 /** A program of the C of a filter, with what its maps hold at first. */
 function programOf(filter: Filter, type: 'xdp' | 'sched_cls') {
   const object = readElf(compileC(generateC(filter, { type }).value!, { debug: true })).value!
-  return { insns: object.programs[0]!.insns, maps: filledMaps(object), type }
+  return { insns: object.programs[0]!.insns, maps: object.maps, type }
 }
 
 const packet = (src: string, dport: number) => buildPacket(`eth / ipv4(src=${src}) / tcp(dport=${dport})`).value!.data

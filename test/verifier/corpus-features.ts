@@ -12,7 +12,13 @@ export interface FeatureCase {
   readonly options: CaseOptions
 }
 
-function feature(name: string, text: string, options: CaseOptions = {}, type: ProgTypeName = 'xdp'): FeatureCase {
+/** A case whose name holds its text. */
+export function feature(
+  name: string,
+  text: string,
+  options: CaseOptions = {},
+  type: ProgTypeName = 'xdp',
+): FeatureCase {
   return { name: `${name}: ${text}`, type, text, options }
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The running kernel's verifier: JSON lines in, JSON lines out. Needs root; everything it makes dies with it.
 
-A request: {type, hex, maps: [{type, keySize, valueSize, maxEntries, flags, spinLockAt, inner}], level, license, attach,
-strictAlignment, functions: [{slot, name, global, returns, params: [{kind, size, nullable}]}]}; `type` and the types of maps are
+A request: {type, hex, maps: [{type, keySize, valueSize, maxEntries, flags, spinLockAt, inner, entries: [[key, value]], frozen}],
+level, license, attach, strictAlignment, functions: [{slot, name, global, returns, params: [{kind, size, nullable}]}]}; `type` and the types of maps are
 numbers (uapi linux/bpf.h). Instructions name maps by their index (LD_IMM64 with source 5 or 6). With `functions` the program
 gets BTF that describes them, as callbacks and global functions want it.
 An answer: {accepted, errno, log}.
@@ -15,7 +15,7 @@ import struct
 import sys
 
 SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280}[os.uname().machine]
-MAP_CREATE, PROG_LOAD, BTF_LOAD = 0, 5, 18
+MAP_CREATE, MAP_UPDATE_ELEM, PROG_LOAD, BTF_LOAD, MAP_FREEZE = 0, 2, 5, 18, 22
 STRICT_ALIGNMENT = 1
 LOG_BYTES = 16 << 20
 libc = ctypes.CDLL(None, use_errno=True)
@@ -108,6 +108,11 @@ known_maps = {}
 OWNED = {3, 14, 16, 25}
 
 
+def done(result, what):
+    if result < 0:
+        raise OSError(-result, "%s: %s" % (what, os.strerror(-result)))
+
+
 def make_map(spec):
     key = json.dumps(spec, sort_keys=True)
     if key in known_maps:
@@ -127,6 +132,12 @@ def make_map(spec):
     fd = bpf(MAP_CREATE, attr)
     if fd < 0:
         raise OSError(-fd, "map %r: %s" % (spec, os.strerror(-fd)))
+    for entry in spec.get("entries") or []:
+        parts = [ctypes.create_string_buffer(bytes.fromhex(part)) for part in entry]
+        struct.pack_into("<IIQQQ", attr, 0, fd, 0, address(parts[0]), address(parts[1]), 0)
+        done(bpf(MAP_UPDATE_ELEM, attr), "an element")
+    if spec.get("frozen"):
+        done(bpf(MAP_FREEZE, ctypes.create_string_buffer(struct.pack("<I", fd), 4)), "freezing")
     if spec["type"] not in OWNED:
         known_maps[key] = fd
     return fd

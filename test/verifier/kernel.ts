@@ -56,6 +56,7 @@ function request(program: readonly Insn[] | Uint8Array, options: LoadOptions): s
     entries: undefined,
     type: MAP_TYPES[map.type].id,
     ...(map.inner && { inner: kernelMap(map.inner) }),
+    entries: map.entries?.map((entry) => entry.map((part) => Buffer.from(part).toString('hex'))),
   })
   return JSON.stringify({
     type: PROG_TYPES[type].id,

@@ -1,7 +1,7 @@
 // A BPF object: what assembly text and ELF files are read to, and what is written as ELF. Programs are linked: each has its
 // subprograms behind it, and refers to maps by their index in `maps`.
 
-import type { MapDef } from './abi/maps.ts'
+import { MAP_FLAGS, type MapDef } from './abi/maps.ts'
 import type { ProgTypeName } from './abi/prog-types.ts'
 import type { Insn } from './insn.ts'
 
@@ -73,8 +73,19 @@ export function typeOfSection(section: string): ProgTypeName | undefined {
 
 export const isDataSection = (name: string): boolean => /^\.(rodata|data|bss)(\.|$)/.test(name)
 
-/** The map that a data section is loaded as. */
-export function dataMap(name: string, size: number): MapDef {
-  const flags = name.startsWith('.rodata') ? 0x80 : 0 // BPF_F_RDONLY_PROG
-  return { name, type: 'array', keySize: 4, valueSize: Math.max(1, size), maxEntries: 1, flags }
+const FIRST_KEY = new Uint8Array(4)
+
+/** The map that a data section is loaded as; one that is only read is frozen, as libbpf does it. */
+export function dataMap(name: string, bytes: Uint8Array): MapDef {
+  const onlyRead = name.startsWith('.rodata')
+  return {
+    name,
+    type: 'array',
+    keySize: 4,
+    valueSize: Math.max(1, bytes.length),
+    maxEntries: 1,
+    flags: onlyRead ? MAP_FLAGS.rdonly_prog : 0,
+    ...(bytes.length > 0 && { entries: [[FIRST_KEY, bytes] as const] }),
+    ...(onlyRead && { frozen: true }),
+  }
 }

@@ -50,11 +50,12 @@ describe('objects from clang', () => {
   })
 
   test('maps by BTF, and variables as maps', () => {
+    const FIRST = new Uint8Array(4)
     expect(object.maps).toEqual([
       { name: 'counts', type: 'array', keySize: 4, valueSize: 8, maxEntries: 256 },
-      { name: '.rodata', type: 'array', keySize: 4, valueSize: 2, maxEntries: 1, flags: 0x80 },
-      { name: '.bss', type: 'array', keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 },
-    ])
+      { name: '.rodata', type: 'array', keySize: 4, valueSize: 2, maxEntries: 1, flags: 0x80, entries: [[FIRST, Uint8Array.of(80, 0)]], frozen: true },
+      { name: '.bss', type: 'array', keySize: 4, valueSize: 8, maxEntries: 1, flags: 0, entries: [[FIRST, new Uint8Array(8)]] },
+    ]) // biome-ignore format: rows
     expect(object.data.map(({ name, map, bytes, symbols }) => [name, map, [...bytes], symbols])).toEqual([
       ['.rodata', 1, [80, 0], [{ name: 'blocked_port', offset: 0 }]],
       ['.bss', 2, [0, 0, 0, 0, 0, 0, 0, 0], [{ name: 'seen', offset: 0 }]],

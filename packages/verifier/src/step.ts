@@ -2,6 +2,7 @@
 
 import { stepJump } from './branch.ts'
 import { stepHelper } from './call.ts'
+import { knownContents } from './contents.ts'
 import { contextAccess } from './context.ts'
 import { signExtend64, truncate } from './domain/arith.ts'
 import { isKnown, known, ZERO } from './domain/num.ts'
@@ -210,6 +211,9 @@ function load(env: Env, need: MemoryNeed): void {
       const [min, max] = stackSpan(reg, need.off)
       loaded = loadStackRange(env, frame, min, max + need.size)
     }
+  } else if (reg.type === 'map_value') {
+    const held = knownContents(reg, need.off, need.size)
+    if (held) loaded = scalar(held)
   }
   if (dst !== undefined) env.setReg(dst, narrow(loaded, need))
 }

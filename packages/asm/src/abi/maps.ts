@@ -51,6 +51,11 @@ export interface MapDef {
   readonly spinLockAt?: number
   /** What the map holds when its program starts; who loads the program fills it in. */
   readonly entries?: readonly MapEntry[]
+  /**
+   * Frozen before the program is loaded (BPF_MAP_FREEZE), so that no process changes it; if programs may not write to it either
+   * (`rdonly_prog`), the verifier knows what it holds. Default false.
+   */
+  readonly frozen?: boolean
   /** For maps of maps: what the inner maps look like. */
   readonly inner?: MapDef
 }

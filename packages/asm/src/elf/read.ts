@@ -153,7 +153,7 @@ class Reader {
       if (total > MOST_DATA) throw new Broken(`more than ${MOST_DATA} bytes of variables`)
       const bytes = type === SECTION.nobits ? new Uint8Array(size) : view.bytes.slice()
       const symbols = this.symbols.filter((symbol) => symbol.section === index && symbol.kind === SYMBOL.object).map((symbol) => ({ name: symbol.name, offset: symbol.value })) // biome-ignore format: a pipeline
-      this.data.set(index, { name, bytes, map: this.maps.push(dataMap(name, size)) - 1, symbols })
+      this.data.set(index, { name, bytes, map: this.maps.push(dataMap(name, bytes)) - 1, symbols })
     })
   }
 

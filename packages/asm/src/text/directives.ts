@@ -33,13 +33,16 @@ export class Data {
 
   /** The section's place among the maps, where it is put when first asked for. */
   mapIndex(maps: MapDef[]): number {
-    this.index ??= maps.push(dataMap(this.name, this.size)) - 1
+    this.index ??= maps.push(dataMap(this.name, new Uint8Array(0))) - 1
     return this.index
   }
 
   finish(maps: MapDef[]): DataSection {
     const symbols = [...this.labels].map(([name, offset]) => ({ name, offset }))
-    return { name: this.name, bytes: this.bytes.slice(0, this.size), map: this.mapIndex(maps), symbols }
+    const bytes = this.bytes.slice(0, this.size)
+    const map = this.mapIndex(maps)
+    maps[map] = dataMap(this.name, bytes)
+    return { name: this.name, bytes, map, symbols }
   }
 }
 

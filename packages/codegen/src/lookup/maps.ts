@@ -76,6 +76,7 @@ export class Maps {
       maxEntries: 1,
       flags: MAP_FLAGS.rdonly_prog,
       entries: [[FIRST_KEY, value]],
+      frozen: true,
     }
   }
 }
