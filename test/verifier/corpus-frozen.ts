@@ -1,8 +1,8 @@
 // The corpus by hand, third part: maps that nobody can change any more, whose contents the verifier knows.
 
 import type { MapDef } from '@netsieve/asm'
-import { END } from './corpus-kit.ts'
 import { type FeatureCase, feature } from './corpus-features.ts'
+import { END } from './corpus-kit.ts'
 
 const VALUE = Uint8Array.from({ length: 16 }, (_, i) => 0xf0 + i * 17)
 const key = (index: number) => Uint8Array.of(index, 0, 0, 0)
