@@ -82,7 +82,7 @@ function* callbacks(): Generator<FeatureCase> {
   for (const text of texts) yield feature('callback', text, { functions: described(text, {}) })
   for (const text of [loop('r0 = 0'), each('r0 = 0')]) yield feature('callback without BTF', text)
   for (const text of texts.slice(0, 24))
-    yield feature('strict callback', text, { functions: described(text, {}), strict: true })
+    yield feature('strict callback', text, { functions: described(text, {}), loader: 'bpf' })
   const global = loop('r0 = 0')
   yield feature('callback that is global', global, { functions: described(global, { f: { global: true, params: [], returns: 'scalar' } }) }) // biome-ignore format: one act
   const packet = `r7 = *(u32 *)(r1 +76); r8 = *(u32 *)(r1 +80); r2 = r7; r2 += 14; if r2 > r8 goto out; r9 = r1; r1 = 3; r2 = f ll; r3 = r10; r3 += -8; *(u64 *)(r10 -8) = r9; r4 = 0; call 181; r0 = *(u8 *)(r7 +0); out: ${END}; f: r1 = *(u64 *)(r2 +0); BODY; r0 = 0; exit`
@@ -141,7 +141,7 @@ function* globals(): Generator<FeatureCase> {
     const text = `r9 = r1; ${args}; call f; r0 = 0; out: r0 = 0; exit; f: ${body}; exit`
     yield feature(`global ${i}`, text, { functions: described(text, { f: proto }) })
     if (i % 3 === 0)
-      yield feature(`strict global ${i}`, text, { functions: described(text, { f: proto }), strict: true })
+      yield feature(`strict global ${i}`, text, { functions: described(text, { f: proto }), loader: 'bpf' })
   }
   const two = `r9 = r1; r1 = 1; call f; r1 = 2; call g; exit; f: r0 = 1; r1 = 5; call g; exit; g: r0 = r1; r0 &= 7; exit`
   yield feature('two globals', two, { functions: described(two, { f: global(SCALAR), g: global(SCALAR) }) })
@@ -184,7 +184,7 @@ function* mapKinds(): Generator<FeatureCase> {
   for (const [index] of [...MORE_MAPS, ...KINDS].entries()) {
     for (const use of ['*(u32 *)(r1 +0) = 1', 'r2 = *(u32 *)(r1 -4)', 'r1 += 4', 'r1 += 0'])
       yield feature('map struct', `r1 = map[idx:${index}]; ${use}; ${END}`, { maps: [...MORE_MAPS, ...KINDS] })
-    yield feature('strict map struct', `r1 = map[idx:${index}]; r2 = *(u32 *)(r1 +0); ${END}`, { maps: [...MORE_MAPS, ...KINDS], strict: true }) // biome-ignore format: one act
+    yield feature('strict map struct', `r1 = map[idx:${index}]; r2 = *(u32 *)(r1 +0); ${END}`, { maps: [...MORE_MAPS, ...KINDS], loader: 'bpf' }) // biome-ignore format: one act
   }
   yield feature('lookup', lookup(11, 'if r0 == 0 goto out; r1 = r0; call 86'), { maps: MORE_MAPS })
   yield feature('a lock in an inner map', lookup(10, nested('if r0 == 0 goto out; r6 = r0; r1 = r6; call 93; r1 = r6; call 94')), { maps: MORE_MAPS }) // biome-ignore format: one act
@@ -205,7 +205,7 @@ function* sockets(): Generator<FeatureCase> {
   for (const use of uses) {
     yield feature('tcp socket', lookup(use))
     yield feature('tcp socket', lookup(use), {}, 'sched_cls')
-    yield feature('strict tcp socket', lookup(use), { strict: true }, 'sched_cls')
+    yield feature('strict tcp socket', lookup(use), { loader: 'bpf' }, 'sched_cls')
   }
   yield feature('skc', lookup(`${release}; out: ${END}`, undefined, 99))
   yield feature('udp', lookup(`${release}; out: ${END}`, undefined, 85))
@@ -227,7 +227,7 @@ function* records(): Generator<FeatureCase> {
     'if r0 == 0 goto out; r7 = r0; r1 = map[idx:3]; r2 = r7; r3 = 16; r4 = 0; call 130; r1 = r7; r2 = 0; call 133', 'if r0 == 0 goto out; r7 = r0; r1 = 1; lock *(u64 *)(r7 +0) += r1; r1 = r7; r2 = 0; call 132', 'if r0 == 0 goto out; r7 = r0; r1 = r6; r2 = 0; r3 = r7; r4 = 16; call 26; r1 = r7; r2 = 0; call 132',
   ]) {
     yield feature('record', reserve(use), {}, 'sched_cls')
-    yield feature('strict record', reserve(use), { strict: true }, 'sched_cls')
+    yield feature('strict record', reserve(use), { loader: 'bpf' }, 'sched_cls')
   } // biome-ignore format: one line each
   for (const size of [
     'r2 = 0',
@@ -248,7 +248,7 @@ function* others(): Generator<FeatureCase> {
     `r6 = 0; top: r6 += 1; may_goto +1; goto top; ${END}`, `r6 = 0; top: may_goto out; r6 += 1; goto top; out: ${END}`, `r6 = r10; top: may_goto out; r6 += -1; *(u8 *)(r6 +0) = 1; goto top; out: ${END}`, `r6 = 0; top: may_goto out; r6 += 1; if r6 > 100 goto out; goto top; out: ${END}`, `top: may_goto out; call 7; if r0 == 3 goto out; goto top; out: ${END}`, `may_goto +0; ${END}`,
     `r6 = 1; top: may_goto out; r6 <<= 1; r7 = r10; r7 += -8; *(u64 *)(r7 +0) = r6; goto top; out: ${END}`, `r6 = 0; top: may_goto out; r7 = 0; in: may_goto next; r7 += 1; goto in; next: r6 += 1; goto top; out: ${END}`, `r6 = r1; top: may_goto out; r1 = *(u32 *)(r6 +0); r6 = r1; goto top; out: ${END}`, `*(u64 *)(r10 -8) = 0; top: may_goto out; r1 = *(u64 *)(r10 -8); r1 += 1; *(u64 *)(r10 -8) = r1; goto top; out: ${END}`,
   ])
-    for (const strict of [false, true]) yield feature(strict ? 'strict may_goto' : 'may_goto', text, { strict }) // biome-ignore format: one line each
+    for (const loader of ['root', 'bpf'] as const) yield feature(loader === 'bpf' ? 'strict may_goto' : 'may_goto', text, { loader }) // biome-ignore format: one line each
   for (const license of ['GPL', 'Proprietary', 'Dual BSD/GPL', 'GPL v2', 'MIT'])
     yield feature(`licence ${license}`, `*(u64 *)(r10 -8) = 0; r1 = r10; r1 += -8; r2 = 8; call 6; ${END}`, { license })
   for (const attach of ['ingress', 'egress'] as const)
@@ -321,7 +321,7 @@ const STRICT: readonly string[] = [
 
 function* strict(): Generator<FeatureCase> {
   for (const text of STRICT) {
-    yield feature('strict', text, { strict: true })
+    yield feature('strict', text, { loader: 'bpf' })
     yield feature('as strict', text)
   }
 }

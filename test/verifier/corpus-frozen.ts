@@ -55,8 +55,8 @@ export function* frozen(): Generator<FeatureCase> {
   }
   for (const [load, value] of LOADS)
     for (const at of ['map[idx:0][0]+0', 'map[idx:0][0]+4; r1 += -4', 'map[idx:0][0]+0; r4 = 8; r1 += r4; r1 -= 8'])
-      for (const strict of [false, true])
-        yield feature(`frozen${strict ? ', strict' : ''}`, `r1 = ${at}; r3 = ${load}; ${unless(value)}; out: ${END}`, { maps: KINDS, strict }) // biome-ignore format: one act
+      for (const loader of ['root', 'bpf'] as const)
+        yield feature(`frozen${loader === 'bpf' ? ', strict' : ''}`, `r1 = ${at}; r3 = ${load}; ${unless(value)}; out: ${END}`, { maps: KINDS, loader }) // biome-ignore format: one act
   yield feature('frozen, an atomic load', `r1 = map[idx:0][0]+0; r3 = load_acquire((u32 *)(r1 +4)); ${unless('0x67564534')}; out: ${END}`, { maps: KINDS }) // biome-ignore format: one act
   const packet = 'r2 = *(u32 *)(r1 +0); r3 = *(u32 *)(r1 +4)'
   const table = (more: Partial<MapDef>) => ({

@@ -6,7 +6,7 @@ import type { VerifyOptions } from '@netsieve/verifier'
 /** How a case is loaded, apart from its type. */
 export type CaseOptions = Pick<
   VerifyOptions,
-  'strict' | 'strictAlignment' | 'functions' | 'license' | 'attach' | 'maps'
+  'loader' | 'strictAlignment' | 'functions' | 'license' | 'attach' | 'maps'
 >
 
 export interface Case {

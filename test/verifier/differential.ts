@@ -1,24 +1,25 @@
 // Compares our verdicts with the running kernel's on generated programs.
-//   node bench/run.mjs test/verifier/differential.ts FIRST COUNT [SHOW] [--strict] [--aligned]
+//   node bench/run.mjs test/verifier/differential.ts FIRST COUNT [SHOW] [--loader=bpf|none] [--aligned] [--insns]
 // Programs that take long to process are counted and left out: both sides take seconds for each.
 
 import { disassemble } from '@netsieve/asm'
-import { type Verdict, verify } from '@netsieve/verifier'
+import { type LoaderName, type Verdict, verify } from '@netsieve/verifier'
 import { type Generated, generate, LONG, MAPS, takesLong } from './generate.ts'
-import { errorLines, type KernelVerdict, startKernel, whyNoKernel } from './kernel.ts'
+import { errorLines, type KernelVerdict, startKernel, UNPRIVILEGED, whyNoKernel } from './kernel.ts'
 
 const BATCH = 200
 const REPORT_EVERY = 20_000
 
-const reason = whyNoKernel()
+const flags = process.argv.slice(2).filter((word) => word.startsWith('--'))
+const loader = (flags.find((flag) => flag.startsWith('--loader='))?.slice(9) ?? 'root') as LoaderName
+const reason = whyNoKernel(loader)
 if (reason) {
   console.log(`skipped: ${reason}`)
   process.exit(0)
 }
-const flags = process.argv.slice(2).filter((word) => word.startsWith('--'))
 const [first = 0, count = 1000, show = 3] = process.argv.slice(2).filter((word) => !word.startsWith('--')).map(Number) // biome-ignore format: one act
-const [strict, strictAlignment] = [flags.includes('--strict'), flags.includes('--aligned')]
-const kernel = startKernel(strict)
+const strictAlignment = flags.includes('--aligned')
+const kernel = startKernel()
 const tally = {
   programs: 0, large: 0, accepted: 0, rejected: 0, falseAccepts: 0, falseRejects: 0, unsupported: 0, sameMessage: 0, sameInsns: 0, sameStates: 0,
 } // biome-ignore format: one row
@@ -30,7 +31,7 @@ function note(seed: number, one: Generated, what: string, text: string, logs: re
   const key = `${what} ${text}`.replace(/\d+/g, 'N').slice(0, 100)
   const times = (seen.get(key) ?? 0) + 1
   seen.set(key, times)
-  if (times > 1 || what === 'insns' || printed++ >= show) return
+  if (times > 1 || (what === 'insns' && !flags.includes('--insns')) || printed++ >= show) return
   console.log(`--- ${what}: seed ${seed} ${one.type}: ${text}\n${disassemble(one.program)}`)
   console.log(`KERNEL\n${logs[0].slice(-3000)}\nOURS\n${logs[1].slice(-3000)}`)
 }
@@ -69,8 +70,9 @@ for (let from = first; from < first + count; from += BATCH) {
   for (const seed of seeds) {
     const one = generate(seed)
     const { program, type, functions } = one
-    const options = { type, maps: MAPS, strictAlignment, ...(functions && { functions }) }
-    const our = verify(program, { ...options, logLevel: 1, strict, budget: LONG })
+    if (loader === 'none' && !UNPRIVILEGED.has(type)) continue
+    const options = { loader, type, maps: MAPS, strictAlignment, ...(functions && { functions }) }
+    const our = verify(program, { ...options, logLevel: 1, budget: LONG })
     if (takesLong(our)) tally.large++
     else
       waiting.push(

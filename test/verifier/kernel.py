@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The running kernel's verifier: JSON lines in, JSON lines out. Needs root; everything it makes dies with it.
 
-A request: {type, hex, maps: [{type, keySize, valueSize, maxEntries, flags, spinLockAt, inner, entries: [[key, value]], frozen}],
+A request: {loader, type, hex, maps: [{type, keySize, valueSize, maxEntries, flags, spinLockAt, inner, entries: [[key, value]], frozen}],
 level, license, attach, strictAlignment, functions: [{slot, name, global, returns, params: [{kind, size, nullable}]}]}; `type` and the types of maps are
-numbers (uapi linux/bpf.h). Instructions name maps by their index (LD_IMM64 with source 5 or 6). With `functions` the program
+numbers (uapi linux/bpf.h). `loader`: root; bpf has CAP_BPF and CAP_NET_ADMIN alone; none has no capability, which wants the sysctl
+kernel.unprivileged_bpf_disabled to be 0. Maps and BTF are always root's. Instructions name maps by their index (LD_IMM64 with source
+5 or 6). With `functions` the program
 gets BTF that describes them, as callbacks and global functions want it.
 An answer: {accepted, errno, log}.
 """
@@ -26,6 +28,35 @@ log_buffer = ctypes.create_string_buffer(LOG_BYTES)
 def bpf(command, attr):
     got = libc.syscall(SYSCALL, command, ctypes.byref(attr), ctypes.sizeof(attr))
     return got if got >= 0 else -ctypes.get_errno()
+
+
+CAPABILITIES = {"bpf": 1 << 12 | 1 << 39, "none": 0}  # 12 NET_ADMIN, 39 BPF: uapi linux/capability.h
+VERSION_3 = 0x20080522
+
+
+class Loader:
+    """What is done within has only the capabilities of a loader in effect."""
+
+    def __init__(self, name):
+        self.wanted = CAPABILITIES.get(name)
+        if name == "none":
+            with open("/proc/sys/kernel/unprivileged_bpf_disabled") as file:
+                if file.read().strip() != "0":
+                    raise OSError(errno.EPERM, "kernel.unprivileged_bpf_disabled is not 0")
+
+    def __enter__(self):
+        if self.wanted is None:
+            return
+        self.all = ctypes.create_string_buffer(24)
+        libc.capget(struct.pack("<Ii", VERSION_3, 0), self.all)
+        held = list(struct.unpack("<6I", self.all.raw))
+        held[0], held[3] = self.wanted & 0xFFFFFFFF, self.wanted >> 32
+        if libc.capset(struct.pack("<Ii", VERSION_3, 0), struct.pack("<6I", *held)):
+            raise OSError(ctypes.get_errno(), "capset")
+
+    def __exit__(self, *_):
+        if self.wanted is not None:
+            libc.capset(struct.pack("<Ii", VERSION_3, 0), self.all)
 
 
 def address(buffer):
@@ -161,7 +192,8 @@ def load(request):
         btf_fd, records = function_info(request["type"], request["functions"])
         info = ctypes.create_string_buffer(records, len(records))
         struct.pack_into("<IIQI", attr, 72, btf_fd, 8, address(info), len(records) // 8)
-    fd = bpf(PROG_LOAD, attr)
+    with Loader(request.get("loader", "root")):
+        fd = bpf(PROG_LOAD, attr)
     log = log_buffer.value.decode("utf-8", "replace")
     if len(log) > LOG_BYTES - 2:  # the beginning is lost: the first line, too
         log = log[log.index("\n") + 1:]

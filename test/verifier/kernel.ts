@@ -2,6 +2,7 @@
 // It wants Linux and root; without them, what asks a kernel is skipped.
 
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import {
   encode,
@@ -12,6 +13,7 @@ import {
   PROG_TYPES,
   type ProgTypeName,
 } from '@netsieve/asm'
+import type { LoaderName } from '@netsieve/verifier'
 
 /** What the kernel said of one program. */
 export interface KernelVerdict {
@@ -26,6 +28,8 @@ export interface KernelVerdict {
 }
 
 export interface LoadOptions {
+  /** Default root. `bpf`: CAP_BPF and CAP_NET_ADMIN alone. `none`: no capability. */
+  readonly loader?: LoaderName
   readonly type: ProgTypeName
   readonly maps?: readonly MapDef[]
   /** Log level. Default 1. */
@@ -41,15 +45,21 @@ export interface Kernel {
   close(): void
 }
 
-/** Why there is no kernel to ask; undefined if there is one. */
-export function whyNoKernel(): string | undefined {
+/** What a loader without any capability may load. */
+export const UNPRIVILEGED: ReadonlySet<ProgTypeName> = new Set(['socket_filter', 'cgroup_skb'])
+
+/** Why there is no kernel to ask about programs of a loader; undefined if there is one. */
+export function whyNoKernel(loader: LoaderName = 'root'): string | undefined {
   if (process.platform !== 'linux') return 'this is not Linux'
-  return process.getuid?.() === 0 ? undefined : 'not root'
+  if (process.getuid?.() !== 0) return 'not root'
+  if (loader !== 'none') return undefined
+  const closed = readFileSync('/proc/sys/kernel/unprivileged_bpf_disabled', 'utf8').trim()
+  return closed === '0' ? undefined : `kernel.unprivileged_bpf_disabled is ${closed}, not 0`
 }
 
 function request(program: readonly Insn[] | Uint8Array, options: LoadOptions): string {
   const bytes = program instanceof Uint8Array ? program : encode(program)
-  const { type, maps = [], level = 1, functions, license, attach, strictAlignment } = options
+  const { loader, type, maps = [], level = 1, functions, license, attach, strictAlignment } = options
   const kernelMap = (map: MapDef): object => ({
     ...map,
     name: undefined,
@@ -59,6 +69,7 @@ function request(program: readonly Insn[] | Uint8Array, options: LoadOptions): s
     entries: map.frozen && map.entries?.map((entry) => entry.map((part) => Buffer.from(part).toString('hex'))),
   })
   return JSON.stringify({
+    loader,
     type: PROG_TYPES[type].id,
     hex: Buffer.from(bytes).toString('hex'),
     maps: maps.map(kernelMap),
@@ -81,11 +92,9 @@ function verdictOf(line: string): KernelVerdict {
   return { ...answer, insns, states, micros: number(/verification time (\d+) usec/) }
 }
 
-/** `strict`: a loader with only CAP_BPF and CAP_NET_ADMIN, which may not leak pointers. */
-export function startKernel(strict = false): Kernel {
-  const own = ['python3', fileURLToPath(new URL('../../test/verifier/kernel.py', import.meta.url))]
-  const command = strict ? ['setpriv', '--bounding-set=-all,+bpf,+net_admin', ...own] : own
-  const child = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] })
+export function startKernel(): Kernel {
+  const script = fileURLToPath(new URL('../../test/verifier/kernel.py', import.meta.url))
+  const child = spawn('python3', [script], { stdio: ['pipe', 'pipe', 'inherit'] })
   const waiting: ((line: string) => void)[] = []
   let parts: string[] = []
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -4,18 +4,24 @@
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { type Verdict, verify, verifyBytes } from '@netsieve/verifier'
+import { type LoaderName, type Verdict, verify, verifyBytes } from '@netsieve/verifier'
 import { speedOf, WORKLOADS } from '../../bench/verifier-workloads.ts'
 import { corpus } from './corpus.ts'
 import { emitted } from './emitted.ts'
 import { type Generated, generate, LONG, MAPS, takesLong } from './generate.ts'
-import { errorLines, type Kernel, startKernel, whyNoKernel } from './kernel.ts'
+import { errorLines, type Kernel, startKernel, UNPRIVILEGED, whyNoKernel } from './kernel.ts'
 import { comparable } from './log-lines.ts'
 import { objectPrograms } from './objects.ts'
 import { soundness } from './soundness.ts'
 
 const [programs = 1000] = process.argv.slice(2).map(Number)
 const FRESH = 900_000_000
+/** Who loads, in words. */
+const LOADERS: Readonly<Record<LoaderName, string>> = {
+  root: 'all capabilities',
+  bpf: 'CAP_BPF without CAP_PERFMON',
+  none: 'no capability',
+}
 /** Random filters of each view, and pcap expressions, whose programs are looked at. */
 const EACH = 60
 
@@ -106,26 +112,26 @@ function execution(): void {
   rows.push(['run on random packets: violations', '0', `${violations.length}`])
 }
 
-async function freshPrograms(strict: boolean): Promise<void> {
-  const kernel = startKernel(strict)
+async function freshPrograms(kernel: Kernel, loader: LoaderName): Promise<void> {
   const tally = new Tally()
   const logs = { same: 0, all: 0 }
   for (let seed = FRESH; seed < FRESH + programs; seed++) {
     const one = generate(seed)
     const { program, type, functions } = one
-    const options = { type, maps: MAPS, ...(functions && { functions }) }
-    const our = verify(program, { ...options, strict, logLevel: 1, budget: LONG })
+    if (loader === 'none' && !UNPRIVILEGED.has(type)) continue
+    const options = { loader, type, maps: MAPS, ...(functions && { functions }) }
+    const our = verify(program, { ...options, logLevel: 1, budget: LONG })
     if (takesLong(our)) continue
     const theirs = await kernel.load(program, { ...options, level: 1 })
     tally.add(our, theirs.accepted, errorLines(our.log).join('\n') === errorLines(theirs.log).join('\n'), theirs.insns ?? 0) // biome-ignore format: one act
-    if (strict || program.some(({ spec }) => spec.kind === 'jump' || spec.kind === 'goto')) continue
+    if (loader !== 'root' || program.some(({ spec }) => spec.kind === 'jump' || spec.kind === 'goto')) continue
     logs.all++
     const whole = await kernel.load(program, { ...options, level: 2 })
     if (comparable(whole.log).join('\n') === comparable(ours(one, 2).log).join('\n')) logs.same++
   }
-  kernel.close()
-  tally.report(strict ? 'fresh, strict loader' : 'fresh')
-  if (!strict) rows.push(['fresh, straight-line: log equal line by line', '≥ 50 %', share(logs.same, logs.all)])
+  tally.report(`fresh, ${LOADERS[loader]}`)
+  if (loader === 'root')
+    rows.push(['fresh, straight-line: log equal line by line', '≥ 50 %', share(logs.same, logs.all)])
 }
 
 /** Every program that our code generator emits is accepted: by us, and by the kernel where there is one. */
@@ -156,11 +162,13 @@ async function speed(kernel: Kernel | undefined): Promise<void> {
 
 const perSecond = (insns: number, ms: number) => `${(insns / ms / 1000).toFixed(2)} M insns/s`
 
-const reason = whyNoKernel()
-const kernel = reason ? undefined : startKernel()
+const kernel = whyNoKernel() ? undefined : startKernel()
 recordedSeeds()
-if (reason) rows.push(["fresh programs, logs, the kernel's own times", '', `not asked: ${reason}`])
-else for (const strict of [false, true]) await freshPrograms(strict)
+for (const loader of Object.keys(LOADERS) as LoaderName[]) {
+  const reason = whyNoKernel(loader)
+  if (kernel && !reason) await freshPrograms(kernel, loader)
+  else rows.push([`fresh, ${LOADERS[loader]}`, '', `not asked: ${reason}`])
+}
 handCorpus()
 execution()
 objects()

@@ -10,8 +10,9 @@ import { Rejection, Unsupported } from './errors.ts'
 import { acquire, giveBack, proveNothingHeld } from './held.ts'
 import { mapFits, mapFlags, proveMapFits } from './maps.ts'
 import { markPrecise } from './precision.ts'
+import { proveKeepsPointer } from './prove.ts'
 import { change, isNull, isPacketPointer, Reg, scalar, UNINIT, UNKNOWN_SCALAR } from './reg.ts'
-import { frameOf, slotAt, storeStack } from './stack.ts'
+import { frameOf, storeStack } from './stack.ts'
 import { TAIL_CALL } from './structure.ts'
 import { callCallback } from './subprog.ts'
 
@@ -56,8 +57,7 @@ function begin(env: Env, id: number): Call {
   // Id 0 has a name in the kernel, but nobody may call it.
   if (id === 0) throw new Rejection('program of this type cannot use helper bpf_unspec#0')
   if (!helper) throw new Rejection(`invalid func unknown#${id}`)
-  if (!helperMay(helper, env.settings.type))
-    throw new Rejection(`program of this type cannot use helper bpf_${name}#${id}`)
+  if (!helperMay(helper, env.settings)) throw new Rejection(`program of this type cannot use helper bpf_${name}#${id}`)
   if (helper.gpl && !env.settings.gplCompatible)
     throw new Rejection('cannot call GPL-restricted function from non-GPL compatible program')
   if (helper.sleeps) throw new Rejection('helper call might sleep in a non-sleepable prog')
@@ -86,8 +86,8 @@ function writeRaw(env: Env, call: Call): void {
   const frame = frameOf(env, reg)
   for (let i = 0; i < call.raw.size; i++) {
     const off = reg.off + reg.num.bits.vl + i
+    proveKeepsPointer(env, frame, off, 1)
     storeStack(env, frame, off, 1, undefined, undefined)
-    slotAt(frame, 0)
   }
 }
 

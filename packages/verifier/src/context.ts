@@ -1,6 +1,7 @@
 // What a load or store of the context gives, by asm's table of who may touch which field; and the same for sockets.
 
-import { CONTEXTS, type ContextField, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import { CONTEXTS, type ContextField, PROG_TYPES } from '@netsieve/asm'
+import type { Settings } from './env.ts'
 import type { Access } from './needs.ts'
 import type { RegType } from './reg.ts'
 
@@ -18,9 +19,9 @@ const POINTERS: Partial<Record<ContextField['kind'], Loaded>> = {
   sock: { type: 'sock_common', nullable: true },
 }
 
-/** Undefined if programs of this type may not do this. */
+/** Undefined if programs of this type and loader may not do this. */
 export function contextAccess(
-  type: ProgTypeName,
+  { type, unprivileged }: Pick<Settings, 'type' | 'unprivileged'>,
   access: Access,
   off: number,
   size: number,
@@ -32,7 +33,7 @@ export function contextAccess(
     (f) => off >= f.offset && off < f.offset + f.size * (f.count ?? 1),
   )
   const allowed = access === 'read' ? field?.read : field?.write
-  if (!field || !allowed?.includes(type)) return undefined
+  if (!field || !allowed?.includes(type) || (unprivileged && field.privileged === access)) return undefined
   const pointer = POINTERS[field.kind]
   if (pointer) return size === field.size && off === field.offset && !(signed && size === 4) ? pointer : undefined
   if (field.bytes) return off + size <= field.offset + field.size * (field.count ?? 1) ? NUMBER : undefined

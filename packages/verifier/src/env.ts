@@ -12,12 +12,20 @@ import type { Mask } from './speculate.ts'
 import { Frame, type LinkedReg, type Saved, State, type Step } from './state.ts'
 import type { Structure } from './structure.ts'
 
+/**
+ * Who loads a program: `root` may do all; `bpf` has CAP_BPF and CAP_NET_ADMIN, but no CAP_PERFMON, and may not leak pointers; `none` has no
+ * capability at all, as kernel.unprivileged_bpf_disabled=0 lets it load (its maps may be another's).
+ */
+export type LoaderName = 'root' | 'bpf' | 'none'
+
 export interface Settings {
   readonly type: ProgTypeName
   readonly maps: readonly MapDef[]
   readonly logLevel: number
   /** The loader may not leak pointers nor read stack that was never written. */
   readonly strict: boolean
+  /** The loader has no capability: short programs without loops and functions, fewer helpers and context fields. */
+  readonly unprivileged: boolean
   readonly gplCompatible: boolean
   /** Instructions processed at most. */
   readonly budget: number
@@ -203,6 +211,7 @@ export class Env {
   }
 }
 
-export function helperMay(helper: Helper, type: ProgTypeName): boolean {
-  return helper.types.includes(type)
+/** Whether programs of this type and loader may call it. */
+export function helperMay({ types, capability }: Helper, { type, strict, unprivileged }: Settings): boolean {
+  return types.includes(type) && !(capability && unprivileged) && !(capability === 'perfmon' && strict)
 }

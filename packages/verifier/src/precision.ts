@@ -79,7 +79,8 @@ export function inheritPrecision(env: Env, old: State, state: State): boolean {
 }
 
 function trace(env: Env, start: State, wanted: Wanted): boolean {
-  if (wanted.empty) return false
+  // A loader without capabilities has every number precise from the start.
+  if (wanted.empty || env.settings.unprivileged) return false
   let state = start
   let last = start === env.state ? env.slot : start.slot
   let first = start.firstSlot
@@ -158,6 +159,7 @@ function precise(reg: Reg): Reg {
 
 /** When tracing does not help: everything on the way is precise. */
 export function markAll(env: Env, start: State): boolean {
+  if (env.settings.unprivileged) return false
   if (env.log.shows2)
     env.log.line(`mark_precise: frame${start.frames.length - 1}: falling back to forcing all scalars precise`)
   let changed = false

@@ -68,9 +68,9 @@ function rangeText(range: number): string {
 }
 
 /** One register's content; `frame` is the frame that is printed. */
-export function regText(reg: Reg, frame: number): string {
+function regText(reg: Reg, frame: number, allPrecise: boolean): string {
   const { num } = reg
-  const precise = reg.type === 'scalar' && reg.precise ? 'P' : ''
+  const precise = reg.type === 'scalar' && (reg.precise || allPrecise) ? 'P' : ''
   if (reg.type === 'scalar' && isKnown(num)) {
     return precise + signedText(num.bits.vh, num.bits.vl)
   }
@@ -98,11 +98,11 @@ export function regText(reg: Reg, frame: number): string {
   return `${text}(${parts.join(',')})`
 }
 
-function slotText(slot: Slot, spi: number, frame: number): string {
+function slotText(slot: Slot, spi: number, frame: number, allPrecise: boolean): string {
   const name = ` fp${-8 * (spi + 1)}=`
   const letters = slotLetters(slot)
   if (byteType(slot, 7) !== SPILL) return name + letters
-  return name + letters.slice(0, letters.indexOf('r')) + regText(slot.reg, frame)
+  return name + letters.slice(0, letters.indexOf('r')) + regText(slot.reg, frame, allPrecise)
 }
 
 /** What to print of a frame: everything, or the registers and slots named by bits. */
@@ -116,11 +116,11 @@ export function frameText(state: State, frame: Frame, shown: Shown | undefined):
   let text = frame.number ? ` frame${frame.number}:` : ''
   frame.regs.forEach((reg, i) => {
     if (reg.type === 'uninit' || (shown && !(shown.regs & (1 << i)))) return
-    text += ` R${i}=${regText(reg, frame.number)}`
+    text += ` R${i}=${regText(reg, frame.number, state.allPrecise)}`
   })
   frame.stack.forEach((slot, spi) => {
     if (slot.types === 0 || (shown && !shown.slots?.has(spi))) return
-    text += slotText(slot, spi, frame.number)
+    text += slotText(slot, spi, frame.number, state.allPrecise)
   })
   // A lock is taken last: nothing can be acquired while it is held.
   const ids = [...state.held, ...(state.lock ? [state.lock] : [])].map(({ id }) => id)

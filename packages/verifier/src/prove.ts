@@ -12,7 +12,7 @@ import type { Access, Need } from './needs.ts'
 import { bitsText } from './print.ts'
 import { isPacketPointer, isPointer, isSocket, type Reg, typeName } from './reg.ts'
 import { frameOf, spillSize } from './stack.ts'
-import { byteType, EMPTY_SLOT, hasSpill, INVALID, isFullSpill, SPILL } from './state.ts'
+import { byteType, EMPTY_SLOT, type Frame, hasSpill, INVALID, isFullSpill, SPILL } from './state.ts'
 
 /** Offsets and sizes from here on are never taken. */
 export const MAX_OFFSET = 1 << 29
@@ -156,7 +156,7 @@ export function proveFixedPointer(regno: number, reg: Reg): void {
 function proveContext(env: Env, need: MemoryNeed, reg: Reg, off: number): void {
   proveNoLeak(env, need, 'ctx')
   proveFixedPointer(need.reg, reg)
-  if (!contextAccess(env.settings.type, need.access, off, need.size, need.signed))
+  if (!contextAccess(env.settings, need.access, off, need.size, need.signed))
     throw new Rejection(`invalid bpf_context access off=${off} size=${need.size}`)
 }
 
@@ -272,13 +272,17 @@ function proveStack(env: Env, need: MemoryNeed, reg: Reg): void {
   if (fixed) proveStackLoad(env, need, reg, off)
 }
 
+/** Strict: a pointer in the stack is overwritten whole or not at all. */
+export function proveKeepsPointer(env: Env, frame: Frame, off: number, size: number): void {
+  const slot = frame.stack[(-off - 1) >> 3] ?? EMPTY_SLOT
+  if (env.settings.strict && hasSpill(slot) && slot.reg.type !== 'scalar' && size !== 8)
+    throw new Rejection('attempt to corrupt spilled pointer on stack')
+}
+
 function proveStackStore(env: Env, need: MemoryNeed, reg: Reg, off: number, fixed: boolean): void {
   const value = need.value === undefined ? undefined : env.reg(need.value)
-  const { strict } = env.settings
   if (!fixed) return
-  const slot = frameOf(env, reg).stack[(-off - 1) >> 3] ?? EMPTY_SLOT
-  if (strict && hasSpill(slot) && slot.reg.type !== 'scalar' && need.size !== 8)
-    throw new Rejection('attempt to corrupt spilled pointer on stack')
+  proveKeepsPointer(env, frameOf(env, reg), off, need.size)
   if (!value || !isPointer(value)) return
   if (need.size !== 8) throw new Rejection('invalid size of register spill')
   if (value.type === 'fp' && frameOf(env, reg) !== env.frame)

@@ -31,9 +31,12 @@ class Ids {
   private fresh = 1 << 30
   /** Numbers must be the same, not only within those of the old state. */
   readonly exactNumbers: boolean
+  /** Every number counts as precise. */
+  readonly allPrecise: boolean
 
-  constructor(exactNumbers: boolean) {
+  constructor({ exactNumbers, settings }: Env) {
     this.exactNumbers = exactNumbers
+    this.allPrecise = settings.unprivileged
   }
 
   match(old: number, now: number): boolean {
@@ -76,7 +79,7 @@ function regSafe(old: Reg, now: Reg, ids: Ids, likeness: Likeness): boolean {
   switch (old.type) {
     case 'scalar':
       if (ids.exactNumbers) return old.off === now.off && sameNum(old.num, now.num) && ids.matchScalar(old.id, now.id)
-      if (!old.precise && likeness === 'prune') return true
+      if (!old.precise && !ids.allPrecise && likeness === 'prune') return true
       if (old.delta !== now.delta || (old.delta !== 0 && old.off !== now.off)) return false
       return ids.matchScalar(old.id, now.id) && includes(old.num, now.num)
     case 'map_key':
@@ -148,7 +151,7 @@ export function statesEqual(env: Env, old: State, now: State, likeness: Likeness
   if (old.speculative && !now.speculative) return false
   if (old.held.length !== now.held.length) return false
   if ((old.lock === undefined) !== (now.lock === undefined)) return false
-  const ids = new Ids(env.exactNumbers)
+  const ids = new Ids(env)
   if (!old.held.every((held, i) => ids.match(held.id, now.held[i]!.id))) return false
   if (old.lock && now.lock && (old.lock.map !== now.lock.map || !ids.match(old.lock.id, now.lock.id))) return false
   for (let f = 0; f < old.frames.length; f++) {
@@ -294,9 +297,12 @@ export function isKnownState(env: Env, slot: number): boolean {
     } else i++
   }
   counts.maxStatesPerInsn = Math.max(counts.maxStatesPerInsn, seen)
-  if (keep) save(env, slot)
+  if (keep && !(env.settings.unprivileged && seen > MOST_UNPRIVILEGED)) save(env, slot)
   return false
 }
+
+/** Without CAP_BPF no more states than this are kept of one instruction. */
+const MOST_UNPRIVILEGED = 64
 
 type Comparison = 'hit' | 'miss' | 'open'
 

@@ -90,11 +90,11 @@ function limitOf(pointer: Reg, toLeft: boolean, { op, dst, src, swapped }: Sum):
 }
 
 /** A store that speculation might not see in time gets a barrier behind it, where speculative paths end. */
-export function noteStackStore(env: Env, old: Slot, size: number, value: Reg | undefined): void {
+export function noteStackStore(env: Env, old: Slot, firstByte: number, size: number, value: Reg | undefined): void {
   if (!env.settings.strict) return
   let barrier = value !== undefined && isPointer(value)
-  for (let byte = 0; byte < size && !barrier; byte++) {
-    const type = byteType(old, byte)
+  for (let i = 0; i < size && !barrier; i++) {
+    const type = byteType(old, (firstByte - i) & 7)
     barrier = type !== MISC && type !== ZEROED
   }
   if (barrier) env.barrierBehind[env.slot] = 1

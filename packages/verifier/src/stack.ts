@@ -95,14 +95,16 @@ export function storeStack(
   const old = slotAt(frame, spi)
   env.liveStack.wrote(frame.number, size === 8 ? spi : undefined)
   const reg = value === undefined ? undefined : env.reg(value)
-  noteStackStore(env, old, size, reg)
-  if (reg && off % 8 === 0 && reg.type === 'scalar') {
+  noteStackStore(env, old, firstByte, size, reg)
+  // Without CAP_BPF numbers are not followed through the stack.
+  const follows = !env.settings.unprivileged && off % 8 === 0
+  if (reg && follows && reg.type === 'scalar') {
     const fits = widthOf(reg.num) <= size * 8
     if (fits) linkBeforeCopy(env, value!)
     const kept = env.reg(value!)
     frame.stack[spi] = spillInto(old, fits ? kept : change(kept, { id: 0, delta: 0 }), size)
     env.recordStep({ frame: frame.number, spi })
-  } else if (!reg && imm !== undefined && off % 8 === 0) {
+  } else if (!reg && imm !== undefined && follows) {
     frame.stack[spi] = spillInto(old, scalar(known(imm >> 31, imm)), size)
     env.recordStep({ frame: frame.number, spi })
   } else if (reg && isPointer(reg)) {
@@ -202,7 +204,7 @@ export function stackSpan(reg: Reg, off: number): readonly [min: number, max: nu
 
 /** The constant that a helper will read as a map key, if the stack says so. The slot is marked precise. */
 export function constantKey(env: Env, reg: Reg, keySize: number): number | undefined {
-  if (reg.type !== 'fp' || reg.num.bits.mh !== 0 || reg.num.bits.ml !== 0) return undefined
+  if (env.settings.unprivileged || reg.type !== 'fp' || reg.num.bits.mh !== 0 || reg.num.bits.ml !== 0) return undefined
   const frame = frameOf(env, reg)
   const at = -(reg.off + reg.num.bits.vl) - 1
   const slot = slotAt(frame, at >> 3)

@@ -133,6 +133,8 @@ export class State {
   callbackDepth = 0
   /** Only a processor that guesses wrongly comes here. */
   speculative = false
+  /** Every number counts as precise, as for a loader without CAP_BPF. */
+  allPrecise = false
   /** States kept on the way here. */
   depth = 0
   /** Kept states: every number here, and on the way here, is marked precise. */
@@ -156,6 +158,7 @@ export class State {
     copy.mayGotoDepth = this.mayGotoDepth
     copy.callbackDepth = this.callbackDepth
     copy.speculative = this.speculative
+    copy.allPrecise = this.allPrecise
     copy.depth = this.depth
     return copy
   }

@@ -149,7 +149,7 @@ function compute(env: Env, slot: number, op: AluOp, width: 32 | 64): void {
   if (byReg && left.precise) markPrecise(env, src)
   if ((op === 'and' || op === 'or') && isKnown(right.num)) splitSign(env, slot, dst)
   const result = settle(left, arith(op, width, env.reg(dst).num, right.num))
-  if (!byReg || src !== dst) linkByConstant(result, left, right.num, op, width)
+  if ((!byReg || src !== dst) && !env.settings.unprivileged) linkByConstant(result, left, right.num, op, width)
   env.setReg(dst, result)
 }
 
@@ -171,7 +171,7 @@ function splitSign(env: Env, slot: number, dst: number): void {
   env.setReg(dst, change(env.reg(dst), { num: withLow(num, -1) }))
 }
 
-/** After `r1 = r2; r1 += k` the two stay linked, k apart; a second sum unlinks them. */
+/** After `r1 = r2; r1 += k` the two stay linked, k apart; a second sum unlinks them. (Not without CAP_BPF.) */
 function linkByConstant(result: Reg, left: Reg, right: Readonly<Num>, op: AluOp, width: 32 | 64): void {
   if ((op !== 'add' && op !== 'sub') || left.id === 0 || left.delta !== 0 || !isKnownIn(right, width)) return
   const value = right.bits.vl

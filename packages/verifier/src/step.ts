@@ -196,7 +196,7 @@ function load(env: Env, need: MemoryNeed): void {
   const dst = need.value
   let loaded: Reg = UNKNOWN_SCALAR
   if (reg.type === 'ctx') {
-    const field = contextAccess(env.settings.type, 'read', need.off, need.size, need.signed)!
+    const field = contextAccess(env.settings, 'read', need.off, need.size, need.signed)!
     if (field.type !== 'scalar') {
       const pointer = change(new Reg(field.type, ZERO), { nullable: field.nullable })
       if (field.nullable) pointer.id = env.newId()

@@ -43,9 +43,10 @@ const MAX_SUBPROGS = 256
  */
 export function analyse(
   prog: Prog,
-  { maps, functions, type }: Pick<Settings, 'maps' | 'functions' | 'type'>,
+  { maps, functions, type, unprivileged }: Pick<Settings, 'maps' | 'functions' | 'type' | 'unprivileged'>,
   log: Log,
 ): Structure {
+  if (unprivileged) checkNoFunctions(prog)
   const subprogs = findSubprogs(prog, functions ?? [])
   if (log.shows2)
     subprogs.forEach(({ start }, i) => {
@@ -58,6 +59,7 @@ export function analyse(
   subprogs.forEach((sub, i) => {
     subprogOf.fill(i, sub.start, sub.end)
   })
+  if (unprivileged) checkNoLoops(prog)
   const points = checkFlow(prog, subprogs, subprogOf)
   return { subprogs, subprogOf, ...points, loop: findLoops(prog), live: liveRegisters(prog) }
 }
@@ -68,6 +70,13 @@ function isLocalCall(prog: Prog, slot: number): boolean {
 
 export function isFuncAddress(prog: Prog, slot: number): boolean {
   return prog.opcode[slot] === 0x18 && prog.src[slot] === 4 && !prog.secondHalf[slot]
+}
+
+function checkNoFunctions(prog: Prog): void {
+  for (let slot = 0; slot < prog.length; slot++) {
+    if ((prog.opcode[slot] === 0x85 && (prog.src[slot] === 1 || prog.src[slot] === 2)) || isFuncAddress(prog, slot))
+      throw new Rejection('loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN')
+  }
 }
 
 function findSubprogs(prog: Prog, functions: readonly FunctionDef[]): Subprog[] {
@@ -251,6 +260,27 @@ function checkFlow(
     slot++
   }
   return { prunePoint, jumpPoint, checkpoint }
+}
+
+/** Depth first, as the kernel goes: a jump to an instruction that the way here came through is a back edge. */
+function checkNoLoops(prog: Prog): void {
+  const onWay = new Uint8Array(prog.length)
+  const seen = new Uint8Array(prog.length)
+  const way: { readonly slot: number; readonly out: readonly number[]; next: number }[] = []
+  const enter = (slot: number) => {
+    seen[slot] = onWay[slot] = 1
+    way.push({ slot, out: successors(prog, slot), next: 0 })
+  }
+  enter(0)
+  while (way.length > 0) {
+    const top = way.at(-1)!
+    const to = top.out[top.next++]
+    if (to === undefined) {
+      onWay[top.slot] = 0
+      way.pop()
+    } else if (onWay[to]) throw new Rejection(`back-edge from insn ${top.slot} to ${to}`)
+    else if (!seen[to]) enter(to)
+  }
 }
 
 /** A subprogram that calls one which changes the packet changes it too. */

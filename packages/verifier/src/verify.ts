@@ -2,7 +2,7 @@
 
 import type { FunctionDef, Insn, MapDef, ProgTypeName } from '@netsieve/asm'
 import { LIMITS } from '@netsieve/asm'
-import { Env, type Settings } from './env.ts'
+import { Env, type LoaderName, type Settings } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
 import { type Facts, factsOf, type Visit, visitOf } from './facts.ts'
 import { globalEntry } from './global.ts'
@@ -22,8 +22,8 @@ export interface VerifyOptions {
   readonly maps?: readonly MapDef[]
   /** Bits: 1 and 2 the kernel's levels of detail, 4 statistics. Default 0: only what is wrong. */
   readonly logLevel?: number
-  /** As for a loader that may not leak pointers. Default false: a privileged one. */
-  readonly strict?: boolean
+  /** Who loads the program. Default root. */
+  readonly loader?: LoaderName
   /** The licence. Default GPL. */
   readonly license?: string
   /** Instructions to process at most. Default the kernel's 1,000,000. */
@@ -81,14 +81,15 @@ export function verifyBytes(bytes: Uint8Array, options: VerifyOptions): Verdict 
 }
 
 function settingsOf(options: VerifyOptions): Settings {
-  const { license = 'GPL', maps = [], logLevel = 0, strict = false, budget = LIMITS.verifierInsns } = options
+  const { license = 'GPL', maps = [], logLevel = 0, loader = 'root', budget = LIMITS.verifierInsns } = options
   const { attach = 'ingress', functions, strictAlignment = false, cpus = 2, prune = true } = options
   const gplCompatible = GPL_COMPATIBLE.has(license)
   return {
     type: options.type,
     maps,
     logLevel,
-    strict,
+    strict: loader !== 'root',
+    unprivileged: loader === 'none',
     gplCompatible,
     budget,
     attach,
@@ -104,7 +105,7 @@ function verifyProg(prog: Prog, options: VerifyOptions): Verdict {
   const log = new Log(settings.logLevel)
   let env: Env | undefined
   try {
-    if (prog.length === 0 || prog.length > LIMITS.programSlots) throw new Rejection('bad program size')
+    proveLoadable(prog, settings)
     const structure = analyse(prog, settings, log)
     env = new Env(prog, structure, settings, log)
     if (log.shows2) showLiveRegs(env)
@@ -130,6 +131,14 @@ function verifyProg(prog: Prog, options: VerifyOptions): Verdict {
       stats: statsOf(env),
     }
   }
+}
+
+/** What the kernel refuses without a word. */
+function proveLoadable(prog: Prog, { type, unprivileged }: Settings): void {
+  const most = unprivileged ? LIMITS.unprivilegedSlots : LIMITS.programSlots
+  if (prog.length === 0 || prog.length > most) throw new Rejection('bad program size')
+  if (unprivileged && type !== 'socket_filter' && type !== 'cgroup_skb')
+    throw new Rejection('only socket_filter and cgroup_skb programs are for loaders without capabilities')
 }
 
 const PATH_LIMIT = 256
@@ -180,6 +189,7 @@ function exploreAll(env: Env, observe: VerifyOptions['observe']): void {
   const main = newFrame(undefined, 0, -1)
   main.regs[1] = new Reg('ctx')
   env.state.frames = [main]
+  env.state.allPrecise = env.settings.unprivileged
   explore(env, observe)
   if (env.globals.size > 0) log.reset(0)
   const verified = new Set<number>()

@@ -43,6 +43,17 @@ test('what is not modelled is neither accepted nor rejected', () => {
   expect(dynptr.message).toContain('dynptrs')
 })
 
+test('a loader without capabilities: short programs of two types, without loops and functions', () => {
+  const none = (text: string, type: 'socket_filter' | 'cgroup_skb' | 'xdp' = 'socket_filter') =>
+    run(text, { loader: 'none', type }).message
+  expect(none('r0 = 0; exit')).toBeUndefined()
+  expect(none('r0 = 0; exit', 'cgroup_skb')).toBeUndefined()
+  expect(none('r0 = 0; exit', 'xdp')).toMatch('only socket_filter and cgroup_skb programs')
+  expect(none(`${'r0 = 0; '.repeat(4095)}exit`)).toBeUndefined()
+  expect(none(`${'r0 = 0; '.repeat(4096)}exit`)).toBe('bad program size')
+  expect(none('r0 = 0; goto -2')).toBe('back-edge from insn 1 to 0')
+})
+
 test('strict: no pointers leak, no unwritten stack is read', () => {
   const cases: [string, string][] = [
     ['r0 = r1; exit', 'R0 leaks addr as return value'],
@@ -53,7 +64,7 @@ test('strict: no pointers leak, no unwritten stack is read', () => {
   ]
   for (const [text, message] of cases) {
     expect(run(text).status, text).toBe('accepted')
-    expect(run(text, { strict: true }).message, text).toBe(message)
+    expect(run(text, { loader: 'bpf' }).message, text).toBe(message)
   }
 })
 

@@ -19,6 +19,8 @@ export interface ContextField {
   readonly read: readonly Accessor[]
   /** Program types that may store to it, at full size unless `bytes`; none where absent. */
   readonly write?: readonly Accessor[]
+  /** What a loader without CAP_BPF may not do with it. */
+  readonly privileged?: 'read' | 'write'
   /** Loads of 1 and 2 aligned bytes inside it are allowed too. */
   readonly narrow?: true
   /** A byte array of the kernel's: loads and stores of 1, 2, 4 and 8 aligned bytes anywhere in it. */
@@ -66,8 +68,8 @@ const SK_BUFF = {
   cb: { offset: 48, size: 4, kind: 'scalar', count: 5, read: ALL, write: ALL, bytes: true },
   hash: { offset: 68, size: 4, kind: 'scalar', read: ALL, narrow: true },
   tc_classid: { offset: 72, size: 4, kind: 'scalar', read: TC, write: TC, narrow: true, kernelSize: 2 },
-  data: { offset: 76, size: 4, kind: 'data', read: TC_CGROUP },
-  data_end: { offset: 80, size: 4, kind: 'data_end', read: TC_CGROUP },
+  data: { offset: 76, size: 4, kind: 'data', read: TC_CGROUP, privileged: 'read' },
+  data_end: { offset: 80, size: 4, kind: 'data_end', read: TC_CGROUP, privileged: 'read' },
   napi_id: { offset: 84, size: 4, kind: 'scalar', read: ALL, narrow: true },
   family: { offset: 88, size: 4, kind: 'scalar', read: CGROUP, narrow: true },
   remote_ip4: { offset: 92, size: 4, kind: 'scalar', read: CGROUP },
@@ -79,7 +81,7 @@ const SK_BUFF = {
   data_meta: { offset: 140, size: 4, kind: 'data_meta', read: TC },
   // Only for flow dissectors.
   flow_keys: { offset: 144, size: 8, kind: 'flow_keys', read: NONE },
-  tstamp: { offset: 152, size: 8, kind: 'scalar', read: TC_CGROUP, write: TC_CGROUP },
+  tstamp: { offset: 152, size: 8, kind: 'scalar', read: TC_CGROUP, write: TC_CGROUP, privileged: 'write' },
   wire_len: { offset: 160, size: 4, kind: 'scalar', read: TC, narrow: true },
   gso_segs: { offset: 164, size: 4, kind: 'scalar', read: ALL, narrow: true, kernelSize: 2 },
   sk: { offset: 168, size: 8, kind: 'sock', read: ALL },

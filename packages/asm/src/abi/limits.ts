@@ -5,8 +5,9 @@ export const LIMITS = {
   stackBytes: 512,
   /** Call depth, the main program included. */
   frames: 8,
-  /** Slots of a program of a privileged loader. */
+  /** Slots of a program, and of one whose loader has no CAP_BPF. */
   programSlots: 1_000_000,
+  unprivilegedSlots: 4096,
   /** Instructions that the verifier processes at most. */
   verifierInsns: 1_000_000,
   /** Tail calls a packet. */

@@ -22,7 +22,7 @@ const PROGS: Readonly<Record<string, ProgTypeName>> = {
   socket_filter: 'socket_filter',
 }
 
-const PROG_NAMES = 'xdp, tc, socket, cgroup, cgroup-egress'
+export const PROG_NAMES = ['xdp', 'tc', 'socket', 'cgroup', 'cgroup-egress']
 
 export interface RuleFlags {
   readonly file?: string
@@ -46,7 +46,7 @@ export function withRuleOptions(command: Command): Command {
   return command
     .option('-f, --file <rules>', 'file of rules; - is stdin')
     .option('-s, --syntax <name>', `one of ${SYNTAX_NAMES}; by default what the rules look like`)
-    .option('--prog <type>', `program type: ${PROG_NAMES}`, 'xdp')
+    .option('--prog <type>', `program type: ${PROG_NAMES.join(', ')}`, 'xdp')
     .option(
       '--hook <name>',
       "the hook whose packets these are: input, forward, ingress, …; by default the syntax's own",
@@ -94,7 +94,7 @@ export function progOf(name: string): ProgTypeName {
     )
   }
   const type = PROGS[name]
-  if (!type) throw new Trouble(`error: no program type ${name}; there are ${PROG_NAMES} [cli/prog]`)
+  if (!type) throw new Trouble(`error: no program type ${name}; there are ${PROG_NAMES.join(', ')} [cli/prog]`)
   return type
 }
 

@@ -1,18 +1,19 @@
 // `netsieve verify`: what the kernel's verifier would say of a program, whoever made it.
 
 import { printPacket, writeCapture } from '@netsieve/packet'
-import { explain, renderExplanation, verify } from '@netsieve/verifier'
+import { explain, type LoaderName, renderExplanation, verify } from '@netsieve/verifier'
 import { type Command, Option } from 'commander'
 import { counterexample } from '../counterexample.ts'
 import { out, Trouble, writeOutput } from './io.ts'
 import { programOf, readObject } from './program.ts'
-import { progOf } from './rules.ts'
+import { PROG_NAMES, progOf } from './rules.ts'
 
 export interface VerifyFlags {
   readonly prog?: string
   readonly program?: string
   readonly log: string
   readonly strict?: boolean
+  readonly loader?: LoaderName
   readonly strictAlignment?: boolean
   readonly explain?: boolean
   readonly write?: string
@@ -23,15 +24,15 @@ export function define(command: Command, done: (exitCode: number) => void): void
   command
     .argument('<file>', 'the program: ELF object, bytes, hex text, JSON or assembly; - is stdin')
     .addOption(
-      new Option('--prog <type>', 'program type; by default what its section says, or xdp').choices([
-        'xdp',
-        'tc',
-        'socket',
-      ]),
+      new Option('--prog <type>', 'program type; by default what its section says, or xdp').choices(PROG_NAMES),
     )
     .option('--program <name>', 'which program of the file, if there are several')
     .option('--log <level>', 'how much of the log: 0, 1, 2, 4', '1')
-    .option('--strict', 'as for a loader that may not leak pointers (CAP_BPF and CAP_NET_ADMIN, no CAP_PERFMON)')
+    .addOption(
+      new Option('--loader <who>', 'who loads it: root; bpf has CAP_BPF and CAP_NET_ADMIN but no CAP_PERFMON; none has no capability') // biome-ignore format: one act
+        .choices(['root', 'bpf', 'none']),
+    )
+    .addOption(new Option('--strict', 'as for a loader that may not leak pointers: --loader bpf').conflicts('loader'))
     .option('--strict-alignment', 'every access must be aligned (BPF_F_STRICT_ALIGNMENT)')
     .option('--explain', 'why, where the value at fault comes from, what to do, and a packet that goes wrong')
     .option('-w, --write <capture>', 'write that packet')
@@ -53,9 +54,9 @@ export function verifyCommand(file: string, flags: VerifyFlags): number {
     type: progType,
     maps,
     logLevel,
-    strict: flags.strict ?? false,
+    loader: flags.loader ?? (flags.strict ? 'bpf' : 'root'),
     strictAlignment: flags.strictAlignment ?? false,
-    attach: section.includes('egress') ? 'egress' : 'ingress',
+    attach: (flags.prog ?? section).includes('egress') ? 'egress' : 'ingress',
     // Without BTF the kernel knows nothing of the functions.
     ...(functions.some(({ proto }) => proto) && { functions }),
     ...(license !== undefined && { license }),
