@@ -147,16 +147,23 @@ function reachable({ entry, nodes }: DecisionGraph): DecisionGraph {
   if (typeof entry === 'number') reached[entry] = 1
   for (let i = nodes.length - 1; i >= 0; i--) {
     if (!reached[i]) continue
-    for (const way of [nodes[i]!.yes, nodes[i]!.no]) if (typeof way === 'number') reached[way] = 1
+    const { yes, no } = nodes[i]!
+    if (typeof yes === 'number') reached[yes] = 1
+    if (typeof no === 'number') reached[no] = 1
   }
   const place = new Int32Array(nodes.length)
-  let count = 0
-  for (let i = 0; i < nodes.length; i++) if (reached[i]) place[i] = count++
   const moved = (way: Way): Way => (typeof way === 'number' ? place[way]! : way)
-  return {
-    entry: moved(entry),
-    nodes: nodes.filter((_, i) => reached[i]).map((node) => ({ ...node, yes: moved(node.yes), no: moved(node.no) })),
+  const kept: TestNode[] = []
+  for (let i = 0; i < nodes.length; i++) {
+    if (!reached[i]) continue
+    place[i] = kept.length
+    kept.push(withWays(nodes[i]!, moved(nodes[i]!.yes), moved(nodes[i]!.no)))
   }
+  return { entry: moved(entry), nodes: kept }
+}
+
+function withWays(node: TestNode, yes: Way, no: Way): TestNode {
+  return yes === node.yes && no === node.no ? node : { ...node, yes, no }
 }
 
 /** One round over a reachable graph, with what dominates each way before the round. @returns nothing if no way changed */
@@ -184,7 +191,7 @@ function threadOnce(graph: DecisionGraph, keepIdle: boolean): DecisionGraph | un
     const node = nodes[i]!
     const yes = thread(i, true, node.yes)
     const no = thread(i, false, node.no)
-    next.push(yes === node.yes && no === node.no ? node : { ...node, yes, no })
+    next.push(withWays(node, yes, no))
     if (yes === no && !keepIdle) idleNodes.set(i, yes)
   }
   let start = entry
@@ -207,38 +214,46 @@ class Dominators {
   /** By node: whether it asks if two values are equal, one of them a constant. */
   private readonly constant: Uint8Array
 
+  private readonly seen: Uint8Array
+
   constructor({ nodes, entry }: DecisionGraph) {
     this.asked = new Int32Array(nodes.length * 3).fill(-1)
-    for (const [i, number] of numbered(nodes, ({ test, key }) => `${test} ${key}`).entries())
-      this.asked.fill(number, 3 * i + 1, 3 * i + 3)
+    const asked = numbered(nodes, ({ test, key }) => `${test} ${key}`)
     this.against = numbered(nodes, ({ operandKey }) => operandKey)
-    this.constant = Uint8Array.from(nodes, ({ test, operand }) =>
-      test === 'eq' && typeof operand === 'bigint' ? 1 : 0,
-    )
+    this.constant = new Uint8Array(nodes.length)
     this.parent = new Int32Array(nodes.length * 3).fill(-1)
     this.depth = new Int32Array(nodes.length * 3)
-    const seen = new Uint8Array(nodes.length)
-    if (typeof entry === 'number') seen[entry] = 1
+    this.seen = new Uint8Array(nodes.length)
+    if (typeof entry === 'number') this.seen[entry] = 1
     for (let i = nodes.length - 1; i >= 0; i--) {
-      const node = nodes[i]!
-      for (const [vertex, way] of [[3 * i + 1, node.yes] as const, [3 * i + 2, node.no] as const]) {
-        this.parent[vertex] = 3 * i
-        this.depth[vertex] = this.depth[3 * i]! + 1
-        if (typeof way !== 'number') continue
-        const above = seen[way] ? this.common(this.parent[3 * way]!, vertex) : vertex
-        seen[way] = 1
-        this.parent[3 * way] = above
-        this.depth[3 * way] = above < 0 ? 0 : this.depth[above]! + 1
-      }
+      const { test, operand, yes, no } = nodes[i]!
+      this.asked[3 * i + 1] = this.asked[3 * i + 2] = asked[i]!
+      this.constant[i] = test === 'eq' && typeof operand === 'bigint' ? 1 : 0
+      this.place(i, 3 * i + 1, yes)
+      this.place(i, 3 * i + 2, no)
     }
   }
 
+  /** Where a way of a node is in the tree, and what it leads to as far as is known. */
+  private place(node: number, vertex: number, way: Way): void {
+    const { parent, depth, seen } = this
+    parent[vertex] = 3 * node
+    depth[vertex] = depth[3 * node]! + 1
+    if (typeof way !== 'number') return
+    const above = seen[way] ? this.common(parent[3 * way]!, vertex) : vertex
+    seen[way] = 1
+    parent[3 * way] = above
+    depth[3 * way] = above < 0 ? 0 : depth[above]! + 1
+  }
+
   private common(a: number, b: number): number {
-    let [x, y] = [a, b]
+    const { parent, depth } = this
+    let x = a
+    let y = b
     while (x !== y) {
       if (x < 0 || y < 0) return -1
-      if (this.depth[x]! >= this.depth[y]!) x = this.parent[x]!
-      else y = this.parent[y]!
+      if (depth[x]! >= depth[y]!) x = parent[x]!
+      else y = parent[y]!
     }
     return x
   }
@@ -265,10 +280,12 @@ class Dominators {
 /** A number for each node, the same where the texts are. */
 function numbered(nodes: readonly TestNode[], textOf: (node: TestNode) => string): Int32Array {
   const numbers = new Map<string, number>()
-  return Int32Array.from(nodes, (node) => {
-    const text = textOf(node)
-    const number = numbers.get(text) ?? numbers.size
-    numbers.set(text, number)
-    return number
-  })
+  const out = new Int32Array(nodes.length)
+  for (let i = 0; i < nodes.length; i++) {
+    const text = textOf(nodes[i]!)
+    const known = numbers.get(text)
+    out[i] = known ?? numbers.size
+    if (known === undefined) numbers.set(text, numbers.size)
+  }
+  return out
 }

@@ -35,60 +35,57 @@ export function* termsAt(
 }
 
 /** The terms that a step asks for; one that stands in it several times as one object is given once. */
-export function* termsIn(step: Step): Generator<Term> {
-  const seen: Seen = new Set()
-  if (step.kind === 'match') yield* ofPred(step.pred, seen)
-  else if (step.kind === 'vmap') yield* ofTerms(step.terms, seen)
-  else if (step.kind === 'set') yield* ofTerm(step.term, seen)
+export function termsIn(step: Step): Iterable<Term> {
+  const found: Found = new Set()
+  if (step.kind === 'match') ofPred(step.pred, found)
+  else if (step.kind === 'vmap') for (const term of step.terms) ofTerm(term, found)
+  else if (step.kind === 'set') ofTerm(step.term, found)
+  return found
 }
 
 /** Terms inside tunnels share so many parts that they cannot be gone through one by one. */
-type Seen = Set<Term>
+type Found = Set<Term>
 
-function* ofPred(pred: Pred, seen: Seen): Generator<Term> {
+function ofPred(pred: Pred, found: Found): void {
   switch (pred.kind) {
     case 'const':
       return
     case 'and':
     case 'or':
-      for (const arg of pred.args) yield* ofPred(arg, seen)
+      for (const arg of pred.args) ofPred(arg, found)
       return
     case 'not':
-      return yield* ofPred(pred.arg, seen)
+      return ofPred(pred.arg, found)
     case 'cmp':
     case 'in':
-      return yield* ofTerm(pred.term, seen)
+      return ofTerm(pred.term, found)
     case 'exists':
-      yield entryOf(pred.what)
+      found.add(entryOf(pred.what))
       return
     case 'relation':
-      yield* ofTerm(pred.left, seen)
-      return yield* ofTerm(pred.right, seen)
+      ofTerm(pred.left, found)
+      return ofTerm(pred.right, found)
     case 'inSet':
-      return yield* ofTerms(pred.terms, seen)
+      for (const term of pred.terms) ofTerm(term, found)
   }
 }
 
-function* ofTerms(terms: readonly Term[], seen: Seen): Generator<Term> {
-  for (const term of terms) yield* ofTerm(term, seen)
-}
-
 /** All terms that a field is read by, those of its presence too. */
-export function* termsOfField(field: FieldId): Generator<Term> {
+export function termsOfField(field: FieldId): Iterable<Term> {
   const { index, guard } = placeOf(field) ?? {}
-  const seen: Seen = new Set()
-  if (guard) yield* ofPred(guard, seen)
-  if (index) yield* ofTerm(index, seen)
+  const found: Found = new Set()
+  if (guard) ofPred(guard, found)
+  if (index) ofTerm(index, found)
+  return found
 }
 
-function* ofTerm(term: Term, seen: Seen): Generator<Term> {
-  if (seen.has(term)) return
-  seen.add(term)
-  yield term
-  if (term.kind === 'mask') yield* ofTerm(term.term, seen)
+function ofTerm(term: Term, found: Found): void {
+  if (found.has(term)) return
+  found.add(term)
+  if (term.kind === 'mask') ofTerm(term.term, found)
   else if (term.kind === 'bin') {
-    yield* ofTerm(term.left, seen)
-    yield* ofTerm(term.right, seen)
-  } else if ((term.kind === 'load' || term.kind === 'raw') && term.index) yield* ofTerm(term.index, seen)
-  else if (term.kind === 'mapped') yield* ofTerms(term.terms, seen)
+    ofTerm(term.left, found)
+    ofTerm(term.right, found)
+  } else if ((term.kind === 'load' || term.kind === 'raw') && term.index) ofTerm(term.index, found)
+  else if (term.kind === 'mapped') for (const part of term.terms) ofTerm(part, found)
 }

@@ -38,12 +38,6 @@ const TESTS = { eq: '==', gt: '>', ge: '>=' } as const
 const LEAVES = { yes: -1, no: -2 } as const
 const leaf = (way: number): 'yes' | 'no' => (way === LEAVES.yes ? 'yes' : 'no')
 
-/** Ways to a block: the block before, and whether by its true way. */
-interface InEdge {
-  readonly from: number
-  readonly sense: boolean
-}
-
 class Blocks {
   changed = false
   mistaken = false
@@ -141,15 +135,18 @@ class Blocks {
     this.findDominators()
     let done = true
     for (const level of this.levels)
-      for (const block of level) for (const sense of [true, false]) if (this.thread(block, sense)) done = false
+      for (const block of level) {
+        if (this.thread(block, true)) done = false
+        if (this.thread(block, false)) done = false
+      }
     const inEdges = this.inEdges()
     for (const level of this.levels)
-      for (const block of level)
-        for (const chain of [false, true])
-          if (this.pullUp(block, inEdges.get(block) ?? [], chain)) {
-            done = false
-            this.changed = true
-          }
+      for (const block of level) {
+        const edges = inEdges[block]
+        if (!edges || !this.lookAlike(edges)) continue
+        if (this.pullUp(block, edges, false)) done = false
+        if (this.pullUp(block, edges, true)) done = false
+      }
     return !done
   }
 
@@ -168,34 +165,39 @@ class Blocks {
   }
 
   private findDominators(): void {
-    const { nodes } = this
+    const { nodes, levels } = this
     this.parent = new Int32Array(nodes.length * 3).fill(-1)
     this.depth = new Int32Array(nodes.length * 3)
     const seen = new Uint8Array(nodes.length)
-    for (const level of this.levels.toReversed()) {
-      for (const block of level) {
-        for (const [vertex, way] of [
-          [3 * block + 1, this.yes[block]!],
-          [3 * block + 2, this.no[block]!],
-        ] as const) {
-          this.parent[vertex] = 3 * block
-          this.depth[vertex] = this.depth[3 * block]! + 1
-          if (way < 0) continue
-          const above = seen[way] ? this.common(this.parent[3 * way]!, vertex) : vertex
-          seen[way] = 1
-          this.parent[3 * way] = above
-          this.depth[3 * way] = above < 0 ? 0 : this.depth[above]! + 1
-        }
+    for (let level = levels.length - 1; level >= 0; level--) {
+      for (const block of levels[level]!) {
+        this.place(3 * block + 1, this.yes[block]!, seen)
+        this.place(3 * block + 2, this.no[block]!, seen)
       }
     }
   }
 
+  /** Where a way is in the tree, and the block that it leads to as far as is known. */
+  private place(vertex: number, way: number, seen: Uint8Array): void {
+    const { parent, depth } = this
+    const block = vertex - (vertex % 3)
+    parent[vertex] = block
+    depth[vertex] = depth[block]! + 1
+    if (way < 0) return
+    const above = seen[way] ? this.common(parent[3 * way]!, vertex) : vertex
+    seen[way] = 1
+    parent[3 * way] = above
+    depth[3 * way] = above < 0 ? 0 : depth[above]! + 1
+  }
+
   private common(a: number, b: number): number {
-    let [x, y] = [a, b]
+    const { parent, depth } = this
+    let x = a
+    let y = b
     while (x !== y) {
       if (x < 0 || y < 0) return -1
-      if (this.depth[x]! >= this.depth[y]!) x = this.parent[x]!
-      else y = this.parent[y]!
+      if (depth[x]! >= depth[y]!) x = parent[x]!
+      else y = parent[y]!
     }
     return x
   }
@@ -247,35 +249,41 @@ class Blocks {
     return undefined
   }
 
-  private inEdges(): ReadonlyMap<number, readonly InEdge[]> {
-    const edges = new Map<number, InEdge[]>()
-    for (const level of this.levels.toReversed()) {
-      for (const from of level) {
-        for (const sense of [true, false]) {
-          const to = (sense ? this.yes : this.no)[from]!
-          if (to < 0) continue
-          const known = edges.get(to) ?? []
-          edges.set(to, known)
-          known.unshift({ from, sense })
-        }
+  /** By block: the blocks before it, once for each way that leads to it; the lowest and foremost last. */
+  private inEdges(): readonly (readonly number[] | undefined)[] {
+    const edges: number[][] = []
+    const add = (from: number, to: number) => {
+      if (to < 0) return
+      const known = edges[to]
+      if (known) known.push(from)
+      else edges[to] = [from]
+    }
+    for (let level = this.levels.length - 1; level >= 0; level--) {
+      for (const from of this.levels[level]!) {
+        add(from, this.yes[from]!)
+        add(from, this.no[from]!)
       }
     }
     return edges
   }
 
+  /** Whether all blocks look at one value. */
+  private lookAlike(blocks: readonly number[]): boolean {
+    for (let i = 1; i < blocks.length; i++) if (this.value[blocks[i]!] !== this.value[blocks[0]!]) return false
+    return true
+  }
+
   /**
    * In a chain of tests that all go to one place if they hold (`chain` false: an or) or fail (true: an and), moves one that looks at the value
-   * which was looked at just before the chain up to the chain's start.
+   * which was looked at just before the chain, by all `inEdges`, up to the chain's start.
    */
-  private pullUp(block: number, inEdges: readonly InEdge[], chain: boolean): boolean {
-    const [first] = inEdges
-    if (!first) return false
-    const value = this.value[first.from]
-    if (inEdges.some(({ from }) => this.value[from] !== value)) return false
+  private pullUp(block: number, inEdges: readonly number[], chain: boolean): boolean {
+    const first = inEdges[inEdges.length - 1]!
+    const value = this.value[first]
     const [out, on] = chain ? [this.no, this.yes] : [this.yes, this.no]
     const inChain = (way: number) => way >= 0 && out[way] === out[block] && this.dominates(block, way)
     // Ways are named by the block they leave: the chain is entered by the way that leads to `block`, and goes on by `on`.
-    let at: { readonly ways: Int32Array; readonly from: number } = { ways: this.yes[first.from] === block ? this.yes : this.no, from: first.from } // biome-ignore format: one record
+    let at: { readonly ways: Int32Array; readonly from: number } = { ways: this.yes[first] === block ? this.yes : this.no, from: first } // biome-ignore format: one record
     let top = true
     for (;;) {
       const next = at.ways[at.from]!
@@ -293,13 +301,14 @@ class Blocks {
       before = next
     }
     const pulled = on[before]!
+    this.changed = true
     // Dominators are those from before this round's threading, which may hold no longer.
     if (!this.soleWay(block, pulled)) this.mistaken = true
     on[before] = on[pulled]!
     on[pulled] = different
     if (!top) at.ways[at.from] = pulled
     else {
-      for (const { from } of inEdges) {
+      for (const from of inEdges) {
         if (this.yes[from] === block) this.yes[from] = pulled
         else this.no[from] = pulled
       }
