@@ -381,6 +381,28 @@ function* limits(): Generator<FeatureCase> {
   yield feature('globals that call each other', loop, { functions: described(loop, { f: global(), g: global() }) })
 }
 
+/** What may be null is passed on or used before it is compared. */
+function* unchecked(): Generator<FeatureCase> {
+  const value = (use: string) => `*(u64 *)(r10 -8) = 0; r1 = map[idx:0]; r2 = r10; r2 += -8; call 1; ${use}; ${END}`
+  for (const use of [
+    'r1 = r0; call 93',
+    'r1 = r0; r2 = r10; r2 += -8; call 1',
+    'r1 = r0; r2 = 0; call 132',
+    'r1 = r0; call 86',
+  ])
+    yield feature('a value not compared', value(use), { maps: LOCK_MAPS }, 'sched_cls')
+  const record = (use: string) => `r1 = map[idx:3]; r2 = 16; r3 = 0; call 131; ${use}; ${END}`
+  for (const use of [
+    '*(u64 *)(r0 +0) = 1',
+    'r1 = *(u8 *)(r0 +8)',
+    'r1 = r0; r2 = 0; call 132',
+    'r0 += 8',
+    'r1 = r0; call 93',
+  ])
+    yield feature('a record not compared', record(use))
+}
+
 export function* features(): Generator<FeatureCase> {
-  for (const family of [locks, callbacks, globals, mapKinds, sockets, records, others, strict, limits]) yield* family()
+  for (const family of [locks, callbacks, globals, mapKinds, sockets, records, others, unchecked, strict, limits])
+    yield* family()
 }
