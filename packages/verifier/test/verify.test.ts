@@ -132,10 +132,36 @@ test('explains where a register came from', () => {
       '  5: (71) r5 = *(u8 *)(r2 +14)  (rejected here)',
       'Causal path:',
       '  0: (61) r2 = *(u32 *)(r1 +0)  (loaded r2)',
+      '  4: (2d) if r4 > r3 goto pc+1  (r4 is 14 bytes on, compared with r3: went on)',
       'Suggestion: compare the pointer plus the bytes you read with data_end, and jump away where it is greater',
       '',
     ].join('\n'),
   )
+})
+
+const pathOf = (text: string, options: Partial<VerifyOptions> = {}) =>
+  explain(insns(text), run(text, options))!.path.map(({ slot, what }) => `${slot} ${what}`)
+
+test('a packet pointer without a comparison, and one that a helper made void, are told as such', () => {
+  expect(pathOf('r2 = *(u32 *)(r1 +0); r0 = *(u8 *)(r2 +0); exit')).toEqual([
+    '0 loaded r2, and never compared with data_end on this way',
+  ])
+  const moved = 'r6 = r1; r7 = *(u32 *)(r6 +76); r1 = r6; r2 = 100; r3 = 0; call 38; r0 = *(u8 *)(r7 +0); r0 = 0; exit'
+  expect(pathOf(moved, { type: 'sched_cls' })).toEqual([
+    '1 loaded r7',
+    '5 the packet may move here: pointers into it are void',
+  ])
+})
+
+test('a value is followed through the stack and through calls', () => {
+  expect(pathOf('r2 = 5; *(u64 *)(r10 -8) = r2; r2 = 0; r3 = *(u64 *)(r10 -8); r0 = *(u8 *)(r3 +0); exit')).toEqual([
+    '0 set r2',
+    '1 spilled r2',
+    '3 reloaded r3',
+  ])
+  expect(pathOf('r6 = 7; call f; r0 = *(u8 *)(r6 +0); exit; f: r6 = 9; r0 = 0; exit')).toEqual(['0 set r6'])
+  expect(pathOf('call f; r0 = *(u8 *)(r0 +0); exit; f: r0 = 9; exit')).toEqual(['3 set r0', '4 returned r0'])
+  expect(pathOf('r1 = 3; call f; r0 = 0; exit; f: r0 = *(u8 *)(r1 +0); exit')).toEqual(['0 set r1', '1 passed r1'])
 })
 
 test('null checks reach spilled copies', () => {

@@ -27,7 +27,11 @@ export function define(command: Command, done: (exitCode: number) => void): void
       new Option('--prog <type>', 'program type; by default what its section says, or xdp').choices(PROG_NAMES),
     )
     .option('--program <name>', 'which program of the file, if there are several')
-    .option('--log <level>', 'how much of the log: 0, 1, 2, 4', '1')
+    .option(
+      '--log <level>',
+      "how much of the log: 0 only what is wrong, 1 and 2 the kernel's levels, 4 statistics; sums of them up to 7",
+      '1',
+    )
     .addOption(
       new Option('--loader <who>', 'who loads it: root; bpf has CAP_BPF and CAP_NET_ADMIN but no CAP_PERFMON; none has no capability') // biome-ignore format: one act
         .choices(['root', 'bpf', 'none']),
@@ -43,9 +47,8 @@ export function define(command: Command, done: (exitCode: number) => void): void
 
 /** @returns exit code: 0 accepted, 1 rejected, 2 not decided */
 export function verifyCommand(file: string, flags: VerifyFlags): number {
-  if (!['0', '1', '2', '4'].includes(flags.log))
-    throw new Trouble(`error: --log ${flags.log}: there are 0, 1, 2 and 4 [cli/log]`)
-  const logLevel = Number(flags.log) as 0 | 1 | 2 | 4
+  if (!/^[0-7]$/.test(flags.log)) throw new Trouble(`error: --log ${flags.log}: 0 to 7 are expected [cli/log]`)
+  const logLevel = Number(flags.log)
   const object = readObject(file, { keepReserved: true })
   const { insns, type, functions, section } = programOf(object, file, flags.program)
   const { maps, license } = object
