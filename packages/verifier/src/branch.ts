@@ -3,18 +3,7 @@
 import type { JumpOp } from '@netsieve/asm'
 import { addRaw } from './domain/arith.ts'
 import { decide, FLIPPED, learn, OPPOSITE, violation, violationText } from './domain/compare.ts'
-import {
-  draft,
-  isKnownIn,
-  isZero,
-  known,
-  knownInt,
-  type Num,
-  sync,
-  unbound32,
-  unbound64,
-  zeroExtend,
-} from './domain/num.ts'
+import { draft, isKnownIn, isZero, known, type Num, sync, unbound32, unbound64, zeroExtend } from './domain/num.ts'
 import { uapprox } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
@@ -30,7 +19,7 @@ import {
   isPacketPointer,
   isPointer,
   type Reg,
-  scalar,
+  withNum,
   ZERO_SCALAR,
 } from './reg.ts'
 import { mispredict } from './speculate.ts'
@@ -54,7 +43,7 @@ export function stepJump(env: Env, slot: number): number {
       throw new Rejection(`R${src} pointer comparison prohibited`)
   }
   const left = env.reg(dst)
-  const right = byReg ? env.reg(src) : scalar(knownInt(prog.imm[slot]!))
+  const right = byReg ? env.reg(src) : env.immediate(slot)
   const taken = foresee(op, width, left, right)
   const target = jumpTarget(prog, slot)
   if (taken !== undefined) {
@@ -105,7 +94,7 @@ function fork(env: Env, slot: number, op: JumpOp, width: 32 | 64, dst: number, s
   if (linked.length > 1) env.recordStep(undefined, linked)
   const there = env.putOff(jumpTarget(prog, slot), slot)
   const left = env.reg(dst)
-  const right = src === undefined ? scalar(knownInt(prog.imm[slot]!)) : env.reg(src)
+  const right = src === undefined ? env.immediate(slot) : env.reg(src)
   if (left.type === 'scalar' && right.type === 'scalar') {
     const no = learn(OPPOSITE[op], width, left.num, right.num, dst === src)
     const yes = learn(op, width, left.num, right.num, dst === src)
@@ -134,8 +123,8 @@ function fork(env: Env, slot: number, op: JumpOp, width: 32 | 64, dst: number, s
 }
 
 function put(state: State, regno: number, num: Num): void {
-  const reg = state.frame.regs[regno]!
-  state.frame.regs[regno] = change(reg, { num })
+  const { regs } = state.frame
+  regs[regno] = withNum(regs[regno]!, num)
 }
 
 /** Ranges that contradict each other are given up: the branch is dead, though it was not foreseen. */

@@ -2,12 +2,13 @@
 
 import { type FunctionDef, formatInsn, type Helper, insn, LIMITS, type MapDef, type ProgTypeName } from '@netsieve/asm'
 import Long from 'long'
+import { knownInt } from './domain/num.ts'
 import { Rejection } from './errors.ts'
 import { StackLiveness } from './live-stack.ts'
 import { Log } from './log.ts'
 import { type Need, needsAt } from './needs.ts'
 import type { Prog } from './prog.ts'
-import type { Reg } from './reg.ts'
+import { type Reg, scalar } from './reg.ts'
 import type { Mask } from './speculate.ts'
 import { Frame, type LinkedReg, type Saved, State, type Step } from './state.ts'
 import type { Structure } from './structure.ts'
@@ -91,6 +92,7 @@ export class Env {
     backEdges: 0,
     maxStatesPerInsn: 0,
   }
+  private readonly immediates: (Reg | undefined)[] = []
   private readonly needs: (readonly Need[] | undefined)[] = []
   /** Pointer kinds seen at each memory access: one instruction is compiled for one kind. */
   readonly accessKind: (string | undefined)[] = []
@@ -156,6 +158,12 @@ export class Env {
   needsOf(slot: number): readonly Need[] {
     this.needs[slot] ??= needsAt(this.prog, slot)
     return this.needs[slot]
+  }
+
+  /** The immediate of the instruction at a slot, sign-extended. */
+  immediate(slot: number): Reg {
+    this.immediates[slot] ??= scalar(knownInt(this.prog.imm[slot]!))
+    return this.immediates[slot]
   }
 
   /** The states kept that may be compared with the present one; some of other slots among them. */

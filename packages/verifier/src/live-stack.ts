@@ -5,7 +5,6 @@
 
 import type { Env } from './env.ts'
 import type { State } from './state.ts'
-import { successors } from './structure.ts'
 
 /** Steps of renewed flow allowed for each instruction processed, and for free. */
 const WORK_PER_INSN = 200
@@ -47,7 +46,6 @@ interface Instance {
 
 export class StackLiveness {
   private readonly instances = new Map<string, Instance>()
-  private predecessors: (number[] | undefined)[] | undefined
   private work = 0
   private stale = false
   private readonly env: Env
@@ -119,6 +117,7 @@ export class StackLiveness {
 
   /** Slots are live before `slot`, and before what leads there unless it writes them. */
   private spread(instance: Instance, frame: number, marks: FrameMarks, slot: number, low: number, high: number): void {
+    const { starts, from: sources } = this.env.structure.flow.predecessors
     const work = [slot, low, high]
     while (work.length > 0) {
       let h = work.pop()!
@@ -132,7 +131,8 @@ export class StackLiveness {
       marks.liveHigh[at]! |= h
       if (to === instance.start && instance.outer && frame < instance.depth)
         this.addRead(instance.outer, frame, instance.callSite, l, h)
-      for (const from of this.before(to)) {
+      for (let i = starts[to]!; i < starts[to + 1]!; i++) {
+        const from = sources[i]!
         if (from < instance.start || from >= instance.end) continue
         const [keepLow, keepHigh] = kept(instance, frame, from)
         if (l & keepLow || h & keepHigh) work.push(from, l & keepLow, h & keepHigh)
@@ -144,31 +144,12 @@ export class StackLiveness {
   private letThrough(instance: Instance, frame: number, slot: number): void {
     const marks = instance.frames[frame]
     if (!marks) return
-    for (const to of successors(this.env.prog, slot))
-      this.spread(
-        instance,
-        frame,
-        marks,
-        slot,
-        marks.liveLow[to - instance.start]!,
-        marks.liveHigh[to - instance.start]!,
-      )
-  }
-
-  private before(slot: number): readonly number[] {
-    if (!this.predecessors) {
-      this.predecessors = []
-      const { prog } = this.env
-      for (let from = 0; from < prog.length; from++) {
-        if (prog.secondHalf[from]) continue
-        for (const to of successors(prog, from)) {
-          const list = this.predecessors[to]
-          if (list) list.push(from)
-          else this.predecessors[to] = [from]
-        }
-      }
+    const { next, other } = this.env.structure.flow
+    for (const to of [next[slot]!, other[slot]!]) {
+      if (to < 0) continue
+      const at = to - instance.start
+      this.spread(instance, frame, marks, slot, marks.liveLow[at]!, marks.liveHigh[at]!)
     }
-    return this.predecessors[slot] ?? []
   }
 
   /** Forgets what is live and lets all reads flow again, past the stores known by now. */

@@ -62,13 +62,21 @@ function memory(
   return { kind: 'memory', access, reg, off: prog.off[slot]!, size, value, signed, aligned }
 }
 
+// The same few for every instruction of every program.
+const READ: readonly Need[] = Array.from({ length: 16 }, (_, reg) => ({ kind: 'read', reg }))
+const WRITE: readonly Need[] = Array.from({ length: 16 }, (_, reg) => ({ kind: 'write', reg }))
+
 function read(reg: number): Need {
-  return { kind: 'read', reg }
+  return READ[reg]!
+}
+
+function write(reg: number): Need {
+  return WRITE[reg]!
 }
 
 function loadNeeds(prog: Prog, slot: number, signed: boolean): Need[] {
   const [dst, src] = [prog.dst[slot]!, prog.src[slot]!]
-  return [read(src), { kind: 'write', reg: dst }, memory(prog, slot, 'read', src, dst, signed)]
+  return [read(src), write(dst), memory(prog, slot, 'read', src, dst, signed)]
 }
 
 function storeNeeds(prog: Prog, slot: number): Need[] {
@@ -94,7 +102,7 @@ function atomicNeeds(prog: Prog, slot: number): Need[] {
   if (imm === LOAD_ACQUIRE)
     return [
       read(src),
-      { kind: 'write', reg: dst },
+      write(dst),
       memory(prog, slot, 'read', src, dst, false, true),
       { kind: 'atomicPlace', reg: src, verb: 'loads from' },
     ]
@@ -116,7 +124,7 @@ function atomicNeeds(prog: Prog, slot: number): Need[] {
   needs.push({ kind: 'number', reg: src, why: 'leaks addr into mem' })
   needs.push({ kind: 'atomicPlace', reg: dst, verb: 'stores into' })
   const loaded = imm & 1 ? (imm === CMPXCHG ? 0 : src) : undefined
-  if (loaded !== undefined) needs.push({ kind: 'write', reg: loaded })
+  if (loaded !== undefined) needs.push(write(loaded))
   needs.push(
     memory(prog, slot, 'read', dst, undefined, false, true),
     memory(prog, slot, 'write', dst, undefined, false, true),
@@ -131,20 +139,19 @@ function aluNeeds(prog: Prog, slot: number): Need[] {
   const op = opcode & 0xf0
   const byReg = (opcode & 8) !== 0
   const bad = (what: string): Need[] => [{ kind: 'fields', message: `${what} uses reserved fields` }]
-  const write: Need = { kind: 'write', reg: dst }
   if (op === 0x80) {
     if (byReg || src !== 0 || off !== 0 || imm !== 0) return bad('BPF_NEG')
-    return [read(dst), { kind: 'number', reg: dst, why: 'pointer arithmetic prohibited' }, write]
+    return [read(dst), { kind: 'number', reg: dst, why: 'pointer arithmetic prohibited' }, write(dst)]
   }
   if (op === 0xd0) {
     if (src !== 0 || off !== 0 || (imm !== 16 && imm !== 32 && imm !== 64) || (wide && byReg)) return bad('BPF_END')
-    return [read(dst), { kind: 'number', reg: dst, why: 'pointer arithmetic prohibited' }, write]
+    return [read(dst), { kind: 'number', reg: dst, why: 'pointer arithmetic prohibited' }, write(dst)]
   }
   if (op === 0xb0) {
-    if (!byReg) return src !== 0 || off !== 0 ? bad('BPF_MOV') : [write]
+    if (!byReg) return src !== 0 || off !== 0 ? bad('BPF_MOV') : [write(dst)]
     const extends_ = off === 8 || off === 16 || (wide && off === 32)
     if (imm !== 0 || (off !== 0 && !extends_)) return bad('BPF_MOV')
-    return [read(src), write]
+    return [read(src), write(dst)]
   }
   const signedDivision = (op === 0x30 || op === 0x90) && off === 1
   if (byReg ? imm !== 0 : src !== 0) return bad('BPF_ALU')
@@ -154,6 +161,6 @@ function aluNeeds(prog: Prog, slot: number): Need[] {
   const isShift = op === 0x60 || op === 0x70 || op === 0xc0
   if (!byReg && isShift && (imm < 0 || imm >= (wide ? 64 : 32)))
     needs.push({ kind: 'never', message: `invalid shift ${imm}` })
-  needs.push(write)
+  needs.push(write(dst))
   return needs
 }

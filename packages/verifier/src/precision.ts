@@ -9,25 +9,20 @@ import { CALLBACK_HELPERS } from './structure.ts'
 
 const MAX_FRAMES = 8
 
-/** Registers and slots still to be traced, a set of bits for each frame. */
+/** Registers and slots still to be traced: sets of bits for each frame. */
 class Wanted {
   frame: number
-  readonly regs = new Int32Array(MAX_FRAMES)
-  private readonly sets: (Set<number> | undefined)[] = []
+  readonly regs = [0, 0, 0, 0, 0, 0, 0, 0]
+  private readonly low = [0, 0, 0, 0, 0, 0, 0, 0]
+  private readonly high = [0, 0, 0, 0, 0, 0, 0, 0]
 
   constructor(frame: number) {
     this.frame = frame
   }
 
   get empty(): boolean {
-    for (let i = 0; i <= this.frame; i++) if (this.regs[i] !== 0 || (this.sets[i]?.size ?? 0) > 0) return false
+    for (let i = 0; i <= this.frame; i++) if ((this.regs[i]! | this.low[i]! | this.high[i]!) !== 0) return false
     return true
-  }
-
-  /** The slots wanted of a frame. */
-  slots(frame: number): Set<number> {
-    this.sets[frame] ??= new Set()
-    return this.sets[frame]
   }
 
   has(reg: number): boolean {
@@ -42,10 +37,40 @@ class Wanted {
     this.regs[this.frame]! &= ~(1 << reg)
   }
 
+  /** Whether any slot of a frame is wanted. */
+  hasSlots(frame: number): boolean {
+    return (this.low[frame]! | this.high[frame]!) !== 0
+  }
+
+  hasSlot(frame: number, spi: number): boolean {
+    return ((spi < 32 ? this.low : this.high)[frame]! & (1 << (spi & 31))) !== 0
+  }
+
+  addSlot(frame: number, spi: number): void {
+    const half = spi < 32 ? this.low : this.high
+    half[frame]! |= 1 << (spi & 31)
+  }
+
+  dropSlot(frame: number, spi: number): void {
+    const half = spi < 32 ? this.low : this.high
+    half[frame]! &= ~(1 << (spi & 31))
+  }
+
+  /** The slots wanted of a frame, from the top of the stack down. */
+  slots(frame: number): number[] {
+    const slots: number[] = []
+    for (let spi = 0; spi < 64; spi++) if (this.hasSlot(frame, spi)) slots.push(spi)
+    return slots
+  }
+
+  /** Nothing of a frame is wanted. */
+  clear(frame: number): void {
+    this.regs[frame] = this.low[frame] = this.high[frame] = 0
+  }
+
   text(): string {
     const regs = [...Array(11).keys()].filter((i) => this.has(i)).map((i) => `r${i}`)
-    const slots = [...this.slots(this.frame)].sort((a, b) => a - b).map((spi) => `${-8 * (spi + 1)}`)
-    return `regs=${regs.join(',')} stack=${slots.join(',')}`
+    return `regs=${regs.join(',')} stack=${this.slots(this.frame).map((spi) => `${-8 * (spi + 1)}`)}`
   }
 }
 
@@ -60,7 +85,7 @@ export function markPrecise(env: Env, regno: number): void {
 /** The number in a stack slot is relied upon. */
 export function markSlotsPrecise(env: Env, frame: number, spi: number): void {
   const wanted = new Wanted(env.state.frames.length - 1)
-  wanted.slots(frame).add(spi)
+  wanted.addSlot(frame, spi)
   trace(env, env.state, wanted)
 }
 
@@ -72,7 +97,7 @@ export function inheritPrecision(env: Env, old: State, state: State): boolean {
       if (reg.type === 'scalar' && reg.precise) wanted.regs[i]! |= 1 << r
     })
     frame.stack.forEach((slot, spi) => {
-      if (hasSpill(slot) && slot.reg.type === 'scalar' && slot.reg.precise) wanted.slots(i).add(spi)
+      if (hasSpill(slot) && slot.reg.type === 'scalar' && slot.reg.precise) wanted.addSlot(i, spi)
     })
   })
   return trace(env, state, wanted)
@@ -121,11 +146,10 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
   for (let f = wanted.frame; f >= 0; f--) {
     const frame = state.frames[f]
     if (!frame) {
-      wanted.regs[f] = 0
-      wanted.slots(f).clear()
+      wanted.clear(f)
       continue
     }
-    for (let r = 0; r < 11; r++) {
+    for (let r = 0; wanted.regs[f]! >> r !== 0; r++) {
       if (!(wanted.regs[f]! & (1 << r))) continue
       const reg = frame.regs[r]!
       if (reg.type !== 'scalar' || reg.precise) wanted.regs[f]! &= ~(1 << r)
@@ -134,7 +158,7 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
         changed = true
       }
     }
-    for (const spi of wanted.slots(f)) {
+    for (const spi of wanted.hasSlots(f) ? wanted.slots(f) : NONE) {
       // Linux 6.18 trips over itself here, and refuses the program with these words.
       if (spi >= frame.stack.length)
         throw new Rejection(
@@ -142,7 +166,7 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
           true,
         )
       const slot = frame.stack[spi] ?? EMPTY_SLOT
-      if (!hasSpill(slot) || slot.reg.type !== 'scalar' || slot.reg.precise) wanted.slots(f).delete(spi)
+      if (!hasSpill(slot) || slot.reg.type !== 'scalar' || slot.reg.precise) wanted.dropSlot(f, spi)
       else {
         frame.stack[spi] = { types: slot.types, reg: precise(slot.reg) }
         changed = true
@@ -152,6 +176,8 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
   if (env.log.shows2) env.log.line(`mark_precise: frame${wanted.frame}: parent state ${wanted.text()}`)
   return changed
 }
+
+const NONE: readonly number[] = []
 
 function precise(reg: Reg): Reg {
   return change(reg, { precise: true })
@@ -186,11 +212,11 @@ function addLinked(wanted: Wanted, step: Step | undefined): void {
   if (!step?.linked) return
   const { linked } = step
   const hit = linked.some(({ frame, index, spill }) =>
-    spill ? wanted.slots(frame).has(index) : (wanted.regs[frame]! & (1 << index)) !== 0,
+    spill ? wanted.hasSlot(frame, index) : (wanted.regs[frame]! & (1 << index)) !== 0,
   )
   if (!hit) return
   for (const { frame, index, spill } of linked) {
-    if (spill) wanted.slots(frame).add(index)
+    if (spill) wanted.addSlot(frame, index)
     else wanted.regs[frame]! |= 1 << index
   }
 }
@@ -249,7 +275,7 @@ function walkAlu(opcode: number, dst: number, src: number, wanted: Wanted): void
 function walkLoad(dst: number, step: Step | undefined, wanted: Wanted): void {
   if (!wanted.has(dst)) return
   wanted.drop(dst)
-  if (step?.access) wanted.slots(step.access.frame).add(step.access.spi)
+  if (step?.access) wanted.addSlot(step.access.frame, step.access.spi)
 }
 
 function walkStore(dst: number, src: number | undefined, step: Step | undefined, wanted: Wanted): boolean {
@@ -257,7 +283,8 @@ function walkStore(dst: number, src: number | undefined, step: Step | undefined,
   if (wanted.has(dst)) return false
   if (!step?.access) return true
   const { frame, spi } = step.access
-  if (!wanted.slots(frame).delete(spi)) return true
+  if (!wanted.hasSlot(frame, spi)) return true
+  wanted.dropSlot(frame, spi)
   if (src !== undefined) wanted.add(src)
   return true
 }
@@ -303,7 +330,7 @@ function walkCall(env: Env, slot: number, later: number, wanted: Wanted): boolea
   // A global function is not walked through: its result is made by the call.
   if (isLocal && !structure.subprogs[structure.subprogOf[slot + 1 + prog.imm[slot]!]!]!.proto?.global) {
     const frame = wanted.frame
-    if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.slots(frame).size > 0) return false
+    if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.hasSlots(frame)) return false
     wanted.regs[frame - 1]! |= wanted.regs[frame]!
     wanted.regs[frame] = 0
     wanted.frame--
@@ -311,7 +338,7 @@ function walkCall(env: Env, slot: number, later: number, wanted: Wanted): boolea
   }
   if (!isLocal && callsBack(env, slot) && slot !== later - 1) {
     const frame = wanted.frame
-    if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.slots(frame).size > 0) return false
+    if (frame === 0 || wanted.regs[frame]! & ~ARGS || wanted.hasSlots(frame)) return false
     wanted.regs[frame] = 0
     wanted.frame--
     return true

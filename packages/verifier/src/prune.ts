@@ -236,12 +236,16 @@ function enterLoop(env: Env, state: State): void {
 
 /** All ways from a state are explored; if it was the loop's entry, precision is passed along the loop's back edges. */
 export function finish(env: Env, start: State): void {
-  let state: State | undefined = start
-  while (state) {
+  let state = start
+  let saved: Saved | undefined
+  for (;;) {
     state.branches--
     if (state.branches > 0) return
     leaveLoop(env, state)
-    state = state.parent?.state
+    if (saved?.dropped) env.counts.savedStates--
+    saved = state.parent
+    if (!saved) return
+    state = saved.state
   }
 }
 
@@ -293,7 +297,9 @@ export function isKnownState(env: Env, slot: number): boolean {
     const patience = structure.checkpoint[slot] && old.state.branches > 0 ? 64 : 3
     if (old.misses > old.hits * patience + patience) {
       list.splice(i, 1)
-      counts.savedStates--
+      // One that is still on the way here is kept for that.
+      old.dropped = true
+      if (old.state.branches === 0) counts.savedStates--
     } else i++
   }
   counts.maxStatesPerInsn = Math.max(counts.maxStatesPerInsn, seen)
@@ -373,7 +379,7 @@ function save(env: Env, slot: number): void {
   }
   const copy = state.clone()
   copy.slot = slot
-  const saved: Saved = { state: copy, hits: 0, misses: 0 }
+  const saved: Saved = { state: copy, hits: 0, misses: 0, dropped: false }
   enterLoop(env, copy)
   state.parent = saved
   state.depth = copy.depth + 1

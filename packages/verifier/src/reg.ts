@@ -68,6 +68,13 @@ export function copy(reg: Reg): Reg {
   return c
 }
 
+/** The same with another number. */
+export function withNum(reg: Reg, num: Readonly<Num>): Reg {
+  const c = copy(reg)
+  c.num = num
+  return c
+}
+
 export function change(reg: Reg, fields: Partial<Reg>): Reg {
   return Object.assign(copy(reg), fields)
 }

@@ -69,20 +69,27 @@ export class Frame {
   /** Slot i holds fp-8(i+1) and the seven bytes above; its length is the stack used. */
   stack: Slot[]
 
-  constructor(number: number, subprog: number, callSite: number, chain = '', callback?: Callback) {
+  constructor(
+    number: number,
+    subprog: number,
+    callSite: number,
+    chain = '',
+    callback?: Callback,
+    regs: Reg[] = new Array<Reg>(11).fill(UNINIT),
+    stack: Slot[] = [],
+  ) {
     this.number = number
     this.subprog = subprog
     this.callSite = callSite
     this.callback = callback
     this.chain = chain
-    this.regs = new Array<Reg>(11).fill(UNINIT)
-    this.stack = []
+    this.regs = regs
+    this.stack = stack
   }
 
   clone(): Frame {
-    const copy = new Frame(this.number, this.subprog, this.callSite, this.chain, this.callback)
-    copy.regs = this.regs.slice()
-    copy.stack = this.stack.slice()
+    const { number, subprog, callSite, chain, callback, regs, stack } = this
+    const copy = new Frame(number, subprog, callSite, chain, callback, regs.slice(), stack.slice())
     copy.callbackDepth = this.callbackDepth
     return copy
   }
@@ -169,6 +176,8 @@ export interface Saved {
   readonly state: State
   hits: number
   misses: number
+  /** Later states are not compared with it any more. */
+  dropped: boolean
 }
 
 /** Makes the stack of a frame at least `bytes` long. */

@@ -57,8 +57,7 @@ function calculate(env: Env, slot: number): void {
   }
   if (spec.alu === 'mov') {
     if (opcode & 8) return move(env, dst, prog.src[slot]!, width)
-    const imm = prog.imm[slot]!
-    env.setReg(dst, scalar(width === 64 ? knownInt(imm) : known(0, imm)))
+    env.setReg(dst, width === 64 ? env.immediate(slot) : scalar(known(0, prog.imm[slot]!)))
   } else if (spec.alu === 'neg') negate(env, dst, width)
   else compute(env, slot, spec.alu!, width)
 }
@@ -131,7 +130,7 @@ function compute(env: Env, slot: number, op: AluOp, width: 32 | 64): void {
   const byReg = (prog.opcode[slot]! & 8) !== 0
   const src = prog.src[slot]!
   const left = env.reg(dst)
-  const right = byReg ? env.reg(src) : scalar(knownInt(prog.imm[slot]!))
+  const right = byReg ? env.reg(src) : env.immediate(slot)
   if (byReg && isPointer(right)) {
     if (!isPointer(left)) {
       markPrecise(env, dst)

@@ -14,7 +14,7 @@ import { proveNothingHeld } from './held.ts'
 import { CMPXCHG, LOAD_ACQUIRE, type Need, STORE_RELEASE } from './needs.ts'
 import { jumpTarget } from './prog.ts'
 import { prove, proveFixedPointer, proveReadable, proveWritable } from './prove.ts'
-import { change, Reg, scalar, UNINIT, UNKNOWN_SCALAR } from './reg.ts'
+import { change, Reg, scalar, UNINIT, UNKNOWN_SCALAR, withNum } from './reg.ts'
 import { frameOf, loadStack, loadStackRange, reserve, stackSpan, storeStack, storeStackRange } from './stack.ts'
 import { stepAlu } from './step-alu.ts'
 import { earlierVisit, enter, leave, proveReturn, widen } from './subprog.ts'
@@ -221,7 +221,7 @@ function load(env: Env, need: MemoryNeed): void {
 /** A load of fewer than 8 bytes extends them. */
 function narrow(reg: Reg, need: MemoryNeed): Reg {
   if (need.size === 8 || reg.type !== 'scalar') return reg
-  return change(reg, { num: need.signed ? signExtend64(reg.num, need.size) : truncate(reg.num, need.size) })
+  return withNum(reg, need.signed ? signExtend64(reg.num, need.size) : truncate(reg.num, need.size))
 }
 
 /** `slot` where the value stored is the instruction's own register or immediate; undefined for what an atomic leaves. */

@@ -4,6 +4,8 @@
 import { type FunctionDef, type FunctionProto, helperById, type MapDef, type ProgTypeName } from '@netsieve/asm'
 import type { Settings } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
+import { Flow, findLoops } from './flow.ts'
+import { liveRegisters } from './live-registers.ts'
 import type { Log } from './log.ts'
 import { jumpTarget, type Prog } from './prog.ts'
 
@@ -29,6 +31,7 @@ export interface Structure {
   readonly prunePoint: Uint8Array
   readonly jumpPoint: Uint8Array
   readonly checkpoint: Uint8Array
+  readonly flow: Flow
   /** Number of the loop a slot is in, 0 for none. */
   readonly loop: Uint32Array
   /** Registers that are read before they are written from a slot on: a bit each. */
@@ -61,7 +64,8 @@ export function analyse(
   })
   if (unprivileged) checkNoLoops(prog)
   const points = checkFlow(prog, subprogs, subprogOf)
-  return { subprogs, subprogOf, ...points, loop: findLoops(prog), live: liveRegisters(prog) }
+  const flow = new Flow(prog)
+  return { subprogs, subprogOf, ...points, flow, loop: findLoops(flow), live: liveRegisters(flow) }
 }
 
 function isLocalCall(prog: Prog, slot: number): boolean {
@@ -297,125 +301,4 @@ function spreadPacketChanges(prog: Prog, subprogs: readonly Subprog[], subprogOf
       }
     }
   }
-}
-
-/** Where control can go from a slot, within its subprogram. */
-export function successors(prog: Prog, slot: number): readonly number[] {
-  const opcode = prog.opcode[slot]!
-  const isJump = (opcode & 7) === 5 || (opcode & 7) === 6
-  if (!isJump) return slot + (opcode === 0x18 ? 2 : 1) < prog.length ? [slot + (opcode === 0x18 ? 2 : 1)] : []
-  const op = opcode & 0xf0
-  if (op === 0x90) return []
-  if (op === 0x80) return slot + 1 < prog.length ? [slot + 1] : []
-  const target = jumpTarget(prog, slot)
-  return op === 0 ? [target] : [slot + 1, target]
-}
-
-/** Tarjan's strongly connected components; those of one slot count only if it jumps to itself. */
-function findLoops(prog: Prog): Uint32Array {
-  const n = prog.length
-  const loop = new Uint32Array(n)
-  const order = new Uint32Array(n)
-  const low = new Uint32Array(n)
-  const done = new Uint8Array(n)
-  const component: number[] = []
-  let counter = 0
-  let loops = 0
-  for (let root = 0; root < n; root++) {
-    if (order[root] || prog.secondHalf[root]) continue
-    const work: { slot: number; next: number; out: readonly number[] }[] = []
-    const enter = (slot: number) => {
-      order[slot] = low[slot] = ++counter
-      component.push(slot)
-      work.push({ slot, next: 0, out: successors(prog, slot) })
-    }
-    enter(root)
-    while (work.length > 0) {
-      const top = work[work.length - 1]!
-      if (top.next < top.out.length) {
-        const to = top.out[top.next++]!
-        if (!order[to]) enter(to)
-        else if (!done[to]) low[top.slot] = Math.min(low[top.slot]!, order[to]!)
-        continue
-      }
-      work.pop()
-      const parent = work[work.length - 1]
-      if (parent) low[parent.slot] = Math.min(low[parent.slot]!, low[top.slot]!)
-      if (low[top.slot] !== order[top.slot]) continue
-      const members = component.splice(component.lastIndexOf(top.slot))
-      const isLoop = members.length > 1 || top.out.includes(top.slot)
-      if (isLoop) loops++
-      for (const member of members) {
-        done[member] = 1
-        if (isLoop) loop[member] = loops
-      }
-    }
-  }
-  return loop
-}
-
-const CALLER_SAVED = 0x3f
-const ALL_REGS = 0x3ff
-
-/** The registers a slot reads and those it sets, as bits. */
-function usesOf(prog: Prog, slot: number): readonly [use: number, def: number] {
-  const opcode = prog.opcode[slot]!
-  const dst = 1 << prog.dst[slot]!
-  const src = 1 << prog.src[slot]!
-  const op = opcode & 0xf0
-  switch (opcode & 7) {
-    case 0:
-      if (opcode === 0x18) return [0, dst]
-      // The kernel takes a packet load for an instruction that may read anything.
-      return [ALL_REGS, 0]
-    case 1:
-      return [src, dst]
-    case 2:
-      return [dst, 0]
-    case 3:
-      return (opcode & 0xe0) === 0xc0 ? atomicUses(prog.imm[slot]!, dst, src) : [dst | src, 0]
-    case 4:
-    case 7:
-      if (op === 0xb0) return [opcode & 8 ? src : 0, dst]
-      if (op === 0x80 || op === 0xd0) return [dst, dst]
-      return [opcode & 8 ? dst | src : dst, dst]
-    default:
-      if (op === 0x90) return [1, 0]
-      if (op === 0 || op === 0xe0) return [0, 0]
-      if (op === 0x80) return [callUses(prog, slot), CALLER_SAVED]
-      return [opcode & 8 ? dst | src : dst, 0]
-  }
-}
-
-function atomicUses(imm: number, dst: number, src: number): readonly [number, number] {
-  if (imm === 0x100) return [src, dst]
-  if (imm === 0xf1) return [dst | src | 1, 1]
-  return [dst | src, imm !== 0x110 && imm & 1 ? src : 0]
-}
-
-function callUses(prog: Prog, slot: number): number {
-  const helper = prog.src[slot] === 0 ? helperById(prog.imm[slot]!) : undefined
-  if (!helper) return CALLER_SAVED & ~1
-  const looked = helper.args.filter((arg) => arg !== 'unchecked').length
-  return ((1 << looked) - 1) << 1
-}
-
-/** Live registers before each slot: the usual backward flow, to a fixed point. */
-function liveRegisters(prog: Prog): Uint16Array {
-  const live = new Uint16Array(prog.length)
-  for (let changed = true; changed; ) {
-    changed = false
-    for (let slot = prog.length - 1; slot >= 0; slot--) {
-      if (prog.secondHalf[slot]) continue
-      let out = 0
-      for (const next of successors(prog, slot)) out |= live[next]!
-      const [use, def] = usesOf(prog, slot)
-      const before = (out & ~def) | use
-      if (before !== live[slot]) {
-        live[slot] = before
-        changed = true
-      }
-    }
-  }
-  return live
 }

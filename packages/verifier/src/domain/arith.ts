@@ -3,6 +3,7 @@
 
 import type { AluOp } from '@netsieve/asm'
 import {
+  become,
   draft,
   isKnown,
   isKnownIn,
@@ -279,7 +280,7 @@ function bitwise32(n: Num, src: Readonly<Num>, op: 'and' | 'or' | 'xor'): void {
 function bitwise64(n: Num, src: Readonly<Num>, op: 'and' | 'or' | 'xor'): void {
   const { vh, vl, mh, ml } = n.bits
   if (isConst(n.bits) && isConst(src.bits)) {
-    Object.assign(n, known(vh, vl))
+    become(n, vh, vl)
     return
   }
   if (op === 'and') {

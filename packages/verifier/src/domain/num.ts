@@ -2,11 +2,10 @@
 // A finished Num is never changed: registers of many states share it. `draft` makes the copy that operations work on.
 
 import {
-  type Tnum,
+  Tnum,
   tnumConst,
   tnumIn,
   tnumIntersect,
-  tnumJoin,
   tnumLow,
   tnumNext,
   tnumRange,
@@ -176,7 +175,8 @@ function settleSingle(n: Num): void {
   if (ult(n.umaxH, n.umaxL, high, secondL)) become(n, nextH, nextL)
 }
 
-function become(n: Num, h: number, l: number): void {
+/** Becomes a constant. */
+export function become(n: Num, h: number, l: number): void {
   n.bits = tnumConst(h, l)
   n.uminH = n.umaxH = n.sminH = n.smaxH = h
   n.uminL = n.umaxL = n.sminL = n.smaxL = l
@@ -259,12 +259,27 @@ function deduce(n: Num): void {
 /** Bits from the ranges. */
 function boundBits(n: Num): void {
   const wide = tnumIntersect(n.bits, tnumRange(n.uminH, n.uminL, n.umaxH, n.umaxL))
-  const low = tnumIntersect(tnumLow(wide), tnumRange(0, n.u32min, 0, n.u32max))
-  n.bits = tnumJoin(wide, low)
+  const width = 32 - Math.clz32(n.u32min ^ n.u32max)
+  const free = width === 32 ? -1 : (1 << width) - 1
+  const ml = wide.ml & free
+  const vl = (wide.vl | (n.u32min & ~free)) & ~ml
+  n.bits = vl === wide.vl && ml === wide.ml ? wide : new Tnum(wide.vh, vl, wide.mh, ml)
+}
+
+/** A constant whose bits and ranges all say so. */
+function isSettled(n: Num): boolean {
+  const { vh, vl, mh, ml } = n.bits
+  return (
+    (mh | ml) === 0 &&
+    n.uminL === vl && n.umaxL === vl && n.sminL === vl && n.smaxL === vl &&
+    n.uminH === vh && n.umaxH === vh && n.sminH === vh && n.smaxH === vh &&
+    n.u32min === vl && n.u32max === vl && n.s32min === vl && n.s32max === vl
+  ) // biome-ignore format: a row a width
 }
 
 /** Brings bits and all four ranges in step: each tells the others what it knows. */
 export function sync(n: Num): Num {
+  if (isSettled(n)) return n
   update(n)
   deduce(n)
   deduce(n)

@@ -92,8 +92,11 @@ export function tnumUnion(a: Tnum, b: Tnum): Tnum {
 
 /** What is in both; the caller knows that the two have something in common. */
 export function tnumIntersect(a: Tnum, b: Tnum): Tnum {
-  if (a === b) return a
-  return masked(a.vh | b.vh, a.vl | b.vl, a.mh & b.mh, a.ml & b.ml)
+  const mh = a.mh & b.mh
+  const ml = a.ml & b.ml
+  const vh = (a.vh | b.vh) & ~mh
+  const vl = (a.vl | b.vl) & ~ml
+  return mh === a.mh && ml === a.ml && vh === a.vh && vl === a.vl ? a : new Tnum(vh, vl, mh, ml)
 }
 
 /** Whether the two can be the same number at all. */
