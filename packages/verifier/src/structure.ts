@@ -62,9 +62,9 @@ export function analyse(
   subprogs.forEach((sub, i) => {
     subprogOf.fill(i, sub.start, sub.end)
   })
-  if (unprivileged) checkNoLoops(prog)
-  const points = checkFlow(prog, subprogs, subprogOf)
   const flow = new Flow(prog)
+  if (unprivileged) checkNoLoops(flow)
+  const points = checkFlow(prog, subprogs, subprogOf)
   return { subprogs, subprogOf, ...points, flow, loop: findLoops(flow), live: liveRegisters(flow) }
 }
 
@@ -267,23 +267,28 @@ function checkFlow(
 }
 
 /** Depth first, as the kernel goes: a jump to an instruction that the way here came through is a back edge. */
-function checkNoLoops(prog: Prog): void {
+function checkNoLoops({ prog, next, other }: Flow): void {
   const onWay = new Uint8Array(prog.length)
   const seen = new Uint8Array(prog.length)
-  const way: { readonly slot: number; readonly out: readonly number[]; next: number }[] = []
+  /** How many edges of a slot have been followed. */
+  const followed = new Uint8Array(prog.length)
+  const way: number[] = []
   const enter = (slot: number) => {
     seen[slot] = onWay[slot] = 1
-    way.push({ slot, out: successors(prog, slot), next: 0 })
+    way.push(slot)
   }
   enter(0)
   while (way.length > 0) {
-    const top = way.at(-1)!
-    const to = top.out[top.next++]
-    if (to === undefined) {
-      onWay[top.slot] = 0
+    const slot = way.at(-1)!
+    if (followed[slot] === 2) {
+      onWay[slot] = 0
       way.pop()
-    } else if (onWay[to]) throw new Rejection(`back-edge from insn ${top.slot} to ${to}`)
-    else if (!seen[to]) enter(to)
+      continue
+    }
+    const to = followed[slot]!++ === 0 ? next[slot]! : other[slot]!
+    if (to < 0) continue
+    if (onWay[to]) throw new Rejection(`back-edge from insn ${slot} to ${to}`)
+    if (!seen[to]) enter(to)
   }
 }
 
