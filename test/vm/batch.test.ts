@@ -131,3 +131,63 @@ test.each(['pass', 'drop'] as const)('keeps the records that %s', (keep) => {
     expect(Buffer.from(output).toString('hex'), `seed ${seed}`).toBe(parts.join(''))
   }
 })
+
+/** More instructions than are compiled at once; r0 is a number from 0 to 3 that the first byte gives. */
+function longProgram(): Insn[] {
+  const code = new Code()
+  const short = code.label()
+  code.load(4, 2, 1, 0)
+  code.load(4, 3, 1, 4)
+  code.mov(4, { reg: 2 })
+  code.alu('add', 4, 14)
+  code.mov(0, 1)
+  code.jump('jgt', 4, { reg: 3 }, short)
+  code.load(1, 0, 2, 0)
+  for (let i = 0; i < 2500; i++) code.alu('xor', 0, i)
+  code.alu('and', 0, 3)
+  code.bind(short)
+  code.exit()
+  return code.layout()
+}
+
+test('a long program is interpreted first, then compiled, in the middle of a piece', () => {
+  const program = longProgram()
+  const frames = Array.from({ length: 400 }, (_, i) => new Uint8Array(i % 7 === 0 ? 10 : 20).fill(i * 37))
+  const single = load(program, { type: 'xdp' })
+  const expected = frames.map((frame, i) => single.run(frame, meta(i, frame)))
+  const bytes = records(frames, 'little')
+  const batch = load(program, { type: 'xdp' }).batch({ chunkBytes: 1 << 16, exits: true, keep: 'pass' })
+  batch.input.set(bytes)
+  const { records: count, r0, exits, output } = batch.run(bytes.length)
+  expect(count).toBe(frames.length)
+  expect([...r0]).toEqual(expected.map((run) => run.r0))
+  expect([...exits]).toEqual(expected.map((run) => run.exit))
+  const kept: number[] = []
+  let at = 0
+  for (const [i, frame] of frames.entries()) {
+    const end = at + 16 + frame.length
+    if (expected[i]!.r0 >= 2) kept.push(...bytes.subarray(at, end))
+    at = end
+  }
+  expect([...output]).toEqual(kept)
+  // So does a machine that runs packet by packet.
+  const jit = load(program, { type: 'xdp', engine: 'jit' })
+  const ripe: boolean[] = []
+  for (const [i, frame] of frames.entries()) {
+    expect(jit.run(frame, meta(i, frame)).toJSON()).toEqual(expected[i]!.toJSON())
+    ripe.push(jit.ripe)
+  }
+  expect([ripe[0], ripe.at(-1)]).toEqual([false, true])
+})
+
+test('a packet that is too long for one run is judged where it lies', () => {
+  const program = longProgram()
+  const frames = [20, 70_000, 20].map((length, i) => new Uint8Array(length).fill(i))
+  const bytes = records(frames, 'little')
+  const batch = load(program, { type: 'xdp' }).batch({ chunkBytes: 1 << 17 })
+  batch.input.set(bytes)
+  const single = load(program, { type: 'xdp', packetBytes: 70_000 })
+  const { records: count, r0, faults } = batch.run(bytes.length)
+  expect({ count, faults }).toEqual({ count: 3, faults: [] })
+  expect([...r0]).toEqual(frames.map((frame) => single.run(frame).r0))
+})

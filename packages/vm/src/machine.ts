@@ -29,7 +29,10 @@ export interface LoadOptions {
    * `linux` (the default): r1 is the context. `rfc9669`: r1 is the packet as plain memory, r2 its length, and `callx` runs.
    */
   readonly mode?: 'linux' | 'rfc9669'
-  /** `interpreter` (the default), or `jit`: compiled to WebAssembly at the first run. The results are the same. */
+  /**
+   * `interpreter` (the default), or `jit`: compiled to WebAssembly at the first run, or if the program is long once it has run for about
+   * as long as compiling it takes. The results are the same.
+   */
   readonly engine?: 'interpreter' | 'jit'
   readonly budget?: {
     /** Instructions a run; looked at when a jump goes backwards and at calls. Default 10,000,000. */
@@ -57,6 +60,11 @@ export interface LoadOptions {
   /** Helpers of one's own, by id; they go before the built-in ones. */
   readonly helpers?: Readonly<Record<number, HelperFunction>>
 }
+
+/** Programs of more instructions are not compiled at once: their first verdicts would have to wait for it. */
+const LONG = 2000
+/** How many instructions they run interpreted first, for each that they have. Compiling one takes as long as a thousand. */
+const PATIENCE = 250
 
 /** What a run gave. `r0` is the low 32 bits as a signed number, as the kernel takes it. */
 export class RunResult {
@@ -110,6 +118,10 @@ export class Machine {
   private readonly rings: readonly RingBuffer[]
   private readonly proved: Proved | undefined
   private batchJit: Jit | undefined
+  /** Instructions that are still to be interpreted before the program is compiled. */
+  private patience: number
+  /** Whether the run that is going on is one of compiled code. */
+  private running = false
   private stepper: Stepper | undefined
 
   constructor(program: readonly Insn[], options: LoadOptions) {
@@ -134,6 +146,8 @@ export class Machine {
       own.length > 0 ? new Map([...HELPER_FUNCTIONS, ...own]) : HELPER_FUNCTIONS,
     )
     for (const map of this.engine.maps) map.fill()
+    const length = programs.reduce((sum, insns) => sum + insns.length, 0)
+    this.patience = length > LONG ? length * PATIENCE : 0
     this.codes = this.engine.programs.map(({ code }) => withCases(code))
     this.writes = programs.some((insns) => insns.some(mayWritePacket))
     this.proved = options.proved
@@ -148,8 +162,13 @@ export class Machine {
     const { engine } = this
     this.stepper = undefined
     if (this.begin(packet, meta)) {
-      if (this.jit) this.jit.run()
-      else execute(engine, this.codes, 0)
+      this.running = this.ripe && this.jit !== undefined
+      if (this.running) this.jit!.run()
+      else {
+        execute(engine, this.codes, 0)
+        this.patience -= engine.used
+      }
+      this.running = false
     }
     return this.finish(packet)
   }
@@ -157,7 +176,12 @@ export class Machine {
   /** A walk over pieces of a pcap file: see `Batch`. */
   batch(options: BatchOptions = {}): Batch {
     this.batchJit ??= new Jit(this.engine, this.proved)
-    return new Batch(this.engine, this.batchJit, options, (packet, meta) => this.run(packet, meta))
+    return new Batch(this.engine, this.batchJit, options, this)
+  }
+
+  /** Whether it is time to compile the program. */
+  get ripe(): boolean {
+    return this.patience <= 0
   }
 
   /** Whether packets can be divided among machines with the same program and maps: no run leaves anything for the next. */
@@ -235,7 +259,7 @@ export class Machine {
   private callback(insn: number): boolean {
     const { engine } = this
     return engine.enterCallback(insn, () =>
-      this.jit ? this.jit.callback(insn) : execute(engine, this.codes, engine.depth) === 'exit',
+      this.running ? this.jit!.callback(insn) : execute(engine, this.codes, engine.depth) === 'exit',
     )
   }
 

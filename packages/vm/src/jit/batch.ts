@@ -42,30 +42,44 @@ export interface BatchResult {
   readonly faults: readonly { readonly record: number; readonly fault: Fault }[]
 }
 
-/** Runs one packet by the machine's usual way. */
-type RunOne = (packet: Uint8Array, meta: PacketMeta) => { r0: number; exit?: number; fault?: Fault }
+/** A machine as a batch needs it: how it runs one packet, and whether it is time to compile. */
+interface Runner {
+  run(packet: Uint8Array, meta: PacketMeta): { r0: number; exit?: number; fault?: Fault }
+  readonly ripe: boolean
+}
+
+/** How far a call has come: the address of the next record, records and bytes written so far. */
+interface Progress {
+  at: number
+  records: number
+  written: number
+  readonly faults: { record: number; fault: Fault }[]
+}
 
 export class Batch {
+  /** Whether records are walked by compiled code, sooner or later; otherwise each is one run of the machine. */
+  readonly compiled: boolean
   private readonly engine: Engine
+  private readonly jit: Jit
   private readonly options: BatchOptions
   private readonly chunkBytes: number
   private readonly inputAt: number
   private readonly r0At: number
   private readonly exitsAt: number
   private readonly outputAt: number
-  private readonly walk: WasmFunction | undefined
-  private readonly runOne: RunOne
+  private walk: WasmFunction | undefined
+  private readonly machine: Runner
 
-  constructor(engine: Engine, jit: Jit, options: BatchOptions, runOne: RunOne) {
+  constructor(engine: Engine, jit: Jit, options: BatchOptions, machine: Runner) {
     this.engine = engine
+    this.jit = jit
     this.options = options
-    this.runOne = runOne
+    this.machine = machine
     this.chunkBytes = options.chunkBytes ?? 1 << 20
     engine.refreshRegs()
-    const target = jit.target(0)
-    const walks = canWalk(target)
+    this.compiled = canWalk(jit.target(0))
     // First: memory of WebAssembly grows in its place, other memory is copied.
-    if (walks) engine.mem.shareWithWasm()
+    if (this.compiled) engine.mem.shareWithWasm()
     // Loads that run ahead of a check stay inside: room after the input.
     this.inputAt = engine.mem.alloc(this.chunkBytes + 65536, 64)
     const most = Math.ceil(this.chunkBytes / HEADER) * 4
@@ -73,18 +87,14 @@ export class Batch {
     this.exitsAt = options.exits ? engine.mem.alloc(most) : 0
     this.outputAt = options.keep ? engine.mem.alloc(this.chunkBytes, 64) : 0
     engine.refreshRegs()
-    if (walks) {
-      engine.place(this.inputAt, 0, options.meta ?? {})
-      const { r0At, exitsAt, outputAt } = this
-      const bytes = compileWalk(target, options, { r0At, exitsAt, outputAt })
-      jit.sync = (record) => this.sync(record)
-      this.walk = jit.instantiate(bytes).exports.batch
-    }
   }
 
-  /** Whether records are walked by compiled code; otherwise each is one run of the machine. */
-  get compiled(): boolean {
-    return this.walk !== undefined
+  private compile(): WasmFunction {
+    const { engine, jit, options, r0At, exitsAt, outputAt } = this
+    engine.place(this.inputAt, 0, options.meta ?? {})
+    const bytes = compileWalk(jit.target(0), options, { r0At, exitsAt, outputAt })
+    jit.sync = (record) => this.sync(record)
+    return jit.instantiate(bytes).exports.batch!
   }
 
   /** Where to put the bytes: a view that is good until the next call of `run`. */
@@ -96,19 +106,24 @@ export class Batch {
   run(length: number, from = 0): BatchResult {
     if (!(from >= 0 && from <= length && length <= this.chunkBytes))
       throw new RangeError(`${from} to ${length} are not within 0 to ${this.chunkBytes}`)
-    return this.walk ? this.runCompiled(this.walk, from, length) : this.runSlowly(from, length)
+    const to = this.inputAt + length
+    const progress: Progress = { at: this.inputAt + from, records: 0, written: 0, faults: [] }
+    if (this.walk || !this.runSlowly(progress, to)) {
+      this.walk ??= this.compile()
+      this.runCompiled(this.walk, progress, to)
+    }
+    return this.result(progress, this.inputAt + from)
   }
 
-  private runCompiled(walk: WasmFunction, from: number, length: number): BatchResult {
+  private runCompiled(walk: WasmFunction, progress: Progress, to: number): void {
     const { engine } = this
-    const faults: { record: number; fault: Fault }[] = []
-    const to = this.inputAt + length
+    const { faults } = progress
     const status = (at: number): number => engine.mem.words[at >> 2]!
-    engine.mem.words[STATUS.records >> 2] = 0
-    engine.mem.words[STATUS.written >> 2] = 0
+    engine.mem.words[STATUS.records >> 2] = progress.records
+    engine.mem.words[STATUS.written >> 2] = progress.written
     engine.programIndex = 0
     engine.outputs = []
-    let at = this.inputAt + from
+    let { at } = progress
     for (;;) {
       engine.fault = undefined
       engine.mem.words[STATUS.fault >> 2] = 0
@@ -124,14 +139,16 @@ export class Batch {
       engine.mem.words[STATUS.records >> 2] = record + 1
       at += HEADER + this.capturedAt(at)
     }
-    return this.result(status(STATUS.records), at - this.inputAt - from, status(STATUS.written), faults)
+    progress.at = at
+    progress.records = status(STATUS.records)
+    progress.written = status(STATUS.written)
   }
 
-  private result(records: number, consumed: number, written: number, faults: BatchResult['faults']): BatchResult {
+  private result({ at, records, written, faults }: Progress, from: number): BatchResult {
     const buffer = this.engine.mem.bytes.buffer as ArrayBuffer
     return {
       records,
-      consumed,
+      consumed: at - from,
       r0: new Int32Array(buffer, this.r0At, records),
       exits: new Int32Array(buffer, this.exitsAt, this.exitsAt ? records : 0),
       output: new Uint8Array(buffer, this.outputAt, written),
@@ -164,18 +181,21 @@ export class Batch {
     engine.mem.words[STATUS.mayGoto >> 2] = MAY_GOTO
   }
 
-  private runSlowly(from: number, length: number): BatchResult {
-    const { engine, options } = this
+  /** One run a record. @returns false if it is time to compile what is left */
+  private runSlowly(progress: Progress, to: number): boolean {
+    const { engine, machine, options } = this
     const { type } = engine.options
-    const faults: { record: number; fault: Fault }[] = []
-    const to = this.inputAt + length
-    let [at, records, written] = [this.inputAt + from, 0, 0]
+    let { at, records, written } = progress
+    let ripe = false
     while (to - at >= HEADER) {
+      // Compiled code takes packets that are too long for a run as well: it has them where they are.
+      ripe = this.compiled && (machine.ripe || this.capturedAt(at) > engine.options.packetBytes)
+      if (ripe) break
       const whole = HEADER + this.capturedAt(at)
       if (whole > to - at) break
       const { bytes } = engine.mem
-      const { r0, exit, fault } = this.runOne(bytes.slice(at + HEADER, at + whole), this.metaAt(at))
-      if (fault) faults.push({ record: records, fault })
+      const { r0, exit, fault } = machine.run(bytes.slice(at + HEADER, at + whole), this.metaAt(at))
+      if (fault) progress.faults.push({ record: records, fault })
       engine.mem.words[(this.r0At >> 2) + records] = r0
       if (this.exitsAt) engine.mem.words[(this.exitsAt >> 2) + records] = exit ?? -1
       if (!fault && options.keep && (passes(type, r0) ? 'pass' : 'drop') === options.keep) {
@@ -185,7 +205,8 @@ export class Batch {
       records++
       at += whole
     }
-    return this.result(records, at - this.inputAt - from, written, faults)
+    Object.assign(progress, { at, records, written })
+    return !ripe
   }
 }
 

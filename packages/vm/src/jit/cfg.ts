@@ -18,13 +18,13 @@ export interface Scope {
 
 export interface Cfg {
   readonly blocks: readonly Block[]
-  /** Block number of an instruction that starts one. */
-  readonly at: ReadonlyMap<number, number>
+  /** By instruction: the number of the block that it starts, -1 for others. */
+  readonly at: Int32Array
   /** Scopes in the order they open; undefined where jumps enter loops from outside: then only a dispatcher will do. */
   readonly scopes: readonly Scope[] | undefined
   readonly loops: boolean
-  /** Blocks that jumps lead to. */
-  readonly joins: ReadonlySet<number>
+  /** By block: 1 if a jump leads to it. */
+  readonly joins: Uint8Array
 }
 
 export function isJump(op: number): boolean {
@@ -60,17 +60,19 @@ export function buildCfg(code: Int32Array, entry: number): Cfg {
     }
   }
   const blocks: Block[] = []
+  const at = new Int32Array(count).fill(-1)
   for (let i = 0; i < count; i++) {
     if (!reached[i]) continue
     const from = i
+    at[from] = blocks.length
     while (i + 1 < count && reached[i + 1] && !leader[i + 1] && !endsFlow(code[i * 4]!)) i++
     blocks.push({ from, to: i + 1 })
   }
-  const at = new Map(blocks.map(({ from }, number) => [from, number]))
   const edges = jumpEdges(code, blocks, at)
   // The function must start with its entry: one that is entered further down cannot be laid out in program order.
   const scopes = blocks[0]!.from === entry ? nest(edges) : undefined
-  const joins = new Set(edges.map(({ to }) => to))
+  const joins = new Uint8Array(blocks.length)
+  for (const { to } of edges) joins[to] = 1
   return { blocks, at, scopes, joins, loops: edges.some(({ from, to }) => to <= from) }
 }
 
@@ -79,11 +81,11 @@ interface Edge {
   readonly to: number
 }
 
-function jumpEdges(code: Int32Array, blocks: readonly Block[], at: ReadonlyMap<number, number>): Edge[] {
+function jumpEdges(code: Int32Array, blocks: readonly Block[], at: Int32Array): Edge[] {
   const edges: Edge[] = []
   blocks.forEach((block, from) => {
     const last = block.to - 1
-    if (isJump(code[last * 4]!)) edges.push({ from, to: at.get(code[last * 4 + 3]! >> 2)! })
+    if (isJump(code[last * 4]!)) edges.push({ from, to: at[code[last * 4 + 3]! >> 2]! })
   })
   return edges
 }
@@ -139,7 +141,7 @@ export function liveAfter(code: Int32Array, { blocks, at }: Cfg): Int32Array {
       const { from, to } = blocks[b]!
       const last = code[(to - 1) * 4]!
       let bits = 0
-      if (isJump(last)) bits |= before[at.get(code[(to - 1) * 4 + 3]! >> 2)!]!
+      if (isJump(last)) bits |= before[at[code[(to - 1) * 4 + 3]! >> 2]!]!
       if (!endsFlow(last)) bits |= before[b + 1] ?? 0
       live[b] = bits
       for (let i = to - 1; i >= from; i--) bits = (bits & ~writes(code, i)) | reads(code, i)

@@ -5,7 +5,7 @@ import type { Engine } from '../engine.ts'
 import { STATUS } from './abi.ts'
 import { buildCfg, type Cfg } from './cfg.ts'
 import { type Chain, findChains, type Table } from './chains.ts'
-import { blockKinds, entryKinds, type Kinds, stepKinds } from './kinds.ts'
+import { blockKinds, copyKinds, entryKinds, type Kinds, stepKinds } from './kinds.ts'
 import { findNeeds, fusedSwaps, type Needs } from './needs.ts'
 import type { Around, Target } from './target.ts'
 import { type Body, I32, I64, W } from './writer.ts'
@@ -78,7 +78,7 @@ export class FunctionEmitter {
     this.around = around
     this.cfg = buildCfg(this.code, entry)
     const linux = this.engine.options.mode === 'linux'
-    this.entryBlock = this.cfg.at.get(entry)!
+    this.entryBlock = this.cfg.at[entry]!
     this.kindsAt = blockKinds(this.engine, this.code, this.cfg, entryKinds(main, linux), this.entryBlock)
     this.kinds = this.kindsAt[0]!.slice()
     this.chains = chains ? findChains(this.engine, this.code, this.cfg) : new Map()
@@ -93,7 +93,7 @@ export class FunctionEmitter {
 
   /** Begins a block: what registers hold is known again. */
   enterBlock(b: number): void {
-    this.kinds.set(this.kindsAt[b]!)
+    copyKinds(this.kinds, this.kindsAt[b]!)
     this.done = 0
   }
 

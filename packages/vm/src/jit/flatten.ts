@@ -118,7 +118,7 @@ class Flat {
     const ways = blocks.map(() => 0)
     blocks.forEach(({ to }, b) => {
       const last = code[(to - 1) * 4]!
-      if (isJump(last)) ways[at.get(code[(to - 1) * 4 + 3]! >> 2)!]!++
+      if (isJump(last)) ways[at[code[(to - 1) * 4 + 3]! >> 2]!]!++
       if (!endsFlow(last)) ways[b + 1]!++
     })
     return ways
@@ -154,7 +154,7 @@ class Flat {
   private jump(i: number, b: number): void {
     const { body, code, fn } = this
     const op = code[i * 4]!
-    const to = fn.cfg.at.get(code[i * 4 + 3]! >> 2)!
+    const to = fn.cfg.at[code[i * 4 + 3]! >> 2]!
     if (op === 0x05) return this.reach(to, () => body.get(this.reached[b]!))
     const taken = fn.flag()
     const test = (): void => emitCondition(fn, i * 4)

@@ -5,7 +5,7 @@ import { IMPORT, STATUS } from './abi.ts'
 import { emitCondition } from './alu.ts'
 import { endsFlow, type Scope } from './cfg.ts'
 import { pushMember } from './chains.ts'
-import type { FunctionEmitter, Label } from './emitter.ts'
+import type { FunctionEmitter } from './emitter.ts'
 import { I32, W } from './writer.ts'
 
 /** A loop with this target is the dispatcher's. */
@@ -76,8 +76,10 @@ function emitBranch(fn: FunctionEmitter, kind: Scope['kind'], to: number): void 
 }
 
 function depthOf(fn: FunctionEmitter, kind: Scope['kind'], target: number): number {
-  const isWanted = (label: Label): boolean => label.kind === kind && label.target === target
-  for (let i = fn.labels.length - 1; i >= 0; i--) if (isWanted(fn.labels[i]!)) return fn.depthOf(i)
+  for (let i = fn.labels.length - 1; i >= 0; i--) {
+    const label = fn.labels[i]!
+    if (label.kind === kind && label.target === target) return fn.depthOf(i)
+  }
   throw new Error(`no scope for block ${target}`)
 }
 
@@ -85,7 +87,7 @@ function depthOf(fn: FunctionEmitter, kind: Scope['kind'], target: number): numb
 export function emitJump(fn: FunctionEmitter, pc: number, b: number): void {
   const { body, code, cfg } = fn
   const op = code[pc]!
-  const to = cfg.at.get(code[pc + 3]! >> 2)!
+  const to = cfg.at[code[pc + 3]! >> 2]!
   const back = code[pc + 3]! <= pc
   const kind = to <= b ? 'loop' : 'block'
   const always = op === 0x05

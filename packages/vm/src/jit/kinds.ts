@@ -12,8 +12,11 @@ import { isPacketLoad } from './opcodes.ts'
 
 export const KIND = { unknown: 0, packet: 1, ctx: 2, stack: 3, map: 4, unset: 5, value: 6 } as const
 
-/** Kind, offset and map of r0..r10: kinds first, then offsets, then numbers of maps. */
-export type Kinds = Int32Array
+/**
+ * Kind, offset and map of r0..r10: kinds first, then offsets, then numbers of maps. Plain arrays: there are thousands of them in a long
+ * program, and a typed array of this size has memory of its own that has to be asked for and given back.
+ */
+export type Kinds = number[]
 const WORDS = 33
 /** The offset of a pointer into a map's values that has none. */
 export const SOMEWHERE = 0x7fffffff
@@ -24,7 +27,7 @@ export function inStack(offset: number, size: number): boolean {
 }
 
 export function entryKinds(main: boolean, linux: boolean): Kinds {
-  const kinds = new Int32Array(WORDS)
+  const kinds = new Array<number>(WORDS).fill(0)
   kinds[10] = KIND.stack
   if (main) kinds[1] = linux ? KIND.ctx : KIND.packet
   return kinds
@@ -32,12 +35,12 @@ export function entryKinds(main: boolean, linux: boolean): Kinds {
 
 /** Kinds at the start of each block. Blocks share them where they are the same: they are not to be written to. */
 export function blockKinds(engine: Engine, code: Int32Array, cfg: Cfg, entry: Kinds, entryBlock: number): Kinds[] {
-  const unset = new Int32Array(WORDS).fill(KIND.unset, 0, 11)
+  const unset = new Array<number>(WORDS).fill(0).fill(KIND.unset, 0, 11)
   const at: Kinds[] = cfg.blocks.map(() => unset)
   at[entryBlock] = entry
   const dirty = new Uint8Array(cfg.blocks.length)
   dirty[entryBlock] = 1
-  const kinds = new Int32Array(WORDS)
+  const kinds = unset.slice()
   const flow = (to: number, from: Kinds): boolean => {
     const merged = merge(at[to]!, from)
     if (merged === at[to]) return false
@@ -51,16 +54,20 @@ export function blockKinds(engine: Engine, code: Int32Array, cfg: Cfg, entry: Ki
       if (!dirty[b]) continue
       dirty[b] = 0
       const { from, to } = cfg.blocks[b]!
-      kinds.set(at[b]!)
+      copyKinds(kinds, at[b]!)
       for (let i = from; i < to; i++) stepKinds(engine, code, i, kinds)
       const after = same(kinds, at[b]!) ? at[b]! : kinds.slice()
       const last = code[(to - 1) * 4]!
-      const jump = isJump(last) ? cfg.at.get(code[(to - 1) * 4 + 3]! >> 2)! : undefined
+      const jump = isJump(last) ? cfg.at[code[(to - 1) * 4 + 3]! >> 2]! : undefined
       if (jump !== undefined && flow(jump, after) && jump <= b) again = true
       if (!endsFlow(last) && b + 1 < cfg.blocks.length) flow(b + 1, after)
     }
   }
   return at
+}
+
+export function copyKinds(into: Kinds, from: Kinds): void {
+  for (let i = 0; i < WORDS; i++) into[i] = from[i]!
 }
 
 function same(a: Kinds, b: Kinds): boolean {

@@ -7,7 +7,7 @@ import { swap16, swap32 } from '../u64.ts'
 import { type Cfg, isJump, liveAfter } from './cfg.ts'
 import { type Chain, type Table, tableOf } from './chains.ts'
 import { CPU_ID, isBuiltIn } from './helper-calls.ts'
-import { inStack, KIND, type Kinds, stepKinds } from './kinds.ts'
+import { copyKinds, inStack, KIND, type Kinds, stepKinds } from './kinds.ts'
 import { lookupOf } from './lookup.ts'
 import { isPacketLoad, LOADS, packetLoadSize, SIZES } from './opcodes.ts'
 import type { Target } from './target.ts'
@@ -35,7 +35,7 @@ export function forEachInsn(
   const { engine, program } = target
   const kinds = kindsAt[0]!.slice()
   cfg.blocks.forEach(({ from, to }, b) => {
-    kinds.set(kindsAt[b]!)
+    copyKinds(kinds, kindsAt[b]!)
     for (let i = from; i < to; i++) {
       visit(i, program.code[i * 4]!, kinds)
       stepKinds(engine, program.code, i, kinds)

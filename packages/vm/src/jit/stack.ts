@@ -19,13 +19,13 @@ export function readFirst(known: Known): number[] {
   if (!program.usesStack) return none
   const written = cfg.blocks.map((): Bits => new Int32Array(WORDS).fill(-1))
   const read: Bits = new Int32Array(WORDS)
-  written[cfg.at.get(0)!]!.fill(0)
+  written[cfg.at[0]!]!.fill(0)
   for (let again = true; again; ) {
     again = false
     cfg.blocks.forEach(({ to }, b) => {
       const bits = throughBlock(known, b, written[b]!.slice(), read)
       const last = program.code[(to - 1) * 4]!
-      const jump = isJump(last) ? cfg.at.get(program.code[(to - 1) * 4 + 3]! >> 2)! : undefined
+      const jump = isJump(last) ? cfg.at[program.code[(to - 1) * 4 + 3]! >> 2]! : undefined
       for (const next of [jump, endsFlow(last) ? undefined : b + 1]) {
         const into = next === undefined ? undefined : written[next]
         if (into && meet(into, bits) && next! <= b) again = true

@@ -64,7 +64,7 @@ export function isStateless({ engine, program }: Target): boolean {
 function storesBesides(target: Target, entry: number): boolean {
   const { engine, program, proved } = target
   const cfg = buildCfg(program.code, entry)
-  const kindsAt = blockKinds(engine, program.code, cfg, entryKinds(entry === 0, true), cfg.at.get(entry)!)
+  const kindsAt = blockKinds(engine, program.code, cfg, entryKinds(entry === 0, true), cfg.at[entry]!)
   let good = true
   forEachInsn({ target, cfg, kindsAt }, (i, op, kinds) => {
     if (STORES[op] === undefined && op !== 0xc3) return
