@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { source } from '@netsieve/diag'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { assemble, type BpfObject, readElf, writeElf } from '../src/index.ts'
+import { assemble, type BpfObject, type FunctionProto, readElf, writeElf } from '../src/index.ts'
 
 /** Compiled by clang from test/asm/c, see record-clang.sh there. */
 const clang = (name: string) =>
@@ -12,9 +12,10 @@ const read = (bytes: Uint8Array) => {
   expect(diagnostics).toEqual([])
   return value!
 }
-/** Without the lines of source, which a rewritten object has at other places. */
+/** Without the lines of source, which a rewritten object has at other places, and the types of functions. */
 const bare = (object: BpfObject) =>
   JSON.stringify(object, (key, value) => (key === 'origin' || key === 'proto' ? undefined : value), 1)
+const functionsOf = ({ programs }: BpfObject) => programs.map(({ functions }) => functions)
 
 const OURS = `
   .license "GPL"
@@ -88,6 +89,33 @@ describe('what we write', () => {
   test.each(['xdp', 'tc', 'socket'])('%s.o reads back the same', (name) => {
     const object = read(clang(name))
     expect(bare(read(writeElf(object)))).toBe(bare(object))
+  })
+
+  test('types of functions stay, so that global ones are verified as before', () => {
+    const object = read(clang('xdp'))
+    expect(functionsOf(read(writeElf(object)))).toEqual(functionsOf(object))
+    const { programs, ...rest } = assemble(source('ours.s', OURS)).value!
+    const mem = { kind: 'mem', size: 12, nullable: true } as const
+    const protos: FunctionProto[] = [
+      {
+        global: true,
+        params: [{ kind: 'ctx' }, { kind: 'scalar' }, mem, { ...mem, nullable: false }],
+        returns: 'scalar',
+      },
+      { global: false, params: [{ kind: 'scalar' }], returns: 'void' },
+      { global: true, params: [], returns: 'other' },
+    ]
+    for (const type of ['xdp', 'sched_cls'] as const)
+      for (const proto of protos) {
+        const [main, callee] = programs[0]!.functions
+        const functions = [
+          { ...main!, proto: protos[0]! },
+          { ...callee!, proto },
+        ]
+        const section = type === 'xdp' ? 'xdp' : 'tc'
+        const typed: BpfObject = { ...rest, programs: [{ ...programs[0]!, type, section, functions }] }
+        expect(functionsOf(read(writeElf(typed)))).toEqual([functions])
+      }
   })
 
   test('text to object to the same object', () => {

@@ -68,6 +68,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/jump out of range|last insn is not an exit/, 'end every function with exit or a jump inside it'],
   [/combined stack size/, 'use less stack: 512 bytes for all frames of a chain of calls'],
   [
+    /variable-offset|variable stack access/,
+    'keep the part of the offset that varies below the size of the array: mask it, or compare it before it is added',
+  ],
+  [
     /invalid .*stack R\d+|misaligned stack access/,
     'stack accesses go to r10-512 up to r10-1, at multiples of their size',
   ],

@@ -31,9 +31,11 @@ interface Story {
 
 const MAX_CAUSES = 12
 
-/** Oldest first. Empty where the message names no register. */
+/** Oldest first. Empty where the message names neither a register nor the place an object was acquired at. */
 export function causes(program: readonly Insn[], { message = '', details = [], path = [] }: Verdict): Cause[] {
-  const named = /\bR(\d+)\b/.exec(message)
+  const acquired = /alloc_insn=(\d+)/.exec(message)
+  if (acquired) return acquiredAt(program, Number(acquired[1]))
+  const named = /\bR(\d+)\b/.exec(message) ?? /^R(\d+) /.exec(details[1] ?? '')
   if (!named || path.length === 0) return []
   const slots = slotTable(program)
   const indexOf = new Map(program.map((_, i) => [slots[i]!, i]))
@@ -45,6 +47,11 @@ export function causes(program: readonly Insn[], { message = '', details = [], p
   const found = [...story.told].sort(([a], [b]) => a - b)
   const kept = found.length > MAX_CAUSES ? [found[0]!, ...found.slice(1 - MAX_CAUSES)] : found
   return kept.map(([i, what]) => cause(program, indexOf.get(steps[i]!)!, steps[i]!, what))
+}
+
+function acquiredAt(program: readonly Insn[], slot: number): Cause[] {
+  const index = slotTable(program).subarray(0, program.length).indexOf(slot)
+  return index < 0 ? [] : [cause(program, index, slot, 'acquired here')]
 }
 
 /** Follows a register back. @returns where its value was made; -1 if that is not on the way */

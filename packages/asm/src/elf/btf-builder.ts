@@ -1,11 +1,16 @@
 // Writes `.BTF` and `.BTF.ext`: just the types that libbpf and the kernel want to see for maps, functions and lines.
 
 import { MAP_TYPES, type MapDef } from '../abi/maps.ts'
+import type { FunctionProto, ParamDef } from '../object.ts'
 import { Strings, Writer } from './bytes.ts'
 import { BTF, BTF_MAGIC } from './format.ts'
 
 const HEADER = 24
 const HEADER_EXT = 24
+/** The kernel knows a context by the name of its struct. */
+const CONTEXT_SIZE = 4
+/** A first argument of these kinds is taken for the context when it gets its name. */
+const CONTEXT_LIKE: ReadonlySet<string> = new Set(['ctx', 'other'])
 
 interface Line {
   readonly offset: number
@@ -22,7 +27,7 @@ export class BtfBuilder {
   private readonly int: number
   private readonly pointers = new Map<number, number>()
   private readonly arrays = new Map<number, number>()
-  private proto: number | undefined
+  private readonly structs = new Map<string, number>()
   private readonly funcs = new Map<string, { offset: number; type: number }[]>()
   private readonly sourceLines = new Map<string, Line[]>()
 
@@ -92,16 +97,51 @@ export class BtfBuilder {
     for (const [i, { offset, size }] of variables.entries()) this.body.u32(ids[i]!, offset, size)
   }
 
-  /** A function `int name(void *ctx)` that starts at a byte of a section. */
-  func(section: string, name: string, offset: number, global: boolean): void {
-    if (this.proto === undefined) {
-      const context = this.pointer(0)
-      this.proto = this.type('', BTF.funcProto, 1, this.int)
-      this.body.u32(this.strings.place('ctx'), context)
-    }
+  /** A function that starts at a byte of a section. `context` is the struct that programs of its type get. */
+  func(
+    section: string,
+    name: string,
+    offset: number,
+    { params, returns, global }: FunctionProto,
+    context: string,
+  ): void {
+    const types = params.map((param) => this.param(param, context))
+    const result = returns === 'void' ? 0 : returns === 'scalar' ? this.int : this.pointer(this.int)
+    const proto = this.type('', BTF.funcProto, params.length, result)
+    types.forEach((type, i) => {
+      this.body.u32(this.strings.place(i === 0 && CONTEXT_LIKE.has(params[0]!.kind) ? 'ctx' : `arg${i + 1}`), type)
+    })
+    const func = this.type(name, BTF.func, global ? 1 : 0, proto)
+    params.forEach((param, i) => {
+      if (param.kind !== 'mem' || param.nullable) return
+      this.type('arg:nonnull', BTF.declTag, 0, func)
+      this.body.u32(i)
+    })
     const list = this.funcs.get(section) ?? []
     this.funcs.set(section, list)
-    list.push({ offset, type: this.type(name, BTF.func, global ? 1 : 0, this.proto) })
+    list.push({ offset, type: func })
+  }
+
+  private param(param: ParamDef, context: string): number {
+    switch (param.kind) {
+      case 'scalar':
+        return this.int
+      case 'ctx':
+        return this.pointer(this.opaque(context, CONTEXT_SIZE))
+      case 'mem':
+        return this.pointer(this.opaque(`mem${param.size}`, param.size))
+      default:
+        return this.pointer(0)
+    }
+  }
+
+  /** A struct of which only the name and the size matter. */
+  private opaque(name: string, size: number): number {
+    const known = this.structs.get(name)
+    if (known !== undefined) return known
+    const id = this.type(name, BTF.struct, 0, size)
+    this.structs.set(name, id)
+    return id
   }
 
   line(section: string, line: Line): void {

@@ -3,10 +3,10 @@
 // the kernel's log and bpftool's listings quote them.
 
 import type { MapDef } from '../abi/maps.ts'
-import type { ProgTypeName } from '../abi/prog-types.ts'
+import { PROG_TYPES, type ProgTypeName } from '../abi/prog-types.ts'
 import { encode } from '../codec.ts'
 import { type Insn, insn, slotTable } from '../insn.ts'
-import type { BpfObject, DataSection, FunctionDef, Program } from '../object.ts'
+import type { BpfObject, DataSection, FunctionDef, FunctionProto, Program } from '../object.ts'
 import { targetSlot } from '../text/print.ts'
 import { utf8 } from '../utf8.ts'
 import { BtfBuilder } from './btf-builder.ts'
@@ -78,6 +78,9 @@ function functionsOf({ name, insns, functions }: Program, slots: Uint32Array): r
   })
   return [...names].map(([slot, name]) => ({ name, slot })).sort((a, b) => a.slot - b.slot)
 }
+
+/** What is written of a function whose type is not known: `int name(void *ctx)`. */
+const MAIN: FunctionProto = { global: true, params: [{ kind: 'other', what: 'a pointer' }], returns: 'scalar' }
 
 class ObjectWriter {
   private readonly object: BpfObject
@@ -177,8 +180,11 @@ class ObjectWriter {
         if (ref) relocations.push({ offset: piece.at + slots[i]! * 8, type: ref.type, symbol: ref.symbol })
       })
       const size = slots[piece.insns.length]! * 8
-      this.symbols.push({ name: piece.name, kind: SYMBOL.func, bind: name === '.text' ? BIND.local : BIND.global, section: name, value: piece.at, size }) // biome-ignore format: a row
-      this.btf.func(name, piece.name, piece.at, name !== '.text')
+      const { type, functions } = this.object.programs[piece.program]!
+      const { proto = MAIN } = functions.find(({ slot }) => slot === piece.slot) ?? {}
+      const global = name !== '.text' || (proto !== MAIN && proto.global)
+      this.symbols.push({ name: piece.name, kind: SYMBOL.func, bind: global ? BIND.global : BIND.local, section: name, value: piece.at, size }) // biome-ignore format: a row
+      this.btf.func(name, piece.name, piece.at, { ...proto, global }, PROG_TYPES[type ?? 'xdp'].context)
       this.lines(name, piece, slots)
     }
     this.outs.push({ name, type: SECTION.progbits, flags: FLAG.alloc | FLAG.exec, bytes: encode(insns), align: 8 })

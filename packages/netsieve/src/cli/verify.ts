@@ -88,7 +88,7 @@ export function verifyCommand(file: string, flags: VerifyFlags): number {
     if (explanation) out(`\n${renderExplanation(explanation)}`)
     if (found)
       out(
-        `Counterexample: ${printPacket(1, found.packet)}\n  ${found.packet.length} bytes: ${found.fault.reason}${flags.write === undefined ? '' : `; written to ${flags.write}`}\n`,
+        `Counterexample: ${found.packet.length === 0 ? 'an empty packet' : printPacket(1, found.packet)}\n  ${found.packet.length} bytes: ${found.fault.reason.replace(/ at insn \d+$/, '')}${flags.write === undefined ? '' : `; written to ${flags.write}`}\n`,
       )
     else if (flags.write !== undefined)
       out(
