@@ -80,6 +80,8 @@ function regSafe(old: Reg, now: Reg, ids: Ids, likeness: Likeness): boolean {
     case 'scalar':
       if (ids.exactNumbers) return old.off === now.off && sameNum(old.num, now.num) && ids.matchScalar(old.id, now.id)
       if (!old.precise && !ids.allPrecise && likeness === 'prune') return true
+      // What is linked to nothing may stand for what is linked: links only tell more.
+      if (old.id === 0) return includes(old.num, now.num)
       if (old.delta !== now.delta || (old.delta !== 0 && old.off !== now.off)) return false
       return ids.matchScalar(old.id, now.id) && includes(old.num, now.num)
     case 'map_key':
