@@ -207,10 +207,13 @@ describe('--prog', () => {
       /attached to packets that go out, the hook input is for packets that come in \[codegen\/attach\]/,
     ],
     [
-      ['--prog', 'netfilter', 'tcp'],
-      /unsupported: netfilter programs read packets by kernel functions .* \[cli\/prog\]/,
+      ['--prog', 'netfilter', 'ether', 'src', '2:0:0:0:0:1'],
+      /start at the network header: eth\.src cannot be asked there \[codegen\/type\]/,
     ],
-    [['--prog', 'lwt', 'tcp'], /no program type lwt; there are xdp, tc, socket, cgroup, cgroup-egress \[cli\/prog\]/],
+    [
+      ['--prog', 'lwt', 'tcp'],
+      /no program type lwt; there are xdp, tc, socket, cgroup, cgroup-egress, netfilter \[cli\/prog\]/,
+    ],
   ])('%j is refused', (options, message) => {
     const { status, stdout, stderr } = netsieve('run', '-r', TALK, ...options)
     expect([status, stdout]).toEqual([2, ''])

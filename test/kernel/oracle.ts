@@ -2,9 +2,18 @@
 // Where it is not there, or without root, the tests that want it are skipped and say so.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { encode, type Insn, type MapDef, type ProgTypeName } from '@netsieve/asm'
+import {
+  encode,
+  type Insn,
+  type KernelFunctions,
+  kernelFunctions,
+  linkToKernel,
+  type MapDef,
+  NF_HOOK_STATE,
+  type ProgTypeName,
+} from '@netsieve/asm'
 
 const FOLDER = process.env.NETSIEVE_ORACLE
 
@@ -21,6 +30,9 @@ export interface KernelRequest {
   readonly op: 'load' | 'run'
   readonly type: ProgTypeName
   readonly hex: string
+  readonly expected_attach_type?: string
+  /** What the context holds, in hexadecimal. */
+  readonly ctx?: string
   readonly frames?: readonly string[]
   readonly maps?: readonly KernelMap[]
 }
@@ -43,8 +55,23 @@ export function programOf({
 }: {
   readonly insns: readonly Insn[]
   readonly maps: readonly MapDef[]
-}): Pick<KernelRequest, 'hex' | 'maps'> {
-  return { hex: hexOf(encode(insns)), maps: maps.map(mapOf) }
+}): Pick<KernelRequest, 'hex' | 'maps' | 'expected_attach_type'> {
+  const calls = insns.some(({ spec }) => spec.call === 'kfunc')
+  if (!calls) return { hex: hexOf(encode(insns)), maps: maps.map(mapOf) }
+  functions ??= kernelFunctions(readFileSync('/sys/kernel/btf/vmlinux')).value
+  const linked = functions && linkToKernel(insns, functions).value
+  if (!linked) throw new Error('this kernel has not the functions that the program calls')
+  return { hex: hexOf(encode(linked)), maps: maps.map(mapOf), expected_attach_type: 'netfilter' }
+}
+
+let functions: KernelFunctions | undefined
+
+/** The context of a netfilter program's test run: struct nf_hook_state at the hook `output`, with a family (NFPROTO_*). */
+export function hookState(family: number): string {
+  const bytes = new Uint8Array(NF_HOOK_STATE.size)
+  bytes[NF_HOOK_STATE.hook] = 3
+  bytes[NF_HOOK_STATE.pf] = family
+  return hexOf(bytes)
 }
 
 function mapOf({ type, keySize, valueSize, maxEntries, flags, entries = [] }: MapDef): KernelMap {

@@ -1,26 +1,37 @@
-// Programs of cgroups, and programs that keep something or read metadata, in the real kernel.
+// Programs of cgroups and of netfilter, and programs that keep something or read metadata, in the real kernel.
 
 import { decisionOf, type ProgTypeName } from '@netsieve/asm'
 import { beyondType, generate, METADATA_MAP } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
 import { check, evaluate, type Filter, locate, newState, print, VIEWS, type ViewName } from '@netsieve/ir'
-import { parseName, writeMetadata } from '@netsieve/packet'
+import { ETHERTYPE, NFPROTO, parseName, writeMetadata } from '@netsieve/packet'
 import { SYNTAXES } from '@netsieve/rules'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FRAMES, frame } from '../properties/frames.ts'
 import { filterOf } from '../properties/random-ir.ts'
-import { askKernel, MISSING, programOf } from './oracle.ts'
+import { askKernel, hookState, MISSING, programOf } from './oracle.ts'
 
 const PROGRAMS = Number(process.env.NETSIEVE_RUNS ?? 60)
 const SEED = 20_261_123
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
+/** Frames as a test run takes them: netfilter's without link header, and each family by itself, which the context tells. */
+function groups(type: ProgTypeName, whole: readonly Uint8Array[]) {
+  if (type !== 'netfilter') return [{ whole, frames: whole }]
+  return (['ipv4', 'ipv6'] as const).map((name) => {
+    const own = whole.filter((one) => ((one[12]! << 8) | one[13]!) === ETHERTYPE[name])
+    return { whole: own, frames: own.map((one) => one.subarray(14)), ctx: hookState(NFPROTO[name]) }
+  })
+}
+
 describe.skipIf(MISSING)(`the kernel${MISSING ? ` (skipped: ${MISSING})` : ''}`, () => {
-  it.each(['nft-ip', 'nft-netdev', 'xt-ip', 'flower', 'ethtool'] as const)(
-    'runs programs of cgroups as the view %s has it',
-    (view: ViewName) => {
-      const type = 'cgroup_skb'
+  const seen = (['nft-ip', 'nft-netdev', 'xt-ip', 'flower', 'ethtool'] as const).flatMap((view) =>
+    (['cgroup_skb', 'netfilter'] as const).map((type) => [view, type] as const),
+  )
+  it.each(seen)(
+    'runs programs that start at the network header as the view %s has it, %s',
+    (view: ViewName, type: ProgTypeName) => {
       const filters = fc
         .sample(filterOf(view), { numRuns: PROGRAMS * 4, seed: SEED })
         .filter((filter) => check(filter).value && beyondType(filter, type).length === 0)
@@ -30,18 +41,22 @@ describe.skipIf(MISSING)(`the kernel${MISSING ? ` (skipped: ${MISSING})` : ''}`,
         const { seen, net, nfproto } = locate(VIEWS[view], one)
         return seen && net === 14 && nfproto !== undefined
       })
-      const frames = bytes.map(hex)
       const programs = filters.map((filter) => generate(filter, { type }))
-      const replies = askKernel(programs.map((program) => ({ op: 'run', type, ...programOf(program), frames })))
       let judged = 0
-      for (const [i, reply] of replies.entries()) {
-        if (!reply.accepted) throw new Error(`the kernel rejects: ${reply.reason}\n${print(filters[i]!)}`)
-        for (const [j, r0] of (reply.run?.retvals ?? []).entries()) {
-          if (r0 === null || r0 < 0) continue
-          judged++
-          const want = evaluate(filters[i]!, bytes[j]!).decision
-          if (decisionOf(type, r0) !== want)
-            throw new Error(`kernel: ${r0}, meaning: ${want}\n${print(filters[i]!)}\nframe ${frames[j]}`)
+      for (const group of groups(type, bytes)) {
+        const { frames, ...context } = group
+        const replies = askKernel(
+          programs.map((program) => ({ op: 'run', type, ...programOf(program), ...context, frames: frames.map(hex) })),
+        )
+        for (const [i, reply] of replies.entries()) {
+          if (!reply.accepted) throw new Error(`the kernel rejects: ${reply.reason}\n${print(filters[i]!)}`)
+          for (const [j, r0] of (reply.run?.retvals ?? []).entries()) {
+            if (r0 === null || r0 < 0) continue
+            judged++
+            const want = evaluate(filters[i]!, group.whole[j]!).decision
+            if (decisionOf(type, r0) !== want)
+              throw new Error(`kernel: ${r0}, meaning: ${want}\n${print(filters[i]!)}\nframe ${hex(group.whole[j]!)}`)
+          }
         }
       }
       expect(judged).toBeGreaterThan(filters.length * 10)

@@ -1,5 +1,5 @@
-// Programs of a cgroup start at the network header: on IP packets they decide as evaluate does, whatever tags the view takes off; rules that ask
-// for the link header are refused with their place.
+// Programs of cgroups and of netfilter start at the network header: on IP packets they decide as evaluate does, whatever tags the view takes off;
+// rules that ask for the link header are refused with their place.
 
 import { beyondType, generate } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
@@ -12,7 +12,6 @@ import { frame } from './frames.ts'
 import { filterOf } from './random-ir.ts'
 
 const RUNS = Number(process.env.NETSIEVE_RUNS ?? 40)
-const type = 'cgroup_skb'
 
 /** What sockets get: IPv4 and IPv6 packets, with no tag that the view does not take off. */
 const arrives = (view: ViewName, bytes: Uint8Array) => {
@@ -20,44 +19,45 @@ const arrives = (view: ViewName, bytes: Uint8Array) => {
   return seen && nfproto !== undefined && net !== undefined
 }
 
-describe.each((['nft-ip', 'nft-netdev', 'xt-ip', 'flower', 'ethtool'] as const).map((view) => [view] as const))(
-  'view %s',
-  (view) => {
-    it('programs decide as evaluate does, and are accepted', () => {
-      let judged = 0
-      fc.assert(
-        fc.property(filterOf(view), fc.array(frame, { minLength: 40, maxLength: 40 }), (filter, frames) => {
-          fc.pre(check(filter).value !== undefined && beyondType(filter, type).length === 0)
-          const generated = generate(filter, { type })
-          const verdict = verify(generated.insns, generated)
-          if (verdict.status !== 'accepted') throw new Error(`${verdict.status}: ${verdict.message}\n${print(filter)}`)
-          const sieve = new Sieve(
-            { source: source('', ''), syntax: 'nft', filter, ...generated },
-            judged % 2 ? 'jit' : 'interpreter',
-          )
-          for (const bytes of frames) {
-            if (!arrives(view, bytes)) continue
-            const got = sieve.judge(bytes)
-            const { decision, rule } = evaluate(filter, bytes)
-            if (got.fault || got.verdict !== decision || (got.rule ?? undefined) !== rule)
-              throw new Error(
-                `program: ${JSON.stringify(got)}, meaning: ${decision} by ${rule}\n${print(filter)}\nframe ${Buffer.from(bytes).toString('hex')}`,
-              )
-            judged++
-          }
-        }),
-        { numRuns: RUNS * 4, seed: 20_261_123, endOnFailure: false },
-      )
-      expect(judged).toBeGreaterThan(RUNS * 5)
-    })
-  },
+const cases = (['nft-ip', 'nft-netdev', 'xt-ip', 'flower', 'ethtool'] as const).flatMap((view) =>
+  (['cgroup_skb', 'netfilter'] as const).map((type) => [view, type] as const),
 )
+
+describe.each(cases)('view %s, %s', (view, type) => {
+  it('programs decide as evaluate does, and are accepted', () => {
+    let judged = 0
+    fc.assert(
+      fc.property(filterOf(view), fc.array(frame, { minLength: 40, maxLength: 40 }), (filter, frames) => {
+        fc.pre(check(filter).value !== undefined && beyondType(filter, type).length === 0)
+        const generated = generate(filter, { type })
+        const verdict = verify(generated.insns, generated)
+        if (verdict.status !== 'accepted') throw new Error(`${verdict.status}: ${verdict.message}\n${print(filter)}`)
+        const sieve = new Sieve(
+          { source: source('', ''), syntax: 'nft', filter, ...generated },
+          judged % 2 ? 'jit' : 'interpreter',
+        )
+        for (const bytes of frames) {
+          if (!arrives(view, bytes)) continue
+          const got = sieve.judge(bytes)
+          const { decision, rule } = evaluate(filter, bytes)
+          if (got.fault || got.verdict !== decision || (got.rule ?? undefined) !== rule)
+            throw new Error(
+              `program: ${JSON.stringify(got)}, meaning: ${decision} by ${rule}\n${print(filter)}\nframe ${Buffer.from(bytes).toString('hex')}`,
+            )
+          judged++
+        }
+      }),
+      { numRuns: RUNS * 4, seed: 20_261_123, endOnFailure: false },
+    )
+    expect(judged).toBeGreaterThan(RUNS * 5)
+  })
+})
 
 describe('what a cgroup does not see', () => {
   const chain = (hook: string, rule: string) =>
     `table inet t {\n chain c {\n  type filter hook ${hook} priority 0\n  ${rule}\n }\n}\n`
   const said = (hook: string, rule: string, attach: 'ingress' | 'egress' = 'ingress') =>
-    compile(source('rules', chain(hook, rule)), { type, attach }).diagnostics.map(
+    compile(source('rules', chain(hook, rule)), { type: 'cgroup_skb', attach }).diagnostics.map(
       ({ code, message, span }) => `${code}: ${message} ${span ? span.source.text.slice(span.start, span.end) : ''}`,
     )
 
@@ -86,7 +86,10 @@ describe('what a cgroup does not see', () => {
   })
 
   it('an object for packets that go out says so in its section', () => {
-    const { value } = compile(source('rules', chain('output', 'tcp dport 80 drop')), { type, attach: 'egress' })
+    const { value } = compile(source('rules', chain('output', 'tcp dport 80 drop')), {
+      type: 'cgroup_skb',
+      attach: 'egress',
+    })
     expect(value?.section).toBe('cgroup_skb/egress')
   })
 })

@@ -6,6 +6,7 @@ import { features } from './corpus-features.ts'
 import { frozen } from './corpus-frozen.ts'
 import { type Case, type CaseOptions, CORPUS_MAPS, END, program, raw } from './corpus-kit.ts'
 import { loaders } from './corpus-loaders.ts'
+import { netfilter } from './corpus-netfilter.ts'
 
 const TYPES = ['xdp', 'sched_cls', 'socket_filter', 'cgroup_skb'] as const
 
@@ -294,7 +295,7 @@ export function corpus(): readonly Case[] {
   for (const text of [...STACK, ...MAPS_CASES, ...LOGIC]) add(text, 'xdp', text)
   for (const [name, text] of [...pointers(), ...packets()]) add(name, 'xdp', text)
   for (const [name, type, text] of [...context(), ...helpers()]) add(name, type, text)
-  for (const { name, type, text, bytes, options } of [...features(), ...frozen(), ...loaders()])
+  for (const { name, type, text, bytes, options } of [...features(), ...frozen(), ...loaders(), ...netfilter()])
     add(name, type, bytes ?? text, options)
   return cases
 }

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { recorded } from '../golden/recorded.ts'
 import { filterOf } from '../properties/random-ir.ts'
 
-const TYPES: readonly ProgTypeName[] = ['xdp', 'sched_cls', 'socket_filter', 'cgroup_skb']
+const TYPES: readonly ProgTypeName[] = ['xdp', 'sched_cls', 'socket_filter', 'cgroup_skb', 'netfilter']
 const SEED = 20_261_127
 
 export interface Emitted {

@@ -1,6 +1,6 @@
 // Statements on numbers, the stack, the context and the packet.
 
-import type { Label } from '@netsieve/asm'
+import type { Label, ProgTypeName } from '@netsieve/asm'
 import {
   ALU,
   arithmetic,
@@ -29,7 +29,8 @@ const FIELDS = {
   sched_cls: [0, 4, 8, 16, 24, 36, 40, 48, 68, 76, 152, 160],
   socket_filter: [0, 4, 8, 16, 24, 36, 40, 48, 68],
   cgroup_skb: [0, 4, 8, 16, 24, 36, 40, 48, 88, 92],
-} as const
+  netfilter: [0, 8],
+} as const satisfies Record<ProgTypeName, readonly number[]>
 
 export function fromContext(p: Program): void {
   const { rand, code } = p

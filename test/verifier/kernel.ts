@@ -5,9 +5,13 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import {
+  decode,
   encode,
   type FunctionDef,
   type Insn,
+  type KernelFunctions,
+  kernelFunctions,
+  linkToKernel,
   MAP_TYPES,
   type MapDef,
   PROG_TYPES,
@@ -57,8 +61,22 @@ export function whyNoKernel(loader: LoaderName = 'root'): string | undefined {
   return closed === '0' ? undefined : `kernel.unprivileged_bpf_disabled is ${closed}, not 0`
 }
 
+/** How a netfilter program is attached: BPF_NETFILTER, uapi linux/bpf.h. */
+const BPF_NETFILTER = 45
+
+let functions: KernelFunctions | undefined
+
+/** A program's bytes; calls of kernel functions get this kernel's numbers. */
+function bytesOf(program: readonly Insn[] | Uint8Array): Uint8Array {
+  const decoded = program instanceof Uint8Array ? decode(program) : { program, bad: [] }
+  const calls = decoded.bad.length === 0 && decoded.program.some(({ spec }) => spec.call === 'kfunc')
+  if (!calls) return program instanceof Uint8Array ? program : encode(program)
+  functions ??= kernelFunctions(readFileSync('/sys/kernel/btf/vmlinux')).value!
+  return encode(linkToKernel(decoded.program, functions).value!)
+}
+
 function request(program: readonly Insn[] | Uint8Array, options: LoadOptions): string {
-  const bytes = program instanceof Uint8Array ? program : encode(program)
+  const bytes = bytesOf(program)
   const { loader, type, maps = [], level = 1, functions, license, attach, strictAlignment } = options
   const kernelMap = (map: MapDef): object => ({
     ...map,
@@ -76,7 +94,7 @@ function request(program: readonly Insn[] | Uint8Array, options: LoadOptions): s
     level,
     functions: functions?.map(({ slot, name, proto }) => ({ slot, name, ...proto })),
     license,
-    attach: attach === 'egress' ? 1 : 0,
+    attach: type === 'netfilter' ? BPF_NETFILTER : attach === 'egress' ? 1 : 0,
     strictAlignment,
   })
 }

@@ -86,6 +86,11 @@ export class Code {
     this.emit('ja', {}, target)
   }
 
+  /** A kernel function by its number in KFUNCS. */
+  callKernel(id: number): void {
+    this.emit('call_kfunc', { imm: id })
+  }
+
   call(helper: number): void {
     this.emit('call', { imm: helper })
   }

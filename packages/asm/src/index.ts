@@ -7,6 +7,7 @@ export {
   type ContextFieldKind,
   type ContextLayout,
   type ContextName,
+  NF_HOOK_STATE,
 } from './abi/contexts.ts'
 export {
   type ArgKind,
@@ -17,6 +18,7 @@ export {
   helperName,
   type RetKind,
 } from './abi/helpers.ts'
+export { KFUNCS, type Kfunc, type KfuncName, kfuncById, kfuncName } from './abi/kfuncs.ts'
 export { LIMITS } from './abi/limits.ts'
 export { MAP_FLAGS, MAP_TYPES, type MapDef, type MapEntry, type MapTypeName } from './abi/maps.ts'
 export { type Decision, decisionOf, KEEP_ALL, PROG_TYPES, type ProgType, type ProgTypeName } from './abi/prog-types.ts'
@@ -46,6 +48,7 @@ export {
   type PluginRun,
   parseConformance,
 } from './conformance.ts'
+export { type KernelFunctions, kernelFunctions, linkToKernel } from './elf/kernel.ts'
 export { readElf } from './elf/read.ts'
 export { SECTION_OF_TYPE, type WriteOptions, writeElf } from './elf/write.ts'
 export { disassembleBytes, emitC, emitHex, fromJson, type InsnJson, toJson } from './emit.ts'

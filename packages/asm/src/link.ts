@@ -7,10 +7,11 @@ import { type Insn, insn, slotTable } from './insn.ts'
 import { type FunctionDef, type FunctionProto, type Program, typeOfSection } from './object.ts'
 import { targetSlot } from './text/print.ts'
 
-/** What an instruction refers to: a map, a place in a map's value, or a place in a code section. */
+/** What an instruction refers to: a map, a place in a map's value, a function of the kernel's, or a place in a code section. */
 export type Target =
   | { readonly kind: 'map'; readonly map: number }
   | { readonly kind: 'data'; readonly map: number; readonly offset: number }
+  | { readonly kind: 'kernel'; readonly id: number }
   | { readonly kind: 'code'; readonly section: number; readonly slot: number }
 
 export interface CodeSection {
@@ -104,7 +105,8 @@ function linkProgram(
       const one = from[i]!
       const ref = refs.get(i)
       const at = base + slots[i]! - piece.start
-      insns.push(ref && ref.kind !== 'code' ? withMap(one, ref) : one)
+      insns.push(ref && ref.kind !== 'code' ? referring(one, ref) : one)
+      if (ref?.kind === 'kernel') continue
       const local = targetSlot(one, slots[i]!)
       // A distance that leaves the section is left as it is: the verifier says what is wrong with it.
       if (ref?.kind !== 'code' && (local === undefined || local < 0 || local >= slots.at(-1)!)) continue
@@ -158,7 +160,8 @@ function withDistance(one: Insn, distance: number): Insn {
   return one.spec.name === 'ja32' ? { ...one, imm: distance } : { ...one, off: distance }
 }
 
-function withMap(one: Insn, ref: Exclude<Target, { kind: 'code' }>): Insn {
+function referring(one: Insn, ref: Exclude<Target, { kind: 'code' }>): Insn {
+  if (ref.kind === 'kernel') return insn('call_kfunc', { imm: ref.id, origin: one.origin })
   if (ref.kind === 'map') return form('lddw_map_index', one, Long.fromBits(ref.map, 0))
   return form('lddw_map_index_value', one, Long.fromBits(ref.map, ref.offset))
 }

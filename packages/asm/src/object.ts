@@ -63,6 +63,7 @@ const SECTION_TYPES: Readonly<Record<string, ProgTypeName>> = {
   'xdp.frags': 'xdp',
   cgroup_skb: 'cgroup_skb',
   'cgroup/skb': 'cgroup_skb',
+  netfilter: 'netfilter',
 }
 
 /** The program type that a section's name asks for; nothing for a name that is not known here. */

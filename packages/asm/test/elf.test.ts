@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { source } from '@netsieve/diag'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { assemble, type BpfObject, type FunctionProto, readElf, writeElf } from '../src/index.ts'
+import { assemble, type BpfObject, type FunctionProto, kernelFunctions, linkToKernel, readElf, writeElf } from '../src/index.ts'
 
 /** Compiled by clang from test/asm/c, see record-clang.sh there. */
 const clang = (name: string) =>
@@ -181,3 +181,57 @@ describe('hostile objects end in a diagnostic', () => {
     expect(readElf(many).diagnostics[0]!.message).toContain('sections of code')
   })
 })
+
+describe('functions of the kernel', () => {
+  const text = `
+    .section tc
+    .globl f
+    f:
+      r2 = 0
+      r3 = r10
+      r3 += -16
+      call kfunc bpf_dynptr_from_skb
+      r1 = r10
+      r1 += -16
+      call bpf_dynptr_size#-2
+      r0 = 0
+      exit`
+  const object = assemble(source('kernel.s', text), {}).value!
+
+  test('are called by name, in text and through an object', () => {
+    const back = read(writeElf(object))
+    expect(back.programs[0]!.insns.map(({ spec, imm }) => [spec.name, imm])).toEqual(
+      object.programs[0]!.insns.map(({ spec, imm }) => [spec.name, imm]),
+    )
+    expect(back.programs[0]!.insns.filter(({ spec }) => spec.call === 'kfunc').map(({ imm }) => imm)).toEqual([-1, -2])
+  })
+
+  test('get the numbers of a kernel, or an error that names what it has not', () => {
+    const { insns } = object.programs[0]!
+    const btf = sectionOf(writeElf(object), '.BTF')
+    const functions = kernelFunctions(btf).value!
+    const linked = linkToKernel(insns, functions).value!
+    expect(linked.filter(({ spec }) => spec.call === 'kfunc').map(({ imm }) => imm)).toEqual([
+      functions.get('bpf_dynptr_from_skb'),
+      functions.get('bpf_dynptr_size'),
+    ])
+    expect(functions.get('bpf_dynptr_size')).toBeGreaterThan(0)
+    expect(linkToKernel(insns, new Map([['bpf_dynptr_from_skb', 5]])).diagnostics).toMatchObject([
+      { code: 'asm/kernel', message: 'the kernel has no function bpf_dynptr_size' },
+    ])
+    expect(kernelFunctions(new Uint8Array(40)).diagnostics).toMatchObject([{ code: 'elf/broken' }])
+  })
+})
+
+/** The bytes of a section of an object. */
+function sectionOf(file: Uint8Array, wanted: string): Uint8Array {
+  const view = new DataView(file.buffer, file.byteOffset)
+  const header = (i: number) => Number(view.getBigUint64(40, true)) + i * 64
+  const part = (i: number) => {
+    const at = Number(view.getBigUint64(header(i) + 24, true))
+    return file.subarray(at, at + Number(view.getBigUint64(header(i) + 32, true)))
+  }
+  const names = part(view.getUint16(62, true))
+  const nameOf = (i: number) => new TextDecoder().decode(names.subarray(view.getUint32(header(i), true))).split('\0')[0]
+  return part(Array.from({ length: view.getUint16(60, true) }, (_, i) => i).find((i) => nameOf(i) === wanted)!)
+}

@@ -1,9 +1,10 @@
-// Getting at packet bytes, by program type: through checked pointers (XDP, tc), or by copying them to the stack (socket filters).
+// Getting at packet bytes, by program type: through checked pointers (XDP, tc, cgroups), or by copying them to the stack (socket filters, netfilter).
 // Everything above asks for "these bytes of that base, or go to `missing`" and is told a register and displacement to load from.
 
-import { CONTEXTS, HELPERS, type Label, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import { CONTEXTS, HELPERS, KFUNCS, type Label, NF_HOOK_STATE, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import { ETHERTYPE, NFPROTO } from '@netsieve/packet'
 import { type Emitter, R } from './emitter.ts'
-import { SLOT } from './path.ts'
+import { SLOT, swapped } from './path.ts'
 
 export interface Place {
   readonly reg: number
@@ -43,6 +44,8 @@ export interface Access {
   tooShort(e: Emitter, ref: BaseRef, length: number, target: Label): void
   /** R[dst] = the packet's length. */
   length(e: Emitter, dst: number): void
+  /** R[dst] = the packet's EtherType as it is loaded from network order, as the context has it; of packets that start at the network header. */
+  protocol(e: Emitter, dst: number): void
 }
 
 /** Variable offsets above this are taken for outside: the kernel follows packet pointers up to 0xffff, fixed parts included. */
@@ -50,9 +53,12 @@ export const MAX_OFFSET = 0xfe00
 /** No chain of IPv6 extension headers that is followed reaches further: 40 bytes and 16 headers of at most 2,048. */
 export const MAX_WALK = 0x8040
 
-/** XDP and tc: loads through data pointers after a comparison with data_end. */
+const skbProtocol = (e: Emitter, dst: number): void =>
+  e.put((c) => c.load(4, dst, R.CTX, CONTEXTS.__sk_buff.fields.protocol.offset))
+
+/** XDP, tc, cgroups: loads through data pointers after a comparison with data_end. */
 function direct(type: ProgTypeName): Access {
-  const { fields } = CONTEXTS[PROG_TYPES[type].context]
+  const fields = type === 'xdp' ? CONTEXTS.xdp_md.fields : CONTEXTS.__sk_buff.fields
   const wire = 'len' in fields ? fields.len.offset : undefined
   const check = (e: Emitter, { base, reg }: BaseRef, end: number, missing: Label): void => {
     if (e.flow[base] >= end) return
@@ -125,21 +131,21 @@ function direct(type: ProgTypeName): Access {
         c.alu('sub', dst, { reg: R.DATA })
       })
     },
+    protocol: skbProtocol,
   }
 }
 
-/** Socket filters: registers of bases hold offsets, bytes are copied to the stack by a helper that fails outside the packet. */
-function copied(): Access {
-  const { len } = CONTEXTS.__sk_buff.fields
+/** What programs that copy bytes do in their own way. */
+interface Copying extends Pick<Access, 'startsAtNetwork' | 'prologue' | 'length' | 'protocol'> {
+  /** Copies `bytes` bytes from the offset in R2 to SLOT.bytes; R.RET is not 0 where they are not all there. */
+  readonly copy: (e: Emitter, bytes: number) => void
+}
+
+/** Programs without data pointers: registers of bases hold offsets, bytes are copied to the stack by a helper that fails outside the packet. */
+function copied(own: Copying): Access {
   /** R2 holds the offset. */
   const copy = (e: Emitter, bytes: number, missing: Label): Place => {
-    e.put((c) => {
-      c.mov(1, { reg: R.CTX })
-      c.mov(3, { reg: R.FP })
-      c.alu('add', 3, SLOT.bytes)
-      c.mov(4, bytes)
-      c.call(HELPERS.skb_load_bytes.id)
-    })
+    own.copy(e, bytes)
     e.jump('jne', R.RET, 0, missing)
     return { reg: R.FP, disp: SLOT.bytes }
   }
@@ -150,11 +156,8 @@ function copied(): Access {
       if (disp !== 0) c.alu('add', dst, disp)
     })
   return {
-    startsAtNetwork: false,
+    ...own,
     keeps: [],
-    prologue(e) {
-      e.put((c) => c.mov(R.CTX, { reg: 1 }))
-    },
     call(e, helper) {
       e.put((c) => c.call(helper))
     },
@@ -180,20 +183,100 @@ function copied(): Access {
     baseInto: offset,
     offsetInto: offset,
     tooShort(e, { reg, disp }, length, target) {
+      own.length(e, R.A)
       e.put((c) => {
-        c.load(4, R.A, R.CTX, len.offset)
         c.mov(R.B, { reg: length })
         if (reg !== undefined) c.alu('add', R.B, { reg })
         if (disp !== 0) c.alu('add', R.B, disp)
       })
       e.jump('jgt', R.B, { reg: R.A }, target)
     },
-    length(e, dst) {
-      e.put((c) => c.load(4, dst, R.CTX, len.offset))
-    },
   }
 }
 
+const SOCKET_FILTER = copied({
+  startsAtNetwork: false,
+  prologue(e) {
+    e.put((c) => c.mov(R.CTX, { reg: 1 }))
+  },
+  copy(e, bytes) {
+    e.put((c) => {
+      c.mov(1, { reg: R.CTX })
+      c.mov(3, { reg: R.FP })
+      c.alu('add', 3, SLOT.bytes)
+      c.mov(4, bytes)
+      c.call(HELPERS.skb_load_bytes.id)
+    })
+  },
+  length(e, dst) {
+    e.put((c) => c.load(4, dst, R.CTX, CONTEXTS.__sk_buff.fields.len.offset))
+  },
+  protocol: skbProtocol,
+})
+
+/**
+ * Netfilter's programs read through a dynamic pointer. All that is asked of their context is asked at the start:
+ * R.CTX holds the packet's length, and its EtherType in the upper half.
+ */
+const NETFILTER = copied({
+  startsAtNetwork: true,
+  prologue(e) {
+    const { state, skb } = CONTEXTS.bpf_nf_ctx.fields
+    const pointer = (reg: number) =>
+      e.put((c) => {
+        c.mov(reg, { reg: R.FP })
+        c.alu('add', reg, SLOT.dynptr)
+      })
+    e.put((c) => {
+      c.mov(R.CTX, { reg: 1 })
+      c.load(8, 1, R.CTX, skb.offset)
+      c.mov(2, 0)
+    })
+    pointer(3)
+    e.put((c) => c.callKernel(KFUNCS.bpf_dynptr_from_skb.id))
+    pointer(1)
+    e.put((c) => {
+      c.callKernel(KFUNCS.bpf_dynptr_size.id)
+      c.load(8, R.A, R.CTX, state.offset)
+      c.load(1, R.A, R.A, NF_HOOK_STATE.pf)
+      c.mov(R.B, 0)
+    })
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      const other = e.label(`not ${family}`)
+      e.jump('jne', R.A, NFPROTO[family], other)
+      e.put((c) => c.mov(R.B, swapped(ETHERTYPE[family])))
+      e.bind(other)
+    }
+    e.put((c) => {
+      c.alu('lsh', R.B, 32)
+      c.mov(R.CTX, { reg: R.RET }, 32)
+      c.alu('or', R.CTX, { reg: R.B })
+    })
+  },
+  copy(e, bytes) {
+    e.put((c) => {
+      c.mov(4, { reg: 2 })
+      c.mov(1, { reg: R.FP })
+      c.alu('add', 1, SLOT.bytes)
+      c.mov(2, bytes)
+      c.mov(3, { reg: R.FP })
+      c.alu('add', 3, SLOT.dynptr)
+      c.mov(5, 0)
+      c.call(HELPERS.dynptr_read.id)
+    })
+  },
+  length(e, dst) {
+    e.put((c) => c.mov(dst, { reg: R.CTX }, 32))
+  },
+  protocol(e, dst) {
+    e.put((c) => {
+      c.mov(dst, { reg: R.CTX })
+      c.alu('rsh', dst, 32)
+    })
+  },
+})
+
 export function accessFor(type: ProgTypeName): Access {
-  return PROG_TYPES[type].directAccess ? direct(type) : copied()
+  if (type === 'netfilter') return NETFILTER
+  return type === 'socket_filter' ? SOCKET_FILTER : direct(type)
 }

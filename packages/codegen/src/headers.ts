@@ -1,22 +1,19 @@
 // From the start of the program to the headers: which kind of frame it is, and where its network header starts.
 // The same choices, by the same data of the view, as ir's locate.ts makes slowly.
 
-import { CONTEXTS, type Label } from '@netsieve/asm'
+import type { Label } from '@netsieve/asm'
 import { ETHERTYPE } from '@netsieve/packet'
 import type { BaseRef } from './access.ts'
 import { type Dispatch, FILL, forget } from './dispatch.ts'
 import { R } from './emitter.ts'
 import { ipv4 } from './ipv4.ts'
 import { ipv6 } from './ipv6.ts'
-import type { Path } from './path.ts'
+import { type Path, swapped } from './path.ts'
 import { ifTagBeside, tagControl } from './tagged.ts'
 
 export const LINK: BaseRef = { base: 'link', reg: undefined, disp: 0 }
 const FIXED_NET: BaseRef = { base: 'link', reg: undefined, disp: 14, wire: 14 }
 const MOVING_NET: BaseRef = { base: 'net', reg: R.NET, disp: 0 }
-
-/** A 16-bit number as it is loaded from network order. */
-const swapped = (value: number) => ((value & 0xff) << 8) | (value >> 8)
 
 /** Emits the way to the headers and, for each kind of frame, the rules. */
 export function dispatch(d: Dispatch): void {
@@ -47,7 +44,7 @@ function dispatchNetwork(d: Dispatch): void {
     return d.rules({ ...FILL, split: false, kind: 'other', view, net: true }, LINK)
   e.origin = { text: 'network protocol' }
   sorted(d, LINK, (kinds) => {
-    e.put((c) => c.load(4, R.RET, R.CTX, CONTEXTS.__sk_buff.fields.protocol.offset))
+    d.access.protocol(e, R.RET)
     e.jump('jeq', R.RET, swapped(ETHERTYPE.ipv4), kinds.ipv4)
     e.jump('jeq', R.RET, swapped(ETHERTYPE.ipv6), kinds.ipv6)
     e.jump('jeq', R.RET, 0, kinds.short)

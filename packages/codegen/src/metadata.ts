@@ -1,7 +1,7 @@
 // Where a program finds a packet's metadata: in its context, where the program type has it there; else in a map of one value that is filled
 // in before each packet (packet's layoutMetadata), read through its address, without a lookup.
 
-import { CONTEXTS, type MapDef, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import { CONTEXTS, type ContextName, type MapDef, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
 import { type BaseChain, type Filter, termsOf } from '@netsieve/ir'
 import {
   isMetadata,
@@ -34,7 +34,7 @@ const OF_SKB: Places = {
   'meta.priority': always(SKB.priority),
   'meta.pkttype': always(SKB.pkt_type),
 }
-const IN_CONTEXT: Readonly<Record<'xdp_md' | '__sk_buff', Readonly<Record<'in' | 'out', Places>>>> = {
+const IN_CONTEXT: Readonly<Record<ContextName, Readonly<Record<'in' | 'out', Places>>>> = {
   xdp_md: {
     in: { 'meta.iif': index(XDP.ingress_ifindex), 'meta.rxqueue': always(XDP.rx_queue_index) },
     out: {},
@@ -43,6 +43,7 @@ const IN_CONTEXT: Readonly<Record<'xdp_md' | '__sk_buff', Readonly<Record<'in' |
     in: { ...OF_SKB, 'meta.iif': index(SKB.ifindex) },
     out: { ...OF_SKB, 'meta.iif': index(SKB.ingress_ifindex), 'meta.oif': index(SKB.ifindex) },
   },
+  bpf_nf_ctx: { in: {}, out: {} },
 }
 
 /** Hooks of packets that leave: programs for them are attached where packets go out. */

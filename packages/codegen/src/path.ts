@@ -37,6 +37,8 @@ export const SLOT = {
   forget: -32,
   bytes: -72,
   joined: -88,
+  // The dynamic pointer of a netfilter program, whose packets have no tag beside them.
+  dynptr: -88,
   index: -96,
   // Of a search in a list (find.ts): where it is, where the list ends, how many rounds are left; and bytes that the verifier keeps no numbers of, as
   // they do not start an eight-byte slot: the type it is looking at, the step to the next, what was seen, what was found.
@@ -60,6 +62,9 @@ export const REMEMBERED: readonly number[] = [-454, -452, -450, -462, -460, -458
 
 /** Value of the l4proto slot when an extension header chain could not be followed. */
 export const L4_BROKEN = 256
+
+/** A 16-bit number as it is loaded from network order. */
+export const swapped = (value: number): number => ((value & 0xff) << 8) | (value >> 8)
 
 /** A field's value where the path alone tells it: a number, or that it is missing; undefined if the packet must be asked. */
 export function known(path: Path, field: FieldId): bigint | 'missing' | undefined {

@@ -1,6 +1,6 @@
 // Terms and the bytes they stand for: loads, and numbers in registers.
 
-import { CONTEXTS, type Label } from '@netsieve/asm'
+import type { Label } from '@netsieve/asm'
 import { headerEnd, isShort, type Pred, placeOf, type SetDef, type Term, VIEWS, type ViewName } from '@netsieve/ir'
 import {
   FIELDS,
@@ -409,11 +409,9 @@ function fromBits(scope: Scope, bits: Bits, failures: Failures, depth: number): 
 }
 
 /** R.A = the network protocol that the context tells. */
-function networkProtocol({ e }: Scope): void {
-  e.put((c) => {
-    c.load(4, R.A, R.CTX, CONTEXTS.__sk_buff.fields.protocol.offset)
-    c.be(R.A, 16)
-  })
+function networkProtocol({ e, access }: Scope): void {
+  access.protocol(e, R.A)
+  e.put((c) => c.be(R.A, 16))
 }
 
 /** R.A = metadata that the context has, or the packet's type. */

@@ -103,9 +103,9 @@ function shortened(filter: Filter, level: OptimizeLevel = 1): { readonly simple:
   return { simple, ...(merged && { merged }) }
 }
 
-/** Rules for packets of the other side than the program is attached to. Code: `codegen/attach`. */
+/** Rules for packets of the other side than a program of a cgroup is attached to. Code: `codegen/attach`. */
 function otherSide({ base }: Filter, type: ProgTypeName, attach: 'ingress' | 'egress'): Diagnostic[] {
-  if (PROG_TYPES[type].firstHeader === 'link') return []
+  if (type !== 'cgroup_skb') return []
   const wrong = base.find(({ hook }) => hook !== 'capture' && leaves(hook) !== (attach === 'egress'))
   if (!wrong) return []
   const [side, other] = attach === 'egress' ? ['go out', 'come in'] : ['come in', 'go out']

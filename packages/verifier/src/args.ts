@@ -3,6 +3,7 @@
 import type { ArgKind, Helper, MapDef } from '@netsieve/asm'
 import { isKnown } from './domain/num.ts'
 import { toUnsigned, uapprox } from './domain/wide.ts'
+import { proveDynptr } from './dynptr.ts'
 import type { Env } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
 import type { Access } from './needs.ts'
@@ -50,7 +51,8 @@ const kind = (types: readonly RegType[], more = ''): Kind => ({ types, expected:
 const MEM = kind(MEM_TYPES, ', buf, trusted_ptr_')
 const SIZE = kind(['scalar'])
 
-type CheckedKind = Exclude<ArgKind, 'anything' | 'unchecked'>
+/** Those of `skb` and `dynptrUninit` are of kernel functions (dynptr.ts). */
+type CheckedKind = Exclude<ArgKind, 'anything' | 'unchecked' | 'skb' | 'dynptrUninit'>
 
 const KINDS: Record<CheckedKind, Kind> = {
   ctx: kind(['ctx']),
@@ -71,6 +73,7 @@ const KINDS: Record<CheckedKind, Kind> = {
   sizeOrZero: SIZE,
   constAllocSize: SIZE,
   func: kind(['func']),
+  dynptr: kind(['fp'], ', dynptr_ptr'),
   stackOrNull: kind(['fp']),
   sockCommon: kind(SOCK_TYPES),
   btfSockCommon: kind(SOCK_TYPES, ', ptr_, trusted_ptr_'),
@@ -103,7 +106,7 @@ const OR_NULL: ReadonlySet<ArgKind> = new Set([
 export function proveArg(env: Env, call: Call, index: number): void {
   const regno = index + 1
   const declared = call.helper.args[index]!
-  if (declared === 'unchecked') return
+  if (declared === 'unchecked' || declared === 'skb' || declared === 'dynptrUninit') return
   proveReadable(env, regno)
   const reg = env.reg(regno)
   if (declared === 'anything') {
@@ -192,6 +195,8 @@ function proveKind(env: Env, call: Call, index: number, regno: number, reg: Reg,
     case 'func':
       call.subprog = reg.subprog
       return
+    case 'dynptr':
+      return proveDynptr(env, regno, index)
     case 'constStr':
       throw new Unsupported('constant strings')
     default:

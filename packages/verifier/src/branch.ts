@@ -6,7 +6,7 @@ import { decide, FLIPPED, learn, OPPOSITE, violation, violationText } from './do
 import { draft, isKnownIn, isZero, known, type Num, sync, unbound32, unbound64, zeroExtend } from './domain/num.ts'
 import { uapprox } from './domain/wide.ts'
 import type { Env } from './env.ts'
-import { Rejection } from './errors.ts'
+import { Rejection, Unsupported } from './errors.ts'
 import { release } from './held.ts'
 import { markPrecise } from './precision.ts'
 import { jumpTarget } from './prog.ts'
@@ -15,6 +15,7 @@ import {
   AT_PKT_END,
   BEYOND_PKT_END,
   change,
+  isKernelStruct,
   isNotNull,
   isPacketPointer,
   isPointer,
@@ -66,6 +67,7 @@ function isAnyPacket(reg: Reg): boolean {
 function foresee(op: JumpOp, width: 32 | 64, left: Reg, right: Reg): boolean | undefined {
   if (isAnyPacket(left) && isAnyPacket(right) && width === 64) return foreseePacket(op, left, right)
   if (!isPointer(left) && !isPointer(right)) return decide(op, width, left.num, right.num)
+  if (isKernelStruct(left.type) || isKernelStruct(right.type)) throw new Unsupported('comparisons of kernel structs')
   const swap = !(right.type === 'scalar' && isKnownIn(right.num, width))
   const [pointer, constant] = swap ? [right, left] : [left, right]
   if (constant.type !== 'scalar' || !isKnownIn(constant.num, width) || !isPointer(pointer) || !isNotNull(pointer))

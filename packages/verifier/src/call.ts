@@ -1,10 +1,11 @@
 // Calls of helpers: who may call them, what they take, and what is left after them.
 
-import { helperById, helperName, MAP_FLAGS } from '@netsieve/asm'
+import { helperById, helperName, kfuncById, kfuncName, MAP_FLAGS } from '@netsieve/asm'
 import { type Call, proveArg } from './args.ts'
 import { everyReg } from './branch.ts'
 import { draft, isKnown, sync, UNKNOWN } from './domain/num.ts'
 import { uapprox } from './domain/wide.ts'
+import { callKernelFunction } from './dynptr.ts'
 import { type Env, helperMay } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
 import { acquire, giveBack, proveNothingHeld } from './held.ts'
@@ -40,14 +41,27 @@ export function stepHelper(env: Env, slot: number): void {
   writeRaw(env, call)
   if (call.released) giveUp(env, call)
   special(env, call, slot)
-  for (let r = 0; r <= 5; r++) {
-    env.log.touchReg(r)
-    env.setReg(r, UNINIT)
-  }
+  clobber(env)
   env.setReg(0, result(env, call, slot))
   refineResult(env, call)
   proveMapFits(id, call.map)
   if (call.helper.changesPacket) forgetPacket(env)
+}
+
+/** A kernel function of asm's table; `structure` has refused all others. */
+export function stepKernelFunction(env: Env, slot: number): void {
+  const id = env.prog.imm[slot]!
+  callKernelFunction(env, kfuncName(id)!, kfuncById(id)!)
+  clobber(env)
+  env.setReg(0, UNKNOWN_SCALAR)
+}
+
+/** Calls leave nothing in r0 to r5. */
+function clobber(env: Env): void {
+  for (let r = 0; r <= 5; r++) {
+    env.log.touchReg(r)
+    env.setReg(r, UNINIT)
+  }
 }
 
 /** The helper exists and this program may call it. */

@@ -17,6 +17,8 @@ const POINTERS: Partial<Record<ContextField['kind'], Loaded>> = {
   data_end: { type: 'pkt_end', nullable: false },
   data_meta: { type: 'pkt_meta', nullable: false },
   sock: { type: 'sock_common', nullable: true },
+  sk_buff: { type: 'trusted_ptr_sk_buff', nullable: false },
+  nf_hook_state: { type: 'trusted_ptr_nf_hook_state', nullable: false },
 }
 
 /** Undefined if programs of this type and loader may not do this. */

@@ -95,7 +95,7 @@ export class Env {
   private readonly immediates: (Reg | undefined)[] = []
   private readonly needs: (readonly Need[] | undefined)[] = []
   /** Pointer kinds seen at each memory access: one instruction is compiled for one kind. */
-  readonly accessKind: (string | undefined)[] = []
+  readonly accessKind: (Reg['type'] | undefined)[] = []
   readonly stackDepth: number[] = []
   /** Slots that were reached. */
   readonly seen: Uint8Array

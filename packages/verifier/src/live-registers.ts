@@ -1,6 +1,6 @@
 // Which registers are read before they are written again, from each slot on.
 
-import { helperById } from '@netsieve/asm'
+import { helperById, kfuncById } from '@netsieve/asm'
 import type { Flow } from './flow.ts'
 import type { Prog } from './prog.ts'
 
@@ -44,7 +44,8 @@ function atomicUses(imm: number, dst: number, src: number): readonly [number, nu
 }
 
 function callUses(prog: Prog, slot: number): number {
-  const helper = prog.src[slot] === 0 ? helperById(prog.imm[slot]!) : undefined
+  const imm = prog.imm[slot]!
+  const helper = prog.src[slot] === 0 ? helperById(imm) : prog.src[slot] === 2 ? kfuncById(imm) : undefined
   if (!helper) return CALLER_SAVED & ~1
   const looked = helper.args.filter((arg) => arg !== 'unchecked').length
   return ((1 << looked) - 1) << 1

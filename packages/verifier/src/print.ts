@@ -5,7 +5,7 @@ import { isKnown } from './domain/num.ts'
 import { isUnknown } from './domain/tnum.ts'
 import { toSigned, toUnsigned } from './domain/wide.ts'
 import { isPacketPointer, type Reg, typeName } from './reg.ts'
-import { byteType, type Frame, type Slot, SPILL, type State, slotLetters } from './state.ts'
+import { byteType, type Frame, isDynptr, type Slot, SPILL, type State, slotLetters } from './state.ts'
 
 /** Signed numbers outside 16 bits print as hexadecimal. */
 function signedText(h: number, l: number): string {
@@ -100,6 +100,7 @@ function regText(reg: Reg, frame: number, allPrecise: boolean): string {
 
 function slotText(slot: Slot, spi: number, frame: number, allPrecise: boolean): string {
   const name = ` fp${-8 * (spi + 1)}=`
+  if (isDynptr(slot)) return `${name}dynptr_skb(id=${slot.reg.id},dynptr_id=${slot.reg.id})`
   const letters = slotLetters(slot)
   if (byteType(slot, 7) !== SPILL) return name + letters
   return name + letters.slice(0, letters.indexOf('r')) + regText(slot.reg, frame, allPrecise)
@@ -119,7 +120,8 @@ export function frameText(state: State, frame: Frame, shown: Shown | undefined):
     text += ` R${i}=${regText(reg, frame.number, state.allPrecise)}`
   })
   frame.stack.forEach((slot, spi) => {
-    if (slot.types === 0 || (shown && !shown.slots?.has(spi))) return
+    // Of a dynamic pointer's two slots the lower stands for both.
+    if (slot.types === 0 || (isDynptr(slot) && slot.reg.type !== 'dynptr') || (shown && !shown.slots?.has(spi))) return
     text += slotText(slot, spi, frame.number, state.allPrecise)
   })
   // A lock is taken last: nothing can be acquired while it is held.

@@ -1,6 +1,6 @@
 // Whether the state proves what an instruction needs; if not, the kernel's words for it. The second of the three questions.
 
-import { LIMITS, MAP_FLAGS } from '@netsieve/asm'
+import { LIMITS, MAP_FLAGS, NF_HOOK_STATE } from '@netsieve/asm'
 import { contextAccess, socketAccess } from './context.ts'
 import { isKnown } from './domain/num.ts'
 import { tnumAdd, tnumAligned, tnumConst } from './domain/tnum.ts'
@@ -88,6 +88,9 @@ function proveMemory(env: Env, need: MemoryNeed): void {
     case 'tcp_sock':
     case 'xdp_sock':
       return proveSocket(need, reg, off)
+    case 'trusted_ptr_sk_buff':
+    case 'trusted_ptr_nf_hook_state':
+      return proveKernelStruct(need, reg, off)
     case 'map_ptr':
       return proveMapStruct(env, need, reg, off)
     default:
@@ -103,6 +106,14 @@ function proveMapStruct(env: Env, need: MemoryNeed, reg: Reg, off: number): neve
   if (off < 0) throw new Rejection(`R${need.reg} is ${name} invalid negative access: off=${off}`)
   if (need.access === 'write') throw new Rejection(`only read from ${name} is supported`)
   throw new Unsupported('reading the kernel structures of maps')
+}
+
+/** The kernel's own struct by its BTF: no more of it is known here than where the packet is and its family. */
+function proveKernelStruct(need: MemoryNeed, reg: Reg, off: number): void {
+  const field = off === NF_HOOK_STATE.hook || off === NF_HOOK_STATE.pf
+  const plain = need.access === 'read' && need.size === 1 && !need.signed && isKnown(reg.num)
+  if (reg.type !== 'trusted_ptr_nf_hook_state' || !field || !plain)
+    throw new Unsupported(`accesses of ${reg.type.slice('trusted_ptr_'.length)}`)
 }
 
 function badPointer(regno: number, reg: Reg): Rejection {

@@ -13,6 +13,7 @@ import {
   type Frame,
   hasSpill,
   INVALID,
+  isDynptr,
   isFullSpill,
   MISC,
   type Saved,
@@ -139,6 +140,7 @@ function slotSafe(was: Slot, is: Slot, present: boolean, ids: Ids, likeness: Lik
     if (t === MISC && u === ZEROED) continue
     if (t !== u) return false
   }
+  if (isDynptr(was)) return regSafe(was.reg, is.reg, ids, likeness)
   return byteType(was, 7) !== SPILL || (byteType(is, 7) === SPILL && regSafe(was.reg, is.reg, ids, likeness))
 }
 

@@ -6,7 +6,7 @@ import { isKnown, type Num, UNKNOWN, ZERO } from './domain/num.ts'
 
 /** The kinds, by the words the kernel prints. `uninit` is a register that nothing has been written to. */
 export type RegType =
-  | 'uninit' | 'scalar' | 'ctx' | 'map_ptr' | 'map_value' | 'map_key' | 'fp' | 'pkt' | 'pkt_meta' | 'pkt_end' | 'flow_keys' | 'sock' | 'sock_common' | 'tcp_sock' | 'xdp_sock' | 'mem' | 'ringbuf_mem' | 'func' // biome-ignore format: one family
+  | 'uninit' | 'scalar' | 'ctx' | 'map_ptr' | 'map_value' | 'map_key' | 'fp' | 'pkt' | 'pkt_meta' | 'pkt_end' | 'flow_keys' | 'sock' | 'sock_common' | 'tcp_sock' | 'xdp_sock' | 'mem' | 'ringbuf_mem' | 'func' | 'dynptr' | 'trusted_ptr_sk_buff' | 'trusted_ptr_nf_hook_state' // biome-ignore format: one family
 
 /** `range` of a packet pointer that is known to be at, or past, the end of the packet. */
 export const AT_PKT_END = -1
@@ -89,6 +89,11 @@ export function isPacketPointer(reg: Reg): boolean {
 
 export function isNull(reg: Reg): boolean {
   return reg.type === 'scalar' && isKnown(reg.num) && reg.num.bits.vl === 0 && reg.num.bits.vh === 0
+}
+
+/** Structs of the kernel's own, known by BTF. */
+export function isKernelStruct(type: RegType): boolean {
+  return type === 'trusted_ptr_sk_buff' || type === 'trusted_ptr_nf_hook_state'
 }
 
 /** Kinds of socket that a program may hold. */

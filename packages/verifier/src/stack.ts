@@ -3,6 +3,7 @@
 import { known, widthOf } from './domain/num.ts'
 import { approx } from './domain/wide.ts'
 import type { Env } from './env.ts'
+import { Unsupported } from './errors.ts'
 import { markPrecise, markSlotsPrecise } from './precision.ts'
 import { change, isNull, isPointer, type Reg, scalar, UNINIT, UNKNOWN_SCALAR, ZERO_SCALAR } from './reg.ts'
 import { noteStackStore } from './speculate.ts'
@@ -13,6 +14,7 @@ import {
   growStack,
   hasSpill,
   INVALID,
+  isDynptr,
   MISC,
   readBytes,
   type Slot,
@@ -28,7 +30,9 @@ export function frameOf(env: Env, reg: Reg): Frame {
 }
 
 export function slotAt(frame: Frame, spi: number): Slot {
-  return frame.stack[spi] ?? EMPTY_SLOT
+  const slot = frame.stack[spi] ?? EMPTY_SLOT
+  if (isDynptr(slot)) throw new Unsupported('stack accesses where a dynptr is')
+  return slot
 }
 
 /** Makes room for an access from `off` bytes below the frame's top upwards. */

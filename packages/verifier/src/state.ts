@@ -9,7 +9,9 @@ export const INVALID = 0
 export const SPILL = 1
 export const MISC = 2
 export const ZEROED = 3
-const LETTERS = '?rm0'
+/** Of a dynamic pointer, which is two whole slots: the lower one holds its register. */
+export const DYNPTR = 4
+const LETTERS = '?rm0d'
 
 const ALL_SPILL = 0x11111111
 
@@ -35,6 +37,10 @@ export function withByte(types: number, byte: number, type: number): number {
 
 export function hasSpill(slot: Slot): boolean {
   return byteType(slot, 7) === SPILL
+}
+
+export function isDynptr(slot: Slot): boolean {
+  return byteType(slot, 7) === DYNPTR
 }
 
 export function isFullSpill(slot: Slot): boolean {

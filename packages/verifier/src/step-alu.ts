@@ -17,11 +17,20 @@ import { violation } from './domain/compare.ts'
 import { draft, isKnown, isKnownIn, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
 import { approx, toSigned, ult } from './domain/wide.ts'
 import type { Env } from './env.ts'
-import { Rejection } from './errors.ts'
+import { Rejection, Unsupported } from './errors.ts'
 import { markPrecise } from './precision.ts'
 import { bitsText } from './print.ts'
 import { MAX_OFFSET, proveMapValue } from './prove.ts'
-import { change, isPacketPointer, isPointer, type Reg, scalar, typeName, UNKNOWN_SCALAR } from './reg.ts'
+import {
+  change,
+  isKernelStruct,
+  isPacketPointer,
+  isPointer,
+  type Reg,
+  scalar,
+  typeName,
+  UNKNOWN_SCALAR,
+} from './reg.ts'
 import { commitMask, planMask, type Sum } from './speculate.ts'
 
 /** Operators as messages name them, by the code in the opcode's upper half. */
@@ -124,6 +133,11 @@ function settle(reg: Reg, num: Readonly<Num>): Reg {
   return result
 }
 
+/** What the verifier does with pointers to the kernel's own structs is not known here. */
+function proveJudged({ type }: Reg): void {
+  if (isKernelStruct(type)) throw new Unsupported('arithmetic on kernel structs')
+}
+
 function compute(env: Env, slot: number, op: AluOp, width: 32 | 64): void {
   const { prog } = env
   const dst = prog.dst[slot]!
@@ -132,6 +146,7 @@ function compute(env: Env, slot: number, op: AluOp, width: 32 | 64): void {
   const left = env.reg(dst)
   const right = byReg ? env.reg(src) : env.immediate(slot)
   if (byReg && isPointer(right)) {
+    proveJudged(right)
     if (!isPointer(left)) {
       markPrecise(env, dst)
       return movePointer(env, slot, op, width, right, env.reg(dst), true)
@@ -142,6 +157,7 @@ function compute(env: Env, slot: number, op: AluOp, width: 32 | 64): void {
     return
   }
   if (isPointer(left)) {
+    proveJudged(left)
     if (byReg) markPrecise(env, src)
     return movePointer(env, slot, op, width, left, byReg ? env.reg(src) : right, false)
   }

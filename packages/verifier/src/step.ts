@@ -1,7 +1,7 @@
 // What an instruction does to the state, once its needs are proved. The third of the three questions.
 
 import { stepJump } from './branch.ts'
-import { stepHelper } from './call.ts'
+import { stepHelper, stepKernelFunction } from './call.ts'
 import { knownContents } from './contents.ts'
 import { contextAccess } from './context.ts'
 import { signExtend64, truncate } from './domain/arith.ts'
@@ -14,7 +14,7 @@ import { proveNothingHeld } from './held.ts'
 import { CMPXCHG, LOAD_ACQUIRE, type Need, STORE_RELEASE } from './needs.ts'
 import { jumpTarget } from './prog.ts'
 import { prove, proveFixedPointer, proveReadable, proveWritable } from './prove.ts'
-import { change, Reg, scalar, UNINIT, UNKNOWN_SCALAR, withNum } from './reg.ts'
+import { change, isKernelStruct, isSocket, Reg, type RegType, scalar, UNINIT, UNKNOWN_SCALAR, withNum } from './reg.ts'
 import { frameOf, loadStack, loadStackRange, reserve, stackSpan, storeStack, storeStackRange } from './stack.ts'
 import { stepAlu } from './step-alu.ts'
 import { earlierVisit, enter, leave, proveReturn, widen } from './subprog.ts'
@@ -79,7 +79,7 @@ const SPIN_UNLOCK = 94
 
 function stepCall(env: Env, slot: number): number {
   const { prog, state } = env
-  const bad = prog.off[slot] !== 0 || prog.src[slot]! > 1 || prog.dst[slot] !== 0
+  const bad = prog.off[slot] !== 0 || prog.src[slot]! > 2 || prog.dst[slot] !== 0
   if (bad) throw new Rejection('BPF_CALL uses reserved fields')
   if (state.lock && prog.src[slot] === 0 && prog.imm[slot] !== SPIN_UNLOCK)
     throw new Rejection('function calls are not allowed while holding a lock')
@@ -87,7 +87,8 @@ function stepCall(env: Env, slot: number): number {
     const callee = env.structure.subprogOf[slot + 1 + prog.imm[slot]!]!
     return env.structure.subprogs[callee]!.proto?.global ? callGlobal(env, slot, callee) : enter(env, slot)
   }
-  stepHelper(env, slot)
+  if (prog.src[slot] === 2) stepKernelFunction(env, slot)
+  else stepHelper(env, slot)
   return slot + 1
 }
 
@@ -179,8 +180,7 @@ function oneKind(env: Env, slot: number, regno: number): void {
   const kind = reg.type
   const before = env.accessKind[slot]
   env.accessKind[slot] = kind
-  const special = (t: string | undefined) =>
-    t === 'ctx' || t === 'sock' || t === 'sock_common' || t === 'tcp_sock' || t === 'xdp_sock'
+  const special = (t: RegType | undefined) => t !== undefined && (t === 'ctx' || isSocket(t) || isKernelStruct(t))
   if (before !== undefined && before !== kind && (special(before) || special(kind)))
     throw new Rejection('same insn cannot be used with different pointers')
 }

@@ -1,7 +1,14 @@
 // What can be said of a program before any value is known: subprograms, reserved fields, jump targets, reachability, the
 // points where states are compared, loops (strongly connected components) and live registers.
 
-import { type FunctionDef, type FunctionProto, helperById, type MapDef, type ProgTypeName } from '@netsieve/asm'
+import {
+  type FunctionDef,
+  type FunctionProto,
+  helperById,
+  kfuncById,
+  type MapDef,
+  type ProgTypeName,
+} from '@netsieve/asm'
 import type { Settings } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'
 import { Flow, findLoops } from './flow.ts'
@@ -87,7 +94,8 @@ function findSubprogs(prog: Prog, functions: readonly FunctionDef[]): Subprog[] 
   const described = new Map(functions.map((each) => [each.slot, each]))
   const starts = new Set([0])
   for (let slot = 0; slot < prog.length; slot++) {
-    if (prog.opcode[slot] === 0x85 && prog.src[slot] === 2) throw new Unsupported('kernel functions (kfuncs)')
+    if (prog.opcode[slot] === 0x85 && prog.src[slot] === 2 && !kfuncById(prog.imm[slot]!))
+      throw new Unsupported('kernel functions (kfuncs)')
     if (!isLocalCall(prog, slot) && !isFuncAddress(prog, slot)) continue
     const target = slot + 1 + prog.imm[slot]!
     if (target < 0 || target >= prog.length) throw new Rejection('call to invalid destination')

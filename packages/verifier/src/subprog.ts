@@ -165,9 +165,9 @@ export function proveReturn(env: Env): void {
     if (r0.type === 'scalar') return
     throw new Rejection(`At subprogram exit the register R0 is not a scalar value (${typeName(r0)})`)
   }
-  if (type !== 'cgroup_skb') return
+  if (type !== 'cgroup_skb' && type !== 'netfilter') return
   if (r0.type !== 'scalar')
     throw new Rejection(`At program exit the register R0 is not a known value (${typeName(r0)})`)
   markPrecise(env, 0)
-  proveRange(env.reg(0), attach === 'egress' ? [0, 3] : [0, 1], 'At program exit', 'R0')
+  proveRange(env.reg(0), type === 'cgroup_skb' && attach === 'egress' ? [0, 3] : [0, 1], 'At program exit', 'R0')
 }

@@ -38,6 +38,8 @@ export interface PacketMeta {
   readonly socket?: number
   /** AF_INET 2, AF_INET6 10; of the socket, for cgroup programs. */
   readonly family?: number
+  /** Where netfilter has the packet: NF_INET_* of linux/netfilter.h, for its programs. 0, prerouting, by default. */
+  readonly hook?: number
 }
 
 /** A packet's time as two words; 0 where none is known. */
@@ -50,7 +52,7 @@ export function timeWords(time: PacketMeta['timestampNs']): { lo: number; hi: nu
 }
 
 /** How an access of the context is done; 0 where it is not allowed. */
-export const ACCESS = { none: 0, plain: 1, packet: 2, lowHalf: 3, sock: 4, absent: 5 } as const
+export const ACCESS = { none: 0, plain: 1, packet: 2, lowHalf: 3, sock: 4, absent: 5, skb: 6, hookState: 7 } as const
 
 /** Access codes at [byte offset · 4 + log2(size)]. */
 export interface ContextAccess {
@@ -93,6 +95,8 @@ function loadCode(field: ContextField, at: number, size: number): number {
   if (size > field.size || (size < field.size && !field.narrow)) return ACCESS.none
   if (field.kind === 'sock') return ACCESS.sock
   if (field.kind === 'flow_keys') return ACCESS.absent
+  if (field.kind === 'sk_buff') return ACCESS.skb
+  if (field.kind === 'nf_hook_state') return ACCESS.hookState
   if (field.kind !== 'scalar') return ACCESS.packet
   // A narrow load of a field that is smaller in the kernel is not shifted to the part that was asked for.
   const inside = at - field.offset
@@ -190,6 +194,11 @@ export function fillSkb(
   set(SKB.wire_len, meta.wireLength ?? 0)
   set(SKB.gso_segs, meta.gsoSegs ?? 0)
   set(SKB.gso_size, meta.gsoSize ?? 0)
+}
+
+/** NFPROTO_* of a packet's EtherType, linux/netfilter.h; 0 for what netfilter has no programs for. */
+export function familyOf(protocol: number): number {
+  return protocol === 0x0800 ? 2 : protocol === 0x86dd ? 10 : 0
 }
 
 /** A 16-bit number as a little-endian machine sees it in network byte order. */

@@ -89,6 +89,9 @@ export function decodeProgram(insns: readonly Insn[], constants: Constants, reso
 
 type Row = readonly [op: number, dst2: number, src2: number, extra: number]
 
+/** A number that no helper has; one below 0 that no kernel function has is its complement. */
+const NO_HELPER = 0x7fffffff
+
 function decodeOne(
   insn: Insn,
   i: number,
@@ -135,7 +138,9 @@ function decodeOne(
       return [0xe5, 0, 0, target(i, off)]
     case 'call':
       if (spec.call === 'local') return [OP.callLocal, 0, 0, target(i, imm)]
-      if (spec.call === 'helper') return [0x85, 0, 0, imm]
+      if (spec.call === 'helper') return [0x85, 0, 0, imm < 0 ? NO_HELPER : imm]
+      // Numbers that a kernel gave say nothing here.
+      if (spec.call === 'kfunc') return [0x85, 0, 0, imm < 0 ? imm : -1 - NO_HELPER]
       return spec.call === 'register' ? [0x8d, dst * 2, 0, 0] : invalid
     case 'exit':
       return [0x95, 0, 0, 0]

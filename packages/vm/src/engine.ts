@@ -1,8 +1,17 @@
 // The state of a machine between and during runs: memory, registers, frames, the packet, maps and what helpers left behind.
 // Interpreter, JIT and helpers all work on this one object.
 
-import { CONTEXTS, helperName, type Insn, LIMITS, type MapDef, PROG_TYPES } from '@netsieve/asm'
-import { type ContextAccess, contextAccess, fillSkb, fillXdp, type PacketMeta, timeWords } from './context.ts'
+import { CONTEXTS, helperName, type Insn, LIMITS, type MapDef, NF_HOOK_STATE, PROG_TYPES } from '@netsieve/asm'
+import {
+  type ContextAccess,
+  contextAccess,
+  familyOf,
+  fillSkb,
+  fillXdp,
+  type PacketMeta,
+  protocolOf,
+  timeWords,
+} from './context.ts'
 import { Constants, type DecodedProgram, decodeProgram, FIRST_CONSTANT } from './decode.ts'
 import type { Fault, FaultDraft } from './fault.ts'
 import type { HelperFunction } from './helpers/helper.ts'
@@ -38,6 +47,8 @@ export class Engine {
   /** Not the view's length: that is 0 once WebAssembly's memory has grown. */
   private readonly registerWords: number
   readonly ctxAt: number
+  /** What netfilter tells its programs beside the packet: struct nf_hook_state. */
+  readonly hookStateAt: number
   readonly stackAt: number
   readonly packetFrom: number
   readonly packetTo: number
@@ -58,6 +69,7 @@ export class Engine {
   private readonly metaWord: number
   private readonly writable: boolean
   private readonly xdp: boolean
+  private readonly netfilter: boolean
   /** The program starts at the network header: one of a cgroup. All others start at the frame's first byte. */
   private readonly fromNetwork: boolean
   private readonly usesStack: boolean
@@ -103,6 +115,7 @@ export class Engine {
     const packetBytes = ROOM.head + options.packetBytes + ROOM.tail
     this.mem = new Memory(4096 + stackBytes + packetBytes, options.memoryBytes)
     this.ctxAt = this.mem.alloc(256)
+    this.hookStateAt = this.ctxAt + CONTEXTS.__sk_buff.size
     this.stackAt = this.mem.alloc(stackBytes)
     this.packetFrom = this.mem.alloc(packetBytes, 64)
     this.packetTo = this.packetFrom + packetBytes
@@ -124,12 +137,19 @@ export class Engine {
     const { mode, type } = options
     this.xdp = PROG_TYPES[type].context === 'xdp_md'
     this.fromNetwork = mode === 'linux' && PROG_TYPES[type].firstHeader === 'net'
+    this.netfilter = PROG_TYPES[type].context === 'bpf_nf_ctx'
     const fields = this.xdp ? CONTEXTS.xdp_md.fields : CONTEXTS.__sk_buff.fields
     this.dataWord = (this.ctxAt + fields.data.offset) >> 2
     this.metaWord = (this.ctxAt + fields.data_meta.offset) >> 2
     this.writable = mode === 'rfc9669' || this.xdp || type === 'sched_cls'
     this.mem.setRegion(REGION.packet, { name: 'packet', from: 0, to: 0, write: this.writable })
     this.mem.setRegion(REGION.ctx, { name: 'ctx', from: this.ctxAt, to: ctxTo, write: true, slow: true })
+    if (this.netfilter) {
+      const [from, to] = [this.hookStateAt, this.hookStateAt + NF_HOOK_STATE.size]
+      this.mem.setRegion(REGION.hookState, { name: 'nf_hook_state', from, to, write: false })
+      // Nothing in a buffer is told: it is a name for the packet.
+      this.mem.setRegion(REGION.skb, { name: 'sk_buff', from: this.ctxAt, to: this.ctxAt, write: false })
+    }
     this.framePc = new Int32Array(options.callDepth)
     this.frameRegs = new Int32Array(options.callDepth * 18)
     this.random = options.seed | 0 || 1
@@ -206,6 +226,11 @@ export class Engine {
     const { words, bytes } = this.mem
     const frame = { bytes, at: this.linkAt, length: frameLength }
     fillSkb(words, this.ctxAt, this, frame, this.info, { lo: this.timeLo, hi: this.timeHi })
+    if (!this.netfilter) return
+    bytes[this.hookStateAt + NF_HOOK_STATE.hook] = this.info.hook ?? 0
+    bytes[this.hookStateAt + NF_HOOK_STATE.pf] = familyOf(
+      this.info.protocol ?? protocolOf(bytes, this.linkAt, frameLength),
+    )
   }
 
   /** Tells the region table and the context where the packet is now. */
@@ -450,6 +475,7 @@ export class Engine {
 }
 
 function unknownHelper(id: number): string {
+  if (id < 0) return 'a kernel function that is not known here'
   const name = helperName(id)
   return name ? `helper bpf_${name} (${id}) is not implemented` : `there is no helper ${id}`
 }

@@ -20,7 +20,18 @@ export const AT = {
 } as const
 
 /** Region numbers. Map values, ring buffer records and the like follow from `first`. */
-export const REGION = { ctx: 1, packet: 2, map: 3, func: 4, sock: 5, stack: 16, first: 80, count: 1024 } as const
+export const REGION = {
+  ctx: 1,
+  packet: 2,
+  map: 3,
+  func: 4,
+  sock: 5,
+  skb: 6,
+  hookState: 7,
+  stack: 16,
+  first: 80,
+  count: 1024,
+} as const
 
 /** Words of a region's row. The first four are zero where an access needs a closer look (context, maps with gaps). */
 export const ROW = {

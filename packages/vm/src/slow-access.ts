@@ -82,6 +82,14 @@ function loadContext(engine: Engine, d: number, offset: number, size: number): b
       regs[d + 1] = hi
       return true
     }
+    case ACCESS.skb:
+      regs[d] = ctxAt
+      regs[d + 1] = REGION.skb
+      return true
+    case ACCESS.hookState:
+      regs[d] = engine.hookStateAt
+      regs[d + 1] = REGION.hookState
+      return true
     case ACCESS.absent:
       regs[d] = 0
       regs[d + 1] = 0

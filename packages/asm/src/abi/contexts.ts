@@ -1,13 +1,13 @@
-// What a program gets in r1: the layouts of struct xdp_md and struct __sk_buff as a program sees them (uapi linux/bpf.h),
-// and who may read and write which field. Access was asked of Linux 6.18, every offset and size, as a privileged loader.
+// What a program gets in r1: the layouts of struct xdp_md and struct __sk_buff as a program sees them (uapi linux/bpf.h) and of the
+// kernel's own struct bpf_nf_ctx, and who may read and write which field. Access was asked of Linux 6.18, every offset and size, as a privileged loader.
 
 import type { Bytes } from '../isa.ts'
 
 /** ProgTypeName, spelled out: that type is derived from a table that names this one. */
-type Accessor = 'socket_filter' | 'sched_cls' | 'cgroup_skb' | 'xdp'
+type Accessor = 'socket_filter' | 'sched_cls' | 'cgroup_skb' | 'xdp' | 'netfilter'
 
-/** What a context field holds: a number, or a pointer of some kind that the verifier tracks. */
-export type ContextFieldKind = 'scalar' | 'data' | 'data_end' | 'data_meta' | 'flow_keys' | 'sock'
+/** What a context field holds: a number, or a pointer of some kind that the verifier tracks; `sk_buff` and `nf_hook_state` are the kernel's own structs. */
+export type ContextFieldKind = 'scalar' | 'data' | 'data_end' | 'data_meta' | 'flow_keys' | 'sock' | 'sk_buff' | 'nf_hook_state' // biome-ignore format: a row
 
 export interface ContextField {
   readonly offset: number
@@ -90,10 +90,20 @@ const SK_BUFF = {
   hwtstamp: { offset: 184, size: 8, kind: 'scalar', read: TC_CGROUP },
 } as const satisfies Record<string, ContextField>
 
+const NETFILTER = ['netfilter'] as const
+const NF_CTX = {
+  state: { offset: 0, size: 8, kind: 'nf_hook_state', read: NETFILTER },
+  skb: { offset: 8, size: 8, kind: 'sk_buff', read: NETFILTER },
+} as const satisfies Record<string, ContextField>
+
+/** The first bytes of the kernel's struct nf_hook_state: where the packet is (NF_INET_*, linux/netfilter.h), and its family (NFPROTO_*). */
+export const NF_HOOK_STATE = { size: 48, hook: 0, pf: 1 } as const
+
 /** The context structs, by the kernel's names. */
 export const CONTEXTS = {
   xdp_md: { size: 24, fields: XDP_MD },
   __sk_buff: { size: 192, fields: SK_BUFF },
+  bpf_nf_ctx: { size: 16, fields: NF_CTX },
 } as const satisfies Record<string, ContextLayout>
 
 export type ContextName = keyof typeof CONTEXTS

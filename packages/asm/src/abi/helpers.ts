@@ -13,6 +13,7 @@ export type ArgKind =
   | 'mapPtr' | 'mapKey' | 'mapValue' | 'mapValueOrNull' | 'mapValueUninit' // biome-ignore format: one family
   | 'mem' | 'memOrNull' | 'memWrite' | 'memUninit' | 'memUninitOrNull' | 'fixedMem' | 'fixedMemUninit' // biome-ignore format: one family
   | 'size' | 'sizeOrZero' | 'constAllocSize' // biome-ignore format: one family
+  | 'dynptr' | 'dynptrUninit' | 'skb' // biome-ignore format: one family
   | 'func' | 'stackOrNull' | 'sockCommon' | 'btfSockCommon' | 'allocMem' | 'spinLock' | 'constStr' // biome-ignore format: one family
 
 export type RetKind =
@@ -39,7 +40,8 @@ export interface Helper {
   readonly unmodelled?: 'BTF types' | 'local storage' | 'timers' | 'kptrs' | 'dynptrs'
 }
 
-const ANY = ['xdp', 'sched_cls', 'socket_filter', 'cgroup_skb'] as const
+const ANY = ['xdp', 'sched_cls', 'socket_filter', 'cgroup_skb', 'netfilter'] as const
+const NETWORK = ['xdp', 'sched_cls', 'socket_filter', 'cgroup_skb'] as const
 const SKB = ['sched_cls', 'socket_filter', 'cgroup_skb'] as const
 const SOCK = ['xdp', 'sched_cls', 'cgroup_skb'] as const
 const XDP_TC = ['xdp', 'sched_cls'] as const
@@ -75,7 +77,7 @@ export const HELPERS = {
   perf_event_read: { id: 22, types: ANY, args: ['mapPtr', 'anything'], ret: 'integer', gpl: true, capability: 'perfmon' },
   redirect: { id: 23, types: XDP_TC, args: ['anything', 'anything'], ret: 'integer' },
   get_route_realm: { id: 24, types: TC, args: ['ctx'], ret: 'integer' },
-  perf_event_output: { id: 25, types: ANY, args: ['ctx', 'mapPtr', 'anything', 'mem', 'sizeOrZero'], ret: 'integer', gpl: true },
+  perf_event_output: { id: 25, types: NETWORK, args: ['ctx', 'mapPtr', 'anything', 'mem', 'sizeOrZero'], ret: 'integer', gpl: true },
   skb_load_bytes: { id: 26, types: SKB, args: ['ctx', 'anything', 'memUninit', 'size'], ret: 'integer' },
   get_stackid: { id: 27, types: NONE, args: [], ret: 'integer' },
   csum_diff: { id: 28, types: XDP_TC, args: ['memOrNull', 'sizeOrZero', 'memOrNull', 'sizeOrZero', 'anything'], ret: 'integer' },
@@ -186,11 +188,11 @@ export const HELPERS = {
   ringbuf_discard: { id: 133, types: ANY, args: ['allocMem', 'anything'], ret: 'void' },
   ringbuf_query: { id: 134, types: ANY, args: ['mapPtr', 'anything'], ret: 'integer' },
   csum_level: { id: 135, types: TC, args: ['ctx', 'anything'], ret: 'integer' },
-  skc_to_tcp6_sock: { id: 136, types: ANY, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
-  skc_to_tcp_sock: { id: 137, types: ANY, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
-  skc_to_tcp_timewait_sock: { id: 138, types: ANY, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
-  skc_to_tcp_request_sock: { id: 139, types: ANY, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
-  skc_to_udp6_sock: { id: 140, types: ANY, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
+  skc_to_tcp6_sock: { id: 136, types: NETWORK, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
+  skc_to_tcp_sock: { id: 137, types: NETWORK, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
+  skc_to_tcp_timewait_sock: { id: 138, types: NETWORK, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
+  skc_to_tcp_request_sock: { id: 139, types: NETWORK, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
+  skc_to_udp6_sock: { id: 140, types: NETWORK, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
   get_task_stack: { id: 141, types: ANY, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
   load_hdr_opt: { id: 142, types: NONE, args: [], ret: 'integer' },
   store_hdr_opt: { id: 143, types: NONE, args: [], ret: 'integer' },
@@ -210,7 +212,7 @@ export const HELPERS = {
   task_storage_delete: { id: 157, types: ANY, args: [], ret: 'integer', unmodelled: 'local storage', capability: 'bpf' },
   get_current_task_btf: { id: 158, types: ANY, args: [], ret: 'integer', gpl: true, unmodelled: 'BTF types', capability: 'perfmon' },
   bprm_opts_set: { id: 159, types: NONE, args: [], ret: 'integer' },
-  ktime_get_coarse_ns: { id: 160, types: ANY, args: [], ret: 'integer' },
+  ktime_get_coarse_ns: { id: 160, types: NETWORK, args: [], ret: 'integer' },
   ima_inode_hash: { id: 161, types: NONE, args: [], ret: 'integer' },
   sock_from_file: { id: 162, types: NONE, args: [], ret: 'integer' },
   check_mtu: { id: 163, types: XDP_TC, args: ['ctx', 'anything', 'fixedMem', 'anything', 'anything'], ret: 'integer', fixedSizes: [4], gpl: true },
@@ -228,7 +230,7 @@ export const HELPERS = {
   task_pt_regs: { id: 175, types: ANY, args: [], ret: 'integer', gpl: true, unmodelled: 'BTF types', capability: 'perfmon' },
   get_branch_snapshot: { id: 176, types: ANY, args: ['memUninit', 'sizeOrZero', 'anything'], ret: 'integer', gpl: true, capability: 'perfmon' },
   trace_vprintk: { id: 177, types: ANY, args: ['mem', 'size', 'memOrNull', 'sizeOrZero'], ret: 'integer', gpl: true, capability: 'perfmon' },
-  skc_to_unix_sock: { id: 178, types: ANY, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
+  skc_to_unix_sock: { id: 178, types: NETWORK, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
   kallsyms_lookup_name: { id: 179, types: NONE, args: [], ret: 'integer' },
   find_vma: { id: 180, types: ANY, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
   loop: { id: 181, types: ANY, args: ['anything', 'func', 'stackOrNull', 'anything'], ret: 'integer', capability: 'bpf' },
@@ -246,12 +248,12 @@ export const HELPERS = {
   ima_file_hash: { id: 193, types: NONE, args: [], ret: 'integer' },
   kptr_xchg: { id: 194, types: ANY, args: [], ret: 'integer', unmodelled: 'kptrs', capability: 'bpf' },
   map_lookup_percpu_elem: { id: 195, types: ANY, args: ['mapPtr', 'mapKey', 'anything'], ret: 'mapValueOrNull' },
-  skc_to_mptcp_sock: { id: 196, types: ANY, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
+  skc_to_mptcp_sock: { id: 196, types: NETWORK, args: [], ret: 'integer', unmodelled: 'BTF types', capability: 'perfmon' },
   dynptr_from_mem: { id: 197, types: ANY, args: [], ret: 'integer', unmodelled: 'dynptrs', capability: 'bpf' },
   ringbuf_reserve_dynptr: { id: 198, types: ANY, args: [], ret: 'integer', unmodelled: 'dynptrs', capability: 'bpf' },
   ringbuf_submit_dynptr: { id: 199, types: ANY, args: [], ret: 'integer', unmodelled: 'dynptrs', capability: 'bpf' },
   ringbuf_discard_dynptr: { id: 200, types: ANY, args: [], ret: 'integer', unmodelled: 'dynptrs', capability: 'bpf' },
-  dynptr_read: { id: 201, types: ANY, args: [], ret: 'integer', unmodelled: 'dynptrs', capability: 'bpf' },
+  dynptr_read: { id: 201, types: ANY, args: ['memUninit', 'sizeOrZero', 'dynptr', 'anything', 'anything'], ret: 'integer', capability: 'bpf' },
   dynptr_write: { id: 202, types: ANY, args: [], ret: 'integer', unmodelled: 'dynptrs', capability: 'bpf' },
   dynptr_data: { id: 203, types: ANY, args: [], ret: 'integer', unmodelled: 'dynptrs', capability: 'bpf' },
   tcp_raw_gen_syncookie_ipv4: { id: 204, types: XDP_TC, args: ['fixedMem', 'mem', 'sizeOrZero'], ret: 'integer', fixedSizes: [20], gpl: true },

@@ -45,13 +45,14 @@ export const PROG_TYPES = {
     actions: { 0: 'XDP_ABORTED', 1: 'XDP_DROP', 2: 'XDP_PASS', 3: 'XDP_TX', 4: 'XDP_REDIRECT' },
   },
   cgroup_skb: { id: 8, context: '__sk_buff', firstHeader: 'net', directAccess: true, redirects: false, returns: { pass: 1, drop: 0 }, actions: {} }, // biome-ignore format: a row
+  netfilter: { id: 32, context: 'bpf_nf_ctx', firstHeader: 'net', directAccess: false, redirects: false, returns: { pass: 1, drop: 0 }, actions: { 0: 'NF_DROP', 1: 'NF_ACCEPT' } }, // biome-ignore format: a row
 } as const satisfies Record<string, ProgType>
 
 export type ProgTypeName = keyof typeof PROG_TYPES
 
 /**
  * What a return value decides. Socket filters pass what keeps any byte; tc drops on SHOT only; XDP passes PASS, TX and REDIRECT;
- * cgroup_skb passes what has bit 0 set.
+ * cgroup_skb passes what has bit 0 set; netfilter programs return NF_DROP or NF_ACCEPT and nothing else.
  */
 export function decisionOf(type: ProgTypeName, r0: number): Decision {
   switch (type) {
@@ -61,6 +62,8 @@ export function decisionOf(type: ProgTypeName, r0: number): Decision {
       return r0 === 2 ? 'drop' : 'pass'
     case 'xdp':
       return r0 >= 2 && r0 <= 4 ? 'pass' : 'drop'
+    case 'netfilter':
+      return r0 === 1 ? 'pass' : 'drop'
     case 'cgroup_skb':
       return (r0 & 1) === 1 ? 'pass' : 'drop'
   }

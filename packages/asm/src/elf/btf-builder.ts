@@ -1,11 +1,13 @@
 // Writes `.BTF` and `.BTF.ext`: just the types that libbpf and the kernel want to see for maps, functions and lines.
 
+import type { CType, Kfunc } from '../abi/kfuncs.ts'
 import { MAP_TYPES, type MapDef } from '../abi/maps.ts'
 import type { FunctionProto, ParamDef } from '../object.ts'
 import { Strings, Writer } from './bytes.ts'
 import { BTF, BTF_MAGIC } from './format.ts'
 
 const HEADER = 24
+const EXTERN_LINKAGE = 2
 const HEADER_EXT = 24
 /** The kernel knows a context by the name of its struct. */
 const CONTEXT_SIZE = 4
@@ -29,6 +31,8 @@ export class BtfBuilder {
   private readonly arrays = new Map<number, number>()
   private readonly structs = new Map<string, number>()
   private readonly funcs = new Map<string, { offset: number; type: number }[]>()
+  private readonly cTypes = new Map<CType, number>()
+  private readonly kernelFunctions: number[] = []
   private readonly sourceLines = new Map<string, Line[]>()
 
   constructor() {
@@ -141,6 +145,40 @@ export class BtfBuilder {
     if (known !== undefined) return known
     const id = this.type(name, BTF.struct, 0, size)
     this.structs.set(name, id)
+    return id
+  }
+
+  /** A function of the kernel's that the object calls: declared with its prototype, in the section of such symbols. */
+  kernelFunction(name: string, { returns, params }: Kfunc['prototype']): void {
+    const types = Object.values(params).map((type) => this.cType(type))
+    const proto = this.type('', BTF.funcProto, types.length, this.cType(returns))
+    for (const [i, param] of Object.keys(params).entries()) this.body.u32(this.strings.place(param), types[i]!)
+    this.kernelFunctions.push(this.type(name, BTF.func, EXTERN_LINKAGE, proto))
+  }
+
+  /** The section of the kernel's functions; none if there are none. */
+  kernelSection(): void {
+    if (this.kernelFunctions.length === 0) return
+    this.type('.ksyms', BTF.datasec, this.kernelFunctions.length, 0)
+    for (const id of this.kernelFunctions) this.body.u32(id, 0, 0)
+  }
+
+  private cType(type: CType): number {
+    const known = this.cTypes.get(type)
+    if (known !== undefined) return known
+    const id = this.newCType(type)
+    this.cTypes.set(type, id)
+    return id
+  }
+
+  private newCType(type: CType): number {
+    if (type === 'int') return this.int
+    const struct = /^struct (\w+) \*$/.exec(type)?.[1]
+    // Structs of the kernel's need no members: they are known by their kind.
+    if (struct !== undefined) return this.pointer(this.type(struct, BTF.struct, 0, 0))
+    const bytes = type === '__u64' ? 8 : 4
+    const id = this.type(type, BTF.int, 0, bytes)
+    this.body.u32(bytes * 8)
     return id
   }
 

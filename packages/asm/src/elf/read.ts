@@ -2,6 +2,7 @@
 // section name, maps from `.maps` or `maps`, variables as maps of one element, functions of `.text` linked behind who calls them.
 
 import { Diagnostics, type Outcome } from '@netsieve/diag'
+import { kfuncId } from '../abi/kfuncs.ts'
 import type { MapDef } from '../abi/maps.ts'
 import { decode } from '../codec.ts'
 import { type Insn, slotTable } from '../insn.ts'
@@ -205,6 +206,8 @@ class Reader {
 
   private target(insn: Insn, { name, section, value }: Symbol, type: number): Target | string {
     const into = this.sections[section]
+    const kernel = section === 0 && type === RELOC.call && insn.spec.kind === 'call' ? kfuncId(name) : undefined
+    if (kernel !== undefined) return { kind: 'kernel', id: kernel }
     if (section === 0 || !into) return `${name} is not defined here`
     const code = this.codeSections.indexOf(into)
     if (type === RELOC.call) {

@@ -2,6 +2,7 @@
 // variables, license, and line information whose source lines are the instructions' origins (the text of the rules), so that
 // the kernel's log and bpftool's listings quote them.
 
+import { KFUNCS, type KfuncName, kfuncName } from '../abi/kfuncs.ts'
 import type { MapDef } from '../abi/maps.ts'
 import { PROG_TYPES, type ProgTypeName } from '../abi/prog-types.ts'
 import { encode } from '../codec.ts'
@@ -19,6 +20,7 @@ export const SECTION_OF_TYPE: Readonly<Record<ProgTypeName, string>> = {
   sched_cls: 'tc',
   xdp: 'xdp',
   cgroup_skb: 'cgroup/skb',
+  netfilter: 'netfilter',
 }
 
 export interface WriteOptions {
@@ -44,7 +46,8 @@ interface Sym {
   readonly name: string
   readonly kind: number
   readonly bind: number
-  readonly section: string
+  /** Undefined for what another object defines. */
+  readonly section: string | undefined
   readonly value: number
   readonly size: number
 }
@@ -91,6 +94,8 @@ class ObjectWriter {
   /** Code by section: program sections first, `.text` last. */
   private readonly code = new Map<string, Placed[]>()
   private readonly names = new Set<string>()
+  /** Functions of the kernel's that are called. */
+  private readonly kernel = new Set<KfuncName>()
 
   constructor(object: BpfObject, file: string) {
     this.object = object
@@ -108,6 +113,11 @@ class ObjectWriter {
     if (this.code.has('.text')) this.symbols.push({ name: '', kind: SYMBOL.section, bind: BIND.local, section: '.text', value: 0, size: 0 }) // biome-ignore format: a row
     for (const [name, pieces] of sections) this.writeCode(name, pieces, variables)
     if (license !== undefined) this.outs.push({ name: 'license', type: SECTION.progbits, flags: FLAG.alloc | FLAG.write, bytes: new Writer().add(utf8(license)).u8(0).done(), align: 1 }) // biome-ignore format: a row
+    for (const name of this.kernel) {
+      this.symbols.push({ name, kind: SYMBOL.notype, bind: BIND.global, section: undefined, value: 0, size: 0 })
+      this.btf.kernelFunction(name, KFUNCS[name].prototype)
+    }
+    this.btf.kernelSection()
     // The extension first: it adds its strings to those of .BTF.
     const extension = this.btf.extension()
     this.outs.push({ name: '.BTF', type: SECTION.progbits, flags: 0, bytes: this.btf.types(), align: 4 })
@@ -207,6 +217,11 @@ class ObjectWriter {
     }
     if (imm64 === 'map_fd' || imm64 === 'map_value')
       throw new RangeError('a map by file descriptor cannot be written to a file')
+    const kernel = call === 'kfunc' ? kfuncName(one.imm) : undefined
+    if (kernel) {
+      this.kernel.add(kernel)
+      return { insn: insn('call_local', { imm: -1 }), type: RELOC.call, symbol: kernel }
+    }
     if (call !== 'local' && imm64 !== 'func') return undefined
     const to = targetSlot(one, slot)!
     const callee = this.pieceAt(piece.program, to)
@@ -241,14 +256,14 @@ class ObjectWriter {
     const index = new Map(this.outs.map(({ name }, i) => [name, i + 1]))
     const sorted = [...this.symbols].sort((a, b) => a.bind - b.bind)
     const places = new Map(
-      sorted.map(({ name, section, kind }, i) => [kind === SYMBOL.section ? section : name, i + 1]),
+      sorted.map(({ name, section, kind }, i) => [kind === SYMBOL.section ? section! : name, i + 1]),
     )
     const table = new Writer().add(new Uint8Array(ELF.symbolSize))
     for (const { name, kind, bind, section, value, size } of sorted) {
       table
         .u32(strings.place(name))
         .u8((bind << 4) | kind, 0)
-        .u16(index.get(section)!)
+        .u16(section === undefined ? 0 : index.get(section)!)
         .u64(value, size)
     }
     const symtab = this.outs.length + this.relocations.size + 1

@@ -3,6 +3,7 @@
 
 import Long from 'long'
 import { HELPERS } from '../abi/helpers.ts'
+import { kfuncId } from '../abi/kfuncs.ts'
 import type { Operand } from './print.ts'
 import type { Token } from './tokens.ts'
 
@@ -117,6 +118,14 @@ function kernelFunction(tokens: readonly Token[], at: number): Read | undefined 
   return numberedHelper(tokens, at) ? undefined : signed(tokens, at + 2)
 }
 
+/** A kernel function by its number, or by a name that is known here. */
+function namedFunction(tokens: readonly Token[], at: number): Read | undefined {
+  const token = tokens[at]
+  if (token?.kind !== 'word') return signed(tokens, at)
+  const id = kfuncId(token.text)
+  return id === undefined ? undefined : { value: id, next: at + 1 }
+}
+
 const after =
   (words: readonly string[], reader: Reader): Reader =>
   (tokens, at) =>
@@ -156,6 +165,7 @@ export const OPERANDS: Readonly<
   func: { read: localFunction, field: 'imm', what: 'a function or a distance such as +3' },
   helper: { read: helper, field: 'imm', what: 'a helper by name or number' },
   khelper: { read: numberedHelper, field: 'imm', what: 'a helper such as bpf_map_lookup_elem#1' },
+  nkfunc: { read: namedFunction, field: 'imm', what: 'a kernel function by number or name' },
   kfunc: { read: kernelFunction, field: 'imm', what: 'a kernel function such as kfunc#123' },
   module: { read: optional(after(['module'], signed)), field: 'off', what: 'module N' },
   lo: { read: signed, field: 'imm', what: 'a number' },

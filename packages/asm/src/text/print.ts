@@ -1,6 +1,7 @@
 // Instructions as text: each template becomes a list of literal pieces and operand printers, once for each form and dialect.
 
 import { helperName } from '../abi/helpers.ts'
+import { kfuncName } from '../abi/kfuncs.ts'
 import { type Insn, type Origin, slotTable } from '../insn.ts'
 import { type InsnSpec, ISA } from '../isa.ts'
 import { type Dialect, templatesOf } from './templates.ts'
@@ -53,7 +54,8 @@ const PRINTERS = {
   func: (insn, place) => target(insn.imm, place),
   helper: ({ imm }, { helperNames }) => (helperNames && kernelName(imm)) || `${imm >>> 0}`,
   khelper: ({ imm }) => `${kernelName(imm) ?? 'unknown'}#${imm}`,
-  kfunc: ({ imm }) => `kfunc#${imm}`,
+  kfunc: ({ imm }) => `${kfuncName(imm) ?? 'kfunc'}#${imm}`,
+  nkfunc: ({ imm }) => kfuncName(imm) ?? `${imm}`,
   module: ({ off }) => (off === 0 ? '' : ` module ${off}`),
   lo: ({ imm }) => `${imm}`,
   hi: (insn) => `${high(insn)}`,

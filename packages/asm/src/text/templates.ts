@@ -139,8 +139,8 @@ export const SHAPES = {
   helper: { ...same(['call {helper}'], ['call {khelper}'], ['call {helper}']), gcc: ['call {helper}', 'call helper {helper}'] }, // biome-ignore format: a row
   local: same(['call {func}'], ['call pc{rel32}'], ['call local {func}']),
   kfunc: {
-    ...same(['call kfunc {imm}{module}'], ['call {kfunc}{module}'], ['call kfunc {imm}{module}']),
-    gcc: ['call runtime {imm}{module}'],
+    ...same(['call kfunc {nkfunc}{module}'], ['call {kfunc}{module}'], ['call kfunc {nkfunc}{module}']),
+    gcc: ['call runtime {nkfunc}{module}'],
   },
   callx: { ...same(['callx {dst}'], ['callx {dst}'], ['callx {dst}', 'call {dst}']), gcc: ['call %{dst}'] },
   exit: same(['exit', 'return'], ['exit'], ['exit']),

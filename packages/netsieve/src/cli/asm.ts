@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander'
 import { FORMS, type FormFlags } from './forms.ts'
 import { writeOutput } from './io.ts'
 import { readObject } from './program.ts'
+import { PROG_NAMES } from './rules.ts'
 
 interface AsmFlags extends FormFlags {
   readonly dialect?: string
@@ -20,9 +21,7 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('-o, --output <file>', 'where to; - is stdout')
     .option('--program <name>', 'which program, if there are several')
     .addOption(
-      new Option('--prog <type>', 'elf: program type of code without a section')
-        .choices(['xdp', 'tc', 'socket'])
-        .default('xdp'),
+      new Option('--prog <type>', 'elf: program type of code without a section').choices(PROG_NAMES).default('xdp'),
     )
     .action((file: string, flags: AsmFlags) => done(asm(file, flags)))
 }

@@ -1,6 +1,15 @@
 // `netsieve compile`: rules as IR, assembly, bytes, C, JSON.
 
-import { disassemble, encode, toJson as insnsToJson, printCbpf, writeElf } from '@netsieve/asm'
+import {
+  disassemble,
+  encode,
+  type Insn,
+  toJson as insnsToJson,
+  kernelFunctions,
+  linkToKernel,
+  printCbpf,
+  writeElf,
+} from '@netsieve/asm'
 import { generateC, shortcomings } from '@netsieve/codegen'
 import { checkPasses } from '@netsieve/equiv'
 import { type Decision, type Filter, print, simplify, toJson } from '@netsieve/ir'
@@ -9,13 +18,14 @@ import { contentsOf, type MapContents, objectOf } from '../object.ts'
 import type { Compiled } from '../pipeline.ts'
 import { table } from '../report.ts'
 import { classicOf } from './classic.ts'
-import { err, numberOf, say, Trouble, writeOutput } from './io.ts'
+import { err, numberOf, readBytes, say, Trouble, writeOutput } from './io.ts'
 import { loadScript } from './load-script.ts'
 import { compileOptions, compileOrEnd, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
 export interface CompileFlags extends RuleFlags {
   readonly emit: string
   readonly output?: string
+  readonly btf?: string
   readonly checkPasses?: boolean
   readonly runs: string
   readonly seed: string
@@ -92,6 +102,10 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .addOption(new Option('--emit <form>', 'what to print').choices(Object.keys(EMITS)).default('asm'))
     .option('-o, --output <file>', 'where to; - is stdout')
     .option(
+      '--btf <file>',
+      "a kernel's BTF, /sys/kernel/btf/vmlinux: its numbers for the kernel functions that netfilter programs call",
+    )
+    .option(
       '--check-passes',
       'instead: hold each pass against the meaning of the rules, on packets made from their constants',
     )
@@ -128,6 +142,27 @@ function writeMaps(output: string | undefined, compiled: Compiled): void {
   writeOutput(`${output}.maps.json`, mapsOf(compiled))
 }
 
+const CODE: readonly string[] = ['hex', 'bin', 'json']
+
+/** With the numbers of the kernel's functions, where a kernel is given. @throws Trouble for a file that is no kernel's BTF */
+function linked(compiled: Compiled, { btf, emit }: CompileFlags): Compiled {
+  const { insns } = compiled
+  if (!insns.some(({ spec }) => spec.call === 'kfunc')) return compiled
+  if (btf === undefined) {
+    const message =
+      'calls of kernel functions have no numbers yet: --btf gives them those of a kernel, libbpf does so for an object'
+    if (CODE.includes(emit)) say([{ severity: 'warning', code: 'cli/btf', message }])
+    return compiled
+  }
+  if (emit === 'elf' || emit === 'load-script') return compiled
+  const functions = kernelFunctions(readBytes(btf))
+  const done = functions.value ? linkToKernel(insns, functions.value) : functions
+  say(done.diagnostics)
+  if (!functions.value || !done.value)
+    throw new Trouble(`error: ${btf}: not the BTF of a kernel that has these functions [cli/btf]`)
+  return { ...compiled, insns: done.value as readonly Insn[] }
+}
+
 export function compileCommand(words: readonly string[], flags: CompileFlags): number {
   if (flags.checkPasses) return passesCommand(words, flags)
   const emit = EMITS[flags.emit]
@@ -137,7 +172,7 @@ export function compileCommand(words: readonly string[], flags: CompileFlags): n
   // The IR is shown as the rules say it, or where a level is asked for as the passes leave it.
   const simple = options.optimize && flags.emit.startsWith('ir') && { ...compiled, filter: simplify(filterOf(compiled), { level: options.optimize }) } // biome-ignore format: one value
   if (compiled.filter && !flags.emit.startsWith('ir')) say(shortcomings(compiled.filter, compiled.type))
-  writeOutput(flags.output, emit(simple || compiled))
+  writeOutput(flags.output, emit(simple || linked(compiled, flags)))
   if (flags.emit === 'elf') writeMaps(flags.output, compiled)
   return 0
 }

@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander'
 import { FORMS, type FormFlags } from './forms.ts'
 import { readBytes, Trouble, writeOutput } from './io.ts'
 import { dialectOf, programOf, readObject } from './program.ts'
+import { PROG_NAMES } from './rules.ts'
 
 interface DisasmFlags extends FormFlags {
   readonly dialect: string
@@ -24,9 +25,7 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('--origins', 'what instructions are for, as comments')
     .option('--program <name>', 'which program, if there are several; asm shows all')
     .addOption(
-      new Option('--prog <type>', 'elf: program type of code without a section')
-        .choices(['xdp', 'tc', 'socket'])
-        .default('xdp'),
+      new Option('--prog <type>', 'elf: program type of code without a section').choices(PROG_NAMES).default('xdp'),
     )
     .option('--raw', 'bytes that may be no program: what is no instruction is shown as data')
     .option('-o, --output <file>', 'where to; - is stdout')

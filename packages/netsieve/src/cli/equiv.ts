@@ -8,7 +8,7 @@ import { printPacket, writeCapture } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
 import { type Compiled, rulesById, Sieve } from '../pipeline.ts'
 import { err, numberOf, out, readText, Trouble, writeOutput } from './io.ts'
-import { compileOptions, compileOrEnd } from './rules.ts'
+import { compileOptions, compileOrEnd, PROG_NAMES } from './rules.ts'
 
 export interface EquivFlags {
   readonly syntax?: string
@@ -30,7 +30,7 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .argument('<b>', 'file of rules')
     .option('-s, --syntax <name>', 'syntax of both; by default what each looks like')
     .option('--syntax-b <name>', 'syntax of the second')
-    .addOption(new Option('--prog <type>', 'program type').choices(['xdp', 'tc', 'socket']).default('xdp'))
+    .addOption(new Option('--prog <type>', 'program type').choices(PROG_NAMES).default('xdp'))
     .option('--hook <name>', 'the hook whose packets these are')
     .option('--profile <name>', 'whose meaning the rules have')
     .addOption(

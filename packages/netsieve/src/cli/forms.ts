@@ -25,8 +25,7 @@ export const FORMS: Readonly<
 
 /** Programs without a section get that of the program type asked for. */
 function withSections(object: BpfObject, prog: string): BpfObject {
-  const programs = object.programs.map((one) =>
-    one.section === 'prog' ? { ...one, section: SECTION_OF_TYPE[progOf(prog)] } : one,
-  )
+  const section = prog === 'cgroup-egress' ? 'cgroup_skb/egress' : SECTION_OF_TYPE[progOf(prog)]
+  const programs = object.programs.map((one) => (one.section === 'prog' ? { ...one, section } : one))
   return { ...object, programs }
 }

@@ -41,14 +41,18 @@ const ATTACHMENTS: Readonly<Partial<Record<ProgTypeName, Attachment>>> = {
   },
 }
 
+const NOT_BY_COMMAND: Readonly<Partial<Record<ProgTypeName, string>>> = {
+  cgroup_skb:
+    'is attached to a control group, not to a device: bpftool cgroup attach does it, with the object of --emit elf',
+  netfilter:
+    'is attached to a hook by a link that its loader holds (libbpf: bpf_program__attach_netfilter), with the object of --emit elf: there is no command for it',
+}
+
 /** @throws Trouble for a program type that no command attaches */
 export function loadScript({ type, from, object, contents }: LoadScript): string {
   const attachment = ATTACHMENTS[type]
   if (!attachment) {
-    const how =
-      type === 'cgroup_skb'
-        ? 'is attached to a control group, not to a device: bpftool cgroup attach does it, with the object of --emit elf'
-        : 'is attached by the program that owns the socket: there is no command for it'
+    const how = NOT_BY_COMMAND[type] ?? 'is attached by the program that owns the socket: there is no command for it'
     throw new Trouble(`error: unsupported: a program of type ${type} ${how} [cli/emit]`)
   }
   const { tool, option, values, attach, detach } = attachment

@@ -11,18 +11,19 @@ import { readText, say, Trouble } from './io.ts'
 
 const SYNTAX_NAMES = [...Object.keys(SYNTAXES), 'cbpf'].join(', ')
 
-/** Names of program types on the command line, with the kernel's own. */
+/** Program types by their names here, and by the kernel's own. */
 const PROGS: Readonly<Record<string, ProgTypeName>> = {
   xdp: 'xdp',
   tc: 'sched_cls',
   socket: 'socket_filter',
   cgroup: 'cgroup_skb',
   'cgroup-egress': 'cgroup_skb',
+  netfilter: 'netfilter',
   sched_cls: 'sched_cls',
   socket_filter: 'socket_filter',
 }
 
-export const PROG_NAMES = ['xdp', 'tc', 'socket', 'cgroup', 'cgroup-egress']
+export const PROG_NAMES = ['xdp', 'tc', 'socket', 'cgroup', 'cgroup-egress', 'netfilter']
 
 export interface RuleFlags {
   readonly file?: string
@@ -88,11 +89,6 @@ export function syntaxOf(name: string | undefined): SyntaxName | 'cbpf' | undefi
 }
 
 export function progOf(name: string): ProgTypeName {
-  if (name === 'netfilter') {
-    throw new Trouble(
-      'error: unsupported: netfilter programs read packets by kernel functions (bpf_dynptr_from_skb, bpf_dynptr_slice), whose numbers only the running kernel tells and which the simulated verifier does not judge [cli/prog]',
-    )
-  }
   const type = PROGS[name]
   if (!type) throw new Trouble(`error: no program type ${name}; there are ${PROG_NAMES.join(', ')} [cli/prog]`)
   return type

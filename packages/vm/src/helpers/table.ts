@@ -1,6 +1,7 @@
 // All helpers there are here, by id. A helper without a function is a named fault when it is called.
 
 import { HELPERS, type HelperName } from '@netsieve/asm'
+import { DYNPTR_HELPERS, KERNEL_FUNCTIONS } from './dynptr.ts'
 import type { HelperFunction } from './helper.ts'
 import { MAP_HELPERS } from './maps.ts'
 import { MISC_HELPERS } from './misc.ts'
@@ -20,12 +21,14 @@ const ALL: Partial<Record<HelperName, HelperFunction>> = {
   ...SOCKET_HELPERS,
   ...SURROUNDINGS_HELPERS,
   ...TUNNEL_HELPERS,
+  ...DYNPTR_HELPERS,
 }
 
-/** Helpers by id. */
-export const HELPER_FUNCTIONS: ReadonlyMap<number, HelperFunction> = new Map(
-  (Object.entries(ALL) as [HelperName, HelperFunction][]).map(([name, run]) => [HELPERS[name].id, run]),
-)
+/** Helpers by id, and kernel functions, whose numbers are below 0. */
+export const HELPER_FUNCTIONS: ReadonlyMap<number, HelperFunction> = new Map([
+  ...(Object.entries(ALL) as [HelperName, HelperFunction][]).map(([name, run]) => [HELPERS[name].id, run] as const),
+  ...KERNEL_FUNCTIONS,
+])
 
 /** Names of the helpers that this machine has. */
 export const IMPLEMENTED: readonly HelperName[] = Object.keys(ALL) as HelperName[]

@@ -142,6 +142,11 @@ export function pushContext(fn: FunctionEmitter, op: number, base: number, off: 
   const inside = offset >= 0 && offset + size <= access.size
   const how = inside ? access.load[offset * 4 + Math.log2(size)] : ACCESS.none
   if (how === ACCESS.none || how === ACCESS.sock || how === ACCESS.absent || op >= 0x81) return false
+  if (how === ACCESS.skb || how === ACCESS.hookState) {
+    const { ctxAt, hookStateAt } = fn.engine
+    fn.body.i64(how === ACCESS.skb ? ctxAt : hookStateAt, how === ACCESS.skb ? REGION.skb : REGION.hookState)
+    return true
+  }
   pushContextWord(fn, how === ACCESS.lowHalf ? offset & ~3 : offset, LOADS[op]!)
   if (how === ACCESS.packet) fn.body.i64(0, REGION.packet).op(W.i64_or)
   return true

@@ -2,7 +2,7 @@
 // program on each in place, and writes verdicts; kept records are copied to an output area. No JavaScript a packet, unless
 // the program calls helpers. Programs that may change the packet or send things out take the slow way, one run a record.
 
-import type { PROG_TYPES } from '@netsieve/asm'
+import { decisionOf } from '@netsieve/asm'
 import type { PacketMeta } from '../context.ts'
 import { type Engine, MAY_GOTO } from '../engine.ts'
 import type { Fault } from '../fault.ts'
@@ -198,7 +198,7 @@ export class Batch {
       if (fault) progress.faults.push({ record: records, fault })
       engine.mem.words[(this.r0At >> 2) + records] = r0
       if (this.exitsAt) engine.mem.words[(this.exitsAt >> 2) + records] = exit ?? -1
-      if (!fault && options.keep && (passes(type, r0) ? 'pass' : 'drop') === options.keep) {
+      if (!fault && options.keep && decisionOf(type, r0) === options.keep) {
         engine.mem.bytes.copyWithin(this.outputAt + written, at, at + whole)
         written += whole
       }
@@ -208,10 +208,4 @@ export class Batch {
     Object.assign(progress, { at, records, written })
     return !ripe
   }
-}
-
-function passes(type: keyof typeof PROG_TYPES, r0: number): boolean {
-  if (type === 'socket_filter') return r0 !== 0
-  if (type === 'sched_cls') return r0 !== 2
-  return type === 'xdp' ? r0 >= 2 && r0 <= 4 : (r0 & 1) === 1
 }

@@ -1,6 +1,6 @@
 // What compiled code knows of helpers by their ids: which are the machine's own, and which look at memory only.
 
-import { HELPERS, type HelperName } from '@netsieve/asm'
+import { HELPERS, type HelperName, KFUNCS } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
 import { HELPER_FUNCTIONS } from '../helpers/table.ts'
 
@@ -32,6 +32,7 @@ export const QUIET: ReadonlySet<number> = new Set([
   ...ON_MEMORY,
   ...idsOf([
     'ktime_get_ns', 'ktime_get_boot_ns', 'ktime_get_coarse_ns', 'ktime_get_tai_ns', 'jiffies64',
-    'skb_load_bytes', 'skb_load_bytes_relative', 'get_hash_recalc',
+    'skb_load_bytes', 'skb_load_bytes_relative', 'get_hash_recalc', 'dynptr_read',
   ]),
+  ...Object.values(KFUNCS).map(({ id }) => id),
 ]) // biome-ignore format: a set

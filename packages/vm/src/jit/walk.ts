@@ -1,7 +1,7 @@
 // The batch's compiled walk: a loop over the records of a piece of a pcap file, with the program inside it.
 // Only programs that change no packet and send nothing out run so: see `canWalk`.
 
-import { PROG_TYPES } from '@netsieve/asm'
+import { type ContextName, PROG_TYPES } from '@netsieve/asm'
 import { OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
 import { AT, REGION } from '../memory.ts'
@@ -203,13 +203,23 @@ function packetStart(
 
 /** Context fields that the walk has in locals: where the packet is, and how long. */
 function contextLocals(engine: Engine, data: number, end: number, wire: number): Map<number, number> {
-  return PROG_TYPES[engine.options.type].context === 'xdp_md'
-    ? new Map([[0, data], [4, end], [8, data]])
-    : new Map([[0, wire], [76, data], [80, end], [140, data]])
-} // biome-ignore format: two rows
+  switch (PROG_TYPES[engine.options.type].context) {
+    case 'xdp_md':
+      return new Map([[0, data], [4, end], [8, data]]) // biome-ignore format: a row
+    case '__sk_buff':
+      return new Map([[0, wire], [76, data], [80, end], [140, data]]) // biome-ignore format: a row
+    case 'bpf_nf_ctx':
+      return new Map()
+  }
+}
 
 /** Fields of a context that stay as they were filled at the start of the batch. */
-const CONSTANT_SKB: ReadonlySet<number> = new Set([8, 12, 20, 24, 28, 32, 36, 40, 44, 68, 72, 84, 88, 164, 176])
+const CONSTANT: Readonly<Record<ContextName, ReadonlySet<number>>> = {
+  xdp_md: new Set([12, 16, 20]),
+  __sk_buff: new Set([8, 12, 20, 24, 28, 32, 36, 40, 44, 68, 72, 84, 88, 164, 176]),
+  // The state that is pointed to tells the packet's family.
+  bpf_nf_ctx: new Set(),
+}
 
 /** Whether the machine itself must know each packet: helpers, or context fields that differ between packets. */
 function needsSync(target: Target, fn: FunctionEmitter): boolean {
@@ -219,12 +229,13 @@ function needsSync(target: Target, fn: FunctionEmitter): boolean {
   if (
     helpers &&
     !target.program.insns.every(
-      ({ spec, imm }) => spec.kind !== 'ldpkt' && (spec.call !== 'helper' || ON_MEMORY.has(imm)),
+      ({ spec, imm }) =>
+        spec.kind !== 'ldpkt' && spec.call !== 'kfunc' && (spec.call !== 'helper' || ON_MEMORY.has(imm)),
     )
   )
     return true
-  const xdp = PROG_TYPES[target.engine.options.type].context === 'xdp_md'
-  return [...context].some((offset) => !fn.contextLocals.has(offset) && !(xdp ? offset < 24 : CONSTANT_SKB.has(offset)))
+  const constant = CONSTANT[PROG_TYPES[target.engine.options.type].context]
+  return [...context].some((offset) => !fn.contextLocals.has(offset) && !constant.has(offset))
 }
 
 /** Instructions are counted only where there could be no end to them. */
@@ -275,6 +286,7 @@ function keepRecord(
   if (type === 'xdp') body.i32(2).op(W.i32_sub).i32(2).op(W.i32_le_u)
   else if (type === 'socket_filter') body.i32(0).op(W.i32_ne)
   else if (type === 'sched_cls') body.i32(2).op(W.i32_ne)
+  else if (type === 'netfilter') body.i32(1).op(W.i32_eq)
   else body.i32(1).op(W.i32_and)
   if (keep === 'drop') body.op(W.i32_eqz)
   body.op(W.if, 0x40)
