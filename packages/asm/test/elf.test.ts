@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs'
 import { source } from '@netsieve/diag'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { assemble, type BpfObject, type FunctionProto, kernelFunctions, linkToKernel, readElf, writeElf } from '../src/index.ts'
+import {
+  assemble,
+  type BpfObject,
+  type FunctionProto,
+  kernelFunctions,
+  linkToKernel,
+  readElf,
+  writeElf,
+} from '../src/index.ts'
 
 /** Compiled by clang from test/asm/c, see record-clang.sh there. */
 const clang = (name: string) =>
