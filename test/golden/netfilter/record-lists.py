@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Records what nft, iptables-nft and iptables-legacy do with every frame of captures/lists.pcap under each match of lists.txt.
+"""Records what nft, iptables-nft and iptables-legacy do with every frame of captures/NAME.pcap under each match of NAME.txt.
 
-  NETSIEVE_ORACLE=/path/to/oracle test/golden/netfilter/record-lists.py      (as root)
+  NETSIEVE_ORACLE=/path/to/oracle test/golden/netfilter/record-lists.py lists|matches      (as root)
 
-Writes lists.golden.json: for each match and tool the numbers of the frames that it drops, and of those of which nothing is told.
+Writes NAME.golden.json: for each match and tool the numbers of the frames that it drops, and of those of which nothing is told.
 """
 import json
 import os
@@ -13,7 +13,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ORACLE = os.path.join(os.environ["NETSIEVE_ORACLE"], "knetfilter.py")
-PCAP = os.path.join(HERE, "..", "captures", "lists.pcap")
+NAME = sys.argv[1]
+PCAP = os.path.join(HERE, "..", "captures", NAME + ".pcap")
 
 
 def ask(server, text, form, hook, backend):
@@ -32,7 +33,7 @@ def ask(server, text, form, hook, backend):
 
 def questions():
     head = []
-    for line in open(os.path.join(HERE, "lists.txt")):
+    for line in open(os.path.join(HERE, NAME + ".txt")):
         line = line.strip()
         if line.startswith("@ "):
             head = line[2:].split()
@@ -64,7 +65,7 @@ def main():
     os.killpg(server.pid, signal.SIGTERM)
     out = {"kernel": os.uname().release, "nft": version(["nft", "--version"]), "iptables": version(["iptables-nft", "--version"])}
     out["untold"] = [json.loads(key) for key in common]
-    with open(os.path.join(HERE, "lists.golden.json"), "w") as target:
+    with open(os.path.join(HERE, NAME + ".golden.json"), "w") as target:
         target.write(json.dumps(out)[:-1] + ', "rows": [\n' + ",\n".join(map(json.dumps, rows)) + "\n]}\n")
 
 

@@ -303,6 +303,18 @@ reject with icmpv6 type no-route ; OK
 reject with icmp type nonsense ; FAIL nft/reject
 reject accept ; FAIL nft/after-verdict
 meta mark set mark ; OK
+meta mark set ip saddr map { 192.0.2.1 : 1 } ; SET
+meta mark set tcp dport map { 80 : 1, 100-200 : 0x10 } accept ; SET
+meta mark set ip saddr . tcp dport map { 192.0.2.1 . 80 : 1, * : 3 } ; SET
+meta priority set ip dscp map { cs1 : 1:2 } ; SET
+ct mark set ip daddr map { 192.0.2.0/24 : 7 } ; SET
+meta pkttype set tcp dport map { 80 : host } ; SET
+meta mark set ip saddr map { 192.0.2.1 : accept } ; FAIL nft/value
+meta mark set ip saddr map { 192.0.2.1 } ; FAIL nft/value
+meta mark set ip saddr map { 192.0.2.1 : 1, 192.0.2.1 : 2 } ; FAIL nft/overlap
+meta mark set ip saddr map @none ; FAIL nft/name
+meta mark set ip saddr map { 192.0.2.1 : 1 } & 5 ; FAIL nft/syntax
+tcp dport ip saddr map { 192.0.2.1 : 80 } ; FAIL nft/syntax
 meta mark set 0x1ffffffff ; FAIL rules/number
 meta nftrace set 1 ; OK
 meta priority set 1:1 accept ; OK
@@ -585,7 +597,10 @@ sctp chunk nosuch exists ; FAIL nft/field
 @th,0,16 != 80 ; OK
 @th,0,16 80-443 ; OK
 @th,0,200 5 ; FAIL nft/value
-@ih,0,32 5 ; UNSUPPORTED
+@ih,0,32 vmap { 5 : drop } ; UNSUPPORTED
+udp dport 53 @ih,0,32 vmap { 5 : drop } ; SET
+@th,16,16 vmap { 53 : drop } ; SET
+ip saddr . @th,16,16 { 192.0.2.1 . 53 } ; SET
 @ll,96,16 0x800 ; UNSUPPORTED
 @ ip
 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK

@@ -7,7 +7,7 @@ import { commandLines, type Line, matchLine, nearest, nodeWord, readNumber, type
 import { readActions } from './actions.ts'
 import type { FlowerAst, FlowerFilter, Key } from './ast.ts'
 import { GRAMMAR } from './flower.gen.ts'
-import { classText, etherTypeNumber, handleNumber, prioNumber, readEtherType, readValue } from './values.ts'
+import { classText, handleNumber, prioNumber, readEtherType, readValue } from './values.ts'
 import {
   ALL,
   CFM_KEYS,

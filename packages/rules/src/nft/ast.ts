@@ -40,8 +40,8 @@ export interface NamedSet {
   readonly span: Span
   /** Of each component of the keys: the type's name, or the field that `typeof` names. Empty where it is not understood. */
   types: readonly (Word | Selector)[]
-  /** Of a map: `verdict`, or the type of its numbers. */
-  data?: Word
+  /** Of a map: `verdict`, or the type of its numbers, or the field that `typeof` names. */
+  data?: Word | Selector
   unsupported?: { readonly what: string; readonly span: Span }
   interval: boolean
   autoMerge: boolean
@@ -77,6 +77,14 @@ export type Step =
       readonly target: string
       readonly operands: readonly Operand[]
       readonly operators: readonly Word[]
+      readonly span: Span
+    }
+  /** `meta mark set ip saddr map …`. */
+  | {
+      readonly kind: 'mapped'
+      readonly target: string
+      readonly key: readonly Selector[]
+      readonly map: Value
       readonly span: Span
     }
   | {

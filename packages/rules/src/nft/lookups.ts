@@ -5,8 +5,8 @@ import type { Element, ElementData, Range, SetDef, Term } from '@netsieve/ir'
 import type { ValueKind } from '@netsieve/packet'
 import { nearest, type Word } from '../shared/index.ts'
 import type { NamedSet, Selector, Step, Table, Value } from './ast.ts'
-import { type Kind, readRange } from './typed.ts'
-import { HEADERS, TYPE_BITS } from './words.ts'
+import { type Kind, readRange, readValue } from './typed.ts'
+import { HEADERS, TITLES, TYPE_BITS } from './words.ts'
 
 /** Where lookups find their sets, and leave what they make of them. */
 export interface Lookups {
@@ -22,6 +22,9 @@ export interface Component {
   readonly kind: Kind
   readonly written: ValueKind
 }
+
+/** What the elements of a set are wanted to hold: nothing, verdicts, or numbers of a type. */
+export type Held = 'nothing' | 'verdict' | Kind
 
 /** The name of a component's type: as it is declared, or that of the field that `typeof` names. */
 export function typeName(type: Word | Selector): string {
@@ -57,21 +60,22 @@ export function lookupSet(
   lookups: Lookups,
   value: Value,
   components: readonly Component[],
-  verdicts: boolean,
+  held: Held,
 ): string | undefined {
   const { made, nameOf, diagnostics } = lookups
-  if (value.kind === 'setref') return namedSet(lookups, value, components, verdicts)
+  if (value.kind === 'setref') return namedSet(lookups, value, components, held)
+  const map = held !== 'nothing'
   if (value.kind !== 'set') {
-    const example = verdicts ? '{ 80 : accept }' : '{ 192.0.2.1 . 80 }'
-    diagnostics.error('nft/value', verdicts ? 'a map is wanted here' : 'a set is wanted here', value.span, { expected: [example] }) // biome-ignore format: one message
+    const example = held === 'nothing' ? '{ 192.0.2.1 . 80 }' : held === 'verdict' ? '{ 80 : accept }' : '{ 80 : 1 }'
+    diagnostics.error('nft/value', map ? 'a map is wanted here' : 'a set is wanted here', value.span, { expected: [example] }) // biome-ignore format: one message
     return undefined
   }
   if (value.elements.length === 0) {
     diagnostics.error('nft/syntax', 'an empty set', value.span, { expected: ['an element'] })
     return undefined
   }
-  const name = nameOf(`${verdicts ? '__map' : '__set'}${made.size}`)
-  const set = read(lookups, name, value.elements, components, { verdicts, interval: true, span: value.span })
+  const name = nameOf(`${map ? '__map' : '__set'}${made.size}`)
+  const set = read(lookups, name, value.elements, components, { held, interval: true, span: value.span })
   if (set) made.set(name, set)
   return set && name
 }
@@ -80,7 +84,7 @@ function namedSet(
   lookups: Lookups,
   { name: word, span }: Extract<Value, { kind: 'setref' }>,
   components: readonly Component[],
-  verdicts: boolean,
+  held: Held,
 ): string | undefined {
   const { table, made, nameOf, diagnostics } = lookups
   const error = (what: string, message: string, where: Span, more = {}): undefined => {
@@ -90,16 +94,19 @@ function namedSet(
   const set: NamedSet | undefined = table.sets.get(word.text)
   if (!set) {
     const meant = nearest(word.text, table.sets.keys())
-    return error('name', `there is no ${verdicts ? 'map' : 'set'} \`${word.text}\``, word.span, { expected: [...table.sets.keys()], ...(meant && { hint: `did you mean @${meant}?` }) }) // biome-ignore format: one message
+    return error('name', `there is no ${held === 'nothing' ? 'set' : 'map'} \`${word.text}\``, word.span, { expected: [...table.sets.keys()], ...(meant && { hint: `did you mean @${meant}?` }) }) // biome-ignore format: one message
   }
   if (set.unsupported) return error('unsupported', `unsupported: ${set.unsupported.what}`, set.unsupported.span)
   const types = set.types.map(typeName)
   const wanted = components.map(({ kind }) => kind.type as string)
   if (types.join(' . ') !== wanted.join(' . '))
     return error('type', `datatype mismatch: ${set.name} holds ${types.join(' . ') || 'no type'}, not ${wanted.join(' . ')}`, span) // biome-ignore format: one message
-  const holds = set.data?.text
-  if (verdicts && holds !== 'verdict') return error('type', `${set.name} holds no verdicts`, span)
-  if (!verdicts && holds !== undefined) return error('type', `${set.name} is a map: it is looked into by vmap`, span)
+  const holds = set.data && typeName(set.data)
+  if (held === 'nothing' && holds !== undefined)
+    return error('type', `${set.name} is a map: it is looked into by ${holds === 'verdict' ? 'vmap' : 'map'}`, span)
+  if (held === 'verdict' && holds !== 'verdict') return error('type', `${set.name} holds no verdicts`, span)
+  if (typeof held === 'object' && holds !== held.type)
+    return error('type', `datatype mismatch: ${set.name} holds ${holds ?? 'nothing'}, not ${held.type}`, span)
   const name = nameOf(set.name)
   if (made.has(name)) return name
   const declared = components.map((component) => {
@@ -107,13 +114,13 @@ function namedSet(
     return { ...component, kind: { ...kind, bits: Math.max(kind.bits, TYPE_BITS[kind.type] ?? 0) } }
   })
   const { interval } = set
-  const ir = read(lookups, name, set.elements, declared, { verdicts, interval, span: set.span })
+  const ir = read(lookups, name, set.elements, declared, { held, interval, span: set.span })
   if (ir) made.set(name, ir)
   return ir && name
 }
 
 interface Shape {
-  readonly verdicts: boolean
+  readonly held: Held
   readonly interval: boolean
   readonly span: Span
 }
@@ -123,7 +130,7 @@ function read(
   name: string,
   values: readonly Value[],
   components: readonly Component[],
-  { verdicts, interval, span }: Shape,
+  { held, interval, span }: Shape,
 ): SetDef | undefined {
   const { diagnostics } = lookups
   const elements: Element[] = []
@@ -136,7 +143,7 @@ function read(
       continue
     }
     const key = value.kind === 'mapping' ? value.key : value
-    const data = verdicts ? verdictOf(lookups, value) : plain(value, diagnostics)
+    const data = dataOf(lookups, value, held)
     const ranges = key.kind === 'any' ? [] : keyOf(key, components, interval, diagnostics)
     if (!data || !ranges) wrong = true
     else if (key.kind === 'any') catchAll = { ...data, span: value.span }
@@ -148,11 +155,26 @@ function read(
   return {
     name,
     keys,
-    ...(verdicts && { data: 'verdict' as const }),
+    ...(held !== 'nothing' && { data: held === 'verdict' ? held : { bits: held.bits } }),
     elements: apart,
     ...(catchAll && { catchAll }),
     span,
   }
+}
+
+function dataOf(lookups: Lookups, value: Value, held: Held): ElementData | undefined {
+  if (held === 'verdict') return verdictOf(lookups, value)
+  return held === 'nothing' ? plain(value, lookups.diagnostics) : numberOf(value, held, lookups.diagnostics)
+}
+
+function numberOf(value: Value, kind: Kind, diagnostics: Diagnostics): ElementData | undefined {
+  if (value.kind === 'mapping' && value.data.kind !== 'verdict') {
+    const number = readValue(value.data, kind, diagnostics)
+    return number === undefined ? undefined : { value: number }
+  }
+  const [where, example] = [value.kind === 'mapping' ? value.data.span : value.span, '192.0.2.1 : 1']
+  diagnostics.error('nft/value', `${TITLES[kind.type]} is wanted here`, where, { expected: [example] })
+  return undefined
 }
 
 function plain(value: Value, diagnostics: Diagnostics): ElementData | undefined {
@@ -207,7 +229,7 @@ function disjoint(elements: readonly Element[], diagnostics: Diagnostics): Eleme
       if (++pairs > MOST_PAIRS) return elements.filter((each) => !twice.has(each))
       if (!element.key.every(({ lo, hi }, k) => lo <= other.key[k]!.hi && other.key[k]!.lo <= hi)) continue
       const same = element.key.every(({ lo, hi }, k) => lo === other.key[k]!.lo && hi === other.key[k]!.hi)
-      if (same && JSON.stringify(element.verdict) === JSON.stringify(other.verdict)) {
+      if (same && JSON.stringify(element.verdict) === JSON.stringify(other.verdict) && element.value === other.value) {
         twice.add(other)
         continue
       }

@@ -215,6 +215,8 @@ function lowerRule(
         return matches.lowerExistence(step)
       case 'vmap':
         return matches.vmap(step)
+      case 'mapped':
+        return matches.mapped(step)
       case 'verdict':
         return [{ kind: 'verdict', verdict: { kind: step.verdict }, span }]
       case 'jump':

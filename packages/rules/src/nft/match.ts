@@ -21,12 +21,14 @@ import {
   type Term,
   type Test,
 } from '@netsieve/ir'
-import { ETHERTYPE, FIELDS, type Field, type FieldId, NFPROTO, prefixMask } from '@netsieve/packet'
+import { ETHERTYPE, FIELDS, type Field, type FieldId, type MetadataId, NFPROTO, prefixMask } from '@netsieve/packet'
 import { nearest, protocolName, type Word } from '../shared/index.ts'
 import type { Step as AstStep, NamedSet, NftFamily, Operator, Selector, Value } from './ast.ts'
 import { ENTRIES, MORE_NEEDS, TAGS } from './headers.ts'
 import { type Component, type Lookups, lookupSet, partOf, typeName } from './lookups.ts'
 import { BIT_TYPES, devicesOf, isWildcard, readWildcard } from './metadata.ts'
+import { anyPlace, isRaw, rawBits } from './raw.ts'
+import { settable } from './statements.ts'
 import { type Kind, readNamedSet, readPrefix, readRange, readSet, readValue } from './typed.ts'
 import { type FieldRow, HEADERS, NEEDS, UNSUPPORTED_FIELDS } from './words.ts'
 
@@ -66,7 +68,7 @@ export class Matches {
 
   lower(step: MatchStep): Step[] {
     if (step.more) return this.concatenation(step, step.more)
-    if (step.header.text === 'tcp option' || step.header.text.startsWith('@')) return this.lowerRaw(step)
+    if (isRaw(step)) return this.lowerRaw(step)
     const row = this.row(step)
     if (!row) return []
     const before = this.needs(step)
@@ -97,40 +99,12 @@ export class Matches {
 
   /** `@th,16,16`, `tcp option @34,16,32`: bits at a place. */
   private lowerRaw(step: MatchStep): Step[] {
-    const { header, field, span } = step
-    const numbers = field.text.replace('@', '').split(',').map(Number)
-    const [bit, bits] = numbers.slice(-2) as [number, number]
-    const base = { '@ll': 'link', '@nh': 'net', '@th': 'transport' }[header.text] as
-      | 'link'
-      | 'net'
-      | 'transport'
-      | undefined
-    if (header.text === '@ih') {
-      this.error('unsupported', 'unsupported: bits of what a transport header carries', header.span)
-      return []
-    }
-    if (
-      bits < 1 ||
-      ((bit & 7) + bits + 7) >> 3 > 16 ||
-      bit > 2040 ||
-      numbers[0]! > 255 * (header.text === 'tcp option' ? 1 : 8)
-    ) {
-      this.error('value', `${bits} bits from bit ${bit} on are not to be had at once`, header.span, ['1 to 128 bits'])
-      return []
-    }
-    if (base === 'link' && this.place.family !== 'netdev' && bit + bits > 96) {
-      this.error(
-        'unsupported',
-        'unsupported: bits behind the addresses of a link header that the kernel has moved',
-        header.span,
-      )
-      return []
-    }
-    const term = base
-      ? raw(base, bit, bits)
-      : raw('transport', bit, bits, find('tcp', numbers[0]!, (bit + bits + 7) >> 3))
-    const found = this.test(step, term, { type: 'integer', bits })
-    return found ? [{ ...match(found.pred), span }] : []
+    const { diagnostics, family } = this.place
+    const found = rawBits(step, family, this.transport, diagnostics)
+    if (!found) return []
+    const kind = { type: 'integer', bits: found.bits } as const
+    const pred = anyPlace(found.places, (term) => this.test(step, term, kind)?.pred)
+    return pred ? [{ ...match(pred), span: step.span }] : []
   }
 
   /** One of the addresses of a routing header. */
@@ -169,7 +143,7 @@ export class Matches {
     }
     const found = this.components([step, ...more], right, span)
     if (!found) return []
-    const set = lookupSet(this.place.lookups, right, found.components, false)
+    const set = lookupSet(this.place.lookups, right, found.components, 'nothing')
     if (!set) return []
     const pred: Pred = { kind: 'inSet', terms: found.components.map(({ term }) => term), set }
     return [...found.before, negated ? not(pred) : pred].map((each) => ({ ...match(each), span }))
@@ -179,10 +153,21 @@ export class Matches {
   vmap({ key, map, span }: Extract<AstStep, { kind: 'vmap' }>): Step[] {
     const found = this.components(key, map, span)
     if (!found) return []
-    const set = lookupSet(this.place.lookups, map, found.components, true)
+    const set = lookupSet(this.place.lookups, map, found.components, 'verdict')
     if (!set) return []
     const terms = found.components.map(({ term }) => term)
     return [...found.before.map((pred) => ({ ...match(pred), span })), { kind: 'vmap', terms, map: set, span }]
+  }
+
+  /** `meta mark set ip saddr map { 192.0.2.1 : 1 }`: a key that the map does not hold ends the rule. */
+  mapped({ target, key, map, span }: Extract<AstStep, { kind: 'mapped' }>): Step[] {
+    const found = this.components(key, map, span)
+    if (!found) return []
+    const set = lookupSet(this.place.lookups, map, found.components, settable(target))
+    if (!set) return []
+    const term: Term = { kind: 'mapped', terms: found.components.map((each) => each.term), map: set }
+    const before = found.before.map((pred) => ({ ...match(pred), span }))
+    return [...before, { kind: 'set', field: target as MetadataId, term, span }]
   }
 
   /** What is looked up, and the matches that come before. */
@@ -195,8 +180,13 @@ export class Matches {
     const components: Component[] = []
     for (const [i, selector] of key.entries()) {
       const { header, index } = selector
-      if (header.text === 'tcp option' || header.text.startsWith('@'))
-        return this.error('unsupported', 'unsupported: bits at a place as one of several fields', header.span)
+      if (isRaw(selector)) {
+        const component = this.rawComponent(selector)
+        if (!component) return undefined
+        before.push(...component.before)
+        components.push(component.component)
+        continue
+      }
       const step: MatchStep = { kind: 'match', ...selector, operator: '', right: partOf(right, i), span }
       const row = this.row(step)
       const needs = row && this.needs(step)
@@ -210,6 +200,19 @@ export class Matches {
       if (header.text === 'ether') this.link = 'eth.type'
     }
     return { before, components }
+  }
+
+  /** Bits at a place as what is looked up: of those behind a transport header only where the rule has asked for one. */
+  private rawComponent(
+    selector: Selector,
+  ): { readonly before: readonly Pred[]; readonly component: Component } | undefined {
+    const found = rawBits(selector, this.place.family, this.transport, this.place.diagnostics)
+    const [only, more] = found?.places ?? []
+    if (!found) return undefined
+    if (more || !only)
+      return this.error('unsupported', 'unsupported: looking up what any transport header carries', selector.header.span, ["a match for the protocol before it: 'meta l4proto udp'"]) // biome-ignore format: one message
+    const kind = { type: 'integer', bits: found.bits } as const
+    return { before: only.guard ? [only.guard] : [], component: { term: only.term, kind, written: 'hex' } }
   }
 
   /**
@@ -393,7 +396,7 @@ export class Matches {
     }
     if (set.unsupported) return this.error('unsupported', `unsupported: ${set.unsupported.what}`, set.unsupported.span)
     const types = set.types.map(typeName)
-    if (set.data) return this.error('type', `${set.name} is a map: it is looked into by vmap`, right.span)
+    if (set.data) return this.error('type', `${set.name} is a map: it is looked into by vmap or map`, right.span)
     const byName = types[0] === 'iface_index' && kind.type === 'ifkind'
     if (types.join(' . ') !== kind.type && !byName) {
       const type = types.join(' . ') || 'no type'

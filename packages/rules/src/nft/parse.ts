@@ -6,8 +6,9 @@ import { child, children, spanOf } from '../grammar/node.ts'
 import { HOOKS, isHook, nearest, type Word } from '../shared/index.ts'
 import type { Chain, HookSpec, Kept, NamedSet, NftFamily, Ruleset, Table } from './ast.ts'
 import { GRAMMAR as DATA } from './nft.gen.ts'
-import { readKey, readRule } from './rule.ts'
+import { readRule } from './rule.ts'
 import { type Item, scan } from './scan.ts'
+import { readKey, readSelector } from './selectors.ts'
 import { Statements } from './statements.ts'
 import { Values } from './value.ts'
 import { FAMILY_HOOKS, PRIORITIES } from './words.ts'
@@ -339,8 +340,10 @@ class Parser {
       }
       case 'settypeof': {
         set.types = readKey(child(node, 'key')!, (each) => this.word(each))
-        const data = child(node, 'verdicts') ?? child(node, 'selector')
-        if (data) set.data = this.word(data)
+        const verdicts = child(node, 'verdicts')
+        const selector = child(node, 'selector')
+        if (verdicts) set.data = this.word(verdicts)
+        else if (selector) set.data = readSelector(selector, (each) => this.word(each))
         return
       }
       case 'setflags':

@@ -2,9 +2,10 @@
 
 import { at, type Diagnostics, type Source } from '@netsieve/diag'
 import type { Node } from '../grammar/match.ts'
-import { child, children } from '../grammar/node.ts'
+import { child } from '../grammar/node.ts'
 import type { Word } from '../shared/index.ts'
 import type { Operator, Rule, Selector, Step } from './ast.ts'
+import { readKey } from './selectors.ts'
 import { Statements } from './statements.ts'
 import type { Values } from './value.ts'
 
@@ -80,7 +81,7 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
     return map && { kind: 'vmap', key, map, span }
   }
   const test = child(node, 'test')
-  if (!test) return { kind: 'unsupported', what: 'maps of numbers', span }
+  if (!test) return { kind: 'unsupported', what: 'a map that is not what something is set to', span }
   const operator = child(test, 'operator')
   const spelled = operator ? word(operator).text : ''
   const maskNode = child(test, 'mask')
@@ -98,56 +99,4 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
     right,
     span,
   }
-}
-
-/** Selectors joined by points. */
-export function readKey(key: Node, word: (node: Node) => Word): Selector[] {
-  return children(key, 'selector').map((selector) => {
-    const index = child(selector, 'index')
-    const text = index && word(index).text.slice(1, -1).trim()
-    return { ...readSelector(selector, word), ...(index && text !== undefined && { index: { ...word(index), text } }) }
-  })
-}
-
-/** `tcp dport`, `meta mark`, `mark`, `ct state`, `ct original ip saddr`: header and field. */
-export function readSelector(selector: Node, word: (node: Node) => Word): Selector {
-  const special = selector.children.find(({ rule }) => ['raw', 'rawoption', 'arpaddress', 'entry'].includes(rule))
-  if (special) return readSpecial(selector, special, word)
-  const proto = child(selector, 'proto')
-  if (proto) return { header: word(proto), field: word(child(selector, 'fieldname')!) }
-  const conntrack = child(selector, 'conntrack')
-  const bare = child(selector, 'baremeta')
-  const { span } = word(selector)
-  if (bare) return { header: { text: 'meta', span: word(bare).span }, field: word(bare) }
-  if (!conntrack) {
-    return {
-      header: { text: 'meta', span: at(span.source, span.start, span.start + 4) },
-      field: word(child(selector, 'fieldname')!),
-    }
-  }
-  const parts = ['direction', 'ctfield'].flatMap((rule) => child(conntrack, rule) ?? [])
-  const text = parts.map((part) => word(part).text.trim().split(/\s+/).join(' ')).join(' ')
-  // The protocols of a connection are the same in both directions.
-  const same = /^(?:original|reply) (l3proto|protocol)$/.exec(text)
-  return {
-    header: { text: 'ct', span: at(span.source, span.start, span.start + 2) },
-    field: { text: same ? same[1]! : text, span: at(span.source, parts[0]!.start, parts.at(-1)!.end) },
-  }
-}
-
-/** `@th,0,16`, `tcp option @34,16,32`, `arp saddr ip`, `tcp option maxseg size`: what comes last is the field. */
-function readSpecial(
-  selector: Node,
-  node: Node,
-  word: (node: Node) => Word,
-): { readonly header: Word; readonly field: Word } {
-  const { text, span } = word(node)
-  const plain = text.trim().split(/\s+/).join(' ')
-  if (node.rule === 'entry') return { header: { text: plain, span }, field: word(child(selector, 'fieldname')!) }
-  if (node.rule === 'arpaddress') {
-    const last = plain.lastIndexOf(' ')
-    return { header: { text: plain.slice(0, last), span }, field: { text: plain.slice(last + 1), span } }
-  }
-  const [head, ...numbers] = text.replace(/\s+/g, '').replace('tcpoption@', 'tcp option,').split(',')
-  return { header: { text: head!, span }, field: { text: numbers.join(), span } }
 }

@@ -8,7 +8,8 @@ import type { Node } from '../grammar/match.ts'
 import { child, children } from '../grammar/node.ts'
 import type { Word } from '../shared/index.ts'
 import type { Step as AstStep, Kept, NftFamily, Operand } from './ast.ts'
-import { readValue } from './typed.ts'
+import { readKey } from './selectors.ts'
+import { type Kind, readValue } from './typed.ts'
 import type { Values } from './value.ts'
 
 const BYTES: Readonly<Record<string, bigint>> = { bytes: 1n, kbytes: 1024n, mbytes: 1_048_576n }
@@ -102,6 +103,14 @@ export class Statements {
   }
 
   private assignment(node: Node, span: Span): AstStep | undefined {
+    const target = fieldName(this.slice(child(node, 'target')!))
+    const from = child(node, 'frommap')
+    if (from) {
+      const variable = child(from, 'var')
+      const map = variable ? this.values.atom(variable) : this.values.right(from, 1)
+      const word = (each: Node): Word => ({ text: this.slice(each), span: this.span(each) })
+      return map && { kind: 'mapped', target, key: readKey(child(from, 'key')!, word), map, span }
+    }
     const operands: Operand[] = []
     for (const each of children(node, 'operand')) {
       const source = child(each, 'source')
@@ -111,7 +120,7 @@ export class Statements {
       else return undefined
     }
     const operators = children(node, 'bitop').map((each) => ({ text: this.slice(each), span: this.span(each) }))
-    return { kind: 'assignment', target: fieldName(this.slice(child(node, 'target')!)), operands, operators, span }
+    return { kind: 'assignment', target, operands, operators, span }
   }
 }
 
@@ -267,15 +276,17 @@ type Op = (typeof OPERATORS)[keyof typeof OPERATORS]
 /** Binding of operators, strongest first, as in nft's grammar. */
 const LEVELS: readonly (readonly Op[])[] = [['lsh', 'rsh'], ['and'], ['xor'], ['or']]
 
+/** What values a field that can be set takes. */
+export function settable(target: string): Kind {
+  const types: Readonly<Record<string, 'classid' | 'pkt_type' | 'integer'>> = { 'meta.priority': 'classid', 'meta.pkttype': 'pkt_type', 'meta.nftrace': 'integer' } // biome-ignore format: one row
+  return { type: types[target] ?? 'mark', bits: target === 'meta.pkttype' || target === 'meta.nftrace' ? 8 : 32 }
+}
+
 function assign(
   { target, operands, operators, span }: Extract<AstStep, { kind: 'assignment' }>,
   { diagnostics }: StatementPlace,
 ): Step[] {
-  const types: Readonly<Record<string, 'mark' | 'classid' | 'pkt_type' | 'integer'>> = { 'meta.priority': 'classid', 'meta.pkttype': 'pkt_type', 'meta.nftrace': 'integer' } // biome-ignore format: one row
-  const kind = {
-    type: types[target] ?? 'mark',
-    bits: target === 'meta.pkttype' || target === 'meta.nftrace' ? 8 : 32,
-  } as const
+  const kind = settable(target)
   let terms: Term[] = []
   for (const operand of operands) {
     if ('source' in operand) {

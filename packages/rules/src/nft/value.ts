@@ -45,9 +45,9 @@ export class Values {
     if (value) scope.set(text, value)
   }
 
-  /** The right side of a match. Undefined after an error. */
-  right(node: Node): Value | undefined {
-    const inner = node.children[0]!
+  /** The right side of a match, a child of its node. Undefined after an error. */
+  right(node: Node, index = 0): Value | undefined {
+    const inner = node.children[index]!
     switch (inner.rule) {
       case 'set':
         return { kind: 'set', elements: this.elements(inner), span: this.span(inner) }
