@@ -41,8 +41,16 @@ export interface RuleSpec {
   readonly span: Span
   /** Addresses, protocol and fragment first, as the kernel looks at them; then the matches in the order of the line. */
   readonly matches: readonly Match[]
+  /** Modules and targets, which not every table and chain may have. */
+  readonly uses?: readonly Use[]
   /** Absent: the rule only counts. */
   readonly target?: Target
+}
+
+/** A match or target by its name. */
+export interface Use {
+  readonly name: string
+  readonly span: Span
 }
 
 export interface PortTest {
@@ -120,7 +128,7 @@ export type Kept =
   | { readonly kind: 'nth'; readonly every: bigint; readonly before: bigint; readonly over: boolean }
 
 /** What is asked of a header: a field, that an entry of a list is there, or several of them. */
-export type HeaderTest = { readonly negated?: boolean } & (
+export type HeaderTest = { readonly negated?: boolean; readonly tcp?: true } & (
   | { readonly kind: 'field'; readonly field: FieldId; readonly test: FieldTest }
   | { readonly kind: 'entry'; readonly list: ListName; readonly type: number }
   | { readonly kind: 'all'; readonly tests: readonly HeaderTest[] }
@@ -133,4 +141,4 @@ export type Target =
   | { readonly kind: 'jump' | 'goto'; readonly chain: Word; readonly span: Span }
   /** What it does, where that needs no name. */
   | { readonly kind: 'steps'; readonly steps: readonly Step[]; readonly span: Span }
-  | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
+  | { readonly kind: 'unsupported'; readonly what: string; readonly name: string; readonly span: Span }

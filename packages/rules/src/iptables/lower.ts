@@ -17,7 +17,8 @@ import { apply, type ChainState, type TableState } from './apply.ts'
 import type { Match, RuleSpec, Ruleset, Target } from './ast.ts'
 import { lowerMatch, XT_PROFILES, type XtProfile } from './match.ts'
 import { TABLES, UNSUPPORTED_TARGETS } from './options.ts'
-import { keptStep, TARGET_OPTIONS } from './targets.ts'
+import { keptStep } from './kept.ts'
+import { TARGET_OPTIONS } from './targets.ts'
 
 export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> {
   const diagnostics = new Diagnostics()

@@ -8,7 +8,8 @@ import type { Command, Ruleset } from './ast.ts'
 import { GRAMMAR as DATA } from './iptables.gen.ts'
 import { lines, type Range } from './lines.ts'
 import { TABLES } from './options.ts'
-import { type Option, parseCommand } from './rule.ts'
+import type { Option } from './matches.ts'
+import { parseCommand } from './rule.ts'
 
 const GRAMMAR = new Grammar(DATA, {
   S: '',
