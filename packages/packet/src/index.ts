@@ -29,6 +29,7 @@ export {
 } from './capture/index.ts'
 export { FIELDS, type Field, type FieldId, maxValue, VALUE_KINDS, type ValueKind } from './fields.ts'
 export {
+  ADDRESS_TYPES,
   CT_STATES,
   CT_STATUSES,
   DEVICE_TYPES,

@@ -37,6 +37,8 @@ const TRACKED = { hooks: ['prerouting', 'input', 'forward', 'output', 'postrouti
 /** ARPHRD_*: types of devices (uapi linux/if_arp.h) that rules name. */
 export const DEVICE_TYPES = { ether: 1, ppp: 512, ipip: 768, ipip6: 769, loopback: 772, sit: 776, ipgre: 778 } as const
 export const PACKET_TYPES = { host: 0, broadcast: 1, multicast: 2, other: 3, outgoing: 4 } as const
+/** RTN_*: what routing does with an address (uapi linux/rtnetlink.h). */
+export const ADDRESS_TYPES = { unspec: 0, unicast: 1, local: 2, broadcast: 3, anycast: 4, multicast: 5, blackhole: 6, unreachable: 7, prohibit: 8, throw: 9, nat: 10, xresolve: 11 } as const // biome-ignore format: one family
 export const CT_STATES = { invalid: 1, established: 2, related: 4, new: 8, untracked: 64 } as const
 export const CT_STATUSES = {
   expected: 1,
@@ -77,6 +79,9 @@ export const METADATA = {
   'meta.rxqueue': row(32, 'uint', 'queue of the device it came in by', { unset: 0 }),
   'meta.ipsec': row(8, 'uint', 'whether it was decrypted', { hooks: ['prerouting', 'input', 'forward', 'capture'], names: { missing: 0, exists: 1 } }),
   'meta.random': row(32, 'uint', 'a number drawn for it'),
+  'fib.saddr.type': row(8, 'uint', 'what routing does with its source (RTN_*)', { names: ADDRESS_TYPES }),
+  'fib.daddr.type': row(8, 'uint', 'what routing does with its destination (RTN_*)', { names: ADDRESS_TYPES }),
+  'fib.reverse': row(8, 'uint', 'whether the way back to its source leaves by the device it came in by', { ...IN, names: { missing: 0, exists: 1 } }),
   'meta.nftrace': row(8, 'uint', 'whether it is traced', { unset: 0 }),
   'meta.time': row(64, 'uint', 'when it came: nanoseconds since 1970'),
   'meta.day': row(8, 'uint', 'day of the week, UTC', { names: DAYS }),

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { code, renderAll, source } from '@netsieve/diag'
 import { type Filter, print } from '@netsieve/ir'
 import { describe, expect, test } from 'vitest'
@@ -39,7 +41,7 @@ COMMIT
 -A web -s 192.0.2.1/32 -j RETURN
 -A web -j ACCEPT
 -A unused -m state --state NEW -j ACCEPT
--A FORWARD -m rpfilter -j ACCEPT
+-A FORWARD -m policy --dir in --pol ipsec -j ACCEPT
 COMMIT
 `
 
@@ -292,5 +294,29 @@ describe('what is wrong is said where it is', () => {
     [nested(70), ['iptables/deep']],
   ])('%j', (text, codes) => {
     expect(code(read(text).diagnostics)).toEqual(codes)
+  })
+})
+
+interface PlaceRow {
+  readonly rule: string
+  readonly table: string
+  readonly chain: string
+  readonly nft: boolean
+  readonly legacy: boolean
+  /** In a user chain that the chain jumps to, of iptables-legacy. */
+  readonly inside: boolean
+}
+const places: { readonly rows: readonly PlaceRow[] } = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../../test/rules/iptables/places.golden.json'), 'utf8'),
+)
+
+describe('where matches and targets may stand', () => {
+  test.each(places.rows)('$rule in $table $chain', ({ rule, table, chain, nft, legacy, inside }) => {
+    const refused = (text: string, profile: 'xt-nft' | 'xt-legacy') =>
+      code(read(text, { profile, hook: chain.toLowerCase() }).diagnostics).some((each) => /place|hook/.test(each))
+    const direct = `iptables -t ${table} -A ${chain} ${rule}`
+    expect({ nft: !refused(direct, 'xt-nft'), legacy: !refused(direct, 'xt-legacy') }).toEqual({ nft, legacy })
+    const user = `-t ${table} -N user\n-t ${table} -A user ${rule}\n-t ${table} -A ${chain} -j user`
+    expect(!refused(user, 'xt-legacy')).toBe(inside)
   })
 })

@@ -191,7 +191,7 @@
 -m dscp ! --dscp-class AF11 -j DROP ; OK
 -m dscp --dscp 64 -j DROP ; FAIL iptables/value
 -m ecn --ecn-ip-ect 3 -j DROP ; OK
--p tcp -m ecn --ecn-tcp-ece -j DROP ; UNSUPPORTED
+-p tcp -m ecn --ecn-tcp-ece -j DROP ; OK
 -p ah --ahspi 5 -j DROP ; OK
 -p ah -m ah --ahspi 5:9 -j DROP ; OK
 -p esp ! --espspi 5 -j DROP ; OK

@@ -128,10 +128,14 @@ export type Kept =
   | { readonly kind: 'nth'; readonly every: bigint; readonly before: bigint; readonly over: boolean }
 
 /** What is asked of a header: a field, that an entry of a list is there, or several of them. */
-export type HeaderTest = { readonly negated?: boolean; readonly tcp?: true } & (
+export type HeaderTest = { readonly negated?: boolean } & (
   | { readonly kind: 'field'; readonly field: FieldId; readonly test: FieldTest }
   | { readonly kind: 'entry'; readonly list: ListName; readonly type: number }
-  | { readonly kind: 'all'; readonly tests: readonly HeaderTest[] }
+  | { readonly kind: 'all' | 'any'; readonly tests: readonly HeaderTest[] }
+  /** So many bytes of an option of TCP lie inside of the header. */
+  | { readonly kind: 'whole'; readonly type: number; readonly bytes: bigint }
+  /** A bit of a transport header, of which so many bytes are there; where they are not, the rule does not match. */
+  | { readonly kind: 'bit'; readonly offset: number; readonly mask: bigint; readonly bytes: number }
 )
 
 export type FieldTest = { readonly value: bigint; readonly mask: bigint } | { readonly lo: bigint; readonly hi: bigint }

@@ -3,10 +3,12 @@
 import type { Diagnostics } from '@netsieve/diag'
 import { type FieldId, type ListName, VALUE_NAMES } from '@netsieve/packet'
 import { type IpFamily, parseNumber, split, type Word } from '../shared/index.ts'
+import { readAddressRange, readAddressTypes } from './addresses.ts'
 import type { HeaderTest } from './ast.ts'
 import type { OptionRow } from './options.ts'
 
-type Read = (word: Word | undefined, family: IpFamily, diagnostics: Diagnostics) => HeaderTest | undefined
+/** `invert`: the test of the header itself is turned round. `nothing`: it changes no answer. */
+type Read = (word: Word | undefined, family: IpFamily, diagnostics: Diagnostics) => HeaderTest | 'invert' | 'nothing' | undefined // biome-ignore format: one type
 
 interface HeaderModule {
   /** The family it is for, where there is but one. */
@@ -119,6 +121,10 @@ const bit = (...tests: readonly HeaderTest[]): { readonly values: 0; readonly re
 })
 const negatable = (read: Read) => ({ values: 1, negatable: true, read }) as const
 
+/** A bit of TCP's flags, in a header that is whole. */
+const tcpBit = (mask: bigint): { readonly values: 0; readonly negatable: true; readonly read: Read } => ({ values: 0, negatable: true, read: () => ({ kind: 'bit', offset: 13, mask, bytes: 20 }) }) // biome-ignore format: one value
+const ECN_TCP = { 'ecn-tcp-cwr': tcpBit(0x80n), 'ecn-tcp-ece': tcpBit(0x40n) } as const
+
 export const HEADER_MODULES: Readonly<Record<string, HeaderModule>> = {
   ttl: { only: 'ipv4', options: compared('ipv4.ttl') },
   hl: { only: 'ipv6', options: compared('ipv6.hoplimit') },
@@ -129,7 +135,39 @@ export const HEADER_MODULES: Readonly<Record<string, HeaderModule>> = {
       'dscp-class': negatable(dscpClass),
     },
   },
-  ecn: { options: { 'ecn-ip-ect': negatable(single((family) => (family === 'ipv4' ? 'ipv4.ecn' : 'ipv6.ecn'), 3n)) } },
+  iprange: {
+    options: {
+      'src-range': negatable((word, family, diagnostics) => readAddressRange('src', word!, family, diagnostics)),
+      'dst-range': negatable((word, family, diagnostics) => readAddressRange('dst', word!, family, diagnostics)),
+    },
+  },
+  addrtype: {
+    options: {
+      'src-type': negatable((word, family, diagnostics) => readAddressTypes('src', word!, family, diagnostics)),
+      'dst-type': negatable((word, family, diagnostics) => readAddressTypes('dst', word!, family, diagnostics)),
+    },
+  },
+  rpfilter: {
+    header: () => [is('fib.reverse', 1n)],
+    options: {
+      invert: { values: 0, read: () => 'invert' },
+      // How the kernel looks for the way back: whether there is one is told.
+      validmark: { values: 0, read: () => 'nothing' },
+      'accept-local': { values: 0, read: () => 'nothing' },
+    },
+  },
+  tcpmss: {
+    protocol: { number: 6n, name: 'tcp' },
+    options: {
+      mss: negatable((word, family, diagnostics) => {
+        const found = numbers(word!, 0xffffn, diagnostics)
+        if (family === 'ipv4')
+          diagnostics.warning('iptables/fragments', 'the kernel takes what is in a later fragment for a TCP header here, unless connections are tracked; here nothing is looked for in it', word!.span) // biome-ignore format: one message
+        return found && { kind: 'all', tests: [entry('tcp', 2), { kind: 'whole', type: 2, bytes: 4n }, is('tcp_maxseg.length', 4n), range('tcp_maxseg.size', found.lo, found.hi)] } // biome-ignore format: one value
+      }),
+    },
+  },
+  ecn: { options: { ...ECN_TCP, 'ecn-ip-ect': negatable(single((family) => (family === 'ipv4' ? 'ipv4.ecn' : 'ipv6.ecn'), 3n)) } },
   esp: {
     header: () => [whole('esp.spi', 32)],
     protocol: { number: 50n, name: 'esp' },

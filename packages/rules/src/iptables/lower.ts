@@ -18,6 +18,7 @@ import type { Match, RuleSpec, Ruleset, Target } from './ast.ts'
 import { lowerMatch, XT_PROFILES, type XtProfile } from './match.ts'
 import { TABLES, UNSUPPORTED_TARGETS } from './options.ts'
 import { keptStep } from './kept.ts'
+import { checkPlaces } from './places.ts'
 import { TARGET_OPTIONS } from './targets.ts'
 
 export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> {
@@ -25,6 +26,7 @@ export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> 
   const profile = chooseProfile(XT_PROFILES, options.profile ?? (ruleset.legacy ? 'xt-legacy' : undefined), diagnostics)
   if (!profile) return diagnostics.outcome<Filter>(undefined)
   const tables = apply(ruleset, diagnostics)
+  for (const table of tables) if (table.name !== 'nat') checkPlaces(table, profile, diagnostics)
   const start = at(ruleset.source, 0, 0)
   const uses = tables.flatMap((table) => (table.name === 'nat' ? [] : hookUses(table)))
   if (uses.length === 0) {

@@ -12,6 +12,7 @@ import {
   field,
   find,
   inRanges,
+  load,
   masked,
   maskedEqual,
   match,
@@ -19,6 +20,7 @@ import {
   or,
   type Pred,
   type Step,
+  type Term,
 } from '@netsieve/ir'
 import { CT_STATES, type FieldId, prefixMask } from '@netsieve/packet'
 import { addressBits, type IpFamily, type Network, networkPrefix } from '../shared/index.ts'
@@ -56,7 +58,7 @@ export function lowerMatch(
       return profile === 'xt-nft' ? compatible(found) : found
     }
     case 'header': {
-      const found = steps(...each.tests.map(headerPred))
+      const found = steps(...each.tests.map((test) => headerPred(test, family)))
       return profile === 'xt-nft' ? compatible(found) : found
     }
     case 'field':
@@ -100,11 +102,35 @@ function fieldPred({ field: id, test }: Pick<Of<'field'>, 'field' | 'test'>): Pr
   return (test.value & ~test.mask) === 0n ? maskedEqual(id, test.value, test.mask) : FALSE
 }
 
-function headerPred(test: HeaderTest): Pred {
-  const pred =
-    test.kind === 'field' ? fieldPred(test) : test.kind === 'entry' ? exists(find(test.list, test.type)) : and(...test.tests.map(headerPred)) // biome-ignore format: one choice
+function headerPred(test: HeaderTest, family: IpFamily): Pred {
+  const pred = asked(test, family)
   return test.negated ? not(pred) : pred
 }
+
+function asked(test: HeaderTest, family: IpFamily): Pred {
+  switch (test.kind) {
+    case 'field':
+      return fieldPred(test)
+    case 'entry':
+      return exists(find(test.list, test.type))
+    case 'whole': {
+      const end = bin('add', find('tcp', test.type), test.bytes)
+      return { kind: 'relation', left: end, test: '<=', right: bin('lsh', field('tcp.doff'), 2n) }
+    }
+    case 'bit': {
+      // Of IPv4 the module looks behind the header whatever is there: also into later fragments.
+      const behind = bin('lsh', masked(load('net', 0, 1), 0xfn), 2n)
+      const byte = (offset: number) => (family === 'ipv4' ? load('net', offset, 1, behind) : load('transport', offset, 1))
+      return and(between(byte(test.bytes - 1), 0, 255), cmp(masked(byte(test.offset), test.mask), '!=', 0))
+    }
+    case 'all':
+      return and(...test.tests.map((each) => headerPred(each, family)))
+    case 'any':
+      return or(...test.tests.map((each) => headerPred(each, family)))
+  }
+}
+
+const bin = (op: 'add' | 'lsh', left: Term, right: bigint): Term => ({ kind: 'bin', op, left, right: { kind: 'const', value: right } }) // biome-ignore format: one value
 
 /** What belongs to no connection (INVALID, UNTRACKED) has no marks of address translation either: they are not asked of it. */
 function statePred({ state, status }: Of<'state'>): Pred {

@@ -183,7 +183,8 @@ export class MatchList {
       return
     }
     const test = this.line.read(HEADER_MODULES[module]!.options[key]!.read(values[0], family, diagnostics))
-    if (test) match.tests.push({ ...test, negated })
+    if (test === 'invert') match.tests[0] = { ...match.tests[0]!, negated: true }
+    else if (test && test !== 'nothing') match.tests.push({ ...test, negated })
   }
 
   private keepingOption(module: string, option: Option): void {
@@ -231,7 +232,7 @@ export class MatchList {
         const needs = HEADER_MODULES[match.module]!.protocol
         if (needs && (needs.in ?? family) === family && has !== needs.number)
           fail(`the match ${match.module} needs -p ${needs.name}`, match.span)
-        else if (has !== 6n && match.tests.some(({ tcp }) => tcp)) fail('this option needs -p tcp', match.span)
+        else if (has !== 6n && match.tests.some(({ kind }) => kind === 'bit')) fail('this option needs -p tcp', match.span)
       } else if (match.kind === 'icmp' && has !== ICMP_PROTOCOL[family])
         fail(`the match ${ICMP_MODULE[family]} needs -p ${family === 'ipv4' ? 'icmp' : 'icmpv6'}`, match.span)
       else if (match.kind === 'multiport' && ![6n, 17n, 33n, 132n, 136n].includes(has ?? 0n))

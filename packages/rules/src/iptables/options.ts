@@ -100,6 +100,7 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
   cpu: [row('cpu', 1, 1, undefined, true)],
   devgroup: [row('src-group', 1, 1, undefined, true), row('dst-group', 1, 1, undefined, true)],
   realm: [row('realm', 1, 1, undefined, true)],
+  nfacct: [row('nfacct-name', 1, 1)],
   ...HEADER_OPTIONS,
   limit: [row('limit', 1, 1), row('limit-burst', 1, 1)],
   quota: [row('quota', 1, 1, undefined, true)],
@@ -113,12 +114,13 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
 
 /** Options of understood matches that are themselves not. */
 export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  ecn: ['ecn-tcp-ece', 'ecn-tcp-cwr'],
   hbh: ['hbh-opts'],
   dst: ['dst-opts'],
   frag: ['fraglen'],
   rt: ['rt-0-res', 'rt-0-addrs', 'rt-0-not-strict'],
   owner: ['socket-exists', 'suppl-groups'],
+  addrtype: ['limit-iface-in', 'limit-iface-out'],
+  rpfilter: ['loose'],
 }
 
 /** The IP protocol that a match needs (`-p`), by its module's name. */
@@ -132,13 +134,14 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
-  addrtype bpf cgroup cluster connbytes connlabel connlimit eui64 hashlimit helper iprange ipv6header ipvs mh nfacct osf physdev policy rateest recent
-  rpfilter set socket srh string tcpmss time u32 udplite unclean`)
+  bpf cgroup cluster connbytes connlabel connlimit eui64 hashlimit helper ipcomp ipv6header ipvs l2tp mh osf physdev policy rateest recent
+  set socket srh string time u32 udplite unclean
+  account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 
 /** Targets that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_TARGETS = words(`
-  CHECKSUM CLUSTERIP CONNSECMARK CT DNAT DNPT DSCP ECN HL HMARK IDLETIMER LED MASQUERADE MIRROR NETMAP
-  NOTRACK QUEUE RATEEST REDIRECT SECMARK SET SNAT SNPT SYNPROXY TCPMSS TCPOPTSTRIP TEE TOS TPROXY TTL `)
+  CLUSTERIP DNAT DNPT HMARK MASQUERADE MIRROR NETMAP QUEUE REDIRECT SET SNAT SNPT SYNPROXY TPROXY
+  ACCOUNT CHAOS DELUDE DHCPMAC ECHO IPMARK LOGMARK RAWNAT STEAL SYSRQ TARPIT`)
 
 /** Built-in chains of each table, and the priority at which the table's chains run at their hooks (uapi netfilter_ipv4.h). */
 export const TABLES: Readonly<Record<string, { readonly priority: number; readonly chains: readonly string[] }>> = {

@@ -27,7 +27,29 @@ export const TARGET_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
   MARK: one('set-mark', 'set-xmark', 'and-mark', 'or-mark', 'xor-mark'),
   CONNMARK: [...one('set-mark', 'set-xmark', 'and-mark', 'or-mark', 'xor-mark'), ...none('save-mark', 'restore-mark')],
   CLASSIFY: one('set-class'),
+  NOTRACK: [],
+  CT: [...none('notrack'), ...one('helper', 'ctevents', 'expevents', 'zone', 'zone-orig', 'zone-reply', 'timeout')],
+  // What they do is told, and done by others: to the packet's bytes (`REWRITES`), or beside it.
+  TCPMSS: [...one('set-mss'), ...none('clamp-mss-to-pmtu')],
+  TCPOPTSTRIP: one('strip-options'),
+  CHECKSUM: none('checksum-fill'),
+  DSCP: one('set-dscp', 'set-dscp-class'),
+  TOS: one('set-tos', 'and-tos', 'or-tos', 'xor-tos'),
+  ECN: none('ecn-tcp-remove'),
+  TTL: one('ttl-set', 'ttl-dec', 'ttl-inc'),
+  HL: one('hl-set', 'hl-dec', 'hl-inc'),
+  TEE: one('gateway', 'oif'),
+  IDLETIMER: [...one('timeout', 'label'), ...none('alarm')],
+  LED: [...one('led-trigger-id', 'led-delay'), ...none('led-always-blink')],
+  RATEEST: one('rateest-name', 'rateest-interval', 'rateest-ewmalog'),
+  SECMARK: one('selctx'),
+  CONNSECMARK: none('save', 'restore'),
 }
+
+/** Targets that change bytes of the packet which later rules may look at. */
+const REWRITES: readonly string[] = ['TCPMSS', 'TCPOPTSTRIP', 'DSCP', 'TOS', 'ECN', 'TTL', 'HL']
+/** CT_STATES: a packet that connection tracking leaves alone. */
+const UNTRACKED = 64n
 
 const ALL = 0xffffffffn
 const field = (id: MetadataId): Term => ({ kind: 'field', field: id })
@@ -47,14 +69,10 @@ export function readTarget(
   }
   const given = (option: string) => options.find((each) => each.name === option)
   switch (name.text) {
-    case 'LOG':
-    case 'NFLOG':
-    case 'ULOG':
-    case 'AUDIT':
-    case 'TRACE': {
-      const words = [name.text, ...options.map((option) => spanText(option.span))].join(' ')
-      return { kind: 'steps', steps: [{ kind: 'log', words, span }], span }
-    }
+    case 'NOTRACK':
+    case 'CT':
+      if (name.text === 'CT' && !given('notrack')) return told(name, options)
+      return { kind: 'steps', steps: [{ kind: 'set', field: 'ct.state', term: constant(UNTRACKED), span }], span }
     case 'REJECT': {
       const answer = given('reject-with')?.values[0]
       const known = ANSWERS[context.family]
@@ -90,9 +108,20 @@ export function readTarget(
       const value = (BigInt(`0x${found[1]}`) << 16n) | BigInt(`0x${found[2]}`)
       return { kind: 'steps', steps: [{ kind: 'set', field: 'meta.priority', term: constant(value), span }], span }
     }
-    default:
+    case 'MARK':
+    case 'CONNMARK':
       return readMark(name, options, diagnostics)
+    default:
+      if (REWRITES.includes(name.text))
+        diagnostics.warning('iptables/rewrite', `${name.text} changes packets: rules after it see them here as they came`, span) // biome-ignore format: one message
+      return told(name, options)
   }
+}
+
+/** A target whose doings are only told: the packet goes on to the next rule. */
+function told(name: Word, options: readonly Option[]): Target {
+  const words = [name.text, ...options.map((option) => spanText(option.span))].join(' ')
+  return { kind: 'steps', steps: [{ kind: 'log', words, span: name.span }], span: name.span }
 }
 
 export interface TargetContext {
