@@ -167,7 +167,12 @@ export const HEADER_MODULES: Readonly<Record<string, HeaderModule>> = {
       }),
     },
   },
-  ecn: { options: { ...ECN_TCP, 'ecn-ip-ect': negatable(single((family) => (family === 'ipv4' ? 'ipv4.ecn' : 'ipv6.ecn'), 3n)) } },
+  ecn: {
+    options: {
+      ...ECN_TCP,
+      'ecn-ip-ect': negatable(single((family) => (family === 'ipv4' ? 'ipv4.ecn' : 'ipv6.ecn'), 3n)),
+    },
+  },
   esp: {
     header: () => [whole('esp.spi', 32)],
     protocol: { number: 50n, name: 'esp' },

@@ -120,7 +120,8 @@ function asked(test: HeaderTest, family: IpFamily): Pred {
     case 'bit': {
       // Of IPv4 the module looks behind the header whatever is there: also into later fragments.
       const behind = bin('lsh', masked(load('net', 0, 1), 0xfn), 2n)
-      const byte = (offset: number) => (family === 'ipv4' ? load('net', offset, 1, behind) : load('transport', offset, 1))
+      const byte = (offset: number) =>
+        family === 'ipv4' ? load('net', offset, 1, behind) : load('transport', offset, 1)
       return and(between(byte(test.bytes - 1), 0, 255), cmp(masked(byte(test.offset), test.mask), '!=', 0))
     }
     case 'all':

@@ -5,6 +5,7 @@ import { type IpFamily, nearest, readNumber, type Word } from '../shared/index.t
 import type { FlagTest, HeaderTest, Match, PortModule, PortTest, Use } from './ast.ts'
 import { HEADER_MODULES, ONLY_IPV6_OPTIONS, readChunkTypes, readDccpTypes } from './headers.ts'
 import { readIcmpType } from './icmp.ts'
+import { readKept, STATE_MODULES } from './kept.ts'
 import { isMetadataOption, readMetadataMatch } from './metadata.ts'
 import {
   ICMP_MODULE,
@@ -14,7 +15,6 @@ import {
   UNSUPPORTED_MATCHES,
   UNSUPPORTED_OPTIONS,
 } from './options.ts'
-import { readKept, STATE_MODULES } from './kept.ts'
 import { readFlags, readPorts, readPortTest } from './values.ts'
 
 /** An option as the line has it. */
@@ -226,13 +226,15 @@ export class MatchList {
     const fail = (message: string, span: Span) => this.line.fail('protocol', message, span)
     for (const match of this.later) {
       if ('module' in match && !('kind' in match)) {
-        if (has !== MODULE_PROTOCOL[match.module]) fail(`the match ${match.module} needs -p ${match.module}`, match.span)
+        if (has !== MODULE_PROTOCOL[match.module])
+          fail(`the match ${match.module} needs -p ${match.module}`, match.span)
       } else if (!('kind' in match)) continue
       else if (match.kind === 'header') {
         const needs = HEADER_MODULES[match.module]!.protocol
         if (needs && (needs.in ?? family) === family && has !== needs.number)
           fail(`the match ${match.module} needs -p ${needs.name}`, match.span)
-        else if (has !== 6n && match.tests.some(({ kind }) => kind === 'bit')) fail('this option needs -p tcp', match.span)
+        else if (has !== 6n && match.tests.some(({ kind }) => kind === 'bit'))
+          fail('this option needs -p tcp', match.span)
       } else if (match.kind === 'icmp' && has !== ICMP_PROTOCOL[family])
         fail(`the match ${ICMP_MODULE[family]} needs -p ${family === 'ipv4' ? 'icmp' : 'icmpv6'}`, match.span)
       else if (match.kind === 'multiport' && ![6n, 17n, 33n, 132n, 136n].includes(has ?? 0n))

@@ -7,8 +7,8 @@ import type { IpFamily, Word } from '../shared/index.ts'
 import type { Command, Ruleset } from './ast.ts'
 import { GRAMMAR as DATA } from './iptables.gen.ts'
 import { lines, type Range } from './lines.ts'
-import { TABLES } from './options.ts'
 import type { Option } from './matches.ts'
+import { TABLES } from './options.ts'
 import { parseCommand } from './rule.ts'
 
 const GRAMMAR = new Grammar(DATA, {

@@ -59,7 +59,11 @@ export function checkPlaces(table: TableState, profile: XtProfile, diagnostics: 
         const { hooks } = placeOf(use)
         const via = chain === base ? '' : `, which packets come from to ${chain.name}`
         if (hooks && !hooks.includes(hook))
-          tell(use, `${use.name} is not for ${base.name}${via}`, hooks.map((each) => each.toUpperCase()))
+          tell(
+            use,
+            `${use.name} is not for ${base.name}${via}`,
+            hooks.map((each) => each.toUpperCase()),
+          )
       }
   }
 }

@@ -6,8 +6,8 @@ import type { Term } from '@netsieve/ir'
 import { IPPROTO, type MetadataId } from '@netsieve/packet'
 import { type IpFamily, readNumber, split, type Word } from '../shared/index.ts'
 import type { Target } from './ast.ts'
-import type { OptionRow } from './options.ts'
 import type { Option } from './matches.ts'
+import type { OptionRow } from './options.ts'
 
 const one = (...names: readonly string[]): OptionRow[] => names.map((name) => ({ names: [name], min: 1, max: 1 }))
 const none = (...names: readonly string[]): OptionRow[] => names.map((name) => ({ names: [name], min: 0, max: 0 }))
