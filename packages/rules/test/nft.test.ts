@@ -152,7 +152,12 @@ describe('base chains', () => {
     ['not merged: another test', chain('tcp sport != 80 tcp dport 22 drop'), {}, []],
     ['no base chain', 'table ip t { chain c { drop; } }', {}, ['rules/hook']],
     ['no rules', 'table ip t { }', {}, ['rules/empty']],
-    ['a family for others', 'table arp t { chain c { type filter hook input priority 0; } }', {}, ['nft/unsupported']],
+    [
+      'a family for others',
+      'table arp t { chain c { type filter hook input priority 0; } }',
+      {},
+      ['nft/family', 'rules/empty'],
+    ],
   ] as const)('%s', (_, text, options, codes) => {
     expect(code(read(text, options).diagnostics)).toEqual(codes)
   })
@@ -216,9 +221,9 @@ rules:1:12: error: this \`{\` is never closed [nft/unterminated]
     [
       'a statement for later',
       chain('fib saddr oif missing accept'),
-      `rules:4:3: error: unsupported: \`fib\` [nft/unsupported]
+      `rules:4:7: error: unsupported: \`fib saddr oif\` [nft/unsupported]
       fib saddr oif missing accept
-      ^^^`,
+          ^^^^^^^^^`,
     ],
     [
       'elements that overlap',
@@ -266,7 +271,11 @@ rules:2:55: note: with this one
     ],
     [
       'table ip t { set s { type ipv4_addr; flags timeout; }; chain c { type filter hook input priority 0; ip saddr @s; } }',
-      ['nft/unsupported'],
+      ['nft/timeout'],
+    ],
+    [
+      'table bridge t { chain c { type filter hook forward priority 0; }; }; table ip u { chain c { type filter hook input priority 0; }; }',
+      ['nft/family'],
     ],
     [
       'table ip t { map m { type ipv4_addr : verdict; }; counter n { }; chain c { type filter hook input priority 0; } }',
@@ -311,4 +320,47 @@ rules:2:55: note: with this one
     // biome-ignore format: a table
     expect(code(read(text).diagnostics)).toEqual(codes)
   })
+})
+
+describe('what routing says of addresses', () => {
+  const CERTAIN = '0.0.0.0-0.255.255.255, 127.0.0.0-127.255.255.255, 224.0.0.0-239.255.255.255, 255.255.255.255'
+  const shown = (rule: string, family = 'ip') => print(filter(chain(rule, family))).match(/(?<= {2}#\d+: ).*(?= {4};)/g)
+  test.each<[string, string, string]>([
+    ['fib daddr type multicast', 'ip', 'ipv4.dst in {224.0.0.0-239.255.255.255}'],
+    [
+      'fib daddr type != multicast',
+      'ip',
+      `ipv4.dst in {0.0.0.0-0.255.255.255, 127.0.0.0-127.255.255.255, 255.255.255.255} or not (ipv4.dst in {${CERTAIN}})`,
+    ],
+    [
+      'fib daddr type { local, broadcast }',
+      'ip',
+      `ipv4.dst in {0.0.0.0-0.255.255.255, 127.0.0.0-127.255.255.255, 255.255.255.255} or (not (ipv4.dst in {${CERTAIN}}) and fib.daddr.type in {2-3})`,
+    ],
+    [
+      'fib saddr type unicast',
+      'inet',
+      `(meta.protocol == 0x800 and (not (ipv4.src in {${CERTAIN}}) and fib.saddr.type == 1)) or (not (meta.protocol == 0x800) and fib.saddr.type == 1)`,
+    ],
+    ['fib daddr type local', 'ip6', 'fib.daddr.type == 2'],
+    ['fib saddr . iif oif missing', 'inet', 'fib.reverse == 0'],
+    ['fib saddr . mark . iif oif exists', 'ip6', 'fib.reverse == 1'],
+    // biome-ignore format: a table
+  ])('%s in %s', (rule, family, preds) => {
+    expect(shown(rule, family)).toEqual([preds])
+  })
+})
+
+test('what is told and done by others', () => {
+  const { value, diagnostics } = read(
+    chain('notrack; ip dscp set cs1 accept; tcp option maxseg size set rt mtu; ct helper set "ftp"; flow add @f'),
+  )
+  expect(print(value!).match(/(?<= {2}#\d+: ).*(?= {4};)/g)).toEqual([
+    'set ct.state = 64',
+    'meta.nfproto == 2, log "ip dscp set cs1", → accept',
+    'meta.l4proto == 6, transport[0 + 12:1] in {0-255}, log "tcp option maxseg size set rt mtu"',
+    'log "ct helper set \\"ftp\\""',
+    'log "flow add @f"',
+  ])
+  expect(code(diagnostics)).toEqual(['nft/rewrite', 'nft/rewrite'])
 })

@@ -280,7 +280,6 @@ ct original proto-dst 80 ; FAIL nft/unsupported
 ct label 5 ; UNSUPPORTED
 ct count over 5 ; UNSUPPORTED
 meta secmark 5 ; FAIL nft/unsupported
-meta random 5 ; UNSUPPORTED
 ct state new accept ; OK
 limit rate over 10 mbytes/minute burst 5 kbytes drop ; OK
 limit rate 400/hour burst 7 packets ; OK
@@ -325,7 +324,6 @@ log prefix "a # b; c" accept ; OK
 reject with icmp type host-unreachable ; OK
 tcp dport 80 reject ; OK
 meta mark set 5 ; OK
-fib daddr type local ; UNSUPPORTED
 @th,0,16 80 ; OK
 frag more-fragments 1 ; OK
 foo bar ; FAIL nft/syntax

@@ -1,9 +1,9 @@
-// Matches of iptables that look at addresses: iprange, and addrtype, which asks routing for their types. Of some addresses the type is certain
-// (net/ipv4/fib_frontend.c: multicast, 0.0.0.0/8, the limited broadcast; loopback is always local); that of others is metadata.
+// Matches of iptables that look at addresses: iprange, and addrtype, which asks routing for their types. Of some addresses the type is
+// certain; that of others is metadata.
 
 import type { Diagnostics } from '@netsieve/diag'
 import { ADDRESS_TYPES } from '@netsieve/packet'
-import { type IpFamily, readAddress, split, splitAll, type Word } from '../shared/index.ts'
+import { CERTAIN_TYPES, type IpFamily, readAddress, split, splitAll, type Word } from '../shared/index.ts'
 import type { HeaderTest } from './ast.ts'
 
 type Side = 'src' | 'dst'
@@ -22,25 +22,6 @@ export function readAddressRange(
   if (lo <= hi) return { kind: 'field', field: `${family}.${side}`, test: { lo, hi } }
   diagnostics.error('rules/range', 'this range ends before it starts', word.span)
   return undefined
-}
-
-interface Certain {
-  readonly type: number
-  readonly lo: bigint
-  readonly hi: bigint
-}
-
-const CERTAIN: Readonly<Record<IpFamily, readonly Certain[]>> = {
-  ipv4: [
-    { type: ADDRESS_TYPES.broadcast, lo: 0n, hi: 0x00ffffffn },
-    { type: ADDRESS_TYPES.local, lo: 0x7f000000n, hi: 0x7fffffffn },
-    { type: ADDRESS_TYPES.multicast, lo: 0xe0000000n, hi: 0xefffffffn },
-    { type: ADDRESS_TYPES.broadcast, lo: 0xffffffffn, hi: 0xffffffffn },
-  ],
-  ipv6: [
-    { type: ADDRESS_TYPES.local, lo: 1n, hi: 1n },
-    { type: ADDRESS_TYPES.multicast, lo: 0xffn << 120n, hi: (1n << 128n) - 1n },
-  ],
 }
 
 /** Types whose meaning in IPv6 is that of IPv4, one at a time. */
@@ -76,7 +57,7 @@ export function readAddressTypes(
 /** An address is of one of these types. */
 export function addressType(side: Side, types: readonly number[], family: IpFamily): HeaderTest {
   const field = `${family}.${side}` as const
-  const ranges = CERTAIN[family].map(({ type, lo, hi }) => ({ type, test: { kind: 'field', field, test: { lo, hi } } as const })) // biome-ignore format: one call
+  const ranges = CERTAIN_TYPES[family].map(({ type, lo, hi }) => ({ type, test: { kind: 'field', field, test: { lo, hi } } as const })) // biome-ignore format: one call
   const certain = ranges.filter(({ type }) => types.includes(type)).map(({ test }) => test)
   // Every multicast address is told by itself.
   const asked = types.filter((type) => type !== ADDRESS_TYPES.multicast)

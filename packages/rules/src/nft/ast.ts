@@ -104,6 +104,9 @@ export type Step =
   /** `tcp option sack exists`, `exthdr frag missing`: the header's words without the last. */
   | { readonly kind: 'exists'; readonly header: Word; readonly missing: boolean; readonly span: Span }
   | { readonly kind: 'vmap'; readonly key: readonly Selector[]; readonly map: Value; readonly span: Span }
+  /** What is told and done by others: to the packet's bytes, where a header and a field are named, or beside it. */
+  | { readonly kind: 'told'; readonly words: string; readonly rewrites?: Selector; readonly span: Span }
+  | { readonly kind: 'notrack'; readonly span: Span }
   /** What nft has and this front-end does not: an error only where packets can come to the rule. */
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
 

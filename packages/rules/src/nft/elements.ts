@@ -11,7 +11,7 @@ const BLANKS = /(?:\s|#[^\n]*|\\\r?\n)*/y
 const VERDICT = /(?:accept|drop|return|continue|jump|goto)(?![\w.-])/y
 const LENGTH = /\/[0-9]+/y
 /** What may follow an element without changing what is in the set. */
-const REMARK = /(?:comment\s+"[^"\n]*"|counter(?:\s+packets\s+\d+\s+bytes\s+\d+)?)/y
+const REMARK = /(?:comment\s+"[^"\n]*"|counter(?:\s+packets\s+\d+\s+bytes\s+\d+)?|(?:timeout|expires)\s+[0-9a-z]+)/y
 const OTHER = /[^,]*/y
 
 export function readElements(

@@ -12,6 +12,7 @@ import {
   type StateDef,
   type Step,
 } from '@netsieve/ir'
+import { CT_STATES } from '@netsieve/packet'
 import type { LowerOptions } from '../front.ts'
 import { chooseHook, chooseProfile, type Hook, hookPath, nearest, type Word } from '../shared/index.ts'
 import type { Chain, HookSpec, NftFamily, Rule, Ruleset, Table } from './ast.ts'
@@ -19,6 +20,7 @@ import { calledBy } from './lookups.ts'
 import { Matches } from './match.ts'
 import { warnMerged } from './merged.ts'
 import { lowerStatement } from './statements.ts'
+import { FAMILY_HOOKS } from './words.ts'
 
 export const NFT_PROFILES = ['nft-6.18', 'nft-fragfix'] as const
 type NftProfile = (typeof NFT_PROFILES)[number]
@@ -171,7 +173,7 @@ class Lowering {
 
   /** Chains that no packet comes to: wrong is wrong there too, but what is not understood does not matter. */
   private others(reached: Reached): void {
-    for (const table of this.ruleset.tables) {
+    for (const table of this.ruleset.tables.filter(({ family }) => FAMILY_HOOKS[family].length > 0)) {
       for (const chain of table.chains.values()) {
         if (reached.has(nameOf(table, chain.name))) continue
         const aside = new Diagnostics()
@@ -217,6 +219,12 @@ function lowerRule(
         return matches.vmap(step)
       case 'mapped':
         return matches.mapped(step)
+      case 'told':
+        if (step.rewrites)
+          diagnostics.warning('nft/rewrite', 'this changes packets: what comes after it sees them here as they came', span) // biome-ignore format: one message
+        return [...(step.rewrites ? matches.mentioned(step.rewrites, span) : []), { kind: 'log', words: step.words, span }] // biome-ignore format: one list
+      case 'notrack':
+        return [{ kind: 'set', field: 'ct.state', term: { kind: 'const', value: BigInt(CT_STATES.untracked) }, span }]
       case 'verdict':
         return [{ kind: 'verdict', verdict: { kind: step.verdict }, span }]
       case 'jump':

@@ -24,6 +24,7 @@ import {
 import { ETHERTYPE, FIELDS, type Field, type FieldId, type MetadataId, NFPROTO, prefixMask } from '@netsieve/packet'
 import { nearest, protocolName, type Word } from '../shared/index.ts'
 import type { Step as AstStep, NamedSet, NftFamily, Operator, Selector, Value } from './ast.ts'
+import { withCertain } from './fib.ts'
 import { ENTRIES, MORE_NEEDS, TAGS } from './headers.ts'
 import { type Component, type Lookups, lookupSet, partOf, typeName } from './lookups.ts'
 import { BIT_TYPES, devicesOf, isWildcard, readWildcard } from './metadata.ts'
@@ -78,7 +79,8 @@ export class Matches {
     if (!found || !before || !message) return []
     if (found.values) this.learn(row.field, found.values)
     if (step.header.text === 'ether') this.link = 'eth.type'
-    return [...before, ...message, found.pred].map((pred) => ({ ...match(pred), span: step.span }))
+    const pred = withCertain(row.field, found.pred, this.place.family)
+    return [...before, ...message, pred].map((each) => ({ ...match(each), span: step.span }))
   }
 
   /** `exthdr frag exists`, `tcp option sack missing`. */
@@ -170,6 +172,16 @@ export class Matches {
     return [...before, { kind: 'set', field: target as MetadataId, term, span }]
   }
 
+  /** What a statement that changes a field asks for: its protocol, and of an option that there is a TCP header. */
+  mentioned(selector: Selector, span: Span): Step[] {
+    const option = selector.header.text === 'tcp option'
+    const step: MatchStep = { kind: 'match', ...selector, operator: '', right: { kind: 'any', span }, span }
+    const row = option || this.row(step)
+    const header = load('transport', 12, 1, { kind: 'const', value: 0n })
+    const before = option ? [cmp('meta.l4proto', '==', 6), between(header, 0, 255)] : row && this.needs(step)
+    return (before || []).map((pred) => ({ ...match(pred), span }))
+  }
+
   /** What is looked up, and the matches that come before. */
   private components(
     key: readonly Selector[],
@@ -252,7 +264,7 @@ export class Matches {
         ? this.error('nfproto', 'meta nfproto is for tables of the family inet', field.span)
         : rows[field.text]
     }
-    if (UNSUPPORTED_FIELDS[header.text]?.has(field.text))
+    if (header.text === 'fib' || UNSUPPORTED_FIELDS[header.text]?.has(field.text))
       return this.error('unsupported', `unsupported: \`${header.text} ${field.text}\``, field.span)
     const meant = nearest(field.text, Object.keys(rows))
     const hint = meant && `did you mean ${header.text} ${meant}?`

@@ -2,7 +2,15 @@
 // Source: nft(8), `nft describe`, and what nft --debug=netlink shows.
 
 import type { Diagnostics } from '@netsieve/diag'
-import { CT_STATES, CT_STATUSES, DEVICE_TYPES, PACKET_TYPES, parseName, prefixMask } from '@netsieve/packet'
+import {
+  ADDRESS_TYPES,
+  CT_STATES,
+  CT_STATUSES,
+  DEVICE_TYPES,
+  PACKET_TYPES,
+  parseName,
+  prefixMask,
+} from '@netsieve/packet'
 import { parseNumber, type Word } from '../shared/index.ts'
 import type { NamedSet, Value } from './ast.ts'
 
@@ -29,11 +37,20 @@ export const META_FIELDS = {
   rtclassid: ['meta.rtclassid', 'realm'],
   pkttype: ['meta.pkttype', 'pkt_type'],
   cpu: ['meta.cpu', 'integer'],
+  random: ['meta.random', 'integer'],
   nftrace: ['meta.nftrace', 'integer'],
   ipsec: ['meta.ipsec', 'boolean'],
   time: ['meta.time', 'time'],
   day: ['meta.day', 'day'],
   hour: ['meta.hour', 'hour'],
+} as const
+
+/** By the words behind `fib`. Whether there is a way back is asked by the device it leaves by. */
+export const FIB_FIELDS = {
+  'saddr type': ['fib.saddr.type', 'fib_addrtype'],
+  'daddr type': ['fib.daddr.type', 'fib_addrtype'],
+  'saddr . iif oif': ['fib.reverse', 'boolean'],
+  'saddr . mark . iif oif': ['fib.reverse', 'boolean'],
 } as const
 
 /** By the words behind `ct`. */
@@ -81,6 +98,7 @@ export type MetaType =
   | 'ct_status'
   | 'ct_dir'
   | 'duration'
+  | 'fib_addrtype'
 
 export const META_TITLES: Readonly<Record<MetaType, string>> = {
   mark: 'a mark',
@@ -102,6 +120,7 @@ export const META_TITLES: Readonly<Record<MetaType, string>> = {
   ct_status: 'a connection status',
   ct_dir: 'a direction',
   duration: 'a time span such as 1h30m',
+  fib_addrtype: 'a type of address such as local',
 }
 
 export const META_SYMBOLS: Readonly<Partial<Record<MetaType, Readonly<Record<string, number>>>>> = {
@@ -121,6 +140,7 @@ export const META_SYMBOLS: Readonly<Partial<Record<MetaType, Readonly<Record<str
   ct_status: CT_STATUSES,
   ct_dir: { original: 0, reply: 1 },
   classid: { none: 0, root: 0xffffffff },
+  fib_addrtype: ADDRESS_TYPES,
 }
 
 export const META_BITS: Readonly<Record<MetaType, number>> = {
@@ -146,6 +166,7 @@ export const META_BITS: Readonly<Record<MetaType, number>> = {
     ct_status: 32,
     ct_dir: 8,
     duration: 32,
+    fib_addrtype: 8,
   },
 }
 

@@ -286,7 +286,8 @@ class Parser {
     const type = this.word(child(node, 'chaintype')).text as HookSpec['type']
     const span = spanOf(this.source, node)
     if (table.family === 'arp' || table.family === 'bridge') {
-      this.unsupported(`tables of the family ${table.family}`, table.span)
+      const message = `tables of the family ${table.family} are left out: their packets are not those of the other tables`
+      this.diagnostics.warning('nft/family', message, table.span)
       return undefined
     }
     const known = FAMILY_HOOKS[table.family]
@@ -349,7 +350,9 @@ class Parser {
       case 'setflags':
         for (const flag of children(node, 'flag').map((each) => this.word(each))) {
           if (flag.text === 'interval') set.interval = true
-          else if (flag.text !== 'constant')
+          else if (flag.text === 'timeout')
+            this.diagnostics.warning('nft/timeout', `elements of ${set.name} are taken to stay in it: here no time runs out`, flag.span) // biome-ignore format: one message
+          else if (!['constant', 'timeout', 'dynamic'].includes(flag.text))
             set.unsupported = { what: `the flag \`${flag.text}\` of a set`, span: flag.span }
         }
         return
@@ -363,7 +366,6 @@ class Parser {
       default: {
         const what = /^[a-z-]+/.exec(this.text.slice(node.start, node.end))![0]
         if (what === 'auto-merge') set.autoMerge = true
-        else if (what === 'timeout' || what === 'gc-interval') set.unsupported = { what: `\`${what}\` of a set`, span }
       }
     }
   }

@@ -17,6 +17,21 @@ export function readKey(key: Node, word: (node: Node) => Word): Selector[] {
 
 /** `tcp dport`, `meta mark`, `mark`, `ct state`, `ct original ip saddr`: header and field. */
 export function readSelector(selector: Node, word: (node: Node) => Word): Selector {
+  const fib = child(selector, 'fib')
+  if (fib) {
+    const { text, span } = word({ ...fib, start: child(fib, 'fibkey')!.start })
+    const header = { text: 'fib', span: at(span.source, fib.start, fib.start + 3) }
+    return {
+      header,
+      field: {
+        text: text
+          .trim()
+          .replace(/\s+/g, ' ')
+          .replace(/ ?\. ?/g, ' . '),
+        span,
+      },
+    }
+  }
   const special = selector.children.find(({ rule }) => ['raw', 'rawoption', 'arpaddress', 'entry'].includes(rule))
   if (special) return readSpecial(selector, special, word)
   const proto = child(selector, 'proto')

@@ -64,9 +64,22 @@ export class Statements {
       }
       case 'assignment':
         return this.assignment(node, span)
+      case 'told':
+        return this.told(node.children[0]!, span)
       default:
         return undefined
     }
+  }
+
+  private told(node: Node, span: Span): AstStep {
+    if (node.rule === 'notrack') return { kind: 'notrack', span }
+    const words = this.slice(node).trim().replace(/\s+/g, ' ')
+    const field = child(node, 'fieldname')
+    if (!field) return { kind: 'told', words, span }
+    const word = (each: Node): Word => ({ text: this.slice(each), span: this.span(each) })
+    const header = child(node, 'header')
+    const option: Word = { text: 'tcp option', span }
+    return { kind: 'told', words, rewrites: { header: header ? word(header) : option, field: word(field) }, span }
   }
 
   /** `packets 5 bytes 300`, `rate over 10 mbytes/minute burst 5 kbytes`, `over 10 mbytes used 5 bytes`. */

@@ -4,7 +4,7 @@
 import type { FieldId } from '@netsieve/packet'
 import type { NftFamily } from './ast.ts'
 import { HEADER_BITS, HEADER_SYMBOLS, HEADER_TITLES, type HeaderType, MORE_HEADERS, MORE_NEEDS } from './headers.ts'
-import { CT_FIELDS, META_BITS, META_FIELDS, META_SYMBOLS, META_TITLES, type MetaType } from './metadata.ts'
+import { CT_FIELDS, FIB_FIELDS, META_BITS, META_FIELDS, META_SYMBOLS, META_TITLES, type MetaType } from './metadata.ts'
 
 export type TypeName =
   | 'integer'
@@ -48,6 +48,7 @@ export const HEADERS: Readonly<Record<string, Readonly<Record<string, FieldRow>>
     ...rows(META_FIELDS),
   },
   ct: rows(CT_FIELDS),
+  fib: rows(FIB_FIELDS),
   ether: {
     saddr: row('eth.src', 'ether_addr'),
     daddr: row('eth.dst', 'ether_addr'),
@@ -127,7 +128,7 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Fields that nft has and this front-end does not understand. */
 export const UNSUPPORTED_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
-  meta: words('secmark ibrname obrname ibrpvid ibrvproto random broute'),
+  meta: words('secmark ibrname obrname ibrpvid ibrvproto broute'),
   ct: new Set(
     ['label', 'event', 'secmark', 'count', 'timeout', 'expectation', 'saddr', 'daddr', 'proto-src', 'proto-dst']
       .flatMap((name) => [name, `original ${name}`, `reply ${name}`])
