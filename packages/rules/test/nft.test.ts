@@ -270,7 +270,7 @@ rules:2:55: note: with this one
       ['nft/type'],
     ],
     [
-      'table ip t { set s { type ipv4_addr; flags timeout; }; chain c { type filter hook input priority 0; ip saddr @s; } }',
+      'table ip t { set s { type ipv4_addr; flags timeout; elements = { 192.0.2.1 timeout 1h expires 59m3s }; }; chain c { type filter hook input priority 0; ip saddr @s; } }',
       ['nft/timeout'],
     ],
     [

@@ -144,5 +144,6 @@ export type Target =
   | { readonly kind: 'verdict'; readonly verdict: 'accept' | 'drop' | 'return'; readonly span: Span }
   | { readonly kind: 'jump' | 'goto'; readonly chain: Word; readonly span: Span }
   /** What it does, where that needs no name. */
-  | { readonly kind: 'steps'; readonly steps: readonly Step[]; readonly span: Span }
+  /** `rewrites`: it changes bytes of the packet too, which nothing here does. */
+  | { readonly kind: 'steps'; readonly steps: readonly Step[]; readonly rewrites?: string; readonly span: Span }
   | { readonly kind: 'unsupported'; readonly what: string; readonly name: string; readonly span: Span }

@@ -159,10 +159,8 @@ export const HEADER_MODULES: Readonly<Record<string, HeaderModule>> = {
   tcpmss: {
     protocol: { number: 6n, name: 'tcp' },
     options: {
-      mss: negatable((word, family, diagnostics) => {
+      mss: negatable((word, _, diagnostics) => {
         const found = numbers(word!, 0xffffn, diagnostics)
-        if (family === 'ipv4')
-          diagnostics.warning('iptables/fragments', 'the kernel takes what is in a later fragment for a TCP header here, unless connections are tracked; here nothing is looked for in it', word!.span) // biome-ignore format: one message
         return found && { kind: 'all', tests: [entry('tcp', 2), { kind: 'whole', type: 2, bytes: 4n }, is('tcp_maxseg.length', 4n), range('tcp_maxseg.size', found.lo, found.hi)] } // biome-ignore format: one value
       }),
     },

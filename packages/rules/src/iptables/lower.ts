@@ -62,6 +62,9 @@ function warnNat(tables: readonly TableState[], hook: Hook, diagnostics: Diagnos
 /** Chains that packets can come to, by their names in the IR. */
 type Reached = Map<string, { readonly table: TableState; readonly chain: ChainState }>
 
+/** What makes the kernel track connections. */
+const TRACKING = new Set(['state', 'conntrack', 'connmark', 'CONNMARK', 'CT'])
+
 /** How deep chains may nest: far beyond what people write, and within what the stages behind can follow. */
 const DEEPEST = 64
 
@@ -70,11 +73,20 @@ class Lowering {
   private readonly profile: XtProfile
   private readonly diagnostics: Diagnostics
   private readonly state: StateDef[] = []
+  /** Connections are tracked: fragments are put together before any rule sees them. */
+  private readonly tracked: boolean
 
   constructor(tables: readonly TableState[], profile: XtProfile, diagnostics: Diagnostics) {
     this.tables = tables
     this.profile = profile
     this.diagnostics = diagnostics
+    this.tracked = tables.some(
+      ({ name, chains }) =>
+        name === 'nat' ||
+        [...chains.values()].some(({ rules }) =>
+          rules.some(({ uses = [] }) => uses.some((use) => TRACKING.has(use.name))),
+        ),
+    )
   }
 
   filter(hook: Hook): Filter {
@@ -149,6 +161,9 @@ class Lowering {
   }
 
   private rule(table: TableState, spec: RuleSpec, id: number): Rule {
+    const reads = spec.uses?.find(({ name }) => name === 'tcpmss')
+    if (reads && table.family === 'ipv4' && !this.tracked)
+      this.diagnostics.warning('iptables/fragments', 'the kernel takes what is in a later fragment for a TCP header here; nothing is looked for in it', reads.span) // biome-ignore format: one message
     const steps: Step[] = inOrder(spec.matches, this.profile).flatMap((match) => {
       if (match.kind !== 'kept') return lowerMatch(match, table.family, this.profile, this.diagnostics)
       const { step, def } = keptStep(match.kept, `${match.kept.kind}.${id}.${this.state.length}`, match.span)
@@ -158,8 +173,10 @@ class Lowering {
     const { target } = spec
     if (target?.kind === 'unsupported')
       this.diagnostics.error('iptables/unsupported', `unsupported: ${target.what}`, target.span)
-    else if (target?.kind === 'steps') steps.push(...target.steps)
-    else if (target?.kind === 'verdict')
+    else if (target?.kind === 'steps') {
+      if (target.rewrites) this.diagnostics.warning('iptables/rewrite', `${target.rewrites} changes packets: rules after it see them here as they came`, target.span) // biome-ignore format: one message
+      steps.push(...target.steps)
+    } else if (target?.kind === 'verdict')
       steps.push({ kind: 'verdict', verdict: { kind: target.verdict }, span: target.span })
     else if (target) {
       const chain = nameOf(table, target.chain.text)

@@ -112,8 +112,6 @@ export function readTarget(
     case 'CONNMARK':
       return readMark(name, options, diagnostics)
     default:
-      if (REWRITES.includes(name.text))
-        diagnostics.warning('iptables/rewrite', `${name.text} changes packets: rules after it see them here as they came`, span) // biome-ignore format: one message
       return told(name, options)
   }
 }
@@ -121,7 +119,8 @@ export function readTarget(
 /** A target whose doings are only told: the packet goes on to the next rule. */
 function told(name: Word, options: readonly Option[]): Target {
   const words = [name.text, ...options.map((option) => spanText(option.span))].join(' ')
-  return { kind: 'steps', steps: [{ kind: 'log', words, span: name.span }], span: name.span }
+  const { text, span } = name
+  return { kind: 'steps', steps: [{ kind: 'log', words, span }], ...(REWRITES.includes(text) && { rewrites: text }), span } // biome-ignore format: one value
 }
 
 export interface TargetContext {

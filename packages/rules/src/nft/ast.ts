@@ -44,6 +44,8 @@ export interface NamedSet {
   data?: Word | Selector
   unsupported?: { readonly what: string; readonly span: Span }
   interval: boolean
+  /** Where it says that its elements go after a time. */
+  timeout?: Span
   autoMerge: boolean
   readonly elements: Value[]
 }

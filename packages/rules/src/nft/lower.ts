@@ -178,7 +178,9 @@ class Lowering {
         if (reached.has(nameOf(table, chain.name))) continue
         const aside = new Diagnostics()
         for (const rule of chain.rules) lowerRule(table, rule, 0, new Map(), new Map(), aside)
-        this.diagnostics.addAll(aside.list.filter(({ code }) => code !== 'nft/unsupported'))
+        this.diagnostics.addAll(
+          aside.list.filter(({ severity, code }) => severity === 'error' && code !== 'nft/unsupported'),
+        )
       }
     }
   }

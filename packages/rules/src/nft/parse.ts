@@ -51,6 +51,9 @@ export function parse(source: Source): Outcome<Ruleset> {
   const tables = [...parser.tables.values()]
   if (tables.length === 0 && !diagnostics.hasErrors)
     diagnostics.error('rules/empty', 'there are no tables here', at(source, 0, 0), { expected: [NO_RULES] })
+  for (const { name, timeout, elements } of tables.flatMap(({ sets }) => [...sets.values()]))
+    if (timeout && elements.length > 0)
+      diagnostics.warning('nft/timeout', `elements of ${name} are taken to stay in it: here no time runs out`, timeout)
   return diagnostics.outcome({ source, tables })
 }
 
@@ -331,7 +334,6 @@ class Parser {
   private setItem(set: NamedSet, item: Item): void {
     const node = this.match('setitem', item)
     if (!node) return
-    const span = spanOf(this.source, node)
     switch (node.rule) {
       case 'settype': {
         set.types = children(child(node, 'types')!, 'typeword').map((each) => this.word(each))
@@ -350,8 +352,7 @@ class Parser {
       case 'setflags':
         for (const flag of children(node, 'flag').map((each) => this.word(each))) {
           if (flag.text === 'interval') set.interval = true
-          else if (flag.text === 'timeout')
-            this.diagnostics.warning('nft/timeout', `elements of ${set.name} are taken to stay in it: here no time runs out`, flag.span) // biome-ignore format: one message
+          else if (flag.text === 'timeout') set.timeout = flag.span
           else if (!['constant', 'timeout', 'dynamic'].includes(flag.text))
             set.unsupported = { what: `the flag \`${flag.text}\` of a set`, span: flag.span }
         }
