@@ -27,7 +27,7 @@ import {
 export type Likeness = 'prune' | 'within' | 'exact'
 
 /** Pairs ids of the old state with ids of the new one. */
-class Ids {
+export class Ids {
   private readonly pairs: number[] = []
   private fresh = 1 << 30
   /** Numbers must be the same, not only within those of the old state. */

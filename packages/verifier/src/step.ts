@@ -101,7 +101,7 @@ function stepMayGoto(env: Env, slot: number): number {
   const earlier = parent && earlierVisit(env, parent.state, slot)
   const queued = env.putOff(slot + 1, slot)
   queued.mayGotoDepth++
-  if (earlier) widen(earlier, queued)
+  if (earlier) widen(env, earlier, queued)
   return jumpTarget(prog, slot)
 }
 

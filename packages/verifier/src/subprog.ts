@@ -7,6 +7,7 @@ import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
 import { markPrecise } from './precision.ts'
 import { frameText } from './print.ts'
+import { Ids } from './prune.ts'
 import { change, isPointer, Reg, type Reg as RegValue, scalar, typeName, UNINIT, UNKNOWN_SCALAR } from './reg.ts'
 import { type Callback, Frame, hasSpill, type State } from './state.ts'
 
@@ -62,7 +63,7 @@ export function leave(env: Env): number {
   state.frames.pop()
   if (callee.callback) {
     const earlier = earlierVisit(env, state, next)
-    if (earlier) widen(earlier, state)
+    if (earlier) widen(env, earlier, state)
   }
   return next
 }
@@ -133,10 +134,13 @@ export function earlierVisit(env: Env, state: State, slot: number): State | unde
 }
 
 /** Numbers that changed from one round to the next and that nothing depends on are forgotten, so that rounds converge. */
-export function widen(old: State, state: State): void {
+export function widen(env: Env, old: State, state: State): void {
+  const ids = new Ids(env)
+  // What a number is linked to counts as well; one that is a constant apart has another link.
+  const link = ({ id, delta }: RegValue) => id * 4 + (delta >> 5)
   const widened = (a: RegValue, b: RegValue): RegValue | undefined => {
-    if (a === b || a.type !== 'scalar' || b.type !== 'scalar' || a.precise || b.precise) return undefined
-    if (a.off === b.off && sameNum(a.num, b.num)) return undefined
+    if (a.type !== 'scalar' || b.type !== 'scalar' || a.precise || b.precise) return undefined
+    if (a.off === b.off && sameNum(a.num, b.num) && ids.match(link(a), link(b))) return undefined
     return UNKNOWN_SCALAR
   }
   state.frames.forEach((frame, i) => {
