@@ -66,7 +66,7 @@ function jit(
   proved: boolean,
   flatten = true,
 ): Contender {
-  const machine = load(program, { type: 'xdp', ...(proved && { proved: () => true }) })
+  const machine = load(program, { type: 'xdp', patience: 0, ...(proved && { proved: () => true }) })
   const batch = machine.batch({ chunkBytes: CHUNK, flatten })
   if (!batch.compiled) throw new Error(`${name} is not compiled`)
   return {

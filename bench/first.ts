@@ -47,7 +47,8 @@ function short(): Insn[] {
 
 const PROGRAMS = { short, 'list of 1,000 rules': () => accessList(1000) } as const
 const GOALS = { short: 10, 'list of 1,000 rules': 60 } as const
-const WAYS = ['interpreter', 'jit', 'batch'] as const
+/** `jit` and `batch` interpret long programs first; `compiled` does not: it is what compiling costs. */
+const WAYS = ['interpreter', 'jit', 'batch', 'compiled'] as const
 type Name = keyof typeof PROGRAMS
 
 /** A record of 64 bytes: IPv4 and TCP to port 80. */
@@ -68,7 +69,12 @@ function once(name: Name, way: (typeof WAYS)[number]): number {
     const batch = load(program, { type: 'xdp', proved: () => true }).batch()
     batch.input.set(bytes)
     if (batch.run(bytes.length).records !== 1) throw new Error('no verdict')
-  } else if (load(program, { type: 'xdp', engine: way }).run(bytes.subarray(16)).fault) throw new Error('no verdict')
+  } else if (
+    load(program, { type: 'xdp', ...(way === 'compiled' ? { engine: 'jit', patience: 0 } : { engine: way }) }).run(
+      bytes.subarray(16),
+    ).fault
+  )
+    throw new Error('no verdict')
   const { user, system } = process.cpuUsage(from)
   return (user + system) / 1000
 }
@@ -83,8 +89,10 @@ else {
     for (const one of WAYS) {
       const times = Array.from({ length: rounds }, () => measured(program, one)).sort((a, b) => a - b)
       const [median, least] = [times[times.length >> 1]!, times[0]!]
-      const met = Math.min(median, least) <= GOALS[program] ? 'met' : 'missed'
-      console.log(`  ${one.padEnd(12)} ${median.toFixed(1).padStart(6)} /${least.toFixed(1).padStart(6)} ms: ${met}`)
+      const met = Math.min(median, least) <= GOALS[program] ? ': met' : ': missed'
+      console.log(
+        `  ${one.padEnd(12)} ${median.toFixed(1).padStart(6)} /${least.toFixed(1).padStart(6)} ms${one === 'compiled' ? '' : met}`,
+      )
     }
   }
 }

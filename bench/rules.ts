@@ -98,7 +98,7 @@ class Timed {
 
   constructor(program: Program) {
     this.program = program
-    const machine = load(program.insns, { type: 'xdp', maps: program.maps, proved: () => true })
+    const machine = load(program.insns, { type: 'xdp', maps: program.maps, patience: 0, proved: () => true })
     this.batch = machine.batch({ chunkBytes: CHUNK })
     if (!this.batch.compiled) throw new Error(`${program.name} is not compiled`)
   }

@@ -24,7 +24,7 @@ describe.skipIf(NO_CLANG)(`C of recorded rulesets${NO_CLANG ? ` (skipped: ${NO_C
     const { programs, maps } = readElf(compileC(generateC(filter, { type }).value!)).value!
     const { insns } = programs[0]!
     expect(verify(insns, { type, maps })).toMatchObject({ status: 'accepted' })
-    const machine = load(insns, { type, maps, engine: 'jit' })
+    const machine = load(insns, { type, maps, engine: 'jit', patience: 0 })
     const wrong = FRAMES.flatMap((frame) => {
       const { r0, fault } = machine.run(frame)
       const got = fault ? fault.reason : decisionOf(type, r0)

@@ -48,7 +48,7 @@ describe('compiled C', () => {
     const { programs, maps } = readElf(readFileSync(new URL(file, OBJECTS))).value!
     const { insns } = programs[0]!
     expect(verify(insns, { type, maps })).toMatchObject({ status: 'accepted' })
-    const machine = load(insns, { type, maps, engine: 'jit' })
+    const machine = load(insns, { type, maps, engine: 'jit', patience: 0 })
     const filter = FILTERS.get(name)!
     const wrong = CAPTURES.flatMap((capture) =>
       capture.frames.flatMap((frame, i) => {

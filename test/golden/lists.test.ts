@@ -74,7 +74,7 @@ describe.each(recorded.flatMap((of) => of.golden.rows.map((row) => ({ ...row, of
 
   test('program', () => {
     const { insns, maps } = generate(filter, { type: 'xdp' })
-    const machine = load(insns, { type: 'xdp', maps, engine: 'jit' })
+    const machine = load(insns, { type: 'xdp', maps, engine: 'jit', patience: 0 })
     expect(
       wrong(row.of, row, (frame) => {
         const { r0, fault } = machine.run(frame)

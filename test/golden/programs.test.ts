@@ -19,7 +19,7 @@ describe.each(FILTERS)('$name', ({ filter }) => {
   it.each(['xdp', 'sched_cls', 'socket_filter'] as const)('as %s', (type) => {
     const { insns, maps } = generate(filter, { type })
     expect(verify(insns, { type, maps })).toMatchObject({ status: 'accepted' })
-    const machine = load(insns, { type, maps, engine: 'jit' })
+    const machine = load(insns, { type, maps, engine: 'jit', patience: 0 })
     const wrong = CAPTURES.flatMap(({ name, frames }) =>
       frames.flatMap((frame, i) => {
         const { r0, fault } = machine.run(frame)

@@ -19,7 +19,7 @@ describe.skipIf(MISSING)(`recorded rulesets in the kernel${MISSING ? ` (skipped:
       const [reply] = askKernel([{ op: 'run', type, ...programOf({ insns, maps }), frames: hex }])
       expect(reply, name).toMatchObject({ accepted: true })
       expect(verify(insns, { type, maps }), name).toMatchObject({ status: 'accepted' })
-      const machine = load(insns, { type, maps, engine: 'jit' })
+      const machine = load(insns, { type, maps, engine: 'jit', patience: 0 })
       const wrong = frames.flatMap((frame, i) => {
         const kernel = reply!.run?.retvals[i]
         // The test run refuses some cut frames.

@@ -164,6 +164,7 @@ export function compareWithLibpcap(
         type: 'sched_cls',
         maps: generated.maps,
         engine: 'jit',
+        patience: 0,
         packetBytes: 1 << 18,
       })
       const want = (at: number) => matches[at] === '1'

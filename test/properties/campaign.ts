@@ -37,7 +37,7 @@ function judge(filter: Filter, type: ProgTypeName, level: 0 | 1, frames: readonl
       console.log(`${type} -O${level}: ${verdict.status}: ${verdict.message}\n${print(filter)}`)
     return
   }
-  const machine = load(insns, { type, maps, engine: sums.programs % 2 === 0 ? 'jit' : 'interpreter' })
+  const machine = load(insns, { type, maps, engine: sums.programs % 2 === 0 ? 'jit' : 'interpreter', patience: 0 })
   for (const bytes of frames) {
     sums.cases++
     const { r0, exit, fault } = machine.run(bytes)

@@ -39,7 +39,7 @@ describe.each(CASES)('view %s as %s', (view, type) => {
       const { status, message } = verify(insns, { type, maps })
       expect({ status, message }).toEqual({ status: 'accepted', message: undefined })
       const random = new Random(seed)
-      const machine = load(insns, { type, maps, engine: seed % 2 === 0 ? 'jit' : 'interpreter' })
+      const machine = load(insns, { type, maps, engine: seed % 2 === 0 ? 'jit' : 'interpreter', patience: 0 })
       for (let i = 0; i < FRAMES_EACH; i++) {
         const bytes = frameOf(random)
         const { r0, exit, fault } = machine.run(bytes)

@@ -205,7 +205,7 @@ function compare(seed: number, proved: boolean): boolean {
   const facts = proved ? { proved: () => true } : {}
   const frames = Array.from({ length: 40 }, (_, i) => new Uint8Array(14).fill([0, 1, 0x7f, 0x80, 0xff, 2][i % 6]!))
   const interpreter = load(program, options)
-  const jit = load(program, { ...options, ...facts, engine: 'jit' })
+  const jit = load(program, { ...options, ...facts, engine: 'jit', patience: 0 })
   const walking = load(program, { ...options, ...facts })
   for (const machine of [interpreter, jit, walking]) fill(machine, maps, seed)
   const expected = frames.map((frame) => interpreter.run(frame).toJSON())
@@ -264,7 +264,7 @@ test.each([
     const random = new Random(keySize * count)
     const def: MapDef = { name: 'm0', type: 'lpm_trie', keySize, valueSize: 8, maxEntries: count, flags: 1 }
     const machines = (['interpreter', 'jit'] as const).map((engine) =>
-      load(ask(keySize), { type: 'xdp', maps: [def], engine }),
+      load(ask(keySize), { type: 'xdp', maps: [def], engine, patience: 0 }),
     )
     const bits = (keySize - 4) * 8
     const keys: Uint8Array[] = []

@@ -35,7 +35,7 @@ async function ask(oracle: Oracle, { type, program, maps, frames }: Sequence): P
 }
 
 function answerOf({ type, program, maps, frames, world = {} }: Sequence, engine: 'interpreter' | 'jit'): Answer {
-  const machine = load(program, { type, maps, engine, cpus: 2, world })
+  const machine = load(program, { type, maps, engine, patience: 0, cpus: 2, world })
   const run = machine.run(frames[0]!)
   expect(run.fault).toBeUndefined()
   return {

@@ -34,6 +34,11 @@ export interface LoadOptions {
    * as long as compiling it takes. The results are the same.
    */
   readonly engine?: 'interpreter' | 'jit'
+  /**
+   * How many instructions a long program runs interpreted before it is compiled, for each that it has: 250 by default, where compiling one
+   * takes as long as running a thousand.
+   */
+  readonly patience?: number
   readonly budget?: {
     /** Instructions a run; looked at when a jump goes backwards and at calls. Default 10,000,000. */
     readonly insns?: number
@@ -63,8 +68,6 @@ export interface LoadOptions {
 
 /** Programs of more instructions are not compiled at once: their first verdicts would have to wait for it. */
 const LONG = 2000
-/** How many instructions they run interpreted first, for each that they have. Compiling one takes as long as a thousand. */
-const PATIENCE = 250
 
 /** What a run gave. `r0` is the low 32 bits as a signed number, as the kernel takes it. */
 export class RunResult {
@@ -147,7 +150,7 @@ export class Machine {
     )
     for (const map of this.engine.maps) map.fill()
     const length = programs.reduce((sum, insns) => sum + insns.length, 0)
-    this.patience = length > LONG ? length * PATIENCE : 0
+    this.patience = length > LONG ? length * (options.patience ?? 250) : 0
     this.codes = this.engine.programs.map(({ code }) => withCases(code))
     this.writes = programs.some((insns) => insns.some(mayWritePacket))
     this.proved = options.proved

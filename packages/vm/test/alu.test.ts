@@ -104,7 +104,7 @@ function table(engine: 'interpreter' | 'jit', spec: InsnSpec, pairs: readonly (r
       code.push(insn(spec, { dst: 3, ...(spec.source === 'reg' && { src: 2 }), ...(spec.source === 'imm' && { imm }) }))
       code.push(insn('stxdw', { dst: 6, src: 3, off: i * 8 }))
     })
-    const machine = load([...code, insn('exit')], { type: 'xdp', mode: 'rfc9669', engine })
+    const machine = load([...code, insn('exit')], { type: 'xdp', mode: 'rfc9669', engine, patience: 0 })
     const run = machine.run(new Uint8Array(PAIRS * 8))
     expect(run.fault).toBeUndefined()
     const out = run.packet ?? new Uint8Array(PAIRS * 8)

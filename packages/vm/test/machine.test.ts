@@ -28,7 +28,7 @@ const withData = (write: (code: Code) => void): Insn[] =>
 
 describe.each(['interpreter', 'jit'] as const)('%s', (engine) => {
   const machine = (program: readonly Insn[], options: Partial<LoadOptions> = {}) =>
-    load(program, { type: 'xdp', engine, ...options })
+    load(program, { type: 'xdp', engine, patience: 0, ...options })
 
   test('result, count and place of exit', () => {
     const program = withData((c) => c.load(4, 0, 7, 0))
