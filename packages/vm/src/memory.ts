@@ -116,10 +116,15 @@ export class Memory {
     }
   }
 
-  /** Makes the memory one that WebAssembly modules can import. */
-  shareWithWasm(): WasmMemory {
+  /**
+   * Makes the memory one that WebAssembly modules can import.
+   * @param room bytes that are going to be asked for. Memory that grows later detaches its old views; once that has happened, JavaScript
+   * engines look at each access of any view whether its own is.
+   */
+  shareWithWasm(room = 0): WasmMemory {
     if (this.wasm) return this.wasm
-    const memory = new wasm.Memory({ initial: this.bytes.length / PAGE })
+    const wanted = Math.min(this.top + room + PAGE, this.limit)
+    const memory = new wasm.Memory({ initial: Math.max(this.bytes.length / PAGE, Math.ceil(wanted / PAGE)) })
     new Uint8Array(memory.buffer).set(this.bytes.subarray(0, this.top))
     this.wasm = memory
     this.refresh(memory.buffer)

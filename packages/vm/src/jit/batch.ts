@@ -78,14 +78,16 @@ export class Batch {
     this.chunkBytes = options.chunkBytes ?? 1 << 20
     engine.refreshRegs()
     this.compiled = canWalk(jit.target(0))
-    // First: memory of WebAssembly grows in its place, other memory is copied.
-    if (this.compiled) engine.mem.shareWithWasm()
     // Loads that run ahead of a check stay inside: room after the input.
-    this.inputAt = engine.mem.alloc(this.chunkBytes + 65536, 64)
+    const input = this.chunkBytes + 65536
     const most = Math.ceil(this.chunkBytes / HEADER) * 4
+    const output = options.keep ? this.chunkBytes : 0
+    // First: other memory would be copied to grow.
+    if (this.compiled) engine.mem.shareWithWasm(input + most * (options.exits ? 2 : 1) + output)
+    this.inputAt = engine.mem.alloc(input, 64)
     this.r0At = engine.mem.alloc(most)
     this.exitsAt = options.exits ? engine.mem.alloc(most) : 0
-    this.outputAt = options.keep ? engine.mem.alloc(this.chunkBytes, 64) : 0
+    this.outputAt = options.keep ? engine.mem.alloc(output, 64) : 0
     engine.refreshRegs()
   }
 
