@@ -31,6 +31,7 @@ const UNPRIVILEGED = [
 
 /** What needs CAP_PERFMON, beside what the second part has of it. */
 const STRICT = [
+  'r2 = 1; r2 -= r1; r0 = 0; exit', 'r2 = 1; r2 -= r10; r0 = 0; exit', 'call 7; r0 -= r10; r0 = 0; exit', 'r1 += 1; r2 = 1; r2 -= r1; r0 = 0; exit', 'r6 = *(u32 *)(r1 +76); r2 = 1; r2 -= r6; r0 = 0; exit', 'r2 = map[idx:5][0]+4; r3 = 1; r3 -= r2; r0 = 0; exit',
   '*(u64 *)(r10 -8) = r10; r2 = 0; r3 = r10; r3 += -8; r4 = 8; call 26; r0 = 0; exit', '*(u64 *)(r10 -16) = r10; r2 = 0; r3 = r10; r3 += -16; r4 = 16; call 26; r0 = 0; exit', '*(u64 *)(r10 -8) = r10; r1 = r10; r1 += -8; r2 = 8; call 16; r0 = 0; exit',
 ] // biome-ignore format: one line each
 

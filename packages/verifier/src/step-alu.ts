@@ -226,9 +226,9 @@ function movePointer(
     throw new Rejection(`R${dst} bitwise operator ${operator} on pointer prohibited`)
   if (op !== 'add' && op !== 'sub')
     throw new Rejection(`R${dst} pointer arithmetic with ${operator} operator prohibited`)
-  if (op === 'sub' && swapped) throw new Rejection(`R${dst} tried to subtract pointer from scalar`)
   const sum: Sum = { slot, op, dst, src: env.prog.src[slot]!, pointer, num, swapped }
   const mask = planMask(env, sum)
+  if (op === 'sub' && swapped) throw new Rejection(`R${dst} tried to subtract pointer from scalar`)
   if (op === 'sub' && pointer.type === 'fp') throw new Rejection(`R${dst} subtraction from stack pointer prohibited`)
   const result = shifted(env, op, pointer, num)
   proveSane(result.num, result.off, pointer)
