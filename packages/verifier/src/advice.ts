@@ -75,6 +75,14 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /invalid .*stack R\d+|misaligned stack access/,
     'stack accesses go to r10-512 up to r10-1, at multiples of their size',
   ],
+  [/^div by zero$/, 'divide by a number that is not 0'],
+  [/^invalid shift /, 'shift by less than the width of the operation'],
+  [/uses reserved fields/, 'set the fields that this instruction does not use to 0'],
+  [/^(unknown opcode|invalid func unknown)/, 'Linux 6.18 has no such instruction or helper'],
+  [/^back-edge /, 'unroll the loop: a loader without CAP_BPF may not have any'],
+  [/are allowed for CAP_BPF/, 'inline the function: a loader without CAP_BPF may not have any'],
+  [/is for loaders|are for loaders/, 'load it with CAP_BPF, or as one of these types'],
+  [/cannot write into|only read from|write into map forbidden/, 'this memory is read-only for programs'],
   [/should have been in/, 'return one of the values that this program type allows'],
 ]
 

@@ -129,6 +129,9 @@ function roleOf(insn: Insn, reg: number): Role | undefined {
   }
 }
 
+/** bpf_sk_release, bpf_ringbuf_submit and bpf_ringbuf_discard. */
+const RELEASES: ReadonlySet<number> = new Set([86, 132, 133])
+
 /** Registers that hold the pointer made at the start, and how many bytes on each is; undefined where that varies. */
 type Alike = Map<number, number | undefined>
 
@@ -146,6 +149,7 @@ function walkOn({ way, slots, told }: Story, start: number, ofPacket: boolean, v
         alike = new Map([...alike].filter(([reg]) => reg >= 1 && reg <= 5))
         continue
       }
+      if (voided && alike.has(1) && RELEASES.has(insn.imm)) told.set(i, 'released here: its pointers are void')
       for (let reg = 0; reg <= 5; reg++) alike.delete(reg)
       if (voided && alike.size > 0 && helperById(insn.imm)?.changesPacket)
         told.set(i, 'the packet may move here: pointers into it are void')

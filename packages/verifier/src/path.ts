@@ -22,8 +22,8 @@ export function pathTo(env: Env, limit: number): number[] {
       if (slot < 0) return path.reverse()
     }
     if (!state.parent) return path.reverse()
-    slot = state.lastSlot
     state = state.parent.state
+    slot = state.lastSlot
     if (slot < 0) return path.reverse()
   }
 }

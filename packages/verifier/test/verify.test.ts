@@ -153,6 +153,21 @@ test('a packet pointer without a comparison, and one that a helper made void, ar
   ])
 })
 
+test('an object that was given back, and comparisons where a state was kept, are told once', () => {
+  const RING: MapDef = { name: 'ring', type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 4096 }
+  const given =
+    'r1 = map[idx:0]; r2 = 8; r3 = 0; call 131; if r0 == 0 goto out; r6 = r0; r1 = r0; r2 = 0; call 132; r1 = *(u8 *)(r6 +0); out: r0 = 0; exit'
+  expect(pathOf(given, { maps: [RING] })).toEqual([
+    '4 returned r0',
+    '5 compared r0',
+    '6 copied r6',
+    '9 released here: its pointers are void',
+  ])
+  const kept = `r6 = *(u32 *)(r1 +0); r7 = *(u32 *)(r1 +4); call 7; if r0 > 9 goto out; if r0 > 8 goto out; if r0 > 7 goto out; r6 += r0; if r6 > r7 goto out; r0 = *(u8 *)(r6 +0); out: r0 = 0; exit`
+  expect(pathOf(kept)).toEqual(['0 loaded r6', '6 changed r6', '7 r6 is some bytes on, compared with r7: went on'])
+  expect(run(kept).path).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
+})
+
 test('a value is followed through the stack and through calls', () => {
   expect(pathOf('r2 = 5; *(u64 *)(r10 -8) = r2; r2 = 0; r3 = *(u64 *)(r10 -8); r0 = *(u8 *)(r3 +0); exit')).toEqual([
     '0 set r2',
