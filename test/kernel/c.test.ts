@@ -2,12 +2,13 @@
 // the rules mean on every frame that it takes.
 
 import { decisionOf, encode, readElf } from '@netsieve/asm'
-import { generateC } from '@netsieve/codegen'
-import { evaluate } from '@netsieve/ir'
+import { beyondType, generateC } from '@netsieve/codegen'
+import { evaluate, locate, VIEWS } from '@netsieve/ir'
 import { describe, expect, it } from 'vitest'
 import { compileC, NO_CLANG } from '../c/clang.ts'
 import { CAPTURES, recorded } from '../golden/recorded.ts'
-import { askKernel, MISSING } from './oracle.ts'
+import { arrives } from '../properties/frames.ts'
+import { askKernel, MISSING, programOf, testRuns } from './oracle.ts'
 
 const WHY = MISSING ?? NO_CLANG
 
@@ -32,5 +33,29 @@ describe.skipIf(WHY)(`C of recorded rulesets in the kernel${WHY ? ` (skipped: ${
       expect(wrong, name).toEqual([])
     }
     expect(told).toBeGreaterThan(100 * 5000)
+  })
+
+  it.each(['cgroup_skb', 'netfilter'] as const)('as %s, on packets without tags', { timeout: 600_000 }, (type) => {
+    const frames = CAPTURES.flatMap((capture) => capture.frames)
+    let told = 0
+    for (const { name, filter } of recorded(0)) {
+      if (beyondType(filter, type).length > 0) continue
+      const { programs } = readElf(compileC(generateC(filter, { type }).value!)).value!
+      const seen = frames.filter((one) => filter.base.every(({ view }) => arrives(view, one) && locate(VIEWS[view], one).net === 14)) // biome-ignore format: one act
+      for (const { whole, frames: given, ...context } of testRuns(type, seen)) {
+        const hex = given.map((one) => Buffer.from(one).toString('hex'))
+        const [reply] = askKernel([{ op: 'run', type, ...programOf({ ...programs[0]!, maps: [] }), ...context, frames: hex }]) // biome-ignore format: one act
+        expect(reply, name).toMatchObject({ accepted: true })
+        const wrong = whole.flatMap((frame, i) => {
+          const r0 = reply!.run?.retvals[i]
+          if (r0 === null || r0 === undefined || r0 < -1) return []
+          told++
+          const { decision } = evaluate(filter, frame)
+          return decisionOf(type, r0) === decision ? [] : [`frame ${i}: kernel ${r0}, meaning ${decision}`]
+        })
+        expect(wrong, name).toEqual([])
+      }
+    }
+    expect(told).toBeGreaterThan(50_000)
   })
 })

@@ -14,6 +14,7 @@ import {
   NF_HOOK_STATE,
   type ProgTypeName,
 } from '@netsieve/asm'
+import { ETHERTYPE, NFPROTO } from '@netsieve/packet'
 
 const FOLDER = process.env.NETSIEVE_ORACLE
 
@@ -67,7 +68,7 @@ export function programOf({
 let functions: KernelFunctions | undefined
 
 /** The context of a netfilter program's test run: struct nf_hook_state at the hook `output`, with a family (NFPROTO_*). */
-export function hookState(family: number): string {
+function hookState(family: number): string {
   const bytes = new Uint8Array(NF_HOOK_STATE.size)
   bytes[NF_HOOK_STATE.hook] = 3
   bytes[NF_HOOK_STATE.pf] = family
@@ -108,4 +109,16 @@ export function askKernel(requests: readonly KernelRequest[]): KernelReply[] {
   if (replies.length !== requests.length)
     throw new Error(`kbpf.py: exit ${status}, ${replies.length} replies to ${requests.length}: ${stderr}`)
   return replies
+}
+
+/** Frames as a test run takes them: netfilter's without link header, and each family by itself, which the context tells. */
+export function testRuns(
+  type: ProgTypeName,
+  whole: readonly Uint8Array[],
+): readonly { readonly whole: readonly Uint8Array[]; readonly frames: readonly Uint8Array[]; readonly ctx?: string }[] {
+  if (type !== 'netfilter') return [{ whole, frames: whole }]
+  return (['ipv4', 'ipv6'] as const).map((name) => {
+    const own = whole.filter((one) => ((one[12]! << 8) | one[13]!) === ETHERTYPE[name])
+    return { whole: own, frames: own.map((one) => one.subarray(14)), ctx: hookState(NFPROTO[name]) }
+  })
 }

@@ -4,26 +4,17 @@ import { decisionOf, type ProgTypeName } from '@netsieve/asm'
 import { beyondType, generate, METADATA_MAP } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
 import { check, evaluate, type Filter, locate, newState, print, VIEWS, type ViewName } from '@netsieve/ir'
-import { ETHERTYPE, NFPROTO, parseName, writeMetadata } from '@netsieve/packet'
+import { parseName, writeMetadata } from '@netsieve/packet'
 import { SYNTAXES } from '@netsieve/rules'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FRAMES, frame } from '../properties/frames.ts'
 import { filterOf } from '../properties/random-ir.ts'
-import { askKernel, hookState, MISSING, programOf } from './oracle.ts'
+import { askKernel, MISSING, programOf, testRuns } from './oracle.ts'
 
 const PROGRAMS = Number(process.env.NETSIEVE_RUNS ?? 60)
 const SEED = 20_261_123
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-
-/** Frames as a test run takes them: netfilter's without link header, and each family by itself, which the context tells. */
-function groups(type: ProgTypeName, whole: readonly Uint8Array[]) {
-  if (type !== 'netfilter') return [{ whole, frames: whole }]
-  return (['ipv4', 'ipv6'] as const).map((name) => {
-    const own = whole.filter((one) => ((one[12]! << 8) | one[13]!) === ETHERTYPE[name])
-    return { whole: own, frames: own.map((one) => one.subarray(14)), ctx: hookState(NFPROTO[name]) }
-  })
-}
 
 describe.skipIf(MISSING)(`the kernel${MISSING ? ` (skipped: ${MISSING})` : ''}`, () => {
   const seen = (['nft-ip', 'nft-netdev', 'xt-ip', 'flower', 'ethtool'] as const).flatMap((view) =>
@@ -43,7 +34,7 @@ describe.skipIf(MISSING)(`the kernel${MISSING ? ` (skipped: ${MISSING})` : ''}`,
       })
       const programs = filters.map((filter) => generate(filter, { type }))
       let judged = 0
-      for (const group of groups(type, bytes)) {
+      for (const group of testRuns(type, bytes)) {
         const { frames, ...context } = group
         const replies = askKernel(
           programs.map((program) => ({ op: 'run', type, ...programOf(program), ...context, frames: frames.map(hex) })),

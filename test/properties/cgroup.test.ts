@@ -3,21 +3,15 @@
 
 import { beyondType, generate } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
-import { check, evaluate, locate, print, VIEWS, type ViewName } from '@netsieve/ir'
+import { check, evaluate, print } from '@netsieve/ir'
 import { verify } from '@netsieve/verifier'
 import fc from 'fast-check'
 import { compile, Sieve } from 'netsieve'
 import { describe, expect, it } from 'vitest'
-import { frame } from './frames.ts'
+import { arrives, frame } from './frames.ts'
 import { filterOf } from './random-ir.ts'
 
 const RUNS = Number(process.env.NETSIEVE_RUNS ?? 40)
-
-/** What sockets get: IPv4 and IPv6 packets, with no tag that the view does not take off. */
-const arrives = (view: ViewName, bytes: Uint8Array) => {
-  const { seen, nfproto, net } = locate(VIEWS[view], bytes)
-  return seen && nfproto !== undefined && net !== undefined
-}
 
 const cases = (['nft-ip', 'nft-netdev', 'xt-ip', 'flower', 'ethtool'] as const).flatMap((view) =>
   (['cgroup_skb', 'netfilter'] as const).map((type) => [view, type] as const),

@@ -1,6 +1,7 @@
 // Frames for properties: those of the shipped captures, with bytes changed and ends cut.
 
 import { readFileSync } from 'node:fs'
+import { locate, VIEWS, type ViewName } from '@netsieve/ir'
 import { readCapture } from '@netsieve/packet'
 import fc from 'fast-check'
 
@@ -54,3 +55,9 @@ export const frame: fc.Arbitrary<Uint8Array> = fc
     for (const { at, value } of changes) if (at < bytes.length) bytes[at] = value
     return bytes
   })
+
+/** What sockets and netfilter's hooks get: IPv4 and IPv6 packets, with no tag that the view does not take off. */
+export function arrives(view: ViewName, bytes: Uint8Array): boolean {
+  const { seen, nfproto, net } = locate(VIEWS[view], bytes)
+  return seen && nfproto !== undefined && net !== undefined
+}

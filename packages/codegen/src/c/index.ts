@@ -1,7 +1,7 @@
 // A filter of the IR as C for clang's BPF target: a prelude that finds headers and loads bytes, a function for each rule, and the program.
 // It gives the verdicts of ir's evaluate, and holds only the functions that this filter needs.
 
-import { PROG_TYPES, type ProgTypeName, SECTION_OF_TYPE } from '@netsieve/asm'
+import { type ContextName, PROG_TYPES, type ProgTypeName, SECTION_OF_TYPE } from '@netsieve/asm'
 import { Diagnostics, type Outcome } from '@netsieve/diag'
 import {
   type BaseChain,
@@ -16,7 +16,16 @@ import {
 } from '@netsieve/ir'
 import { leaves, localsOf, METADATA_MAP, metadataOfFilter, sourceFor } from '../metadata.ts'
 import { localMembers, localsAtFirst, localsAtLast, metadataMap } from './metadata.ts'
-import { contextOf, packetStruct, tagsBeside, targetOf, verdicts } from './prelude.ts'
+import {
+  contextOf,
+  netfilterContext,
+  packetStruct,
+  startsAtNetwork,
+  type Target,
+  tagsBeside,
+  targetOf,
+  verdicts,
+} from './prelude.ts'
 import { baseFunction } from './rules.ts'
 import { type Scope, Unsupported } from './scope.ts'
 import { comment, identifier, inComment } from './text.ts'
@@ -63,13 +72,18 @@ function write(filter: Filter, { type, from = 'rules' }: GenerateCOptions): stri
   const locals = scope ? { first: localsAtFirst(scope), last: localsAtLast(scope) } : { first: [], last: [] }
   const members = [...[...context].map((member) => `__u32 ${member};`), ...localMembers([...localsOf(filter).keys()])]
   unit.set('struct packet', packetStruct(type, members, layout !== undefined))
+  if (type === 'netfilter') netfilterContext(unit)
+  if (startsAtNetwork(type)) unit.include('linux/if_ether.h')
+  // A dynamic pointer is made before anything is asked of it.
   const filled = [
-    '.ctx = ctx',
-    `.size = ${target.size}`,
+    ...(type === 'netfilter' ? ['.data = &data'] : ['.ctx = ctx', `.size = ${target.size}`]),
+    ...(target.protocol && type !== 'netfilter' ? [`.type = ${target.protocol}`] : []),
     ...[...context].map((member) => `.${member} = ctx->${member}`),
   ]
   const lines = [
+    ...(type === 'netfilter' ? ['	struct bpf_dynptr data;'] : []),
     `	struct packet p = { ${filled.join(', ')} };`,
+    ...(type === 'netfilter' ? [DYNPTR(target)] : []),
     ...(locals.first.length > 0 ? ['	__u64 value;\n'] : []),
     // The context is read here alone: clang would move a read in a rule to where the verifier no longer knows the pointer.
     ...(tagsBeside(type) ? [TAG] : []),
@@ -86,6 +100,11 @@ ${asked.length > 0 ? lines.join('\n') : '	(void)ctx;'}
 char LICENSE[] SEC("license") = "GPL";`, 'rules') // biome-ignore format: C
   return unit.text(opening(filter, type, from))
 }
+
+const DYNPTR = ({ drop, size, protocol }: Target) => `	if (bpf_dynptr_from_skb((struct __sk_buff *)ctx->skb, 0, &data))
+		return ${drop};
+	p.size = ${size};
+	p.type = ${protocol};`
 
 const TAG = `	if (ctx->vlan_present) {
 		p.tag = bpf_ntohs(ctx->vlan_proto) << 16 | ctx->vlan_tci;
@@ -138,15 +157,19 @@ function callsOf(filter: Filter): ReadonlyMap<string, number> {
   return calls
 }
 
+const NEEDS: Readonly<Record<ContextName, string>> = {
+  xdp_md: 'Linux 5.18 or later (bpf_xdp_load_bytes)',
+  __sk_buff: 'Linux 5.3 or later',
+  bpf_nf_ctx: 'Linux 6.4 or later with libbpf 1.2 (netfilter programs)',
+}
+
 function opening({ syntax, profile }: Filter, type: ProgTypeName, from: string): string {
-  const needs =
-    PROG_TYPES[type].context === 'xdp_md' ? 'Linux 5.18 or later (bpf_xdp_load_bytes)' : 'Linux 5.3 or later'
   return comment(
     `${inComment(from)}: ${inComment(syntax)} rules, profile ${profile} (${PROFILES[profile].title}), as a program of type ${type}.`,
     'Written by netsieve. The rules are at the end, each a function; what stands before them finds headers and loads bytes.',
     '',
     `	clang -O2 -g -target bpf -I/usr/include/$(uname -m)-linux-gnu -c FILE.c -o FILE.o`,
     '',
-    `Needs libbpf's headers, and ${needs}.`,
+    `Needs libbpf's headers, and ${NEEDS[PROG_TYPES[type].context]}.`,
   )
 }

@@ -1,7 +1,7 @@
 // Where the headers of a frame are, by the choices of a view: the C text of what ir's locate.ts does slowly.
 
 import { MAX_EXTENSION_HEADERS, type View } from '@netsieve/ir'
-import { load, loadNumber } from './prelude.ts'
+import { load, loadNumber, startsAtNetwork } from './prelude.ts'
 import type { Scope } from './scope.ts'
 import { when } from './text.ts'
 
@@ -27,7 +27,7 @@ export function locate(scope: Scope): string {
     return `/* The headers as ${view.title} finds them. False: its rules do not see such frames. */
 static __always_inline bool ${name('locate')}(struct packet *p)
 {
-	${view.tags === 'first' || view.tags === 'two' ? '__u64 type, inner' : view.tags === 'priority' ? '__u64 type, tci, at' : '__u64 type'};
+	${startsAtNetwork(scope.type) ? '__u64 type' : view.tags === 'first' || view.tags === 'two' ? '__u64 type, inner' : view.tags === 'priority' ? '__u64 type, tci, at' : '__u64 type'};
 
 	p->protocol = p->nfproto = p->net = p->l4proto = p->transport = NONE;
 	p->fragment = p->more = 0;
@@ -42,6 +42,7 @@ ${ways.join('\n')}
 /** From the Ethernet type to that behind the tags that are taken off. */
 function tags({ unit, view, type }: Scope): string {
   unit.include('linux/if_ether.h')
+  if (startsAtNetwork(type)) return atNetwork(view)
   loadNumber(unit, type, false)
   const short = view.reach === 'ip' ? 'return false;' : 'return true;'
   const first = `	if (load_be(p, 12, 2, &type))
@@ -87,6 +88,14 @@ function tags({ unit, view, type }: Scope): string {
 	}
 	p->net = at;`
   }
+}
+
+/** The context tells the type of packets that start at the network header; no type stands for frames too short for one. */
+function atNetwork({ reach }: View): string {
+  return `	type = p->type;
+	if (!type)
+		return ${reach === 'ip' ? 'false' : 'true'};
+	p->net = 0;`
 }
 
 function isTag(unit: Scope['unit']): string {

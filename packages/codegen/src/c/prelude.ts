@@ -2,30 +2,51 @@
 // Loads count bytes as they were on the wire: before tc and socket filters the kernel has taken the outermost VLAN tag off
 // (bytes 12 to 15) and keeps it beside the packet.
 
-import { CONTEXTS, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
-import type { ValueKind } from '@netsieve/packet'
+import { CONTEXTS, KFUNCS, type Kfunc, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import { NFPROTO, type ValueKind } from '@netsieve/packet'
 import { written } from './text.ts'
 import type { Unit } from './unit.ts'
 
 /** What C needs to know of a program type beside its row in the table. */
-interface Target {
-  readonly load: string
+export interface Target {
+  /** The helper that copies bytes, with its arguments: the packet `p`, where, to where, how many. */
+  readonly load: (p: string, at: string, to: string, bytes: string) => string
   readonly size: string
+  /** EtherType, of packets that start at the network header. */
+  readonly protocol?: string
   /** Return values, by their names in uapi headers where they have one. */
   readonly pass: string
   readonly drop: string
   readonly header?: string
 }
 
-const SKB = { load: 'bpf_skb_load_bytes', size: 'ctx->len' } as const
+const loader =
+  (helper: string): Target['load'] =>
+  (...args) =>
+    `${helper}(${args.join(', ')})`
+const SKB = { load: loader('bpf_skb_load_bytes'), size: 'ctx->len' } as const
 
 const TARGETS: Readonly<Partial<Record<ProgTypeName, Target>>> = {
-  xdp: { load: 'bpf_xdp_load_bytes', size: 'bpf_xdp_get_buff_len(ctx)', pass: 'XDP_PASS', drop: 'XDP_DROP' },
+  xdp: { load: loader('bpf_xdp_load_bytes'), size: 'bpf_xdp_get_buff_len(ctx)', pass: 'XDP_PASS', drop: 'XDP_DROP' },
   sched_cls: { ...SKB, pass: 'TC_ACT_OK', drop: 'TC_ACT_SHOT', header: 'linux/pkt_cls.h' },
   socket_filter: {
     ...SKB,
     pass: `${PROG_TYPES.socket_filter.returns.pass}`,
     drop: `${PROG_TYPES.socket_filter.returns.drop}`,
+  },
+  cgroup_skb: {
+    ...SKB,
+    protocol: 'bpf_ntohs(ctx->protocol)',
+    pass: `${PROG_TYPES.cgroup_skb.returns.pass}`,
+    drop: `${PROG_TYPES.cgroup_skb.returns.drop}`,
+  },
+  netfilter: {
+    load: (p, at, to, bytes) => `bpf_dynptr_read(${to}, ${bytes}, ${p}, ${at}, 0)`,
+    size: 'bpf_dynptr_size(&data)',
+    protocol: `ctx->state->pf == ${NFPROTO.ipv4} ? ETH_P_IP : ctx->state->pf == ${NFPROTO.ipv6} ? ETH_P_IPV6 : 0`,
+    pass: 'NF_ACCEPT',
+    drop: 'NF_DROP',
+    header: 'linux/netfilter.h',
   },
 }
 
@@ -34,8 +55,33 @@ export const targetOf = (type: ProgTypeName): Target | undefined => TARGETS[type
 
 export const contextOf = (type: ProgTypeName): string => `struct ${PROG_TYPES[type].context}`
 
+/** Packets of the program type start at the network header; the context tells their type. */
+export const startsAtNetwork = (type: ProgTypeName): boolean => PROG_TYPES[type].firstHeader === 'net'
+
 /** The program type may get frames whose outermost tag lies beside them. */
-export const tagsBeside = (type: ProgTypeName): boolean => 'vlan_present' in CONTEXTS[PROG_TYPES[type].context].fields
+export const tagsBeside = (type: ProgTypeName): boolean =>
+  !startsAtNetwork(type) && 'vlan_present' in CONTEXTS[PROG_TYPES[type].context].fields
+
+/** What a netfilter program is given, and the functions of the kernel that it reads packets by. */
+export function netfilterContext(unit: Unit): void {
+  unit.need('bpf_nf_ctx', () => `/* What the kernel has in these structs beside is not asked for. */
+struct nf_hook_state {
+	__u8 hook;
+	__u8 pf;
+} __attribute__((preserve_access_index));
+
+struct bpf_nf_ctx {
+	const struct nf_hook_state *state;
+	struct sk_buff *skb;
+} __attribute__((preserve_access_index));
+
+${Object.entries(KFUNCS).map(prototype).join('\n')}`) // biome-ignore format: C
+}
+
+function prototype([name, { prototype }]: [string, Kfunc]): string {
+  const params = Object.entries(prototype.params).map(([param, type]) => `${type}${type.endsWith('*') ? '' : ' '}${param}`) // biome-ignore format: one act
+  return `extern ${prototype.returns} ${name}(${params.join(', ')}) __ksym;`
+}
 
 /** What rules and functions that fetch values say. */
 export function verdicts(unit: Unit): void {
@@ -52,9 +98,10 @@ enum verdict {
 /** The struct of a packet, with more members for what rules ask for beside its bytes. */
 export function packetStruct(type: ProgTypeName, more: readonly string[], metadata: boolean): string {
   const members = [
-    `${contextOf(type)} *ctx;`,
+    type === 'netfilter' ? 'const struct bpf_dynptr *data;' : `${contextOf(type)} *ctx;`,
     ...(metadata ? ['const struct metadata *metadata;'] : []),
     '__u32 size;',
+    ...(startsAtNetwork(type) ? ['__u32 type; /* Ethernet type, as the context tells it */'] : []),
     ...(tagsBeside(type)
       ? ['__u32 tag; /* a VLAN tag that the kernel has taken off: type and control information */']
       : []),
@@ -68,7 +115,7 @@ export function packetStruct(type: ProgTypeName, more: readonly string[], metada
     '__u32 more; /* fragments follow */',
     ...more,
   ]
-  return `/* A frame and where its headers are: offsets from its first byte, NONE where there is none. */
+  return `/* A ${startsAtNetwork(type) ? 'packet' : 'frame'} and where its headers are: offsets from its first byte, NONE where there is none. */
 #define NONE 0xffffffffU
 
 struct packet {
@@ -79,11 +126,12 @@ ${members.map((member) => `	${member}`).join('\n')}
 /** `load(p, at, to, bytes)`: copies bytes of the frame, not 0 if they are not all there. */
 export function load(unit: Unit, type: ProgTypeName): string {
   const { load: helper } = TARGETS[type]!
+  const packet = type === 'netfilter' ? 'p->data' : 'p->ctx'
   if (!tagsBeside(type)) {
     return unit.need('load', () => `/* Copies bytes of the frame; not 0 if it ends before. */
 static __always_inline long load(const struct packet *p, __u64 at, void *to, __u32 bytes)
 {
-	return ${helper}(p->ctx, at, to, bytes);
+	return ${helper(packet, 'at', 'to', 'bytes')};
 }`) // biome-ignore format: C
   }
   return unit.need('load', () => {
@@ -93,7 +141,7 @@ static __noinline long load_across_tag(${contextOf(type)} *ctx, __u32 tag, __u32
 	for (__u32 i = 0; i < bytes; i++, at++) {
 		if (at >= 12 && at <= 15)
 			to[i] = tag >> (15 - at) * 8;
-		else if (${helper}(ctx, at < 12 ? at : at - 4, to + i, 1))
+		else if (${helper('ctx', 'at < 12 ? at : at - 4', 'to + i', '1')})
 			return -1;
 	}
 	return 0;
@@ -102,9 +150,9 @@ static __noinline long load_across_tag(${contextOf(type)} *ctx, __u32 tag, __u32
 static __always_inline long load(const struct packet *p, __u64 at, void *to, __u32 bytes)
 {
 	if (!p->tag || at + bytes <= 12)
-		return ${helper}(p->ctx, at, to, bytes);
+		return ${helper(packet, 'at', 'to', 'bytes')};
 	if (at >= 16)
-		return ${helper}(p->ctx, at - 4, to, bytes);
+		return ${helper(packet, 'at - 4', 'to', 'bytes')};
 	return load_across_tag(p->ctx, p->tag, at, to, bytes);
 }`
   })
