@@ -1,6 +1,7 @@
 // Which numbers matter: when a check depends on a number, the way it came is walked back and the registers and slots it
 // came from are marked precise in the states on the way. States that differ only in imprecise numbers may stand for each other.
 
+import { LIMITS } from '@netsieve/asm'
 import type { Env } from './env.ts'
 import { Rejection } from './errors.ts'
 import { change, type Reg } from './reg.ts'
@@ -112,6 +113,8 @@ function trace(env: Env, start: State, wanted: Wanted): boolean {
   let later = -1
   let skip = true
   let changed = false
+  const traced = tracedBefore(env, start)
+  traced?.set(placeOf(start.steps.length, last, wanted.frame), wanted.regs[wanted.frame]!)
   for (;;) {
     if (env.log.shows2)
       env.log.line(`mark_precise: frame${wanted.frame}: last_idx ${last} first_idx ${first} subseq_idx ${later} `)
@@ -121,6 +124,8 @@ function trace(env: Env, start: State, wanted: Wanted): boolean {
       const step = history > 0 && top!.slot === slot ? top : undefined
       if (skip) skip = false
       else if (!walkBack(env, slot, later, step, wanted)) return markAll(env, start)
+      else if (state === start && traced)
+        wanted.regs[wanted.frame]! &= ~(traced.get(placeOf(history, slot, wanted.frame)) ?? 0)
       if (wanted.empty) return changed
       later = slot
       if (slot === state.firstSlot && (history === 0 || (history === 1 && state.steps[0]!.slot === slot))) break
@@ -138,6 +143,17 @@ function trace(env: Env, start: State, wanted: Wanted): boolean {
     first = state.firstSlot
   }
   return markAll(env, start) || changed
+}
+
+/** A place on the way since a state was kept: how many steps are recorded before it, the slot, and which frame is looked at. */
+const placeOf = (history: number, slot: number, frame: number): number =>
+  (history * LIMITS.programSlots + slot) * MAX_FRAMES + frame
+
+/** What was traced from places of the present state; nothing where the log tells each walk. */
+function tracedBefore(env: Env, start: State): Map<number, number> | undefined {
+  if (start !== env.state || env.log.shows2) return undefined
+  start.traced ??= new Map()
+  return start.traced
 }
 
 /** Marks what is wanted in a state of the way; what is marked already, or is no number, is wanted no more. */

@@ -390,6 +390,7 @@ function save(env: Env, slot: number): void {
   state.branches = 1
   state.firstSlot = slot
   state.steps = []
+  state.traced = undefined
   env.step = undefined
   env.savedAt(slot, state).unshift(saved)
 }

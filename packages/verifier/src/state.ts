@@ -141,6 +141,8 @@ export class State {
   firstSlot = 0
   lastSlot = -1
   steps: Step[] = []
+  /** Registers, as bits, that precision has been traced back for from a place since this state began (precision.ts): not again from there on. */
+  traced: Map<number, number> | undefined
   jumpsOut = 0
   mayGotoDepth = 0
   callbackDepth = 0

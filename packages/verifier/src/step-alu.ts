@@ -14,7 +14,7 @@ import {
   withLow,
 } from './domain/arith.ts'
 import { violation } from './domain/compare.ts'
-import { draft, isKnown, isKnownIn, known, knownInt, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
+import { draft, isKnown, isKnownIn, known, type Num, sync, UNKNOWN, widthOf } from './domain/num.ts'
 import { approx, toSigned, ult } from './domain/wide.ts'
 import type { Env } from './env.ts'
 import { Rejection, Unsupported } from './errors.ts'

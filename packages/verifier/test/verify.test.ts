@@ -211,3 +211,21 @@ test('long chains of jumps backwards take time in proportion', () => {
   // Each register that is live at the end is so all along the chain: a pass over the program for each jump took 84 s.
   expect(cost(chain(30_000))).toBeLessThan(5000)
 })
+
+test('a number that is relied upon again and again is traced back once', () => {
+  const c = new Code()
+  c.call(7)
+  c.mov(6, { reg: 0 })
+  c.alu('and', 6, 7)
+  for (let i = 0; i < 40_000; i++) {
+    c.mov(1, { reg: 10 })
+    c.alu('add', 1, { reg: 6 })
+  }
+  c.mov(0, 0)
+  c.exit()
+  const program = c.layout()
+  const from = performance.now()
+  expect(verify(program, { type: 'xdp' })).toMatchObject({ status: 'accepted', stats: { processedInsns: 80_005 } })
+  // Back to the start each time took minutes.
+  expect(performance.now() - from).toBeLessThan(5000)
+})
