@@ -33,6 +33,7 @@ const LATE = {
   'ir/dist/passes/index.js': ['simplify', 'passesOf', 'PASSES'],
   'codegen/dist/generate.js': ['generate'],
   'verifier/dist/verify.js': ['verify', 'verifyBytes'],
+  'vm/dist/helpers/table.js': ['helperFunctions', 'IMPLEMENTED'],
   'packet/dist/summary/index.js': ['summarize'],
   'netsieve/dist/cli/team/team.js': ['Team'],
 }

@@ -1,29 +1,13 @@
 // What a program keeps from packet to packet, in maps of one value that are read and written through their addresses: the filter's state
-// (netsieve_state) and, where asked for, a counter a rule (netsieve_counters).
-//
-//   counter  packets 8 | bytes 8      limit  tokens 8 | last 8      quota  bytes used 8      nth  turn 8
+// (netsieve_state) and, where asked for, a counter a rule (netsieve_counters). See state-maps.ts.
 
 import { HELPERS, type Label, type MapDef } from '@netsieve/asm'
-import {
-  type Count,
-  capacity,
-  cost,
-  type Filter,
-  type FilterState,
-  firstTurn,
-  type StateDef,
-  type Step,
-} from '@netsieve/ir'
+import { capacity, cost, type Filter, firstTurn, type StateDef, type Step } from '@netsieve/ir'
 import { R } from './emitter.ts'
 import type { Maps } from './lookup/maps.ts'
 import { SLOT } from './path.ts'
+import { COUNT_BYTES, COUNTER_MAP, STATE_MAP } from './state-maps.ts'
 import { constant, packetBytes, type Scope } from './terms.ts'
-
-export const STATE_MAP = 'netsieve_state'
-export const COUNTER_MAP = 'netsieve_counters'
-
-/** Bytes of a rule's counter: packets and bytes. */
-const COUNT_BYTES = 16
 
 /** Where a program keeps what. */
 export interface StateSource {
@@ -70,41 +54,6 @@ function oneValue(name: string, valueSize: number, words?: readonly bigint[]): M
   const view = new DataView(value.buffer)
   for (const [i, word] of words.entries()) view.setBigUint64(i * 8, word, true)
   return { ...def, entries: [[new Uint8Array(4), value]] }
-}
-
-/** What the counters of rules hold, by rule; rules that counted nothing are left out. */
-export function readCounters(value: Uint8Array): ReadonlyMap<number, Count> {
-  const view = new DataView(value.buffer, value.byteOffset, value.length)
-  const out = new Map<number, Count>()
-  for (let rule = 0; (rule + 1) * COUNT_BYTES <= value.length; rule++) {
-    const [packets, bytes] = [
-      view.getBigUint64(rule * COUNT_BYTES, true),
-      view.getBigUint64(rule * COUNT_BYTES + 8, true),
-    ]
-    if (packets > 0n) out.set(rule, { packets, bytes })
-  }
-  return out
-}
-
-/** What the map of a filter's state holds, as `evaluate` keeps it. */
-export function readState(filter: Filter, value: Uint8Array): Omit<FilterState, 'rules'> {
-  const view = new DataView(value.buffer, value.byteOffset, value.length)
-  const out = { counters: new Map(), limits: new Map(), quotas: new Map(), turns: new Map() } as Omit<
-    FilterState,
-    'rules'
-  >
-  let at = 0
-  const word = () => {
-    at += 8
-    return view.getBigUint64(at - 8, true)
-  }
-  for (const { kind, name } of filter.state ?? []) {
-    if (kind === 'counter') out.counters.set(name, { packets: word(), bytes: word() })
-    else if (kind === 'limit') out.limits.set(name, { tokens: word(), last: word() })
-    else if (kind === 'quota') out.quotas.set(name, { used: word() })
-    else out.turns.set(name, { next: word() })
-  }
-  return out
 }
 
 /** Counts the packet for a rule, if rules are counted. */

@@ -6,7 +6,7 @@ import type { PacketMeta } from './context.ts'
 import { Engine } from './engine.ts'
 import { type Fault, hex64 } from './fault.ts'
 import type { HelperFunction } from './helpers/helper.ts'
-import { HELPER_FUNCTIONS } from './helpers/table.ts'
+import { helperFunctions } from './helpers/table.ts'
 import { type Ended, execute, withCases } from './interpret.ts'
 import { Batch, type BatchOptions } from './jit/batch.ts'
 import { Jit } from './jit/jit.ts'
@@ -146,7 +146,7 @@ export class Machine {
       },
       programs,
       options.maps ?? [],
-      own.length > 0 ? new Map([...HELPER_FUNCTIONS, ...own]) : HELPER_FUNCTIONS,
+      programs.some((insns) => insns.some(({ spec }) => spec.kind === 'call')) ? helpersWith(own) : new Map(),
     )
     for (const map of this.engine.maps) map.fill()
     const length = programs.reduce((sum, insns) => sum + insns.length, 0)
@@ -271,6 +271,10 @@ export class Machine {
     for (const ring of this.rings) ring.clear()
     return new RunResult(engine, this.writes && engine.packetDiffers(packet) ? engine.packetBytes() : undefined)
   }
+}
+
+function helpersWith(own: readonly (readonly [number, HelperFunction])[]): ReadonlyMap<number, HelperFunction> {
+  return own.length > 0 ? new Map([...helperFunctions(), ...own]) : helperFunctions()
 }
 
 /** Whether an instruction could change the packet: all stores but those to the stack, and calls. */

@@ -24,11 +24,15 @@ const ALL: Partial<Record<HelperName, HelperFunction>> = {
   ...DYNPTR_HELPERS,
 }
 
-/** Helpers by id, and kernel functions, whose numbers are below 0. */
-export const HELPER_FUNCTIONS: ReadonlyMap<number, HelperFunction> = new Map([
+const BY_ID: ReadonlyMap<number, HelperFunction> = new Map([
   ...(Object.entries(ALL) as [HelperName, HelperFunction][]).map(([name, run]) => [HELPERS[name].id, run] as const),
   ...KERNEL_FUNCTIONS,
 ])
+
+/** Helpers by id, and kernel functions, whose numbers are below 0. A function: programs that call none load none. */
+export function helperFunctions(): ReadonlyMap<number, HelperFunction> {
+  return BY_ID
+}
 
 /** Names of the helpers that this machine has. */
 export const IMPLEMENTED: readonly HelperName[] = Object.keys(ALL) as HelperName[]

@@ -2,7 +2,7 @@
 
 import { HELPERS, type HelperName, KFUNCS } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
-import { HELPER_FUNCTIONS } from '../helpers/table.ts'
+import { helperFunctions } from '../helpers/table.ts'
 
 export const LOOKUP_ELEM = HELPERS.map_lookup_elem.id
 export const LOOKUP_PERCPU = HELPERS.map_lookup_percpu_elem.id
@@ -11,7 +11,7 @@ export const CPU_ID = HELPERS.get_smp_processor_id.id
 
 /** Whether a helper is the machine's, not one that its user put in its place. */
 export function isBuiltIn({ helpers }: Engine, id: number): boolean {
-  return helpers.get(id) === HELPER_FUNCTIONS.get(id)
+  return helpers.get(id) === helperFunctions().get(id)
 }
 
 const idsOf = (names: readonly HelperName[]): ReadonlySet<number> => new Set(names.map((name) => HELPERS[name].id))
