@@ -111,21 +111,26 @@ class Blocks {
 
   /** Blocks that can be reached (not through one), each after all that it leads to; what a true way leads to first. */
   private visit(each: (block: number) => void, without = -1): void {
-    if (typeof this.entry !== 'number') return
-    const seen = new Uint8Array(this.nodes.length)
-    if (without >= 0) seen[without] = 1
-    const stack: { readonly block: number; ways: number }[] = []
-    const open = (block: number) => {
-      if (block < 0 || seen[block]) return
-      seen[block] = 1
-      stack.push({ block, ways: 0 })
-    }
-    open(this.entry)
-    for (let top = stack.at(-1); top; top = stack.at(-1)) {
-      if (top.ways === 2) {
-        stack.pop()
-        each(top.block)
-      } else open((top.ways++ === 0 ? this.yes : this.no)[top.block]!)
+    if (typeof this.entry !== 'number' || this.entry === without) return
+    const { yes, no } = this
+    /** By block: 0 if it was not seen, 1 and 2 if its true or its false way is next, 3 if both are done. */
+    const ways = new Uint8Array(this.nodes.length)
+    if (without >= 0) ways[without] = 3
+    const open = [this.entry]
+    ways[this.entry] = 1
+    while (open.length > 0) {
+      const block = open[open.length - 1]!
+      const way = ways[block]!
+      if (way === 3) {
+        open.pop()
+        each(block)
+        continue
+      }
+      ways[block] = way + 1
+      const next = way === 1 ? yes[block]! : no[block]!
+      if (next < 0 || ways[next] !== 0) continue
+      ways[next] = 1
+      open.push(next)
     }
   }
 
@@ -204,8 +209,10 @@ class Blocks {
 
   /** Every way to `block` comes through `above`. */
   private dominates(above: number, block: number): boolean {
-    for (let vertex = 3 * block; vertex >= 0; vertex = this.parent[vertex]!) if (vertex === 3 * above) return true
-    return false
+    const { parent, depth } = this
+    let vertex = 3 * block
+    while (vertex >= 0 && depth[vertex]! > depth[3 * above]!) vertex = parent[vertex]!
+    return vertex === 3 * above
   }
 
   /** Every way to `target` leads through `block`, as the graph is now. */
@@ -283,16 +290,17 @@ class Blocks {
     const [out, on] = chain ? [this.no, this.yes] : [this.yes, this.no]
     const inChain = (way: number) => way >= 0 && out[way] === out[block] && this.dominates(block, way)
     // Ways are named by the block they leave: the chain is entered by the way that leads to `block`, and goes on by `on`.
-    let at: { readonly ways: Int32Array; readonly from: number } = { ways: this.yes[first] === block ? this.yes : this.no, from: first } // biome-ignore format: one record
-    let top = true
+    let ways = this.yes[first] === block ? this.yes : this.no
+    let from = first
     for (;;) {
-      const next = at.ways[at.from]!
+      const next = ways[from]!
       if (!inChain(next)) return false
       if (this.value[next] !== value) break
-      at = { ways: on, from: next }
-      top = false
+      ways = on
+      from = next
     }
-    const different = at.ways[at.from]!
+    const top = from === first
+    const different = ways[from]!
     let before = different
     for (;;) {
       const next = on[before]!
@@ -306,11 +314,11 @@ class Blocks {
     if (!this.soleWay(block, pulled)) this.mistaken = true
     on[before] = on[pulled]!
     on[pulled] = different
-    if (!top) at.ways[at.from] = pulled
+    if (!top) ways[from] = pulled
     else {
-      for (const from of inEdges) {
-        if (this.yes[from] === block) this.yes[from] = pulled
-        else this.no[from] = pulled
+      for (const each of inEdges) {
+        if (this.yes[each] === block) this.yes[each] = pulled
+        else this.no[each] = pulled
       }
     }
     return true
