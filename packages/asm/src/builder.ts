@@ -17,7 +17,13 @@ const LETTER = { 1: 'b', 2: 'h', 4: 'w', 8: 'dw' } as const satisfies Record<Byt
 export class Code {
   private readonly items: Item[] = []
   private labels = 0
+  private slots = 0
   origin: Origin | undefined
+
+  /** Slots of what was emitted so far, before `layout()` makes far jumps longer. */
+  get size(): number {
+    return this.slots
+  }
 
   label(name = 'L'): Label {
     return { name: `${name}${this.labels++}` }
@@ -34,6 +40,7 @@ export class Code {
   /** An instruction as it is; with a target, its distance is filled in by `layout()`. */
   add(one: Insn, target?: Label): void {
     this.items.push({ insn: one, ...(target && { target }) })
+    this.slots += one.spec.slots
   }
 
   /** dst = dst op source, where source is a register (`{ reg }`) or a signed 32-bit number. */

@@ -12,6 +12,8 @@ export interface Origin {
   readonly text: string
   /** What is done with the packet where the program ends here, if that is more than passing or dropping it: `reject(icmp port-unreachable)`. */
   readonly act?: string
+  /** Of an exit that hands on what a called function returned: the exit of that function is what decided. */
+  readonly handsOn?: true
   readonly span?: Span
 }
 

@@ -137,10 +137,13 @@ class ObjectWriter {
   private place(program: Program, index: number): void {
     const slots = slotTable(program.insns)
     const starts = functionsOf(program, slots)
+    let next = 0
     starts.forEach(({ name, slot }, i) => {
       const section = i === 0 ? program.section : '.text'
       const end = starts[i + 1]?.slot ?? slots[program.insns.length]!
-      const insns = program.insns.filter((_, at) => slots[at]! >= slot && slots[at]! < end)
+      const from = next
+      while (next < program.insns.length && slots[next]! < end) next++
+      const insns = program.insns.slice(from, next)
       const pieces = this.code.get(section) ?? []
       this.code.set(section, pieces)
       const last = pieces.at(-1)
