@@ -26,6 +26,14 @@ export interface DecodedProgram {
   readonly usesStack: boolean
 }
 
+/** In the last number of an exit that hands on what a called function returned (`Origin.handsOn`). */
+const HANDS_ON = 1
+
+/** Whether the instruction at a code position is such an exit. */
+export function handsOn(code: Int32Array, pc: number): boolean {
+  return code[pc] === 0x95 && code[pc + 3] === HANDS_ON
+}
+
 /** Registers r0..r10 and one spare come first in the register file, then one for each distinct constant. */
 export const FIRST_CONSTANT = 12
 
@@ -143,7 +151,7 @@ function decodeOne(
       if (spec.call === 'kfunc') return [0x85, 0, 0, imm < 0 ? imm : -1 - NO_HELPER]
       return spec.call === 'register' ? [0x8d, dst * 2, 0, 0] : invalid
     case 'exit':
-      return [0x95, 0, 0, 0]
+      return [0x95, 0, 0, insn.origin?.handsOn ? HANDS_ON : 0]
   }
 }
 

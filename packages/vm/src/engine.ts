@@ -12,7 +12,7 @@ import {
   protocolOf,
   timeWords,
 } from './context.ts'
-import { Constants, type DecodedProgram, decodeProgram, FIRST_CONSTANT } from './decode.ts'
+import { Constants, type DecodedProgram, decodeProgram, FIRST_CONSTANT, handsOn } from './decode.ts'
 import type { Fault, FaultDraft } from './fault.ts'
 import type { HelperFunction } from './helpers/helper.ts'
 import { Sockets } from './helpers/sockets.ts'
@@ -332,6 +332,12 @@ export class Engine {
     this.depth++
     this.openFrame(this.depth)
     return true
+  }
+
+  /** Index of the instruction that ended the run; of the function's that returned what ended it, where an exit only hands that on. */
+  get decidedAt(): number {
+    const { code } = this.programs[this.programIndex]!
+    return (handsOn(code, this.pc) ? this.mem.words[AT.returned >> 2]! : this.pc) >> 2
   }
 
   /** Leaves a function: where to go on. */

@@ -37,6 +37,7 @@ export const STOP = CASE[OP.stop]!
 /** How a stretch of execution ended. After `fault` the engine has the fault, after `stop` it can go on. */
 export type Ended = 'exit' | 'fault' | 'stop'
 
+const RETURNED = AT.returned >> 2
 const ROWS = AT.regions >> 2
 const REGIONS: number = REGION.count
 const PACKET: number = REGION.packet
@@ -714,6 +715,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           engine.used = used
           return 'exit'
         }
+        if (code[pc + 3] === 0) W[RETURNED] = pc
         pc = engine.leave()
         start = pc
         continue

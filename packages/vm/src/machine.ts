@@ -73,7 +73,10 @@ const LONG = 2000
 export class RunResult {
   readonly r0: number
   private readonly r0High: number
-  /** Index of the instruction that ended the run, in its program; absent after a fault. */
+  /**
+   * Index of the instruction that ended the run, in its program; absent after a fault. Where an exit only hands on what a called function
+   * returned (`Origin.handsOn`), it is that function's exit.
+   */
   readonly exit?: number
   /** The program that ended it, where a tail call led to another than the first. */
   readonly program?: number
@@ -94,7 +97,7 @@ export class RunResult {
     this.insns = engine.used
     if (fault) this.fault = fault
     else {
-      this.exit = engine.pc >> 2
+      this.exit = engine.decidedAt
       if (engine.programIndex > 0) this.program = engine.programIndex
     }
     if (packet) this.packet = packet

@@ -13,6 +13,8 @@ const PAGE = 65536
 export const AT = {
   /** Words that the JIT leaves on a fault or exit: see jit/abi. */
   status: 0x400,
+  /** Code position of the exit of the function that returned last; of those that do not hand on what another returned. */
+  returned: 0x420,
   /** 512 bytes for keys and values on their way between JavaScript and maps' own code. */
   scratch: 0x600,
   /** Rows of 8 words, one a region. */

@@ -30,6 +30,36 @@ describe.each(['interpreter', 'jit'] as const)('%s', (engine) => {
   const machine = (program: readonly Insn[], options: Partial<LoadOptions> = {}) =>
     load(program, { type: 'xdp', engine, patience: 0, ...options })
 
+  test("an exit that hands on what a function returned: the place of exit is the function's", () => {
+    const program = code((c) => {
+      const [inner, other] = [c.label(), c.label()]
+      c.origin = { text: 'main' }
+      c.emit('call_local', {}, inner)
+      c.origin = { text: 'main', handsOn: true }
+      c.exit()
+      c.bind(inner)
+      c.origin = { text: 'inner' }
+      c.emit('call_local', {}, other)
+      c.jump('jne', 0, 7, other)
+      c.origin = { text: 'inner', handsOn: true }
+      c.exit()
+      c.bind(other)
+      c.origin = { text: 'other' }
+      c.mov(0, 7)
+      c.exit()
+    })
+    const one = machine(program)
+    expect(one.run(PACKET)).toMatchObject({ r0: 7, exit: 6 })
+    expect(program[6]!.origin?.text).toBe('other')
+    const batch = one.batch({ exits: true })
+    const record = new Uint8Array(16 + PACKET.length)
+    record.set(u32(PACKET.length), 8)
+    record.set(u32(PACKET.length), 12)
+    batch.input.set(record)
+    const { records, exits } = batch.run(record.length)
+    expect([records, exits[0]]).toEqual([1, 6])
+  })
+
   test('result, count and place of exit', () => {
     const program = withData((c) => c.load(4, 0, 7, 0))
     const run = machine(program).run(PACKET)

@@ -1,9 +1,9 @@
 // Programs as WebAssembly modules over the machine's memory: compiled when first run, entered once a packet.
 
 import { atomic } from '../atomic.ts'
-import { type DecodedProgram, OP } from '../decode.ts'
+import { type DecodedProgram, handsOn, OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
-import { REGION } from '../memory.ts'
+import { AT, REGION } from '../memory.ts'
 import { loadPacket } from '../packet-load.ts'
 import { loadSlow, storeSlow } from '../slow-access.ts'
 import { type WasmFunction, type WasmInstance, wasm } from '../wasm-api.ts'
@@ -244,7 +244,8 @@ function mainBody(target: Target): ReturnType<Body['finish']> {
 }
 
 const inner: Around = {
-  exit({ body, registers }) {
+  exit({ body, code, registers }, pc) {
+    if (!handsOn(code, pc)) body.i32(AT.returned).i32(pc).mem(W.i32_store, 0)
     body.get(registers[0]!).op(W.return)
   },
   fault({ body }) {

@@ -2,7 +2,7 @@
 // Only programs that change no packet and send nothing out run so: see `canWalk`.
 
 import { type ContextName, PROG_TYPES } from '@netsieve/asm'
-import { OP } from '../decode.ts'
+import { handsOn, OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
 import { AT, REGION } from '../memory.ts'
 import { BATCH, IMPORT, IMPORTS, STATUS } from './abi.ts'
@@ -54,6 +54,7 @@ export function isStateless({ engine, program }: Target): boolean {
   // A lookup changes what is dropped next.
   if (engine.maps.some(({ def }) => def.type.startsWith('lru'))) return false
   return program.insns.every(({ spec, dst, imm }) => {
+    if (spec.call === 'local') return true
     if (spec.kind === 'call')
       return spec.call === 'helper' && QUIET.has(imm) && isBuiltIn(engine, imm) && !CHANGING.has(imm)
     return (spec.kind !== 'store' && spec.kind !== 'atomic') || dst === 10
@@ -98,7 +99,8 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
   }
   const around: Around = {
     exit(at, pc) {
-      if (exitsAt) body.i32(pc >> 2).set(exit)
+      if (exitsAt && handsOn(at.code, pc)) body.i32(AT.returned).mem(W.i32_load, 0).i32(2).op(W.i32_shr_u).set(exit)
+      else if (exitsAt) body.i32(pc >> 2).set(exit)
       body.op(W.br).u32(at.outside(1))
     },
     fault(at) {
