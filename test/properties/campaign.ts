@@ -28,9 +28,12 @@ interface Sums {
 
 /** Judges frames by a program and by the meaning. */
 function judge(filter: Filter, type: ProgTypeName, level: 0 | 1, frames: readonly Uint8Array[], sums: Sums): void {
-  const { insns, maps } = generate(simplify(filter, { level }), { type })
+  // One program in three is divided into functions, of a few rules each.
+  const plan = sums.programs % 3 === 2 && { plan: { part: 40, inline: 0, depth: sums.programs % 4 } }
+  const generated = generate(simplify(filter, { level }), { type, ...plan })
+  const { insns, maps } = generated
   sums.programs++
-  const verdict = verify(insns, { type, maps })
+  const verdict = verify(insns, generated)
   if (verdict.status !== 'accepted') {
     sums.rejected++
     if (sums.rejected <= MOST_SHOWN)

@@ -188,12 +188,14 @@ describe.each(
         expect(print(parse(source('', text)).value!)).toBe(text)
         expect(fromJson(JSON.parse(JSON.stringify(toJson(filter)))).value).toEqual(filter)
         samePasses(filter, sequence)
-        const generated = generate(filter, { type, counters: true })
+        // Every other program is divided into functions.
+        const plan = judged % 60 ? { plan: { part: 30, inline: 0, depth: judged % 4 } } : {}
+        const generated = generate(filter, { type, counters: true, ...plan })
         const accepted = verify(generated.insns, generated)
         if (accepted.status !== 'accepted') throw new Error(`${accepted.status}: ${accepted.message}\n${text}`)
         const sieve = new Sieve(
           { source: source('', ''), syntax: 'nft', filter, ...generated },
-          judged % 60 ? 'jit' : 'interpreter',
+          judged % 90 ? 'jit' : 'interpreter',
         )
         const kept = newState(filter)
         let now = 1_700_000_000_000_000_000n

@@ -1,7 +1,16 @@
 // Getting at packet bytes, by program type: through checked pointers (XDP, tc, cgroups), or by copying them to the stack (socket filters, netfilter).
 // Everything above asks for "these bytes of that base, or go to `missing`" and is told a register and displacement to load from.
 
-import { CONTEXTS, HELPERS, KFUNCS, type Label, NF_HOOK_STATE, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
+import {
+  CONTEXTS,
+  type Code,
+  HELPERS,
+  KFUNCS,
+  type Label,
+  NF_HOOK_STATE,
+  PROG_TYPES,
+  type ProgTypeName,
+} from '@netsieve/asm'
 import { ETHERTYPE, NFPROTO } from '@netsieve/packet'
 import { type Emitter, R } from './emitter.ts'
 import { SLOT, swapped } from './path.ts'
@@ -28,6 +37,8 @@ export interface Access {
   readonly startsAtNetwork: boolean
   /** Registers beside those of bases that hold something to the end. */
   readonly keeps: readonly number[]
+  /** R.CTX is the program's context, to the end. */
+  readonly keepsContext: boolean
   /** Sets up R.CTX and, where pointers are used, R.DATA and R.END. */
   prologue(e: Emitter): void
   /** Makes `bytes` bytes at `offset` from a base readable, or goes to `missing`. */
@@ -38,6 +49,10 @@ export interface Access {
   baseInto(e: Emitter, dst: number, ref: BaseRef): void
   /** Calls a helper whose arguments, if it has any, are in place; R.RET = what it gives, the scratch registers hold nothing. */
   call(e: Emitter, helper: number): void
+  /** Calls a function of the program by its number, with the context, which is in R[context], and what `args` puts into the registers behind it. */
+  callFunction(e: Emitter, number: number, context: number, args: (code: Code) => void): void
+  /** The start and end of the packet anew, with nothing known of them. */
+  renew(e: Emitter): void
   /** R[dst] = bytes from the start of the packet's data to a base. */
   offsetInto(e: Emitter, dst: number, ref: BaseRef): void
   /** Goes to `target` if fewer than R[length] bytes follow the base; clobbers R.A. */
@@ -55,6 +70,13 @@ export const MAX_WALK = 0x8040
 
 const skbProtocol = (e: Emitter, dst: number): void =>
   e.put((c) => c.load(4, dst, R.CTX, CONTEXTS.__sk_buff.fields.protocol.offset))
+
+/** A call of a function: its number stands where `linked` puts the distance. */
+function callNumber(code: Code, number: number, context: number, args: (code: Code) => void): void {
+  code.mov(1, { reg: context })
+  args(code)
+  code.emit('call_local', { imm: number })
+}
 
 /** XDP, tc, cgroups: loads through data pointers after a comparison with data_end. */
 function direct(type: ProgTypeName): Access {
@@ -74,8 +96,13 @@ function direct(type: ProgTypeName): Access {
       c.load(4, R.DATA, R.CTX, fields.data.offset)
       c.load(4, R.END, R.CTX, fields.data_end.offset)
     })
+  const renew = (e: Emitter): void => {
+    pointers(e)
+    e.know({ link: 0 })
+  }
   return {
     startsAtNetwork: PROG_TYPES[type].firstHeader === 'net',
+    keepsContext: true,
     keeps: [R.DATA, R.END],
     prologue(e) {
       e.put((c) => c.mov(R.CTX, { reg: 1 }))
@@ -84,9 +111,13 @@ function direct(type: ProgTypeName): Access {
     call(e, helper) {
       e.put((c) => c.call(helper))
       // The pointers were in registers that a call does not keep; of new ones nothing is known yet.
-      pointers(e)
-      e.know({ link: 0 })
+      renew(e)
     },
+    callFunction(e, number, context, args) {
+      e.put((c) => callNumber(c, number, context, args))
+      renew(e)
+    },
+    renew,
     reach(e, ref, offset, bytes, missing) {
       check(e, ref, ref.disp + offset + bytes, missing)
       return { reg: ref.reg ?? R.DATA, disp: ref.disp + offset }
@@ -136,7 +167,7 @@ function direct(type: ProgTypeName): Access {
 }
 
 /** What programs that copy bytes do in their own way. */
-interface Copying extends Pick<Access, 'startsAtNetwork' | 'prologue' | 'length' | 'protocol'> {
+interface Copying extends Pick<Access, 'startsAtNetwork' | 'keepsContext' | 'prologue' | 'length' | 'protocol'> {
   /** Copies `bytes` bytes from the offset in R2 to SLOT.bytes; R.RET is not 0 where they are not all there. */
   readonly copy: (e: Emitter, bytes: number) => void
 }
@@ -161,6 +192,10 @@ function copied(own: Copying): Access {
     call(e, helper) {
       e.put((c) => c.call(helper))
     },
+    callFunction(e, number, context, args) {
+      e.put((c) => callNumber(c, number, context, args))
+    },
+    renew() {},
     reach(e, { base, reg, disp }, offset, bytes, missing) {
       e.put((c) => {
         if (reg === undefined) return c.mov(2, disp + offset)
@@ -196,6 +231,7 @@ function copied(own: Copying): Access {
 
 const SOCKET_FILTER = copied({
   startsAtNetwork: false,
+  keepsContext: true,
   prologue(e) {
     e.put((c) => c.mov(R.CTX, { reg: 1 }))
   },
@@ -220,6 +256,7 @@ const SOCKET_FILTER = copied({
  */
 const NETFILTER = copied({
   startsAtNetwork: true,
+  keepsContext: false,
   prologue(e) {
     const { state, skb } = CONTEXTS.bpf_nf_ctx.fields
     const pointer = (reg: number) =>

@@ -84,6 +84,11 @@ export class Emitter {
   reachable = true
   origin: Origin | undefined
 
+  /** Slots of what was emitted so far. */
+  get size(): number {
+    return this.code.size
+  }
+
   label(name: string): Label {
     return this.code.label(name)
   }

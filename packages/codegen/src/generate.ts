@@ -1,17 +1,13 @@
 // A filter of the IR as an eBPF program.
 
-import { type Insn, type MapDef, PROG_TYPES, type ProgType, type ProgTypeName } from '@netsieve/asm'
-import { type BaseChain, type Filter, isShort, listBase, placeOf, setsOf, type Term, termsAt, termsOfField, VIEWS, type View } from '@netsieve/ir' // biome-ignore format: one line
-import { type Base, isMetadata, type MetadataLayout } from '@netsieve/packet'
-import { accessFor } from './access.ts'
-import { FILL, type Needs } from './dispatch.ts'
+import type { FunctionDef, Insn, MapDef, ProgTypeName } from '@netsieve/asm'
+import type { Filter } from '@netsieve/ir'
+import type { MetadataLayout } from '@netsieve/packet'
+import { divided, PLANS, type Plan } from './divide.ts'
 import { Emitter, NOTHING, R } from './emitter.ts'
-import { dispatch, LINK } from './headers.ts'
-import { keptOf } from './kept.ts'
-import { Maps } from './lookup/maps.ts'
-import { localsOf, metadataMap, metadataOfFilter, sourceFor } from './metadata.ts'
+import { fitsWhole, LONGEST_LINEAR, TOO_LONG, TooLong } from './limits.ts'
 import { baseChain } from './rules.ts'
-import { stateFor } from './state.ts'
+import { type Shared, sharedBy, startScope, toRules } from './shared.ts'
 import { fillLocals } from './terms.ts'
 import { beyondType } from './type.ts'
 
@@ -21,6 +17,8 @@ export interface GenerateOptions {
   readonly counters?: boolean
   /** Compile rules one after the other even where they are a list that one decision stands for. */
   readonly oneByOne?: boolean
+  /** Divide the program into functions in this way, even where it could be one. */
+  readonly plan?: Plan
 }
 
 /** A generated program with what it needs beside it. */
@@ -30,34 +28,59 @@ export interface Generated {
   readonly maps: readonly MapDef[]
   /** What is to be written to the map `netsieve_meta` before each packet; absent if the program reads nothing from there. */
   readonly metadata?: MetadataLayout
+  /** Where its functions start, the program itself among them; absent if it is one function. */
+  readonly functions?: readonly FunctionDef[]
 }
 
 /**
  * Compiles a checked filter. Each instruction's `origin` tells the rule, policy or header it is for; the origin of the exit that ends a
- * run is what decided the packet.
- * @throws Error for a filter that `check` or `beyondType` refuses.
+ * run is what decided the packet. A program that the kernel would refuse for its length is divided into functions (divide.ts).
+ * @throws TooLong if that does not help
+ * @throws Error for a filter that `check` or `beyondType` refuses
  */
-export function generate(filter: Filter, { type, counters = false, oneByOne = false }: GenerateOptions): Generated {
-  const progType: ProgType = PROG_TYPES[type]
+export function generate(filter: Filter, options: GenerateOptions): Generated {
+  const { type, counters = false, oneByOne = false, plan } = options
   const beyond = beyondType(filter, type)
   if (beyond.length > 0) throw new Error(beyond[0]!.message)
-  const maps = new Maps()
-  const layout = metadataOfFilter(filter, type)
-  const map = layout ? maps.add(metadataMap(layout)) : -1
-  const locals = localsOf(filter)
-  const state = stateFor(filter, counters, maps)
+  const fresh = () => sharedBy(filter, type, { counters, oneByOne })
+  let shared = fresh()
+  const whole = plan ? undefined : undivided(shared)
+  if (whole) return done(shared, { insns: whole })
+  for (const each of plan ? [plan] : PLANS) {
+    shared = fresh()
+    const parts = divided(shared, each)
+    if (parts) return done(shared, parts)
+  }
+  throw new TooLong(TOO_LONG)
+}
+
+function done(shared: Shared, code: Pick<Generated, 'insns' | 'functions'>): Generated {
+  const { name, maps, layout } = shared
+  return { type: name, ...code, maps: maps.finish(), ...(layout && { metadata: layout }) }
+}
+
+/** The program as one function; undefined if it is too long for that. */
+function undivided(shared: Shared): Insn[] | undefined {
+  try {
+    const insns = whole(shared)
+    return fitsWhole(insns) ? insns : undefined
+  } catch (long) {
+    if (long instanceof TooLong) return undefined
+    throw long
+  }
+}
+
+function whole(shared: Shared): Insn[] {
+  const { filter, access, locals, type } = shared
   const e = new Emitter()
-  const access = accessFor(type)
-  const sets = setsOf(filter)
-  const kept = keptOf(filter)
   e.origin = { text: 'program start' }
   access.prologue(e)
-  for (const [field, slot] of locals) {
-    const [base] = filter.base
-    if (!base) break
-    const metadata = sourceFor(type, base, { layout, map, locals })
-    const path = { ...FILL, kind: 'other', view: VIEWS[base.view] } as const
-    fillLocals({ e, access, path, netRef: LINK, metadata, state, maps, sets, kept }, field, slot)
+  const [first] = filter.base
+  for (const [field, slot] of locals) if (first) fillLocals(startScope(shared, e, first), field, slot)
+  let inRuns = 0
+  const grows = (size: number, run: number): void => {
+    inRuns += run
+    if (size - inRuns > LONGEST_LINEAR) throw new TooLong('the program is too long for one function')
   }
   const starts = filter.base.map(() => e.label('base'))
   const pass = e.label('pass')
@@ -65,96 +88,15 @@ export function generate(filter: Filter, { type, counters = false, oneByOne = fa
     e.bind(starts[i]!)
     if (!e.reachable) break
     e.flow = { ...NOTHING, link: e.flow.link }
-    const view: View = VIEWS[base.view]
-    const last = i === filter.base.length - 1
-    const onward = last ? pass : starts[i + 1]!
-    const metadata = sourceFor(type, base, { layout, map, locals })
-    dispatch({
-      e,
-      access,
-      view,
-      needs: needsOf(filter, base, counters || countsBytes(filter)),
-      wants: {
-        ipv4: base.family !== 'ipv6',
-        ipv6: base.family !== 'ipv4',
-        other: base.family === 'any',
-      },
-      unseen: onward,
-      tagsBeside: progType.context === '__sk_buff',
-      rules: (path, netRef) =>
-        baseChain({
-          ...{ e, access, path, netRef, metadata, state, maps, sets, kept, filter, base, type: progType, oneByOne },
-          onAccept: last ? undefined : onward,
-        }),
-    })
+    const next = starts[i + 1]
+    const exits = { unseen: next ?? pass, onAccept: next }
+    toRules(shared, startScope(shared, e, base), base, exits, (scope) => baseChain({ ...scope, grows }))
     // What this base chain put off to the end must stand before the next one starts: its accepts jump forward.
     e.runDeferred()
   }
   e.bind(pass)
   e.origin = { text: 'not seen by any chain' }
-  e.put((c) => c.mov(R.RET, progType.returns.pass))
+  e.put((c) => c.mov(R.RET, type.returns.pass))
   e.exit()
-  return { type, insns: e.finish(), maps: maps.finish(), ...(layout && { metadata: layout }) }
-}
-
-/** Whether some step asks for the packet's length. */
-function countsBytes({ chains, state = [] }: Filter): boolean {
-  const bytes = new Set(
-    state
-      .filter((def) => def.kind === 'quota' || (def.kind === 'limit' && def.unit === 'bytes'))
-      .map(({ name }) => name),
-  )
-  return chains.some(({ rules }) =>
-    rules.some(({ steps }) =>
-      steps.some(
-        (step) => (step.kind === 'count' && step.counter !== undefined) || ('state' in step && bytes.has(step.state)),
-      ),
-    ),
-  )
-}
-
-/** What the rules that a base chain can reach ask of a packet. */
-function needsOf(filter: Filter, base: BaseChain, counts: boolean): Needs {
-  const needs = {
-    network: base.family !== 'any' || counts,
-    pastAddresses: false,
-    transport: false,
-    l4proto: false,
-    fragments: false,
-  }
-  const use = (from: Base, bit: number, bits: number, indexed = false): void => {
-    if (from !== 'link') needs.network = true
-    else if (bit + bits > 96 || indexed) needs.pastAddresses = true
-    if (from !== 'transport') return
-    needs.transport = true
-    if (indexed || !isShort(bit, bits)) needs.fragments = true
-  }
-  const visit = (term: Term): void => {
-    switch (term.kind) {
-      case 'length':
-      case 'walk':
-        needs.pastAddresses = true
-        return
-      case 'load':
-        return use(term.base, term.offset * 8, term.bytes * 8, term.index !== undefined)
-      case 'raw':
-        return use(term.base, term.bit, term.bits, term.index !== undefined)
-      case 'find':
-        use(listBase(term.list), 0, 0, true)
-        if (listBase(term.list) === 'transport') needs.l4proto = true
-        return
-      case 'field': {
-        if (isMetadata(term.field)) return
-        if (term.field === 'meta.l4proto') needs.l4proto = true
-        const place = placeOf(term.field)
-        for (const part of termsOfField(term.field)) visit(part)
-        return place ? use(place.base, place.bit, place.bits, place.index !== undefined) : use('meta', 0, 0)
-      }
-    }
-  }
-  for (const { step, term } of termsAt(filter, [base.chain])) {
-    if (step.kind === 'match' && step.view) needs.fragments = true
-    visit(term)
-  }
-  return needs
+  return e.finish()
 }

@@ -1,6 +1,8 @@
 export { type GenerateCOptions, generateC } from './c/index.ts'
 export { type CbpfOptions, generateCbpf } from './cbpf/index.ts'
+export type { Plan } from './divide.ts'
 export { type Generated, type GenerateOptions, generate } from './generate.ts'
+export { TooLong } from './limits.ts'
 export { leaves, METADATA_MAP } from './metadata.ts'
 export { COUNTER_MAP, readCounters, readState, STATE_MAP } from './state-maps.ts'
 export { beyondType, shortcomings } from './type.ts'

@@ -65,7 +65,7 @@ function ipv4Fragments({ e, access, view, needs }: Dispatch, netRef: BaseRef): v
   if (!none && !(view.laterFragments === 'short' && needs.fragments)) return
   // With first fragments unreadable too, any fragment will do: offset and more-fragments bit together.
   word(none && view.firstFragments === 'none' ? 0x3fff : 0x1fff)
-  if (!none) e.put((c) => c.store(8, R.FP, SLOT.fragment, { reg: R.A }))
+  if (!none) e.put((c) => c.store(4, R.FP, SLOT.fragment, { reg: R.A }))
   else {
     const whole = e.label('whole')
     e.jump('jeq', R.A, 0, whole)

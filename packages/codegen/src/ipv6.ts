@@ -78,7 +78,7 @@ function walk(d: Dispatch, netRef: BaseRef): void {
   e.put((c) => {
     c.mov(R.TRANSPORT, 40)
     c.store(4, R.FP, SLOT.count, MAX_EXTENSION_HEADERS)
-    if (view.laterFragments === 'short') c.store(8, R.FP, SLOT.fragment, 0)
+    if (view.laterFragments === 'short') c.store(4, R.FP, SLOT.fragment, 0)
   })
   e.know({ transport: 0, avail: -1 })
   e.bind(again)
@@ -215,7 +215,7 @@ function walkFragment(d: Dispatch, netRef: BaseRef, { again, broken, done, flowe
   for (const header of Object.values(EXTENSION_HEADERS)) e.jump('jeq', R.RET, header, broken)
   e.put((c) => {
     c.store(8, R.FP, SLOT.l4proto, { reg: R.RET })
-    if (view.laterFragments === 'short') c.store(8, R.FP, SLOT.fragment, 1)
+    if (view.laterFragments === 'short') c.store(4, R.FP, SLOT.fragment, 1)
     // nft reads from the IPv6 header itself here (the kernel leaves the transport offset at 0).
     if (view.laterFragments === 'none') c.mov(R.AVAIL, AVAIL_NONE)
   })

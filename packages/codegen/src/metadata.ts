@@ -12,6 +12,8 @@ import {
   type MetadataLayout,
   type MetadataSlot,
 } from '@netsieve/packet'
+import type { Place } from './access.ts'
+import { type Emitter, R } from './emitter.ts'
 
 /** The map's name. */
 export const METADATA_MAP = 'netsieve_meta'
@@ -80,7 +82,9 @@ export interface MetadataSource {
   /** Index of the map among the program's. */
   readonly map: number
   /** Stack slots of the fields that rules set: from the start of the program on they have their value there, or NOT_KNOWN. */
-  readonly locals: ReadonlyMap<MetadataId, number>
+  readonly locals: Locals
+  /** The function has them by a pointer that it was given, in its own slot at LOCALS. */
+  readonly byPointer: boolean
   /** Where in the context a field can be set too, for whoever gets the packet next. */
   readonly writable: (field: MetadataId) => number | undefined
 }
@@ -88,10 +92,12 @@ export interface MetadataSource {
 /** In the slot of a field that is missing. */
 export const NOT_KNOWN = -1
 /** The slots lie at the far end of the stack. */
-const LOCALS = -512
+export const LOCALS = -512
 
-/** The fields that rules set, with their places on the stack. */
-export function localsOf(filter: Filter): ReadonlyMap<MetadataId, number> {
+/** The fields that rules set, with their places on the stack of the program's main function. */
+export type Locals = ReadonlyMap<MetadataId, number>
+
+export function localsOf(filter: Filter): Locals {
   const steps = filter.chains.flatMap((chain) => chain.rules.flatMap((rule) => rule.steps))
   const fields = new Set(steps.flatMap((step) => (step.kind === 'set' ? [step.field] : [])))
   return new Map([...fields].sort().map((field, i) => [field, LOCALS + 8 * i]))
@@ -113,7 +119,8 @@ export function sourceFor(
   program: {
     readonly layout: MetadataLayout | undefined
     readonly map: number
-    readonly locals: ReadonlyMap<MetadataId, number>
+    readonly locals: Locals
+    readonly byPointer?: boolean
   },
 ): MetadataSource {
   return {
@@ -121,8 +128,23 @@ export function sourceFor(
     slots: new Map(program.layout?.slots.map((slot) => [slot.field, slot])),
     map: program.map,
     locals: program.locals,
+    byPointer: program.byPointer ?? false,
     writable: (field) => writableIn(field, type),
   }
+}
+
+/** Where a field that rules set has its value: on the stack, or behind the pointer, which R[reg] becomes. Undefined for other fields. */
+export function localPlace(
+  e: Emitter,
+  { locals, byPointer }: MetadataSource,
+  field: MetadataId,
+  reg: number,
+): Place | undefined {
+  const slot = locals.get(field)
+  if (slot === undefined) return undefined
+  if (!byPointer) return { reg: R.FP, disp: slot }
+  e.put((c) => c.load(8, reg, R.FP, LOCALS))
+  return { reg, disp: slot - LOCALS }
 }
 
 /** Whether the byte that says if a value is known must be asked: what nothing has set reads as 0. */

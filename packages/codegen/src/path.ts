@@ -17,6 +17,8 @@ export interface Path {
   readonly transport: 'absent' | 'ready' | 'lazy'
   /** R.AVAIL holds the bytes left from the transport header, or one of AVAIL_*. */
   readonly bounded: boolean
+  /** Rules find the transport header anew (anew.ts): R.TRANSPORT and R.AVAIL are not asked before that. */
+  readonly anew?: boolean
   /** The view is a step's own: R.AVAIL does not tell it of later fragments, their slot does. */
   readonly fragmentSlot?: boolean
   /** Where the transport protocol is: a byte of the network header, the stack slot, or nowhere. */
@@ -32,7 +34,8 @@ export const AVAIL_TINY = -2
  * components, from `key` up the key of a hash table or a wide number, from `saved` down 7 registers that are to survive. */
 export const SLOT = {
   l4proto: -8,
-  fragment: -16,
+  // Where the verifier keeps no numbers: it would follow both ways after each rule that asks.
+  fragment: -12,
   count: -24,
   forget: -32,
   bytes: -72,
@@ -55,6 +58,10 @@ export const SLOT = {
   kept: -296,
   key: -392,
   found: -448,
+  // Of the transport header, where rules find it anew (anew.ts); neither starts an eight-byte slot.
+  avail: -484,
+  transportAt: -490,
+  netAt: -491,
 } as const
 
 /** Two bytes each for where searches in lists ended, so that they are made once on a way; none starts an eight-byte slot (find.ts). */

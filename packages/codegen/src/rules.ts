@@ -14,6 +14,7 @@ import {
   type Step,
   type Verdict,
 } from '@netsieve/ir'
+import { forgetTransport } from './anew.ts'
 import { R } from './emitter.ts'
 import { emitRun, type Run, runFrom, worthwhile } from './lookup/lists.ts'
 import { verdictMap } from './lookup/sets.ts'
@@ -31,48 +32,74 @@ export interface RuleScope extends Scope {
   readonly oneByOne: boolean
   /** Where an accepted packet goes on: the next base chain; none: it passes. */
   readonly onAccept: Label | undefined
+  /** Calls of chains that are functions of their own: true if this one is, and then control leaves at `end` or by a verdict. */
+  readonly callsFunction?: (scope: RuleScope, chain: string, end: Label) => boolean
+  /** Told after each rule how long the function has become, and how much of that a run of rules added just now. */
+  readonly grows?: (size: number, run: number) => void
 }
 
 /** Compiles a base chain's rules and its policy; control ends here. */
 export function baseChain(scope: RuleScope): void {
   const { e, base } = scope
   const policy = e.label('policy')
-  chain(scope, base.chain, policy, policy, [])
+  chain(scope, base.chain, policy, [])
   e.bind(policy)
+  byPolicy(scope)
+}
+
+/** The policy decides. */
+export function byPolicy(scope: Pick<RuleScope, 'e' | 'base' | 'type' | 'onAccept'>): void {
+  const { e, base } = scope
   e.origin = { text: `policy ${base.policy} of ${base.chain}` }
   decide(scope, base.policy)
 }
 
-/** Compiles a chain in place. Control leaves by a verdict, at `end` past the last rule, or at `policy` where a program rejects. */
-function chain(scope: RuleScope, name: string, end: Label, policy: Label, callers: readonly string[]): void {
+/** Compiles a chain in place. Control leaves by a verdict, or at `end` past the last rule. */
+function chain(scope: RuleScope, name: string, end: Label, callers: readonly string[]): void {
+  if (scope.callsFunction?.(scope, name, end)) return
+  chainFrom(scope, name, 0, () => false, end, callers)
+  scope.e.goto(end)
+}
+
+/**
+ * Compiles the rules of a chain from one on, until `stop` says so of one that is to come. Control leaves by a verdict, at `end` where the chain
+ * is returned from, or falls through.
+ * @returns the number of the first rule that was not compiled
+ */
+export function chainFrom(
+  scope: RuleScope,
+  name: string,
+  from: number,
+  stop: (rule: number) => boolean,
+  end: Label,
+  callers: readonly string[],
+): number {
   const { e, filter } = scope
   const found = filter.chains.find((candidate: Chain) => candidate.name === name)
   if (!found || callers.includes(name)) throw new Error(`chain ${name} is ${found ? 'in a cycle' : 'not defined'}`)
   const path = [...callers, name]
   const { rules } = found
-  for (let i = 0; i < rules.length && e.reachable; ) {
+  let i = from
+  while (i < rules.length && !stop(i)) {
+    if (!e.reachable) return rules.length
     const run = scope.oneByOne ? ALONE : runFrom(scope, rules, i)
-    if (worthwhile(run)) together(scope, `${name} ${i}`, run, end, policy, path)
+    const before = e.size
+    const whole = worthwhile(run)
+    if (whole) together(scope, `${name} ${i}`, run, end, path)
     // Rules that this path's packets cannot match are left out.
     else if (run.length === 0 || run.boxes.length > 0)
-      for (const rule of rules.slice(i, i + Math.max(1, run.length))) compileRule(scope, rule, end, policy, path)
+      for (const rule of rules.slice(i, i + Math.max(1, run.length))) compileRule(scope, rule, end, path)
     i += Math.max(1, run.length)
+    scope.grows?.(e.size, whole ? e.size - before : 0)
   }
-  e.goto(end)
+  return i
 }
 
 /** No run: the next rule is compiled by itself. */
 const ALONE: Run = { length: 0, asked: [], boxes: [] }
 
 /** Compiles a run of rules as one decision. */
-function together(
-  scope: RuleScope,
-  name: string,
-  run: Run,
-  end: Label,
-  policy: Label,
-  callers: readonly string[],
-): void {
+function together(scope: RuleScope, name: string, run: Run, end: Label, callers: readonly string[]): void {
   const { e } = scope
   const outer = e.origin
   const [first, last] = [run.boxes[0]!.rule, run.boxes.at(-1)!.rule]
@@ -85,7 +112,7 @@ function together(
     for (const step of rest) {
       if (step.kind === 'verdict') {
         if (counts) countRule(scope, rule.id)
-        verdict(scope, step.verdict, next, end, policy, callers)
+        verdict(scope, step.verdict, next, end, callers)
       } else if (step.kind === 'count' || step.kind === 'log')
         effect(scope, step, rule.id, next, { missing: next, cut })
     }
@@ -100,13 +127,14 @@ function originOf({ id, text, span }: Rule): Origin {
   return { rule: id, text, ...(span && { span }) }
 }
 
-function compileRule(scope: RuleScope, rule: Rule, end: Label, policy: Label, callers: readonly string[]): void {
+function compileRule(scope: RuleScope, rule: Rule, end: Label, callers: readonly string[]): void {
   const { e, path } = scope
   const outer = e.origin
   const origin = originOf(rule)
   const [next, cut] = [e.label('next'), e.label('cut')]
   const rejected = e.label('rejected')
   e.origin = origin
+  if (path.anew) forgetTransport(e)
   const counts = countsOnMatch(rule.steps)
   const failures = { missing: path.view.missing === 'reject' ? rejected : next, cut }
   for (const step of rule.steps) {
@@ -116,12 +144,12 @@ function compileRule(scope: RuleScope, rule: Rule, end: Label, policy: Label, ca
       e.bind(holds)
     } else if (step.kind === 'verdict') {
       if (counts) countRule(scope, rule.id)
-      verdict(scope, step.verdict, next, end, policy, callers)
+      verdict(scope, step.verdict, next, end, callers)
       break
     } else if (step.kind === 'vmap') {
       const come = ({ verdict: held }: ElementData): void => {
         if (counts) countRule(scope, rule.id)
-        if (held) verdict(scope, held, next, end, policy, callers)
+        if (held) verdict(scope, held, next, end, callers)
       }
       verdictMap(scope, setOf(scope, step.map), step.terms, { come, none: next, failures })
       break
@@ -166,14 +194,7 @@ function effect(
   }
 }
 
-function verdict(
-  scope: RuleScope,
-  what: Verdict,
-  next: Label,
-  end: Label,
-  policy: Label,
-  callers: readonly string[],
-): void {
+function verdict(scope: RuleScope, what: Verdict, next: Label, end: Label, callers: readonly string[]): void {
   const { e } = scope
   switch (what.kind) {
     case 'accept':
@@ -186,9 +207,9 @@ function verdict(
     case 'return':
       return e.goto(end)
     case 'jump':
-      return chain(scope, what.chain, next, policy, callers)
+      return chain(scope, what.chain, next, callers)
     case 'goto':
-      return chain(scope, what.chain, end, policy, callers)
+      return chain(scope, what.chain, end, callers)
   }
 }
 
@@ -210,7 +231,7 @@ function act(scope: RuleScope, what: Act): void {
 }
 
 /** Ends the packet's way through this base chain. */
-function decide({ e, type, onAccept }: RuleScope, what: 'accept' | 'drop'): void {
+function decide({ e, type, onAccept }: Pick<RuleScope, 'e' | 'type' | 'onAccept'>, what: 'accept' | 'drop'): void {
   if (what === 'accept' && onAccept) return e.goto(onAccept)
   e.put((c) => c.mov(R.RET, type.returns[what === 'accept' ? 'pass' : 'drop']))
   e.exit()

@@ -11,12 +11,13 @@ import {
   type ProtocolName,
 } from '@netsieve/packet'
 import { type Access, type BaseRef, MAX_OFFSET, MAX_WALK, type Place } from './access.ts'
+import { locateAnew } from './anew.ts'
 import { type Emitter, R } from './emitter.ts'
 import { findEntry } from './find.ts'
 import type { Kept } from './kept.ts'
 import type { Maps } from './lookup/maps.ts'
 import { mapped } from './lookup/sets.ts'
-import { askKnown, type MetadataSource, NOT_KNOWN } from './metadata.ts'
+import { askKnown, localPlace, type MetadataSource, NOT_KNOWN } from './metadata.ts'
 import { AVAIL_NONE, AVAIL_TINY, known, L4_BROKEN, type Path, SLOT } from './path.ts'
 import { branch } from './predicates.ts'
 import type { StateSource } from './state.ts'
@@ -236,18 +237,19 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
   // A search in a list has minded fragments.
   const found = typeof index === 'object' && index.kind === 'find'
   if (path.fragmentSlot && view.laterFragments === 'none' && !found) {
-    e.put((c) => c.load(8, R.B, R.FP, SLOT.fragment))
+    e.put((c) => c.load(4, R.B, R.FP, SLOT.fragment))
     if (path.kind === 'ipv4' && proto !== undefined && view.tinyDrops.includes(proto))
       e.jump('jeq', R.B, 1, failures.cut)
     e.jump('jne', R.B, 0, failures.missing)
   }
   if (path.bounded) enough(scope, proto, offset + bytes, failures)
+  const furthest = path.anew ? locateAnew(e, access, path) : 0
   const short = !index && isShort(offset * 8, bytes * 8)
   if (view.laterFragments === 'short' && !short && !found) {
-    e.put((c) => c.load(8, R.B, R.FP, SLOT.fragment))
+    e.put((c) => c.load(4, R.B, R.FP, SLOT.fragment))
     e.jump('jne', R.B, 0, failures.missing)
   }
-  const spread = path.kind === 'ipv6' && view.ipv6Walk.length > 0 ? MAX_WALK : 0
+  const spread = Math.max(furthest, path.kind === 'ipv6' && view.ipv6Walk.length > 0 ? MAX_WALK : 0)
   const ref = { base: 'transport', reg: R.TRANSPORT, disp: 0, spread } as const
   if (path.kind === 'ipv6' && view.trim && proto !== undefined && view.cutDrops.includes(proto)) {
     // A jumbogram's packet ends where its frame does, which R.AVAIL does not tell: a header that is cut there is cut.
@@ -267,14 +269,16 @@ function enough({ e, path }: Scope, proto: ProtocolName | undefined, end: number
   const header = view.transportNeeds === 'header' && proto !== undefined
   const need = header ? Math.max(headerEnd(proto), end) : end
   if (e.flow.avail >= need) return
+  const [avail, width] = path.anew ? ([R.B, 32] as const) : ([R.AVAIL, 64] as const)
+  if (path.anew) e.put((c) => c.load(4, avail, R.FP, SLOT.avail))
   if (header && view.cutDrops.includes(proto)) {
     const ok = e.label('whole')
-    e.jump('jsge', R.AVAIL, need, ok)
-    e.jump('jeq', R.AVAIL, AVAIL_NONE, failures.missing)
-    if (!view.tinyDrops.includes(proto)) e.jump('jeq', R.AVAIL, AVAIL_TINY, failures.missing)
+    e.jump('jsge', avail, need, ok, width)
+    e.jump('jeq', avail, AVAIL_NONE, failures.missing, width)
+    if (!view.tinyDrops.includes(proto)) e.jump('jeq', avail, AVAIL_TINY, failures.missing, width)
     e.goto(failures.cut)
     e.bind(ok)
-  } else e.jump('jslt', R.AVAIL, need, failures.missing)
+  } else e.jump('jslt', avail, need, failures.missing, width)
   e.know({ avail: need })
 }
 
@@ -417,9 +421,9 @@ function networkProtocol({ e, access }: Scope): void {
 /** R.A = metadata that the context has, or the packet's type. */
 function metadata(scope: Scope, field: MetadataId, failures: Failures): void {
   const { e, metadata: source } = scope
-  const local = source.locals.get(field)
-  if (local !== undefined) {
-    e.put((c) => c.load(8, R.A, R.FP, local))
+  const local = localPlace(e, source, field, R.A)
+  if (local) {
+    e.put((c) => c.load(8, R.A, local.reg, local.disp))
     return e.jump('jeq', R.A, NOT_KNOWN, failures.missing)
   }
   const place = source.context(field)
@@ -523,8 +527,9 @@ export function setMetadata(scope: Scope, field: MetadataId, term: Term, failure
   const { e, metadata: source } = scope
   number(scope, term, failures)
   const writable = source.writable(field)
+  const local = localPlace(e, source, field, R.B)!
   e.put((c) => {
-    c.store(8, R.FP, source.locals.get(field)!, { reg: R.A })
+    c.store(8, local.reg, local.disp, { reg: R.A })
     if (writable !== undefined) c.store(4, R.CTX, writable, { reg: R.A })
   })
 }

@@ -1,4 +1,5 @@
 export { metadataFields, needsSidecar } from './metadata.ts'
+export { objectOf } from './object.ts'
 export {
   type Compiled,
   type CompileOptions,

@@ -8,7 +8,7 @@ import type { Compiled } from './pipeline.ts'
 /** The name of the program in the object. */
 export const PROGRAM = 'netsieve'
 
-export function objectOf({ type, section = SECTION_OF_TYPE[type], insns, maps }: Compiled): BpfObject {
+export function objectOf({ type, section = SECTION_OF_TYPE[type], insns, maps, functions = [] }: Compiled): BpfObject {
   const direct = new Set(insns.filter(({ spec }) => spec.imm64 === 'map_index_value').map(({ imm64 }) => imm64!.low))
   const data = maps.flatMap((map, i) => (direct.has(i) ? [variables(map, i)] : []))
   const program = {
@@ -16,7 +16,7 @@ export function objectOf({ type, section = SECTION_OF_TYPE[type], insns, maps }:
     section,
     type,
     insns,
-    functions: [{ name: PROGRAM, slot: 0 }],
+    functions: [{ name: PROGRAM, slot: 0 }, ...functions.slice(1)],
   }
   return { programs: [program], maps, data, license: 'GPL' }
 }

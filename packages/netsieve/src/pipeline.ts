@@ -2,6 +2,7 @@
 
 import {
   decisionOf,
+  type FunctionDef,
   type Insn,
   type MapDef,
   PROG_TYPES,
@@ -12,12 +13,14 @@ import {
 import {
   beyondType,
   COUNTER_MAP,
+  type Generated,
   generate,
   generateCbpf,
   leaves,
   readCounters,
   readState,
   STATE_MAP,
+  TooLong,
 } from '@netsieve/codegen'
 import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
 import { type Count, check, type Filter, locate, type Rule, simplify, VIEWS } from '@netsieve/ir'
@@ -59,6 +62,8 @@ export interface Compiled {
   readonly maps: readonly MapDef[]
   /** What the program reads from the map `netsieve_meta`. */
   readonly metadata?: MetadataLayout
+  /** Where its functions start, if it is more than one; each is verified by itself. */
+  readonly functions?: readonly FunctionDef[]
 }
 
 /** Rule text to IR: parsed, lowered, checked. */
@@ -86,9 +91,20 @@ export function compile(source: Source, options: CompileOptions = {}): Outcome<C
   const beyond = [...beyondType(filter, type), ...otherSide(filter, type, attach)]
   if (beyond.length > 0) return { diagnostics: [...diagnostics, ...beyond] }
   const { simple, merged } = shortened(filter, counters ? 0 : options.optimize)
-  const generated = generate(simple, { type, counters })
+  const generated = programOf(simple, type, counters)
+  if ('severity' in generated) return { diagnostics: [...diagnostics, generated] }
   const section = type === 'cgroup_skb' && attach === 'egress' ? { section: 'cgroup_skb/egress' } : {}
   return { value: { source, syntax, filter, ...(merged && { merged }), ...section, ...generated }, diagnostics }
+}
+
+/** The program of a filter, or what the kernel would not take of it. Code: `codegen/size`. */
+function programOf(filter: Filter, type: ProgTypeName, counters: boolean): Generated | Diagnostic {
+  try {
+    return generate(filter, { type, counters })
+  } catch (long) {
+    if (!(long instanceof TooLong)) throw long
+    return { severity: 'error', code: 'codegen/size', message: long.message }
+  }
 }
 
 /** What code is made of, and the rules that its reports are about where those are not the filter's own. */
@@ -134,8 +150,8 @@ function compileClassic(source: Source): Outcome<Compiled> {
 }
 
 /** What the simulated verifier says of a compiled ruleset. */
-export function verifyCompiled({ insns, type, maps }: Compiled, logLevel: 0 | 1 | 2 | 4 = 0): Verdict {
-  return verify(insns, { type, maps, logLevel })
+export function verifyCompiled({ insns, type, maps, functions }: Compiled, logLevel: 0 | 1 | 2 | 4 = 0): Verdict {
+  return verify(insns, { type, maps, logLevel, ...(functions && { functions }) })
 }
 
 /** What became of one packet. */

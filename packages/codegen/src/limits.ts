@@ -1,0 +1,49 @@
+// What the kernel's verifier takes of one function, and whether a program stays below that.
+
+import { type Insn, slotTable, targetSlot } from '@netsieve/asm'
+
+/** A program that is too long, in some way of writing it. */
+export class TooLong extends Error {}
+export const TOO_LONG =
+  'there are too many rules for one program: the kernel takes 256 functions and 1,000,000 instructions'
+
+/**
+ * Slots of rules one after the other, outside of lookups, that are one function. A verifier comes by each of them once for every kind of packet
+ * that it still tells apart there, five to ten times.
+ */
+export const LONGEST_LINEAR = 40_000
+/** Branches that a verifier may still have to come back to (BPF_COMPLEXITY_LIMIT_JMP_SEQ), with some room for loops. */
+const MOST_PENDING = 8192 - 1024
+
+/** Whether a program without functions is within the limits. */
+export function fitsWhole(insns: readonly Insn[]): boolean {
+  return pendingOf(insns) <= MOST_PENDING
+}
+
+/**
+ * The most branches that wait while a verifier follows a path: it goes on behind a conditional jump, and comes back to its target later. Loops
+ * are taken for passed once.
+ */
+export function pendingOf(insns: readonly Insn[]): number {
+  const slots = slotTable(insns)
+  const at = new Map<number, number>()
+  for (let i = 0; i < insns.length; i++) at.set(slots[i]!, i)
+  const waiting = new Int32Array(insns.length + 1).fill(-1)
+  waiting[0] = 0
+  let most = 0
+  const come = (to: number | undefined, count: number): void => {
+    if (to !== undefined && waiting[to]! < count) waiting[to] = count
+  }
+  for (let i = 0; i < insns.length; i++) {
+    const count = waiting[i]!
+    if (count < 0) continue
+    most = Math.max(most, count)
+    const { spec } = insns[i]!
+    if (spec.kind === 'exit') continue
+    const target = spec.kind === 'jump' || spec.kind === 'goto' ? targetSlot(insns[i]!, slots[i]!) : undefined
+    const to = target === undefined ? undefined : at.get(target)
+    if (to !== undefined && to > i) come(to, count)
+    if (spec.kind !== 'goto') come(i + 1, count + (spec.kind === 'jump' ? 1 : 0))
+  }
+  return most
+}
