@@ -15,11 +15,13 @@ import { type FieldId, prefixMask } from '@netsieve/packet'
 import fc from 'fast-check'
 
 const ADDRESSES = [0x0a000001n, 0x0a000002n, 0x0a000100n, 0xc0a80001n]
+const ADDRESS_FIELDS: readonly FieldId[] = ['ipv4.src', 'ipv4.dst']
+const PORT_FIELDS: readonly FieldId[] = ['tcp.dport', 'th.sport', 'udp.dport']
 const PORTS = [0n, 22n, 53n, 80n, 443n, 1024n, 65535n]
 
 const prefix: fc.Arbitrary<Pred> = fc
   .record({
-    field: fc.constantFrom<FieldId>('ipv4.src', 'ipv4.dst'),
+    field: fc.constantFrom(...ADDRESS_FIELDS),
     value: fc.constantFrom(...ADDRESSES),
     length: fc.constantFrom(0, 8, 24, 31, 32),
   })
@@ -35,7 +37,7 @@ const prefix: fc.Arbitrary<Pred> = fc
 
 const port: fc.Arbitrary<Pred> = fc
   .record({
-    field: fc.constantFrom<FieldId>('tcp.dport', 'th.sport', 'udp.dport'),
+    field: fc.constantFrom(...PORT_FIELDS),
     lo: fc.constantFrom(...PORTS),
     hi: fc.constantFrom(...PORTS),
     range: fc.boolean(),
