@@ -15,8 +15,8 @@ import { type FieldId, prefixMask } from '@netsieve/packet'
 import fc from 'fast-check'
 
 const ADDRESSES = [0x0a000001n, 0x0a000002n, 0x0a000100n, 0xc0a80001n]
-const ADDRESS_FIELDS: readonly FieldId[] = ['ipv4.src', 'ipv4.dst']
-const PORT_FIELDS: readonly FieldId[] = ['tcp.dport', 'th.sport', 'udp.dport']
+const ADDRESS_FIELDS = ['ipv4.src', 'ipv4.dst'] as const satisfies readonly FieldId[]
+const PORT_FIELDS = ['tcp.dport', 'th.sport', 'udp.dport'] as const satisfies readonly FieldId[]
 const PORTS = [0n, 22n, 53n, 80n, 443n, 1024n, 65535n]
 
 const prefix: fc.Arbitrary<Pred> = fc
