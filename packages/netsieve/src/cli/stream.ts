@@ -51,7 +51,7 @@ export interface StreamOptions {
 
 export type Stream = Generator<Judged | JudgedTogether, StreamEnd>
 
-const CHUNK = 1 << 21
+const CHUNK = 1 << 20
 const FILE_HEADER = 24
 
 /** @throws Trouble if the file cannot be read, or its packets cannot be judged */
