@@ -179,7 +179,7 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
     ['two reports at once', () => ['run', '-r', TALK, '--json', '--jsonl', 'tcp'], /choose one/],
     [
       'bytes that are no program',
-      () => ['verify', file('p.hex', 'ff00000000000000\n')],
+      () => ['disasm', file('p.hex', 'ff00000000000000\n')],
       /instruction 0: unknown opcode ff/,
     ],
     ['rules to compare that are not there', () => ['equiv', 'samples/rules/http.nft', 'no.nft'], /no\.nft: error/],
@@ -373,6 +373,10 @@ chain main {
 it('verify says what the kernel would say of bytes and of assembly: exit 0 accepted, 1 rejected', () => {
   const hex = file('ok.hex', netsieve(['compile', '--emit', 'hex', 'ip']).stdout)
   expect(netsieve(['verify', hex])).toMatchObject({ status: 0 })
+  expect(netsieve(['verify', '-'], '8000000000000000 9500000000000000')).toMatchObject({
+    status: 1,
+    stdout: expect.stringContaining('rejected: unknown opcode 80\n'),
+  })
   const bad = netsieve(['verify', '-'], 'r0 = *(u32 *)(r1 + 0)\nr2 = *(u8 *)(r0 + 0)\nexit\n')
   expect(bad.status).toBe(1)
   expect(bad.stdout).toMatch(/invalid access to packet, off=0 size=1, R0/)

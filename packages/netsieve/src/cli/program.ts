@@ -29,8 +29,19 @@ export function dialectOf(name: string | undefined): Dialect | undefined {
   return found
 }
 
+/** A file as it is: an object of some kind, or the bytes of a program, which may be no instructions. */
+export type ProgramFile =
+  | { readonly kind: 'object'; readonly object: BpfObject }
+  | { readonly kind: 'bytes'; readonly name: string; readonly bytes: Uint8Array }
+
 /** Everything a file holds. @throws Trouble */
 export function readObject(path: string, options: ReadOptions = {}): BpfObject {
+  const file = readProgramFile(path, options)
+  return file.kind === 'object' ? file.object : objectOf(fromBytes(file.name, file.bytes, options))
+}
+
+/** @throws Trouble */
+export function readProgramFile(path: string, options: ReadOptions = {}): ProgramFile {
   const name = path === '-' ? '<stdin>' : path
   const bytes = readBytes(path)
   if (bytes.length === 0) throw new Trouble(`${name}: error: this file is empty [program/empty]`)
@@ -38,26 +49,20 @@ export function readObject(path: string, options: ReadOptions = {}): BpfObject {
     const { value, diagnostics } = readElf(bytes)
     say(diagnostics.map((one) => ({ ...one, message: `${name}: ${one.message}` })))
     if (!value) throw new Trouble('')
-    return value
+    return { kind: 'object', object: value }
   }
-  if (bytes.includes(0)) return objectOf(fromBytes(name, bytes, options))
+  if (bytes.includes(0)) return { kind: 'bytes', name, bytes }
   const text = new TextDecoder().decode(bytes)
   const digits = text.replace(/\s+/g, '')
   if (/^(?:[0-9a-f]{16})+$/i.test(digits)) {
-    return objectOf(
-      fromBytes(
-        name,
-        Uint8Array.from(digits.match(/../g)!, (pair) => Number.parseInt(pair, 16)),
-        options,
-      ),
-    )
+    return { kind: 'bytes', name, bytes: Uint8Array.from(digits.match(/../g)!, (pair) => Number.parseInt(pair, 16)) }
   }
-  if (/^[[{]/.test(digits)) return objectOf(fromJsonText(name, text))
+  if (/^[[{]/.test(digits)) return { kind: 'object', object: objectOf(fromJsonText(name, text)) }
   const dialect = dialectOf(options.dialect)
   const { value, diagnostics } = assemble(source(name, text), { ...(dialect && { dialect }) })
   say(diagnostics)
   if (!value) throw new Trouble('')
-  return value
+  return { kind: 'object', object: value }
 }
 
 /** The one program of a file, or the one that is named. @throws Trouble */
@@ -77,7 +82,8 @@ export function programOf(object: BpfObject, path: string, wanted?: string): Pro
   return first
 }
 
-function objectOf(insns: readonly Insn[]): BpfObject {
+/** A program by itself as an object. */
+export function objectOf(insns: readonly Insn[]): BpfObject {
   return {
     programs: [{ name: 'program', section: 'prog', insns, functions: [{ name: 'program', slot: 0 }] }],
     maps: [],

@@ -1,11 +1,12 @@
 // `netsieve verify`: what the kernel's verifier would say of a program, whoever made it.
 
+import { decode } from '@netsieve/asm'
 import { printPacket, writeCapture } from '@netsieve/packet'
-import { explain, type LoaderName, renderExplanation, verify } from '@netsieve/verifier'
+import { explain, type LoaderName, renderExplanation, verify, verifyBytes } from '@netsieve/verifier'
 import { type Command, Option } from 'commander'
 import { counterexample } from '../counterexample.ts'
 import { out, Trouble, writeOutput } from './io.ts'
-import { programOf, readObject } from './program.ts'
+import { objectOf, programOf, readProgramFile } from './program.ts'
 import { PROG_NAMES, progOf } from './rules.ts'
 
 export interface VerifyFlags {
@@ -49,11 +50,17 @@ export function define(command: Command, done: (exitCode: number) => void): void
 export function verifyCommand(file: string, flags: VerifyFlags): number {
   if (!/^[0-7]$/.test(flags.log)) throw new Trouble(`error: --log ${flags.log}: 0 to 7 are expected [cli/log]`)
   const logLevel = Number(flags.log)
-  const object = readObject(file, { keepReserved: true })
+  const read = readProgramFile(file, { keepReserved: true })
+  // Bytes may be no instructions: the verifier says of which.
+  const object = read.kind === 'object' ? read.object : objectOf(decode(read.bytes, { keepReserved: true }).program)
+  if (read.kind === 'bytes' && read.bytes.length % 8 !== 0)
+    throw new Trouble(
+      `${read.name}: error: ${read.bytes.length} bytes are no whole number of instructions [program/decode]`,
+    )
   const { insns, type, functions, section } = programOf(object, file, flags.program)
   const { maps, license } = object
   const progType = flags.prog === undefined ? (type ?? 'xdp') : progOf(flags.prog)
-  const verdict = verify(insns, {
+  const options = {
     type: progType,
     maps,
     logLevel,
@@ -63,7 +70,8 @@ export function verifyCommand(file: string, flags: VerifyFlags): number {
     // Without BTF the kernel knows nothing of the functions.
     ...(functions.some(({ proto }) => proto) && { functions }),
     ...(license !== undefined && { license }),
-  })
+  } as const
+  const verdict = read.kind === 'bytes' ? verifyBytes(read.bytes, options) : verify(insns, options)
   const { status, message, slot, insn, log, stats } = verdict
   const explanation = flags.explain ? explain(insns, verdict) : undefined
   const found =
