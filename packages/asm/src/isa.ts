@@ -164,9 +164,10 @@ function usesOf(words: string): ReadonlySet<FieldUse> {
 /** What forms have where their rows say nothing else. All have all properties, in one order: engines read them faster then. */
 const PLAIN = { name: '', opcode: 0, kind: 'exit', uses: usesOf(''), fixed: {}, group: 'base32', cpu: 'v1', slots: 1, width: 64, size: 0, source: 'none', symbol: undefined, alu: undefined, jump: undefined, end: undefined, atomic: undefined, fetch: undefined, signExtend: undefined, fromBits: undefined, call: undefined, imm64: undefined } as const satisfies InsnSpec // biome-ignore format: one row
 
-/** Completes a row: `uses` is written as words, `dst src off imm`. */
-function form(draft: Draft): InsnSpec {
-  return { ...PLAIN, ...draft, uses: usesOf(draft.uses) }
+/** Completes a row, which may share a part with others: `uses` is written as words, `dst src off imm`. */
+function form<Shared extends Partial<Draft>>(own: Omit<Draft, keyof Shared>, shared?: Shared): InsnSpec {
+  const { uses = shared?.uses ?? '' } = own as Partial<Draft>
+  return { ...PLAIN, ...shared, ...own, uses: usesOf(uses) }
 }
 
 function* aluForms(): Generator<InsnSpec> {
@@ -184,11 +185,11 @@ function* aluForms(): Generator<InsnSpec> {
       } as const
       const name = width === 64 ? alu : `${alu}32`
       if (alu === 'neg') {
-        yield form({ ...base, name, opcode: row.code | K | cls, uses: 'dst' })
+        yield form({ name, opcode: row.code | K | cls, uses: 'dst' }, base)
         continue
       }
-      yield form({ ...base, name: `${name}_imm`, opcode: row.code | K | cls, uses: 'dst imm', source: 'imm' })
-      yield form({ ...base, name: `${name}_reg`, opcode: row.code | X | cls, uses: 'dst src', source: 'reg' })
+      yield form({ name: `${name}_imm`, opcode: row.code | K | cls, uses: 'dst imm', source: 'imm' }, base)
+      yield form({ name: `${name}_reg`, opcode: row.code | X | cls, uses: 'dst src', source: 'reg' }, base)
     }
     for (const fromBits of width === 64 ? ([8, 16, 32] as const) : ([8, 16] as const)) {
       const name = `movsx${fromBits}${width}`
@@ -228,8 +229,8 @@ function* memoryForms(): Generator<InsnSpec> {
     const group = wide ? 'base64' : 'base32'
     if (!wide) {
       const legacy = { kind: 'ldpkt', size, width: 32, group: 'packet', cpu: 'v1' } as const
-      yield form({ ...legacy, name: `ldabs${letter}`, opcode: 0x20 | code | CLASS.LD, uses: 'imm', source: 'imm' })
-      yield form({ ...legacy, name: `ldind${letter}`, opcode: 0x40 | code | CLASS.LD, uses: 'src imm', source: 'reg' })
+      yield form({ name: `ldabs${letter}`, opcode: 0x20 | code | CLASS.LD, uses: 'imm', source: 'imm' }, legacy)
+      yield form({ name: `ldind${letter}`, opcode: 0x40 | code | CLASS.LD, uses: 'src imm', source: 'reg' }, legacy)
       yield form({ name: `ldxs${letter}`, opcode: 0x80 | code | CLASS.LDX, kind: 'load', size, signExtend: true, uses: 'dst src off', source: 'reg', group, cpu: 'v4' }) // biome-ignore format: a row
     }
     yield form({ name: `ldx${letter}`, opcode: 0x60 | code | CLASS.LDX, kind: 'load', size, uses: 'dst src off', source: 'reg', group, cpu: 'v1' }) // biome-ignore format: a row
@@ -238,8 +239,8 @@ function* memoryForms(): Generator<InsnSpec> {
     // Acquire and release exist for every size, unlike the read-modify-write atomics (Linux 6.15).
     const ordered = { kind: 'atomic', opcode: 0xc0 | code | CLASS.STX, size, uses: 'dst src off', source: 'reg', group: 'linux', cpu: 'v4' } as const // biome-ignore format: a row
     const width = (size * 8) as 8 | 16 | 32 | 64
-    yield form({ ...ordered, name: `load_acquire_${letter}`, atomic: 'load_acquire', width, fetch: false, fixed: { imm: 0x100 } }) // biome-ignore format: a row
-    yield form({ ...ordered, name: `store_release_${letter}`, atomic: 'store_release', width, fetch: false, fixed: { imm: 0x110 } }) // biome-ignore format: a row
+    yield form({ name: `load_acquire_${letter}`, atomic: 'load_acquire', width, fetch: false, fixed: { imm: 0x100 } }, ordered) // biome-ignore format: a row
+    yield form({ name: `store_release_${letter}`, atomic: 'store_release', width, fetch: false, fixed: { imm: 0x110 } }, ordered) // biome-ignore format: a row
     if (size !== 4 && size !== 8) continue
     for (const { op, imm, fetch, cpu } of ATOMIC_ROWS) {
       const name = `atomic_${fetch && op !== 'xchg' && op !== 'cmpxchg' ? 'fetch_' : ''}${op}_${letter}`
@@ -261,20 +262,8 @@ function* jumpForms(): Generator<InsnSpec> {
         group: `base${width}`,
         cpu: width === 64 ? row.cpu : 'v3',
       } as const
-      yield form({
-        ...base,
-        name: `${jump}${suffix}_imm`,
-        opcode: row.code | K | cls,
-        uses: 'dst imm off',
-        source: 'imm',
-      })
-      yield form({
-        ...base,
-        name: `${jump}${suffix}_reg`,
-        opcode: row.code | X | cls,
-        uses: 'dst src off',
-        source: 'reg',
-      })
+      yield form({ name: `${jump}${suffix}_imm`, opcode: row.code | K | cls, uses: 'dst imm off', source: 'imm' }, base)
+      yield form({ name: `${jump}${suffix}_reg`, opcode: row.code | X | cls, uses: 'dst src off', source: 'reg' }, base)
     }
   }
   yield form({ name: 'ja', opcode: 0x05, kind: 'goto', uses: 'off', group: 'base32', cpu: 'v1' })
