@@ -86,7 +86,7 @@ function decodeSlot(view: DataView, slot: number, slots: number): Slot {
   const src = registers >> 4
   const off = view.getInt16(at + 2, true)
   const imm = view.getInt32(at + 4, true)
-  for (const each of EXACT[opcode]!) {
+  for (const each of EXACT[opcode] ?? exactly(opcode)) {
     if (each.dst !== undefined && each.dst !== dst) continue
     if (each.src !== undefined && each.src !== src) continue
     if (each.off !== undefined && each.off !== off) continue
@@ -97,14 +97,18 @@ function decodeSlot(view: DataView, slot: number, slots: number): Slot {
   return decodeRest(view, slot, slots, { opcode, dst, src, off, imm })
 }
 
-/** For each opcode its forms, with the values that fields must have which a form does not use. */
-const EXACT = Array.from({ length: 256 }, (_, opcode) =>
-  specsByOpcode(opcode).map((spec) => {
+/** By opcode, once it was met: its forms, with the values that fields must have which a form does not use. */
+const EXACT: ReturnType<typeof exactly>[] = new Array(256)
+
+function exactly(opcode: number) {
+  const forms = specsByOpcode(opcode).map((spec) => {
     const must = (field: 'dst' | 'src' | 'off' | 'imm') =>
       spec.uses.has(field) ? undefined : ((field === 'dst' ? undefined : spec.fixed[field]) ?? 0)
     return { spec, dst: must('dst'), src: must('src'), off: must('off'), imm: must('imm') }
-  }),
-)
+  })
+  EXACT[opcode] = forms
+  return forms
+}
 
 interface Raw {
   readonly opcode: number

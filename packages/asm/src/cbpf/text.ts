@@ -119,7 +119,12 @@ const MODES: readonly (readonly [CbpfMode, string])[] = [
   ['a', '%a'],
   ['none', ''],
 ]
-const PATTERNS = MODES.map(([mode, text]) => ({ mode, tokens: tokenize(text.replace('#', '$')) }))
+/** They as tokens, once a program is read. */
+let patterns: readonly { readonly mode: CbpfMode; readonly tokens: ReturnType<typeof tokenize> }[] | undefined
+function patternsOfModes() {
+  patterns ??= MODES.map(([mode, text]) => ({ mode, tokens: tokenize(text.replace('#', '$')) }))
+  return patterns
+}
 
 interface Line {
   readonly spec: CbpfSpec
@@ -271,7 +276,7 @@ function choose(specs: readonly CbpfSpec[], operand: readonly Token[]): { spec: 
     const spec = specs.find(({ op, mode }) => op === 'ld' && mode === 'abs')
     if (spec) return { spec, k: AD_OFF + named }
   }
-  for (const { mode, tokens } of PATTERNS) {
+  for (const { mode, tokens } of patternsOfModes()) {
     const k = fit(tokens, operand)
     if (k === undefined) continue
     const spec = specs.find((each) => each.mode === mode || (mode === 'k' && each.mode === 'imm') || (mode === 'none' && each.mode === 'a')) // biome-ignore format: one question
