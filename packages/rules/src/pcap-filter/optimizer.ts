@@ -46,11 +46,12 @@ class Blocks {
   /** Where each block goes if its test holds, and if not: a block, or a leaf below 0. */
   private readonly yes: Int32Array
   private readonly no: Int32Array
-  /** What is compared, and with what, as numbers that are equal where they are. */
+  /** What is looked at, and what with, as numbers that are equal where they are. */
   private readonly value: Int32Array
-  private readonly test: Int32Array
   private readonly operand: Int32Array
   private readonly constant: Uint8Array
+  /** By vertex of the trees below: on ways a number for the test and what it looks at, -1 at blocks. */
+  private readonly asked: Int32Array
   /** Blocks by level: leaves are level 0, a block is one above the higher of those it leads to. */
   private levels: number[][] = []
   /** Trees of what dominates a vertex: block i is vertex 3i, its true way 3i + 1, its false way 3i + 2. */
@@ -63,14 +64,14 @@ class Blocks {
     const number = (way: Way) => (typeof way === 'number' ? way : LEAVES[way])
     this.yes = Int32Array.from(nodes, ({ yes }) => number(yes))
     this.no = Int32Array.from(nodes, ({ no }) => number(no))
-    const [values, tests, operands] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()]
+    const [values, asked, operands] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()]
     const of = (map: Map<string, number>, key: string) => {
       const known = map.get(key) ?? map.size
       map.set(key, known)
       return known
     }
     this.value = new Int32Array(nodes.length)
-    this.test = new Int32Array(nodes.length)
+    this.asked = new Int32Array(nodes.length * 3).fill(-1)
     this.operand = new Int32Array(nodes.length)
     this.constant = new Uint8Array(nodes.length)
     for (const [i, node] of nodes.entries()) {
@@ -78,7 +79,10 @@ class Blocks {
       const bits = node.pred.kind === 'cmp' && node.test === 'eq' && node.operand === 0n && node.left.kind === 'mask'
       const mask = bits && node.left.kind === 'mask' ? node.left.mask : undefined
       this.value[i] = of(values, mask === undefined ? node.key : node.key.slice(1, -`&${mask})`.length))
-      this.test[i] = of(tests, mask === undefined ? node.test : 'set')
+      this.asked[3 * i + 1] = this.asked[3 * i + 2] = of(
+        asked,
+        `${mask === undefined ? node.test : 'set'} ${this.value[i]}`,
+      )
       this.operand[i] = of(operands, mask === undefined ? node.operandKey : String(mask))
       this.constant[i] = node.test === 'eq' && mask === undefined && isConstant(node) ? 1 : 0
       const outcome = outcomeOf(node)
@@ -245,13 +249,14 @@ class Blocks {
 
   /** The outcome of a block's test by the ways above a vertex: the same test of the same value, or another constant that it is equal to. */
   private told(block: number, from: number): boolean | undefined {
-    for (let vertex = from; vertex >= 0; vertex = this.parent[vertex]!) {
-      if (vertex % 3 === 0) continue
+    const { parent, asked, operand, constant } = this
+    const wanted = asked[3 * block + 1]
+    for (let vertex = from; vertex >= 0; vertex = parent[vertex]!) {
+      if (asked[vertex] !== wanted) continue
       const earlier = Math.floor(vertex / 3)
-      if (this.test[earlier] !== this.test[block] || this.value[earlier] !== this.value[block]) continue
       const holds = vertex % 3 === 1
-      if (this.operand[earlier] === this.operand[block]) return holds
-      if (holds && this.constant[earlier] && this.constant[block]) return false
+      if (operand[earlier] === operand[block]) return holds
+      if (holds && constant[earlier] && constant[block]) return false
     }
     return undefined
   }
