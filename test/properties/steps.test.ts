@@ -14,6 +14,7 @@ import {
   type Pred,
   parse,
   print,
+  type SetKey,
   type StateDef,
   type Step,
   simplify,
@@ -22,7 +23,7 @@ import {
   VIEWS,
   type ViewName,
 } from '@netsieve/ir'
-import { isMetadata, METADATA, type Metadata, type MetadataId } from '@netsieve/packet'
+import { FIELDS, type FieldId, isMetadata, METADATA, type Metadata, type MetadataId } from '@netsieve/packet'
 import { verify } from '@netsieve/verifier'
 import fc from 'fast-check'
 import { Sieve } from 'netsieve'
@@ -31,6 +32,14 @@ import { frame } from './frames.ts'
 
 const RUNS = Number(process.env.NETSIEVE_RUNS ?? 12)
 const TYPES = (Object.keys(PROG_TYPES) as ProgTypeName[]).filter((type) => PROG_TYPES[type].firstHeader === 'link')
+
+/** Limits that have a bucket for each key: of a small number, of a wide one, of several. */
+const KEYED = [
+  ['k1', ['meta.l4proto']],
+  ['k2', ['ipv6.dst']],
+  ['k3', ['ipv4.src', 'th.dport']],
+] as const satisfies readonly (readonly [string, readonly FieldId[]])[]
+const KEYS: readonly SetKey[][] = KEYED.map(([, fields]) => fields.map((id) => ({ bits: FIELDS[id].bits, kind: FIELDS[id].kind }))) // biome-ignore format: one call
 
 const number = (...values: readonly number[]) => fc.constantFrom(...values).map(BigInt)
 const state: fc.Arbitrary<readonly StateDef[]> = fc
@@ -58,6 +67,12 @@ const state: fc.Arbitrary<readonly StateDef[]> = fc
     { kind: 'quota', name: 'q', ...quota },
     { kind: 'nth', name: 'n', ...nth },
     { kind: 'counter', name: 'c', packets: 5n, bytes: 7n },
+    ...KEYED.map(([name], i): StateDef => {
+      const { burst, ...rest } = i === 0 ? first : { ...second, burst: second.burst }
+      const size = Number(quota.used) / 20 + 1 + i
+      const timeout = i === 0 ? 0n : nth.before * 60_000_000_000n
+      return { kind: 'limit', name, ...rest, burst, ...(rest.unit === 'packets' && { rate: 3n }), each: { keys: KEYS[i]!, size, timeout, refreshed: i === 2 } } // biome-ignore format: one value
+    }),
   ])
 
 const SETTABLE: readonly MetadataId[] = ['meta.mark', 'meta.priority', 'meta.nftrace', 'ct.mark', 'meta.pkttype']
@@ -86,6 +101,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc
     .tuple(fc.constantFrom('l1', 'l2'), fc.boolean())
     .map(([name, over]): Step => ({ kind: 'limit', state: name, over })),
+  fc
+    .tuple(fc.constantFrom(...KEYED), fc.boolean())
+    .map(([[name, fields], over]): Step => ({ kind: 'limit', state: name, over, key: fields.map((field) => ({ kind: 'field', field })) })), // biome-ignore format: one value
   fc.boolean().map((over): Step => ({ kind: 'quota', state: 'q', over })),
   fc.boolean().map((over): Step => ({ kind: 'nth', state: 'n', over })),
   fc.tuple(settable, small).map(([field, value]): Step => ({ kind: 'set', field, term: { kind: 'const', value } })),
@@ -176,6 +194,16 @@ function samePasses(
   expect({ ...other, rules: 0 }).toEqual({ ...one, rules: 0 })
 }
 
+/** What the program keeps of the keys of a limit, without the keys. */
+function bucketsOf({ machine }: Sieve, name: string): string[] {
+  const out: string[] = []
+  for (const [, value] of machine.map(name).entries()) {
+    const view = new DataView(value.buffer, value.byteOffset, value.length)
+    out.push([0, 8, 16].map((at) => view.getBigUint64(at, true)).join(' '))
+  }
+  return out.sort()
+}
+
 describe.each(
   (['nft-ip', 'nft-netdev', 'xt-ip', 'pcap'] as const).flatMap((view) => TYPES.map((type) => [view, type] as const)),
 )('view %s, %s', (view, type) => {
@@ -216,9 +244,13 @@ describe.each(
           judged++
         }
         const key = new Uint8Array(4)
-        const { rules: counted, ...others } = kept
+        const { rules: counted, buckets, ...others } = kept
         const stateValue = sieve.machine.map(STATE_MAP).get(key)!
-        expect(readState(filter, stateValue)).toEqual(others)
+        expect({ ...readState(filter, stateValue), buckets: undefined }).toEqual(others)
+        for (const [name, all] of buckets) {
+          if (!generated.maps.some((map) => map.name === name)) expect(all.size).toBe(0)
+          else expect(bucketsOf(sieve, name)).toEqual([...all.values()].map(({ tokens, last, until }) => `${tokens} ${last} ${until}`).sort()) // biome-ignore format: one comparison
+        }
         expect([...readCounters(sieve.machine.map(COUNTER_MAP).get(key)!)].sort()).toEqual([...counted].sort())
       }),
       { numRuns: RUNS, seed: 20_261_123, endOnFailure: false },

@@ -13,7 +13,8 @@ export type Kept = ReadonlyMap<Term, number>
 /** The terms of a filter that are worth a slot. None if it looks into sets, or sees packets in more than one way. */
 export function keptOf(filter: Filter): Kept {
   const simple = filter.base.length === 1 && !filter.sets?.length && filter.chains.every(({ rules }) => rules.every(({ steps }) => steps.every((step) => step.kind !== 'match' || step.view === undefined))) // biome-ignore format: one condition
-  if (!simple) return new Map()
+  const keyed = filter.state?.some((def) => def.kind === 'limit' && def.each)
+  if (!simple || keyed) return new Map()
   const uses = new Map<Term, number>()
   const seen = new Set<Term>()
   for (const term of termsOf(filter)) {

@@ -188,7 +188,7 @@ function effect(
       return setMetadata(scope, step.field, step.term, failures)
     default: {
       const holds = e.label('within')
-      gate(scope, step, holds, next)
+      gate(scope, step, { holds, next, failures })
       e.bind(holds)
     }
   }

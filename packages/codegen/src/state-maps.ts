@@ -27,7 +27,7 @@ export function readCounters(value: Uint8Array): ReadonlyMap<number, Count> {
 /** What the map of a filter's state holds, as `evaluate` keeps it. */
 export function readState(filter: Filter, value: Uint8Array): Omit<FilterState, 'rules'> {
   const view = new DataView(value.buffer, value.byteOffset, value.length)
-  const out = { counters: new Map(), limits: new Map(), quotas: new Map(), turns: new Map() } as Omit<
+  const out = { counters: new Map(), limits: new Map(), buckets: new Map(), quotas: new Map(), turns: new Map() } as Omit<
     FilterState,
     'rules'
   >
@@ -36,8 +36,12 @@ export function readState(filter: Filter, value: Uint8Array): Omit<FilterState, 
     at += 8
     return view.getBigUint64(at - 8, true)
   }
-  for (const { kind, name } of filter.state ?? []) {
+  for (const def of filter.state ?? []) {
+    const { kind, name } = def
+    // Buckets of keys have tables of their own.
+    const each = kind === 'limit' && def.each
     if (kind === 'counter') out.counters.set(name, { packets: word(), bytes: word() })
+    else if (each) out.buckets.set(name, new Map())
     else if (kind === 'limit') out.limits.set(name, { tokens: word(), last: word() })
     else if (kind === 'quota') out.quotas.set(name, { used: word() })
     else out.turns.set(name, { next: word() })

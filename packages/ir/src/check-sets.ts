@@ -2,7 +2,7 @@
 
 import type { Diagnostics, Span } from '@netsieve/diag'
 import { type CheckPlace, fits, spread, widthOf } from './check.ts'
-import type { ElementData, SetDef, Term } from './types.ts'
+import type { ElementData, SetDef, SetKey, Term } from './types.ts'
 import { VIEWS } from './views.ts'
 
 /** Components of a key at most. */
@@ -21,13 +21,22 @@ export function checkSets(sets: readonly SetDef[], diags: Diagnostics): void {
   if (elements > MOST_ELEMENTS) diags.error('ir/size', `the sets have more than ${MOST_ELEMENTS} elements`)
 }
 
-function checkSet(set: SetDef, diags: Diagnostics): void {
-  const { name, keys, data, elements, catchAll, span } = set
+export function checkComponents(
+  name: string,
+  keys: readonly SetKey[],
+  span: Span | undefined,
+  diags: Diagnostics,
+): void {
   if (keys.length < 1 || keys.length > MOST_KEYS)
     diags.error('ir/set', `keys of ${name} have ${keys.length} components, not 1 to ${MOST_KEYS}`, span)
   for (const { bits } of keys)
     if (!(Number.isInteger(bits) && bits >= 1 && bits <= 128))
       diags.error('ir/set', `a component of ${name} has ${bits} bits, not 1 to 128`, span)
+}
+
+function checkSet(set: SetDef, diags: Diagnostics): void {
+  const { name, keys, data, elements, catchAll, span } = set
+  checkComponents(name, keys, span, diags)
   if (typeof data === 'object' && !(Number.isInteger(data.bits) && data.bits >= 1 && data.bits <= 64))
     diags.error('ir/set', `values of ${name} have ${data.bits} bits, not 1 to 64`, span)
   if (diags.hasErrors) return
@@ -68,19 +77,31 @@ export function checkTerms(
   span: Span | undefined,
   place: CheckPlace,
 ): void {
-  const { views, sets, diags } = place
+  const { sets, diags } = place
   const set = sets.get(name)
   if (!set) return diags.error('ir/set', `there is no set ${name}`, span)
   const holds = set.data === 'verdict' ? 'verdict' : set.data ? 'number' : 'nothing'
   if (wanted !== 'any' && wanted !== holds) diags.error('ir/set', `${name} holds no ${wanted}s`, span)
-  if (terms.length !== set.keys.length) {
-    const message = `${name} takes keys of ${set.keys.length} components, not ${terms.length}`
+  checkKey(name, set.keys, terms, span, place)
+}
+
+/** That terms are such a key. */
+export function checkKey(
+  name: string,
+  keys: readonly SetKey[],
+  terms: readonly Term[],
+  span: Span | undefined,
+  place: CheckPlace,
+): void {
+  const { views, diags } = place
+  if (terms.length !== keys.length) {
+    const message = `${name} takes keys of ${keys.length} components, not ${terms.length}`
     return diags.error('ir/set', message, span)
   }
   if (views.some((view) => VIEWS[view].missing === 'zero'))
     diags.error('ir/term', 'views that read missing fields as 0 have no sets', span)
   for (const [i, term] of terms.entries()) {
-    const { bits } = set.keys[i]!
+    const { bits } = keys[i]!
     if (holdsLookup(term)) {
       diags.error('ir/term', 'a lookup cannot be part of the key of another', span)
       continue

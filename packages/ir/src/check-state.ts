@@ -4,7 +4,9 @@ import type { Diagnostics, Span } from '@netsieve/diag'
 import { FIELDS } from '@netsieve/packet'
 import { ACTS, type Act } from './acts.ts'
 import { capacity } from './state.ts'
-import type { StateDef, Step, Verdict } from './types.ts'
+import type { CheckPlace } from './check.ts'
+import { checkComponents, checkKey } from './check-sets.ts'
+import type { Buckets, StateDef, Step, Verdict } from './types.ts'
 
 const LARGEST = (1n << 63n) - 1n
 
@@ -17,6 +19,7 @@ export function checkState(state: readonly StateDef[], diags: Diagnostics): void
     const numbers = Object.values(def).filter((part): part is bigint => typeof part === 'bigint')
     if (numbers.some((number) => number < 0n || number > LARGEST)) wrong('a number does not fit 63 bits')
     else if (def.kind === 'limit') {
+      if (def.each) checkBuckets(def.name, def.each, def.span, diags)
       if (def.rate < 1n || def.per < 1n) wrong('a rate is at least one in a nanosecond or more')
       else if (capacity(def) < 1n || capacity(def) > LARGEST) wrong('a bucket of this size cannot be kept')
       else if (def.unit === 'packets' && def.rate > def.per) wrong('more than a packet in a nanosecond')
@@ -25,19 +28,31 @@ export function checkState(state: readonly StateDef[], diags: Diagnostics): void
   }
 }
 
+/** Buckets at most, of all keys of one limit. */
+const MOST_BUCKETS = 1_000_000
+
+function checkBuckets(name: string, { keys, size, timeout }: Buckets, span: Span | undefined, diags: Diagnostics): void {
+  checkComponents(name, keys, span, diags)
+  if (size < 1 || size > MOST_BUCKETS)
+    diags.error('ir/state', `limit ${name}: room for ${size} buckets, not 1 to ${MOST_BUCKETS}`, span)
+  // Added to a time.
+  if (timeout < 0n || timeout > LARGEST >> 1n) diags.error('ir/state', `limit ${name}: such a timeout cannot be kept`, span)
+}
+
 /** What a step names is kept, and of its kind. */
-export function checkKept(
-  step: Step,
-  state: ReadonlyMap<string, StateDef>,
-  span: Span | undefined,
-  diags: Diagnostics,
-): void {
+export function checkKept(step: Step, span: Span | undefined, place: CheckPlace): void {
+  const { state, diags } = place
   const wanted = step.kind === 'count' ? 'counter' : step.kind
   const name = step.kind === 'count' ? step.counter : 'state' in step ? step.state : undefined
   if (name === undefined) return
   const def = state.get(name)
   if (def?.kind !== wanted)
     diags.error('ir/state', def ? `${name} is a ${def.kind}, not a ${wanted}` : `there is no ${wanted} ${name}`, span)
+  else if (step.kind === 'limit' && def.kind === 'limit') {
+    if (def.each && step.key) checkKey(name, def.each.keys, step.key, span, place)
+    else if (def.each || step.key)
+      diags.error('ir/state', `${name} has ${def.each ? 'a bucket for each key' : 'one bucket, and takes no key'}`, span)
+  }
 }
 
 /** Bits of a field that a step sets: those of a register's lower half at most. */

@@ -143,7 +143,7 @@ function checkRule(rule: Rule, place: CheckPlace): void {
       checkSettable(step, widthOf(step.term, span, place), span, place.diags)
       if (place.views.some((name) => VIEWS[name].missing === 'zero'))
         place.diags.error('ir/term', 'views that read missing fields as 0 set no metadata', span)
-    } else checkKept(step, place.state, span, place.diags)
+    } else checkKept(step, span, place)
   }
 }
 

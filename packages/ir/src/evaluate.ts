@@ -18,7 +18,7 @@ import { type FoundAt, findEntry } from './lists.ts'
 import { type Located, locate } from './locate.ts'
 import { entryOf, placeOf } from './places.ts'
 import { findElement, setsOf } from './sets.ts'
-import { count, countsOnMatch, type FilterState, newState, takeTokens } from './state.ts'
+import { bucketOf, count, countsOnMatch, type FilterState, newState, takeTokens } from './state.ts'
 import type {
   BaseChain,
   Chain,
@@ -188,6 +188,12 @@ class Evaluation {
           this.packet.metadata[step.field] = value
           break
         }
+        case 'limit': {
+          const within = step.key ? this.withinKeyed(step, step.key) : this.within(step)
+          if (typeof within === 'string') return within === 'full' ? 'end' : this.failed(within, rule)
+          if (within === step.over) return 'end'
+          break
+        }
         default:
           if (this.within(step) === step.over) return 'end'
       }
@@ -225,6 +231,17 @@ class Evaluation {
     }
   }
 
+  /** The same of the bucket that is a key's; `full` if there is no room for one. */
+  private withinKeyed({ state: name }: Step & { kind: 'limit' }, terms: readonly Term[]): boolean | Failure | 'full' {
+    const def = this.kept.get(name)
+    if (def?.kind !== 'limit' || !def.each) throw new Error(`${name} has no buckets`)
+    const { state, now } = this.packet
+    const key = this.key(terms)
+    if (typeof key === 'string') return key
+    const bucket = bucketOf(this.keeping(state.buckets, name), { ...def, each: def.each }, key, now)
+    return bucket ? takeTokens(bucket, def, this.bytes(), now) : 'full'
+  }
+
   /** @throws Error if there is none: the state is another filter's */
   private keeping<T>(of: ReadonlyMap<string, T>, name: string): T {
     const found = of.get(name)
@@ -246,13 +263,19 @@ class Evaluation {
   private find(name: string, terms: readonly Term[]): ElementData | Failure | undefined {
     const set = this.sets.get(name)
     if (!set) throw new Error(`set ${name} is not defined`)
+    const key = this.key(terms)
+    return typeof key === 'string' ? key : findElement(set, key)
+  }
+
+  /** The values of terms, in their order. */
+  private key(terms: readonly Term[]): bigint[] | Failure {
     const key: bigint[] = []
     for (const term of terms) {
       const value = this.asked(term)
       if (typeof value === 'string') return value
       key.push(value)
     }
-    return findElement(set, key)
+    return key
   }
 
   private verdict(verdict: Verdict, rule: Rule, depth: number): Outcome {

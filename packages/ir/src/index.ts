@@ -36,6 +36,7 @@ export { calledBy, findElement, setsOf, verdictKey, verdictsIn } from './sets.ts
 export { type Count, capacity, cost, countsOnMatch, type FilterState, firstTurn, newState } from './state.ts'
 export type {
   BaseChain,
+  Buckets,
   BinOp,
   Chain,
   Element,

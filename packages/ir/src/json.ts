@@ -14,6 +14,7 @@ import {
 } from '@netsieve/packet'
 import { ACTS, type ActName } from './acts.ts'
 import type {
+  Buckets,
   BaseChain,
   BinOp,
   Chain,
@@ -215,7 +216,7 @@ const STEP = kinds<Step>({
   match: { pred, view: maybe(view) },
   count: { counter: maybe(text) },
   log: { words: text },
-  limit: { state: text, over: truth },
+  limit: { state: text, over: truth, key: maybe(list(term)) },
   quota: { state: text, over: truth },
   nth: { state: text, over: truth },
   set: { field: oneOf(Object.keys(METADATA) as MetadataId[]), term },
@@ -241,9 +242,11 @@ const SET = record<SetDef>({
   catchAll: maybe(record<ElementData>(DATA)),
 })
 
+const buckets = record<Buckets>({ keys: list(component), size: integer, timeout: wide, refreshed: truth })
+
 const STATE = kinds<StateDef>({
   counter: { name: text, packets: wide, bytes: wide },
-  limit: { name: text, rate: wide, per: wide, burst: wide, unit: oneOf(['packets', 'bytes']) },
+  limit: { name: text, rate: wide, per: wide, burst: wide, unit: oneOf(['packets', 'bytes']), each: maybe(buckets) },
   quota: { name: text, bytes: wide, used: wide },
   nth: { name: text, every: wide, before: wide },
 })

@@ -9,12 +9,18 @@ export type SetHead = Pick<SetDef, 'name' | 'keys' | 'data'>
 /** `NAME 32:ipv4 . 16:port`; of a map with what it holds behind an arrow. @throws Fault */
 export function readSetHead(scan: Scan, map: boolean): SetHead {
   const name = scan.name()
-  const keys = [readComponent(scan)]
-  while (scan.mark('.')) keys.push(readComponent(scan))
+  const keys = readKeys(scan)
   if (!map) return { name, keys }
   needArrow(scan)
   const data = scan.word('verdict') ? 'verdict' : { bits: scan.integer('a number of bits') }
   return { name, keys, data }
+}
+
+/** `32:ipv4 . 16:port`. */
+export function readKeys(scan: Scan): SetKey[] {
+  const keys = [readComponent(scan)]
+  while (scan.mark('.')) keys.push(readComponent(scan))
+  return keys
 }
 
 function readComponent(scan: Scan): SetKey {

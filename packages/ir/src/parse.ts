@@ -34,6 +34,7 @@ import {
 } from '@netsieve/packet'
 import { ACTS, type ActName } from './acts.ts'
 import { readElement, readSetHead, type SetHead } from './parse-sets.ts'
+import { readState } from './parse-state.ts'
 import { OPERATOR } from './print.ts'
 import { Fault, Scan } from './scan.ts'
 import type {
@@ -230,7 +231,9 @@ function readStep(scan: Scan): Step {
   for (const kind of ['limit', 'quota', 'nth'] as const) {
     if (!scan.word(kind)) continue
     const over = scan.word('over')
-    return { kind, state: scan.name(), over, span: scan.span(start) }
+    const state = scan.name()
+    const key = kind === 'limit' && scan.at('[') ? readKey(scan) : undefined
+    return { kind: kind as 'limit', state, over, ...(key && { key }), span: scan.span(start) }
   }
   if (scan.word('set')) return readSetStep(scan, start)
   if (scan.mark('→') || scan.mark('->')) {
@@ -268,34 +271,6 @@ function readSetStep(scan: Scan, start: number): Step {
     throw new Fault('ir/syntax', `${field || 'this'} is no metadata`, scan.span(from), ['a field such as meta.mark'])
   scan.needMark('=')
   return { kind: 'set', field, term: readTerm(scan), span: scan.span(start) }
-}
-
-/** `limit NAME 10 packets a 1000000000 ns burst 5` and its kin, behind the first word. */
-function readState(scan: Scan, kind: StateDef['kind'], start: number): StateDef {
-  const name = scan.name()
-  const first = scan.needValue()
-  const number = (word: string) => {
-    scan.needWord(word)
-    return scan.needValue()
-  }
-  switch (kind) {
-    case 'counter': {
-      const bytes = number('packets')
-      scan.needWord('bytes')
-      return { kind, name, packets: first, bytes, span: scan.span(start) }
-    }
-    case 'limit': {
-      const unit = scan.oneOf(['packets', 'bytes'], 'unit')
-      const per = number('a')
-      scan.needWord('ns')
-      return { kind, name, rate: first, per, burst: number('burst'), unit, span: scan.span(start) }
-    }
-    case 'quota':
-      scan.needWord('bytes')
-      return { kind, name, bytes: first, used: number('used'), span: scan.span(start) }
-    case 'nth':
-      return { kind, name, every: first, before: number('before'), span: scan.span(start) }
-  }
 }
 
 /** @throws Fault */

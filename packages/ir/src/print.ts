@@ -13,6 +13,7 @@ import {
 } from '@netsieve/packet'
 import type {
   BinOp,
+  Buckets,
   Chain,
   ElementData,
   Filter,
@@ -20,6 +21,7 @@ import type {
   Range,
   Rule,
   SetDef,
+  SetKey,
   StateDef,
   Step,
   Term,
@@ -44,7 +46,7 @@ function printState(def: StateDef): string {
     case 'counter':
       return `counter ${name} ${def.packets} packets ${def.bytes} bytes`
     case 'limit':
-      return `limit ${name} ${def.rate} ${def.unit} a ${def.per} ns burst ${def.burst}`
+      return `limit ${name} ${def.rate} ${def.unit} a ${def.per} ns burst ${def.burst}${def.each ? printBuckets(def.each) : ''}`
     case 'quota':
       return `quota ${name} ${def.bytes} bytes used ${def.used}`
     case 'nth':
@@ -52,9 +54,18 @@ function printState(def: StateDef): string {
   }
 }
 
+/** ` each 32:ipv4 . 16:port size 100 timeout 5000000000 refreshed`. */
+function printBuckets({ keys, size, timeout, refreshed }: Buckets): string {
+  return ` each ${printKeys(keys)} size ${size} timeout ${timeout}${refreshed ? ' refreshed' : ''}`
+}
+
+function printKeys(keys: readonly SetKey[]): string {
+  return keys.map(({ bits, kind }) => (kind ? `${bits}:${kind}` : String(bits))).join(' . ')
+}
+
 /** `set NAME 32:ipv4 . 16:port {`, a line an element: `10.0.0.0-10.255.255.255 . 80`; in maps `→ value` behind it. */
 function printSet({ name, keys, data, elements, catchAll }: SetDef): string {
-  const components = keys.map(({ bits, kind }) => (kind ? `${bits}:${kind}` : String(bits))).join(' . ')
+  const components = printKeys(keys)
   const holds = data === undefined ? '' : ` → ${data === 'verdict' ? data : data.bits}`
   const lines = elements.map((element) => {
     const parts = element.key.map((range, i) => printRange(range, keys[i]?.kind))
@@ -98,8 +109,10 @@ function printStep(step: Step): string {
       return `log ${JSON.stringify(step.words)}`
     case 'limit':
     case 'quota':
-    case 'nth':
-      return `${step.kind} ${step.over ? 'over ' : ''}${printName(step.state)}`
+    case 'nth': {
+      const key = step.kind === 'limit' && step.key ? `[${printKey(step.key)}]` : ''
+      return `${step.kind} ${step.over ? 'over ' : ''}${printName(step.state)}${key}`
+    }
     case 'set':
       return `set ${step.field} = ${printTerm(step.term)}`
     case 'verdict':

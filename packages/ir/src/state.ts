@@ -1,7 +1,7 @@
 // What steps keep from packet to packet: counters, token buckets, quotas, turns. Values that evaluate changes in place; time is that of packets.
 // How they count is the kernel's (nft_limit, nft_quota, xt_limit, xt_quota, xt_statistic of Linux 6.18): recorded in test/golden.
 
-import type { Filter, StateDef } from './types.ts'
+import type { Buckets, Filter, StateDef } from './types.ts'
 
 export interface Count {
   packets: bigint
@@ -10,11 +10,20 @@ export interface Count {
 
 type Limit = Extract<StateDef, { kind: 'limit' }>
 
+export interface Bucket {
+  tokens: bigint
+  last: bigint
+  /** When it runs out. */
+  until: bigint
+}
+
 /** Everything that a filter keeps. */
 export interface FilterState {
   readonly counters: Map<string, Count>
   /** Tokens are nanoseconds. */
   readonly limits: Map<string, { tokens: bigint; last: bigint }>
+  /** Of limits that have a bucket for each key, by the key's text. */
+  readonly buckets: Map<string, Map<string, Bucket>>
   readonly quotas: Map<string, { used: bigint }>
   readonly turns: Map<string, { next: bigint }>
   /** Packets and bytes that a rule counted: at its `count` steps, or with its last match where it has none. */
@@ -25,12 +34,14 @@ export function newState({ state = [] }: Filter): FilterState {
   const out: FilterState = {
     counters: new Map(),
     limits: new Map(),
+    buckets: new Map(),
     quotas: new Map(),
     turns: new Map(),
     rules: new Map(),
   }
   for (const def of state) {
     if (def.kind === 'counter') out.counters.set(def.name, { packets: def.packets, bytes: def.bytes })
+    else if (def.kind === 'limit' && def.each) out.buckets.set(def.name, new Map())
     else if (def.kind === 'limit') out.limits.set(def.name, { tokens: capacity(def), last: 0n })
     else if (def.kind === 'quota') out.quotas.set(def.name, { used: def.used })
     else out.turns.set(def.name, { next: firstTurn(def) })
@@ -65,6 +76,27 @@ export function takeTokens(state: { tokens: bigint; last: bigint }, def: Limit, 
   if (state.tokens < wanted) return false
   state.tokens -= wanted
   return true
+}
+
+/** The bucket of a key, made if there is none; undefined where there is no room for it. */
+export function bucketOf(
+  buckets: Map<string, Bucket>,
+  def: Limit & { readonly each: Buckets },
+  key: readonly bigint[],
+  now: bigint,
+): Bucket | undefined {
+  const { size, timeout, refreshed } = def.each
+  const text = key.join(' ')
+  const found = buckets.get(text)
+  const fresh = { tokens: capacity(def), last: now, until: now + timeout }
+  if (!found) {
+    if (buckets.size >= size) return undefined
+    buckets.set(text, fresh)
+    return fresh
+  }
+  if (timeout > 0n && now >= found.until) Object.assign(found, fresh)
+  else if (timeout > 0n && refreshed) found.until = now + timeout
+  return found
 }
 
 export function count(counts: Count, bytes: bigint): void {

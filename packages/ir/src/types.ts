@@ -102,7 +102,7 @@ export type Step =
   /** A message with these words is written; nothing else. */
   | { readonly kind: 'log'; readonly words: string; readonly span?: Span }
   /** Tests of what was before: a token bucket has tokens for the packet, a quota is not used up, it is the turn of one in n. */
-  | Gate<'limit'>
+  | KeyedLimit
   | Gate<'quota'>
   | Gate<'nth'>
   /** Metadata of at most 32 bits has this value from here on. */
@@ -118,6 +118,9 @@ interface Gate<Kind extends 'limit' | 'quota' | 'nth'> {
   readonly over: boolean
   readonly span?: Span
 }
+
+/** With a key, of the bucket that is this key's: the first packet of a key makes one, and ends the rule where there is no room for it. */
+type KeyedLimit = Gate<'limit'> & { readonly key?: readonly Term[] }
 
 export interface Rule {
   /** Unique in the filter, from 0, in the order of the text. Reports and `origin` name a rule by it. */
@@ -180,6 +183,16 @@ export interface SetDef {
   readonly span?: Span
 }
 
+/** Buckets that are made when their key is first asked for. */
+export interface Buckets {
+  readonly keys: readonly SetKey[]
+  /** So many at most; those that have run out take room until they are asked for again. */
+  readonly size: number
+  /** Nanoseconds after which one runs out and is full again, since it was made, or since it was last asked for if `refreshed`; 0: never. */
+  readonly timeout: bigint
+  readonly refreshed: boolean
+}
+
 /** What steps keep from packet to packet, with what it holds at first. */
 export type StateDef =
   | {
@@ -200,6 +213,8 @@ export type StateDef =
       readonly per: bigint
       readonly burst: bigint
       readonly unit: 'packets' | 'bytes'
+      /** A bucket for each key. */
+      readonly each?: Buckets
       readonly span?: Span
     }
   /** Bytes until it is used up, and those that were used before. */

@@ -11,7 +11,7 @@ export function* termsOf(filter: Filter, chains?: readonly string[]): Generator<
 }
 
 /** Steps that ask for terms. */
-type Asking = Extract<Step, { kind: 'match' | 'vmap' | 'set' }>
+type Asking = Extract<Step, { kind: 'match' | 'vmap' | 'set' | 'limit' }>
 
 /** The same with the rules and steps that they stand in. */
 export function* termsAt(
@@ -40,6 +40,7 @@ export function termsIn(step: Step): Iterable<Term> {
   if (step.kind === 'match') ofPred(step.pred, found)
   else if (step.kind === 'vmap') for (const term of step.terms) ofTerm(term, found)
   else if (step.kind === 'set') ofTerm(step.term, found)
+  else if (step.kind === 'limit') for (const term of step.key ?? []) ofTerm(term, found)
   return found
 }
 

@@ -1,7 +1,7 @@
 // What a filter keeps from packet to packet, as variables: counters, token buckets, quotas, turns. libbpf makes maps of them.
 
 import { capacity, cost, firstTurn, type StateDef, type Step } from '@netsieve/ir'
-import type { Scope } from './scope.ts'
+import { type Scope, Unsupported } from './scope.ts'
 import { hex, identifier, inComment } from './text.ts'
 
 /** The statement that counts a packet in a counter that has a name. */
@@ -30,8 +30,10 @@ static __always_inline void count(struct count *count, const struct packet *p)
 }
 
 /** The condition that a packet is within what a step allows; it is charged for it. */
-export function within(scope: Scope, { kind, state }: Step & { kind: 'limit' | 'quota' | 'nth' }): string {
+export function within(scope: Scope, step: Step & { kind: 'limit' | 'quota' | 'nth' }): string {
   const { unit } = scope
+  const { kind, state } = step
+  if (step.kind === 'limit' && step.key) throw new Unsupported('a limit for each key', step.span)
   const name = unit.called(`${kind} ${state}`, () => {
     const own = unit.unique(`${kind}_${identifier(state)}`)
     return { name: `within_${own}`, text: GATES[kind](scope, own, state) }

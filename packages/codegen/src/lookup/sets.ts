@@ -131,13 +131,21 @@ function lookUp(scope: Scope, set: SetDef, terms: readonly Term[], { found, none
 }
 
 function hashLookup(scope: Scope, map: number, parts: readonly KeyPart[], none: Label, failures: Failures): void {
-  const { e, access } = scope
+  storeKey(scope, parts, failures)
+  if (scope.e.reachable) lookUpKey(scope, map, none)
+}
+
+/** Puts a key on the stack. */
+export function storeKey(scope: Scope, parts: readonly KeyPart[], failures: Failures): void {
   let at: number = SLOT.key
   for (const part of parts) {
     loadWords(scope, part, at, failures)
     at += 4 * wordsOf(part)
   }
-  if (!e.reachable) return
+}
+
+/** R.RET = where a hash table holds what it has for the key on the stack. */
+export function lookUpKey({ e, access }: Scope, map: number, none: Label): void {
   e.put((c) => {
     c.map(R.A, map)
     c.mov(2, { reg: R.FP })
