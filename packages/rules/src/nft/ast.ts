@@ -46,6 +46,12 @@ export interface NamedSet {
   interval: boolean
   /** Where it says that its elements go after a time. */
   timeout?: Span
+  /** After which time, in nanoseconds. */
+  lifetime?: bigint
+  /** How many elements it has room for. */
+  size?: number
+  /** Rules add to it. */
+  dynamic?: true
   autoMerge: boolean
   readonly elements: Value[]
 }
@@ -73,6 +79,22 @@ export type Step =
   | { readonly kind: 'reject' | 'queue' | 'log'; readonly words: string; readonly span: Span }
   /** A limit or quota of the rule's own, or one that the table has. */
   | { readonly kind: 'gate'; readonly kept: Kept | Word; readonly what: 'limit' | 'quota'; readonly span: Span }
+  /** `add @set { ip saddr limit rate 5/second }`, `meter name { … }`: a limit with a bucket for each key. */
+  | {
+      readonly kind: 'buckets'
+      readonly set: Word
+      /** Of a meter, which is a set of the rule's own: its size, if it says one. */
+      readonly meter?: { readonly size?: number }
+      readonly key: readonly Selector[]
+      readonly mask?: Value
+      readonly limit: Kept
+      /** Nanoseconds. */
+      readonly timeout?: bigint
+      /** The time begins anew with each packet. */
+      readonly refreshed: boolean
+      readonly counter?: Span
+      readonly span: Span
+    }
   /** `meta mark set …`: operands with the operators between them. */
   | {
       readonly kind: 'assignment'

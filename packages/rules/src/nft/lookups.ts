@@ -97,6 +97,7 @@ function namedSet(
     return error('name', `there is no ${held === 'nothing' ? 'set' : 'map'} \`${word.text}\``, word.span, { expected: [...table.sets.keys()], ...(meant && { hint: `did you mean @${meant}?` }) }) // biome-ignore format: one message
   }
   if (set.unsupported) return error('unsupported', `unsupported: ${set.unsupported.what}`, set.unsupported.span)
+  if (set.dynamic) return error('unsupported', `unsupported: looking into ${set.name}, which rules add to`, span)
   const types = set.types.map(typeName)
   const wanted = components.map(({ kind }) => kind.type as string)
   if (types.join(' . ') !== wanted.join(' . '))

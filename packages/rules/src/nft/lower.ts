@@ -221,6 +221,8 @@ function lowerRule(
         return matches.vmap(step)
       case 'mapped':
         return matches.mapped(step)
+      case 'buckets':
+        return matches.buckets(step, place)
       case 'told':
         if (step.rewrites)
           diagnostics.warning('nft/rewrite', 'this changes packets: what comes after it sees them here as they came', span) // biome-ignore format: one message

@@ -15,22 +15,21 @@ import {
   not,
   type Pred,
   placeOf,
-  type Range,
   raw,
   type Step,
   type Term,
-  type Test,
 } from '@netsieve/ir'
-import { ETHERTYPE, FIELDS, type Field, type FieldId, type MetadataId, NFPROTO, prefixMask } from '@netsieve/packet'
+import { ETHERTYPE, FIELDS, type Field, type FieldId, type MetadataId, NFPROTO } from '@netsieve/packet'
 import { nearest, protocolName, type Word } from '../shared/index.ts'
-import type { Step as AstStep, NamedSet, NftFamily, Operator, Selector, Value } from './ast.ts'
+import type { Step as AstStep, NamedSet, NftFamily, Selector, Value } from './ast.ts'
+import { compare } from './compare.ts'
 import { withCertain } from './fib.ts'
 import { ENTRIES, MORE_NEEDS, TAGS } from './headers.ts'
 import { type Component, type Lookups, lookupSet, partOf, typeName } from './lookups.ts'
-import { BIT_TYPES, devicesOf, isWildcard, readWildcard } from './metadata.ts'
+import { devicesOf } from './metadata.ts'
 import { anyPlace, isRaw, rawBits } from './raw.ts'
-import { settable } from './statements.ts'
-import { type Kind, readNamedSet, readPrefix, readRange, readSet, readValue } from './typed.ts'
+import { type StatementPlace, settable } from './statements.ts'
+import { type Kind, readValue } from './typed.ts'
 import { type FieldRow, HEADERS, NEEDS, UNSUPPORTED_FIELDS } from './words.ts'
 
 type MatchStep = Extract<AstStep, { kind: 'match' }>
@@ -75,7 +74,7 @@ export class Matches {
     const before = this.needs(step)
     const message = before && this.needMessage(row.field, step)
     const term = step.index ? this.addressAt(row.field, step.index) : fieldTerm(this.seen(row.field))
-    const found = term && this.test(step, term, kindOf(row))
+    const found = term && compare(step, term, kindOf(row), this.place)
     if (!found || !before || !message) return []
     if (found.values) this.learn(row.field, found.values)
     if (step.header.text === 'ether') this.link = 'eth.type'
@@ -105,7 +104,7 @@ export class Matches {
     const found = rawBits(step, family, this.transport, diagnostics)
     if (!found) return []
     const kind = { type: 'integer', bits: found.bits } as const
-    const pred = anyPlace(found.places, (term) => this.test(step, term, kind)?.pred)
+    const pred = anyPlace(found.places, (term) => compare(step, term, kind, this.place)?.pred)
     return pred ? [{ ...match(pred), span: step.span }] : []
   }
 
@@ -170,6 +169,40 @@ export class Matches {
     const term: Term = { kind: 'mapped', terms: found.components.map((each) => each.term), map: set }
     const before = found.before.map((pred) => ({ ...match(pred), span }))
     return [...before, { kind: 'set', field: target as MetadataId, term, span }]
+  }
+
+  /** A limit with a bucket for each key, in a set that rules add to, or in one of the rule's own. */
+  buckets(step: Extract<AstStep, { kind: 'buckets' }>, { state }: StatementPlace): Step[] {
+    const { set: word, meter, key, mask, limit, span, counter } = step
+    const found = this.components(key, { kind: 'set', elements: [], span }, span)
+    const set = meter ? undefined : this.place.sets.get(word.text)
+    if (!found || limit.kind !== 'limit') return []
+    if (!meter && !set) return this.error('name', `there is no set \`${word.text}\``, word.span) ?? []
+    const types = set?.types.map(typeName).join(' . ')
+    const asked = found.components.map(({ kind }) => kind.type).join(' . ')
+    if (set && types !== asked)
+      return this.error('type', `datatype mismatch: the set ${word.text} holds ${types}, not ${asked}`, word.span) ?? []
+    if (set?.interval || (set && set.elements.length > 0))
+      return this.error('unsupported', `unsupported: rules that add to a set which has ${set.interval ? 'intervals' : 'elements'} already`, word.span) ?? [] // biome-ignore format: one message
+    const name = this.place.lookups.nameOf(word.text)
+    if (state.has(name))
+      return this.error('unsupported', `unsupported: several statements that add to ${word.text}`, word.span) ?? []
+    const terms = found.components.map(({ term }) => term)
+    const bits = mask && readValue(mask, found.components[0]!.kind, this.place.diagnostics)
+    if (mask && bits === undefined) return []
+    if (mask && terms.length > 1) return this.error('operator', 'a mask is for a single field', span) ?? []
+    const timeout = step.timeout ?? set?.lifetime ?? 0n
+    const each = {
+      keys: found.components.map(({ kind, written }) => ({ bits: kind.bits, kind: written })),
+      size: meter?.size ?? set?.size ?? DEFAULT_SIZE,
+      timeout,
+      refreshed: step.refreshed && timeout > 0n,
+    }
+    const { rate, per, burst, unit, over } = limit
+    state.set(name, { kind: 'limit', name, rate, per, burst, unit, each, span: limit.span })
+    if (counter) this.place.diagnostics.warning('nft/counter', 'what is counted for each key is not told', counter)
+    const keyed = bits === undefined ? terms : [masked(terms[0]!, bits)]
+    return [...found.before.map((pred) => ({ ...match(pred), span })), { kind: 'limit', state: name, over, key: keyed, span }] // biome-ignore format: one list
   }
 
   /** What a statement that changes a field asks for: its protocol, and of an option that there is a TCP header. */
@@ -336,127 +369,13 @@ export class Matches {
       if (family !== 'ip' && family !== 'ip6') this.network = names(ETHER)
     }
   }
-
-  /** The comparison, and the single values it asks for if it is an equality. */
-  private test(step: MatchStep, id: Term, kind: Kind): Found | undefined {
-    const { diagnostics } = this.place
-    const { mask, operator } = step
-    const right = singleton(step.right)
-    if (mask) return this.masked(step, id, kind)
-    const negated = operator === '!='
-    const equality = operator === '' || operator === '==' || negated
-    if (operator === '!' && (!BIT_TYPES.has(kind.type) || right.kind !== 'word'))
-      return this.error('operator', '! is for single bits of bit masks', step.span, ['=='])
-    const shape = { set: 'sets', setref: 'sets', range: 'ranges', prefix: 'prefixes', flagmask: 'masks' }[
-      right.kind as string
-    ]
-    if (shape && !equality)
-      return this.error('operator', `${operator} is not defined for ${shape}`, step.span, ['==', '!='])
-    const found = (pred: Pred, values?: readonly bigint[]): Found => ({ pred: negated ? not(pred) : pred, ...(!negated && values && { values }) }) // biome-ignore format: one value
-    switch (right.kind) {
-      case 'set':
-      case 'setref': {
-        const ranges = this.ranges(right, kind)
-        return ranges && found(inRanges(id, ranges), right.kind === 'set' ? singles(ranges) : undefined)
-      }
-      case 'range': {
-        const range = readRange(right, kind, diagnostics)
-        return range && found(between(id, range.lo, range.hi))
-      }
-      case 'prefix': {
-        const prefix = readPrefix(right, kind, diagnostics)
-        return prefix && found(this.inPrefix(id, kind, prefix))
-      }
-      case 'flagmask': {
-        const value = readValue(right.value, kind, diagnostics)
-        const bits = readValue(right.mask, kind, diagnostics)
-        if (value === undefined || bits === undefined) return undefined
-        return found(cmp(masked(id, bits), '==', value))
-      }
-      default: {
-        if (kind.type === 'ifname' && right.kind === 'word' && isWildcard(right)) {
-          if (!equality)
-            return this.error('operator', `${operator} is not defined for wildcards`, step.span, ['==', '!='])
-          const names = readWildcard(right, diagnostics)
-          return names && found(maskedTerm(id, kind.bits, names))
-        }
-        const value = readValue(right, kind, diagnostics)
-        return value === undefined ? undefined : single(id, kind, operator, value)
-      }
-    }
-  }
-
-  /** `field & mask OP value`. */
-  private masked({ mask, operator, right, span }: MatchStep, id: Term, kind: Kind): Found | undefined {
-    if (operator === '!') return this.error('operator', '! cannot follow a mask', span, ['==', '!='])
-    const bits = readValue(mask!, kind, this.place.diagnostics)
-    const value = readValue(right, kind, this.place.diagnostics)
-    if (bits === undefined || value === undefined) return undefined
-    return { pred: cmp(masked(id, bits), operator === '' ? '==' : operator, value) }
-  }
-
-  private ranges(right: Extract<Value, { kind: 'set' | 'setref' }>, kind: Kind): Range[] | undefined {
-    const { diagnostics, sets } = this.place
-    if (right.kind === 'set') {
-      if (right.elements.length > 0) return readSet(right.elements, kind, diagnostics)
-      return this.error('syntax', 'an empty set', right.span, ['an element'])
-    }
-    const set = sets.get(right.name.text)
-    if (!set) {
-      const meant = nearest(right.name.text, sets.keys())
-      return this.error('name', `there is no set \`${right.name.text}\``, right.name.span, [...sets.keys()], meant && `did you mean @${meant}?`) // biome-ignore format: one message
-    }
-    if (set.unsupported) return this.error('unsupported', `unsupported: ${set.unsupported.what}`, set.unsupported.span)
-    const types = set.types.map(typeName)
-    if (set.data) return this.error('type', `${set.name} is a map: it is looked into by vmap or map`, right.span)
-    const byName = types[0] === 'iface_index' && kind.type === 'ifkind'
-    if (types.join(' . ') !== kind.type && !byName) {
-      const type = types.join(' . ') || 'no type'
-      return this.error('type', `datatype mismatch: the set ${set.name} holds ${type}, not ${kind.type}`, right.span)
-    }
-    return readNamedSet(set, kind, diagnostics)
-  }
-
-  /** nft loads only the bytes that a prefix covers: a frame cut behind them still matches at ingress, where headers may be cut. */
-  private inPrefix(term: Term, kind: Kind, prefix: { value: bigint; mask: bigint; length: number }): Pred {
-    const { value, length } = prefix
-    const { bits } = kind
-    const place = term.kind === 'field' ? placeOf(term.field) : undefined
-    const covered = length > 0 && length % 8 === 0 && length < bits
-    const whole = this.place.family === 'netdev' && place && !place.index && !place.guard && covered
-    if (!whole) return maskedTerm(term, bits, prefix)
-    return cmp(load(place.base, place.bit / 8, length / 8), '==', value >> BigInt(bits - length))
-  }
 }
+
+/** The room of a set that rules add to, where it says nothing. */
+const DEFAULT_SIZE = 65_535
 
 function kindOf({ field, type }: FieldRow): Kind {
   const { bits, proto } = FIELDS[field]
   const transport = ['tcp', 'udp', 'udplite', 'sctp', 'dccp'].includes(proto) ? { transport: proto } : {}
   return { type, bits, ...transport }
-}
-
-interface Found {
-  readonly pred: Pred
-  readonly values?: readonly bigint[]
-}
-
-/** `term & mask == value`; without the mask where it has all bits. */
-function maskedTerm(term: Term, bits: number, { value, mask }: { value: bigint; mask: bigint }): Pred {
-  return mask === prefixMask(bits, bits) ? cmp(term, '==', value) : cmp(masked(term, mask), '==', value & mask)
-}
-
-function single(id: Term, kind: Kind, operator: Operator, value: bigint): Found {
-  if (BIT_TYPES.has(kind.type) && operator === '') return { pred: cmp(masked(id, value), '!=', 0) }
-  if (operator === '!') return { pred: cmp(masked(id, value), '==', 0) }
-  const test: Test = operator === '' ? '==' : operator
-  return { pred: cmp(id, test, value), ...(test === '==' && { values: [value] }) }
-}
-
-/** nft takes a set of one element for the element. */
-function singleton(value: Value): Value {
-  return value.kind === 'set' && value.elements.length === 1 ? value.elements[0]! : value
-}
-
-function singles(ranges: readonly Range[]): bigint[] {
-  return ranges.flatMap(({ lo, hi }) => (lo === hi ? [lo] : []))
 }

@@ -9,7 +9,7 @@ import { GRAMMAR as DATA } from './nft.gen.ts'
 import { readRule } from './rule.ts'
 import { type Item, scan } from './scan.ts'
 import { readKey, readSelector } from './selectors.ts'
-import { Statements } from './statements.ts'
+import { readLifetime, Statements } from './statements.ts'
 import { Values } from './value.ts'
 import { FAMILY_HOOKS, PRIORITIES } from './words.ts'
 
@@ -353,7 +353,8 @@ class Parser {
         for (const flag of children(node, 'flag').map((each) => this.word(each))) {
           if (flag.text === 'interval') set.interval = true
           else if (flag.text === 'timeout') set.timeout = flag.span
-          else if (!['constant', 'timeout', 'dynamic'].includes(flag.text))
+          else if (flag.text === 'dynamic') set.dynamic = true
+          else if (flag.text !== 'constant')
             set.unsupported = { what: `the flag \`${flag.text}\` of a set`, span: flag.span }
         }
         return
@@ -365,6 +366,10 @@ class Parser {
         return
       }
       default: {
+        const [room, duration] = [child(node, 'room'), child(node, 'duration')]
+        if (room) set.size = Number(this.word(room).text)
+        const lifetime = duration && readLifetime(this.word(duration), this.diagnostics)
+        if (lifetime !== undefined) set.lifetime = lifetime
         const what = /^[a-z-]+/.exec(this.text.slice(node.start, node.end))![0]
         if (what === 'auto-merge') set.autoMerge = true
       }

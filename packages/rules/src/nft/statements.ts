@@ -8,6 +8,7 @@ import type { Node } from '../grammar/match.ts'
 import { child, children } from '../grammar/node.ts'
 import type { Word } from '../shared/index.ts'
 import type { Step as AstStep, Kept, NftFamily, Operand } from './ast.ts'
+import { readSpelled } from './metadata.ts'
 import { readKey } from './selectors.ts'
 import { type Kind, readValue } from './typed.ts'
 import type { Values } from './value.ts'
@@ -64,10 +65,34 @@ export class Statements {
       }
       case 'assignment':
         return this.assignment(node, span)
+      case 'buckets':
+        return this.buckets(node, span)
       case 'told':
         return this.told(node.children[0]!, span)
       default:
         return undefined
+    }
+  }
+
+  private buckets(node: Node, span: Span): AstStep | undefined {
+    const word = (each: Node): Word => ({ text: this.slice(each), span: this.span(each) })
+    const set = child(node, 'dynset')
+    const [mask, time, size, counter] = ['mask', 'duration', 'room', 'counter'].map((rule) => child(node, rule))
+    const limit = this.kept(child(node, 'rate')!)
+    const bits = mask && this.values.value(mask.children[0]!)
+    const timeout = time && readLifetime(word(time), this.diagnostics)
+    if (!limit || (mask && !bits) || (time && timeout === undefined)) return undefined
+    return {
+      kind: 'buckets',
+      set: word(child(set ?? node, 'name')!),
+      ...(!set && { meter: size ? { size: Number(this.slice(size)) } : {} }),
+      key: readKey(child(node, 'key')!, word),
+      ...(bits && { mask: bits }),
+      limit,
+      ...(timeout !== undefined && { timeout }),
+      refreshed: set ? this.slice(child(set, 'dynop')!) === 'update' : time !== undefined,
+      ...(counter && { counter: this.span(counter) }),
+      span,
     }
   }
 
@@ -135,6 +160,16 @@ export class Statements {
     const operators = children(node, 'bitop').map((each) => ({ text: this.slice(each), span: this.span(each) }))
     return { kind: 'assignment', target, operands, operators, span }
   }
+}
+
+/** `5m`, `1h30m`: nanoseconds. Undefined after an error. */
+export function readLifetime(word: Word, diagnostics: Diagnostics): bigint | undefined {
+  const milliseconds = readSpelled(word, 'duration')
+  if (milliseconds !== undefined) return milliseconds * 1_000_000n
+  diagnostics.error('nft/value', `\`${word.text}\` is no time span`, word.span, {
+    expected: ['a time span such as 5m'],
+  })
+  return undefined
 }
 
 /** `meta mark`, `mark`, `ct  mark`: the field's name in the IR. */
