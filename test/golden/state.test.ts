@@ -15,7 +15,7 @@ import { describe, expect, test } from 'vitest'
 interface Row {
   readonly name: string
   readonly tool: 'nft' | 'iptables-nft' | 'iptables-legacy'
-  /** Packets by their number and length: `4x100,1x200`. */
+  /** Packets by their number, length and the end of their source: `4x100,1x200@7`. */
   readonly frames: string
   readonly rules: string
   /** One character a packet: a or d. */
@@ -34,8 +34,8 @@ function filterOf({ tool, rules, name }: Row): Filter {
 
 function framesOf(text: string): Uint8Array[] {
   return text.split(',').flatMap((part) => {
-    const [times, length] = part.split('x').map(Number) as [number, number]
-    const { value } = buildPacket(`eth / ipv4(src=10.0.0.1, dst=10.0.0.2) / udp(sport=1000, dport=53) / zeros(${length - 28})`)
+    const [times = 0, length = 0, source = 1] = part.split(/[x@]/).map(Number)
+    const { value } = buildPacket(`eth / ipv4(src=10.0.0.${source}, dst=10.0.0.2) / udp(sport=1000, dport=53) / zeros(${length - 28})`)
     return Array<Uint8Array>(times).fill(value!.data)
   })
 }

@@ -443,6 +443,11 @@ function packetType(scope: Scope, slot: MetadataSlot): void {
   e.goto(done)
   e.bind(derived)
   const host = e.label('host')
+  if (access.startsAtNetwork) {
+    // There is no destination to look at: what nobody tells is taken to be for this host.
+    e.put((c) => c.mov(R.A, PACKET_TYPES.host))
+    return e.bind(done)
+  }
   const place = access.reach(e, { base: 'link', reg: undefined, disp: 0 }, 0, 6, host)
   e.put((c) => c.load(1, R.A, place.reg, place.disp))
   const group = e.label('group')

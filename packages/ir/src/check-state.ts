@@ -3,9 +3,9 @@
 import type { Diagnostics, Span } from '@netsieve/diag'
 import { FIELDS } from '@netsieve/packet'
 import { ACTS, type Act } from './acts.ts'
-import { capacity } from './state.ts'
 import type { CheckPlace } from './check.ts'
 import { checkComponents, checkKey } from './check-sets.ts'
+import { capacity } from './state.ts'
 import type { Buckets, StateDef, Step, Verdict } from './types.ts'
 
 const LARGEST = (1n << 63n) - 1n
@@ -31,12 +31,18 @@ export function checkState(state: readonly StateDef[], diags: Diagnostics): void
 /** Buckets at most, of all keys of one limit. */
 const MOST_BUCKETS = 1_000_000
 
-function checkBuckets(name: string, { keys, size, timeout }: Buckets, span: Span | undefined, diags: Diagnostics): void {
+function checkBuckets(
+  name: string,
+  { keys, size, timeout }: Buckets,
+  span: Span | undefined,
+  diags: Diagnostics,
+): void {
   checkComponents(name, keys, span, diags)
   if (size < 1 || size > MOST_BUCKETS)
     diags.error('ir/state', `limit ${name}: room for ${size} buckets, not 1 to ${MOST_BUCKETS}`, span)
   // Added to a time.
-  if (timeout < 0n || timeout > LARGEST >> 1n) diags.error('ir/state', `limit ${name}: such a timeout cannot be kept`, span)
+  if (timeout < 0n || timeout > LARGEST >> 1n)
+    diags.error('ir/state', `limit ${name}: such a timeout cannot be kept`, span)
 }
 
 /** What a step names is kept, and of its kind. */
@@ -51,7 +57,11 @@ export function checkKept(step: Step, span: Span | undefined, place: CheckPlace)
   else if (step.kind === 'limit' && def.kind === 'limit') {
     if (def.each && step.key) checkKey(name, def.each.keys, step.key, span, place)
     else if (def.each || step.key)
-      diags.error('ir/state', `${name} has ${def.each ? 'a bucket for each key' : 'one bucket, and takes no key'}`, span)
+      diags.error(
+        'ir/state',
+        `${name} has ${def.each ? 'a bucket for each key' : 'one bucket, and takes no key'}`,
+        span,
+      )
   }
 }
 

@@ -23,7 +23,7 @@ export {
 } from './build.ts'
 export { check } from './check.ts'
 export { type DecisionGraph, decisionGraph, type TestNode, termKey, threaded, type Way } from './decisions.ts'
-export { type Act, type Decision, type EvaluateOptions, evaluate, headerEnd, isShort } from './evaluate.ts'
+export { type Act, type Decision, type EvaluateOptions, evaluate } from './evaluate.ts'
 export { fromJson, toJson } from './json.ts'
 export { lint } from './lint.ts'
 export { DCCP_TYPE_BYTES, MAX_CHUNKS, MAX_OPTIONS } from './lists.ts'
@@ -32,12 +32,13 @@ export { parse } from './parse.ts'
 export { PASSES, type Pass, passesOf, type SimplifyOptions, simplify } from './passes/index.ts'
 export { entryOf, type FieldPlace, find, listBase, placeOf } from './places.ts'
 export { print, printPred, printRule, printTerm, printValue } from './print.ts'
+export { headerEnd, isShort } from './reading.ts'
 export { calledBy, findElement, setsOf, verdictKey, verdictsIn } from './sets.ts'
 export { type Count, capacity, cost, countsOnMatch, type FilterState, firstTurn, newState } from './state.ts'
 export type {
   BaseChain,
-  Buckets,
   BinOp,
+  Buckets,
   Chain,
   Element,
   ElementData,

@@ -14,9 +14,9 @@ import {
 } from '@netsieve/packet'
 import { ACTS, type ActName } from './acts.ts'
 import type {
-  Buckets,
   BaseChain,
   BinOp,
+  Buckets,
   Chain,
   Element,
   ElementData,

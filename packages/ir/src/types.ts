@@ -1,4 +1,4 @@
-// The one filter language that every rule syntax lowers into. Values only: what they mean is in evaluate.ts.
+// The one filter language that every rule syntax lowers into. Values only: what they mean is in evaluate.ts and reading.ts.
 //
 //   Filter ─ base chains (where packets enter, in order) ─ chains ─ rules ─ steps ─ predicates ─ terms
 //

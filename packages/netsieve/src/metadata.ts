@@ -1,5 +1,6 @@
 // A packet's metadata on its way into a program: into the context that the machine fills, and into the map that the program reads.
 
+import { PROG_TYPES } from '@netsieve/asm'
 import { leaves, METADATA_MAP } from '@netsieve/codegen'
 import { type Filter, termsOf } from '@netsieve/ir'
 import {
@@ -17,8 +18,17 @@ import type { Compiled } from './pipeline.ts'
 const KEY = new Uint8Array(4)
 
 /** Writes a packet's metadata where the program looks for it. */
-export function fillMetadata({ metadata }: Compiled, machine: Machine, values: Metadata): void {
-  if (metadata) machine.map(METADATA_MAP).set(KEY, writeMetadata(metadata, values))
+export function fillMetadata(
+  { metadata, type }: Compiled,
+  machine: Machine,
+  values: Metadata,
+  frame: Uint8Array,
+): void {
+  if (!metadata) return
+  // What a frame's destination tells is told to programs that do not see it.
+  const blind = PROG_TYPES[type].firstHeader === 'net' && metadata.slots.some(({ field }) => field === 'meta.pkttype')
+  const told = blind ? { ...values, 'meta.pkttype': metadataOf('meta.pkttype', values, frame)! } : values
+  machine.map(METADATA_MAP).set(KEY, writeMetadata(metadata, told))
 }
 
 /** What the context says of a packet; a device that is not known has the index 0. */

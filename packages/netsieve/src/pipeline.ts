@@ -242,13 +242,16 @@ export class Sieve {
 
   /** What was kept from the packets so far is as it was before the first. */
   forget(): void {
-    for (const { name, entries } of this.compiled.maps)
+    for (const { name, type, entries } of this.compiled.maps) {
       if (name === STATE_MAP) for (const [key, value] of entries ?? []) this.machine.map(name).set(key, value)
+      // Hash tables that hold nothing at first are those of buckets.
+      else if (type === 'hash' && !entries) this.machine.map(name).clear()
+    }
   }
 
   /** Puts a packet's metadata where the program finds it: in the map, and in the context that a run is to be given. */
   prepare(frame: Uint8Array, meta: PacketMeta, values: Metadata): PacketMeta {
-    fillMetadata(this.compiled, this.machine, values)
+    fillMetadata(this.compiled, this.machine, values, frame)
     return { ...contextMetadata(this.compiled, values, frame), ...meta }
   }
 

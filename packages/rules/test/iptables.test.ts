@@ -320,3 +320,33 @@ describe('where matches and targets may stand', () => {
     expect(!refused(user, 'xt-legacy')).toBe(inside)
   })
 })
+
+describe('hashlimit', () => {
+  test('a bucket for each key', () => {
+    const text =
+      'iptables -A INPUT -p tcp -m hashlimit --hashlimit-above 30/min --hashlimit-mode srcip,dstport --hashlimit-srcmask 24 --hashlimit-name x --hashlimit-htable-expire 60000 -j DROP'
+    expect(print(filter(text)).match(/^limit .*|limit over [^,]*/gm)).toEqual([
+      'limit limit.0.0 1 packets a 2000000000 ns burst 5 each 32:ipv4 . 16:port size 65535 timeout 60000000000 refreshed',
+      'limit over limit.0.0[ipv4.src & 255.255.255.0 . th.dport]',
+    ])
+  })
+
+  test.each<[string, string]>([
+    ['--hashlimit-upto 5/min', 'iptables/match'],
+    ['--hashlimit-name x', 'iptables/match'],
+    ['--hashlimit-upto 5/min --hashlimit-above 5/min --hashlimit-name x', 'iptables/match'],
+    ['--hashlimit-upto 5/fortnight --hashlimit-name x', 'iptables/match'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-mode source', 'iptables/match'],
+    ['--hashlimit-upto 512kb/s --hashlimit-name x', 'iptables/unsupported'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-mode srcport', 'iptables/unsupported'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-htable-max 5', 'iptables/unsupported'],
+  ])('%s', (options, expected) => {
+    expect(code(read(`iptables -A INPUT -m hashlimit ${options} -j DROP`).diagnostics)).toEqual([expected])
+  })
+})
+
+test('chance is a number that is drawn', () => {
+  const text = 'iptables -A INPUT -m statistic --mode random --probability 0.25 -j DROP'
+  expect(print(filter(text))).toContain('#0: meta.random in {0-1073741823}, → drop')
+  expect(code(read('iptables -A INPUT -m statistic --mode random -j DROP').diagnostics)).toEqual(['iptables/match'])
+})

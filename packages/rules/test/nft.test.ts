@@ -364,3 +364,49 @@ test('what is told and done by others', () => {
   ])
   expect(code(diagnostics)).toEqual(['nft/rewrite', 'nft/rewrite'])
 })
+
+describe('limits with a bucket for each key', () => {
+  const table = (rule: string) => `table ip t {
+  set d { type ipv4_addr; size 10; flags dynamic,timeout; timeout 5m; }
+  set full { type ipv4_addr; flags dynamic; elements = { 192.0.2.1 }; }
+  chain c { type filter hook input priority 0; ${rule}; }
+}`
+  const limits = (rule: string) => print(filter(table(rule))).match(/^limit .*|(?<= {2}#\d+: ).*(?= {4};)/gm)
+  test.each<[string, string[]]>([
+    [
+      'add @d { ip saddr limit rate over 5/minute } drop',
+      [
+        'limit ip/t/d 5 packets a 60000000000 ns burst 5 each 32:ipv4 size 10 timeout 300000000000',
+        'limit over ip/t/d[ipv4.src], → drop',
+      ],
+    ],
+    [
+      'update @d { ip saddr timeout 10s limit rate 1/second } accept',
+      [
+        'limit ip/t/d 1 packets a 1000000000 ns burst 5 each 32:ipv4 size 10 timeout 10000000000 refreshed',
+        'limit ip/t/d[ipv4.src], → accept',
+      ],
+    ],
+    ['meter m { ip saddr & 255.255.255.0 . tcp dport limit rate 1/second } accept', []],
+    ['meter m size 7 { ip saddr & 255.255.255.0 limit rate 10 kbytes/second burst 1 kbytes } accept', ['limit ip/t/m 10240 bytes a 1000000000 ns burst 1024 each 32:ipv4 size 7 timeout 0', 'limit ip/t/m[ipv4.src & 255.255.255.0], → accept']],
+    // biome-ignore format: a table
+  ])('%s', (rule, expected) => {
+    if (expected.length > 0) expect(limits(rule)).toEqual(expected)
+    else expect(code(read(table(rule)).diagnostics)).toEqual(['nft/unsupported'])
+  })
+
+  test.each<[string, string]>([
+    ['add @none { ip saddr limit rate 5/minute } drop', 'nft/name'],
+    ['add @d { tcp dport limit rate 5/minute } drop', 'nft/type'],
+    ['add @full { ip saddr limit rate 5/minute } drop', 'nft/unsupported'],
+    ['add @d { ip saddr limit rate 5/minute } drop; add @d { ip daddr limit rate 5/minute } drop', 'nft/unsupported'],
+    ['ip saddr @d drop', 'nft/unsupported'],
+    ['add @d { ip saddr } drop', 'nft/unsupported'],
+    ['add @d { ip saddr ct count over 5 } drop', 'nft/unsupported'],
+    ['meter m { ip saddr limit rate 0/minute } drop', 'nft/limit'],
+    ['meter m { ip saddr timeout 5x limit rate 1/minute } drop', 'nft/value'],
+    ['meter m { ip saddr limit rate 1/minute counter } drop', 'nft/counter'],
+  ])('%s is %s', (rule, expected) => {
+    expect(code(read(table(rule)).diagnostics)).toContain(expected)
+  })
+})

@@ -123,9 +123,24 @@ export type Match =
 
 /** What a match keeps from packet to packet. `per` is nanoseconds. */
 export type Kept =
-  | { readonly kind: 'limit'; readonly rate: bigint; readonly per: bigint; readonly burst: bigint }
+  | {
+      readonly kind: 'limit'
+      readonly rate: bigint
+      readonly per: bigint
+      readonly burst: bigint
+      readonly keyed?: KeyedBy
+    }
   | { readonly kind: 'quota'; readonly bytes: bigint; readonly over: boolean }
   | { readonly kind: 'nth'; readonly every: bigint; readonly before: bigint; readonly over: boolean }
+
+/** A bucket for each key, and whether the rule is for packets beyond it. */
+export interface KeyedBy {
+  /** Fields with their masks; none: one bucket for all packets. */
+  readonly key: readonly { readonly field: FieldId; readonly mask: bigint }[]
+  readonly over: boolean
+  /** Nanoseconds without a packet after which a bucket is forgotten. */
+  readonly timeout: bigint
+}
 
 /** What is asked of a header: a field, that an entry of a list is there, or several of them. */
 export type HeaderTest = { readonly negated?: boolean } & (

@@ -2,13 +2,14 @@
 // verdicts of the real tools (test/golden/state).
 
 import type { Diagnostics, Span } from '@netsieve/diag'
-import type { StateDef, Step } from '@netsieve/ir'
-import { parseNumber } from '../shared/index.ts'
-import type { Kept, Match } from './ast.ts'
+import { field, masked, type StateDef, type Step } from '@netsieve/ir'
+import { FIELDS, maxValue, prefixMask } from '@netsieve/packet'
+import { type IpFamily, parseNumber, readNumber, splitAll } from '../shared/index.ts'
+import type { Kept, KeyedBy, Match } from './ast.ts'
 import type { Option } from './matches.ts'
 
 /** Options of matches that keep something, by module: each is one thing that is kept. */
-export const STATE_MODULES: ReadonlySet<string> = new Set(['limit', 'quota', 'statistic'])
+export const STATE_MODULES: ReadonlySet<string> = new Set(['limit', 'quota', 'statistic', 'hashlimit'])
 
 const SECOND = 1_000_000_000n
 const UNITS: Readonly<Record<string, bigint>> = {
@@ -20,18 +21,78 @@ const UNITS: Readonly<Record<string, bigint>> = {
 /** xt_limit counts time in ten-thousandths of a second. */
 const TICK = 100_000n
 
-/** A match of limit, quota or statistic, from all its options. Undefined after an error. */
+export interface KeptPlace {
+  readonly family: IpFamily
+  /** The rule asks for a protocol that has ports. */
+  readonly ports: boolean
+  readonly span: Span
+}
+
+/** A match of limit, hashlimit, quota or statistic, from all its options. Undefined after an error. */
 export function readKept(
   module: string,
   options: readonly Option[],
-  span: Span,
+  place: KeptPlace,
   diagnostics: Diagnostics,
 ): Match | undefined {
+  const { span } = place
+  if (module === 'hashlimit') return readHashlimit(options, place, diagnostics)
   const given = (name: string) => options.find((each) => each.name === name)
   const mode = given('mode')?.values[0]
   if (module === 'statistic' && mode?.text === 'random') return readRandom(given('probability'), span, diagnostics)
   const kept = readNumbers(module, options, span, diagnostics)
   return kept && { kind: 'kept', kept, span }
+}
+
+/** xt_hashlimit counts time in millionths of a second, and forgets who sent nothing for ten of them by default. */
+const MICROSECOND = 1000n
+const EXPIRE = 10_000n
+
+/** A rate for each of what `--hashlimit-mode` says. */
+function readHashlimit(
+  options: readonly Option[],
+  { family, ports, span }: KeptPlace,
+  diagnostics: Diagnostics,
+): Match | undefined {
+  const given = (name: string) => options.find((each) => each.name === `hashlimit-${name}`)
+  const wrong = (message: string, at: Span = span, expected?: readonly string[]): undefined => {
+    diagnostics.error('iptables/match', message, at, { ...(expected && { expected }) })
+    return undefined
+  }
+  const number = (name: string, max: number, otherwise: number): bigint | undefined => {
+    const word = given(name)?.values[0]
+    if (!word) return BigInt(otherwise)
+    return readNumber(word, { min: name === 'burst' ? 1 : 0, max, octal: true }, diagnostics)
+  }
+  const [upto, above] = [given('upto'), given('above')]
+  const rate = (upto ?? above)?.values[0]
+  if (!rate || (upto && above)) return wrong('hashlimit needs one of --hashlimit-upto and --hashlimit-above')
+  if (!given('name')) return wrong('hashlimit needs --hashlimit-name')
+  if (/[0-9][kmg]?b\//i.test(rate.text))
+    return { kind: 'unsupported', what: 'rates of bytes of hashlimit', span: rate.span }
+  const found = /^(\d{1,7})(?:\/([a-z]+))?$/i.exec(rate.text)
+  const unit = found && Object.keys(UNITS).find((name) => name.startsWith((found[2] ?? 'second').toLowerCase()))
+  const packets = BigInt(found?.[1] ?? 0)
+  if (!unit || packets < 1n || packets > 1_000_000n)
+    return wrong(`\`${rate.text}\` is no rate`, rate.span, ['a rate such as 5/minute'])
+  const bits = family === 'ipv4' ? 32 : 128
+  const [burst, source, destination, expire] = [number('burst', 10_000, 5), number('srcmask', bits, bits), number('dstmask', bits, bits), number('htable-expire', 0xffffffff, Number(EXPIRE))] // biome-ignore format: one row
+  if (burst === undefined || source === undefined || destination === undefined || expire === undefined) return undefined
+  const fields = { srcip: [`${family}.src`, prefixMask(Number(source), bits)], dstip: [`${family}.dst`, prefixMask(Number(destination), bits)], srcport: ['th.sport', 0xffffn], dstport: ['th.dport', 0xffffn] } as const // biome-ignore format: one row
+  const key: KeyedBy['key'][number][] = []
+  const modes = given('mode')?.values[0]
+  for (const word of modes ? splitAll(modes, ',') : []) {
+    if (!Object.hasOwn(fields, word.text))
+      return wrong(`\`${word.text}\` is no mode of hashlimit`, word.span, Object.keys(fields))
+    if (word.text.endsWith('port') && !ports)
+      return { kind: 'unsupported', what: 'ports of hashlimit without a protocol that has them', span: word.span }
+    const [field, mask] = fields[word.text as keyof typeof fields]
+    key.push({ field, mask })
+  }
+  const per = (UNITS[unit]! / MICROSECOND / packets) * MICROSECOND
+  const over = above !== undefined || (upto?.negated ?? false)
+  const keyed = { key, over, timeout: expire * 1_000_000n }
+  return { kind: 'kept', kept: { kind: 'limit', rate: 1n, per, burst, keyed }, span }
 }
 
 /** One packet in so many, by the number that was drawn for each: `--probability 0.25`. */
@@ -100,14 +161,23 @@ function readNumbers(
   }
 }
 
+/** So many keys at a time: the kernel's number goes by its memory. */
+const ROOM = 65_535
+
 /** A kept thing as a step and what it keeps. */
 export function keptStep(kept: Kept, name: string, span: Span): { readonly step: Step; readonly def: StateDef } {
   switch (kept.kind) {
-    case 'limit':
-      return {
-        step: { kind: 'limit', state: name, over: false, span },
-        def: { kind: 'limit', name, rate: kept.rate, per: kept.per, burst: kept.burst, unit: 'packets', span },
-      }
+    case 'limit': {
+      const { rate, per, burst, keyed } = kept
+      const def = { kind: 'limit', name, rate, per, burst, unit: 'packets', span } as const
+      if (!keyed || keyed.key.length === 0)
+        return { step: { kind: 'limit', state: name, over: keyed?.over ?? false, span }, def }
+      const { timeout } = keyed
+      const keys = keyed.key.map(({ field }) => ({ bits: FIELDS[field].bits, kind: FIELDS[field].kind }))
+      const key = keyed.key.map(({ field: id, mask }) => (mask === maxValue(id) ? field(id) : masked(field(id), mask)))
+      const each = { keys, size: ROOM, timeout, refreshed: timeout > 0n }
+      return { step: { kind: 'limit', state: name, over: keyed.over, key, span }, def: { ...def, each } }
+    }
     case 'quota':
       return {
         step: { kind: 'quota', state: name, over: kept.over, span },

@@ -68,6 +68,8 @@ interface Keeping {
 type Building = Transport | Header | Keeping | Exclude<Match, { kind: 'transport' | 'header' | 'kept' }>
 
 const TRANSPORT_OPTIONS = ['sport', 'dport', 'tcp-flags', 'syn', 'tcp-option', 'chunk-types', 'dccp-types', 'dccp-option'] as const // biome-ignore format: one family
+/** tcp, udp, dccp, sctp, udplite. */
+const PORT_PROTOCOLS: readonly bigint[] = [6n, 17n, 33n, 132n, 136n]
 const PORT_LISTS = { sports: 'sport', dports: 'dport', ports: 'either' } as const
 
 export class MatchList {
@@ -237,7 +239,7 @@ export class MatchList {
           fail('this option needs -p tcp', match.span)
       } else if (match.kind === 'icmp' && has !== ICMP_PROTOCOL[family])
         fail(`the match ${ICMP_MODULE[family]} needs -p ${family === 'ipv4' ? 'icmp' : 'icmpv6'}`, match.span)
-      else if (match.kind === 'multiport' && ![6n, 17n, 33n, 132n, 136n].includes(has ?? 0n))
+      else if (match.kind === 'multiport' && !PORT_PROTOCOLS.includes(has ?? 0n))
         fail('multiport needs -p tcp, udp, udplite, sctp or dccp', match.span)
     }
   }
@@ -252,7 +254,9 @@ export class MatchList {
   private built(match: Building): Match | undefined {
     if ('module' in match && !('kind' in match)) return { kind: 'transport', ...match }
     if ('kind' in match) return match
-    return this.line.read(readKept(match.keeps, match.options, match.span, this.line.diagnostics))
+    const { family, protocol, diagnostics } = this.line
+    const ports = protocol !== undefined && !protocol.negated && PORT_PROTOCOLS.includes(protocol.value)
+    return this.line.read(readKept(match.keeps, match.options, { family, ports, span: match.span }, diagnostics))
   }
 }
 

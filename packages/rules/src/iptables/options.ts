@@ -103,6 +103,20 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
   nfacct: [row('nfacct-name', 1, 1)],
   ...HEADER_OPTIONS,
   limit: [row('limit', 1, 1), row('limit-burst', 1, 1)],
+  hashlimit: [
+    row('hashlimit-upto hashlimit', 1, 1, undefined, true),
+    ...[
+      'above',
+      'burst',
+      'mode',
+      'srcmask',
+      'dstmask',
+      'name',
+      'htable-size',
+      'htable-expire',
+      'htable-gcinterval',
+    ].map((name) => row(`hashlimit-${name}`, 1, 1)),
+  ],
   quota: [row('quota', 1, 1, undefined, true)],
   statistic: [
     row('mode', 1, 1),
@@ -114,6 +128,7 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
 
 /** Options of understood matches that are themselves not. */
 export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  hashlimit: ['hashlimit-htable-max', 'hashlimit-rate-match', 'hashlimit-rate-interval'],
   hbh: ['hbh-opts'],
   dst: ['dst-opts'],
   frag: ['fraglen'],
@@ -134,7 +149,7 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
-  bpf cgroup cluster connbytes connlabel connlimit eui64 hashlimit helper ipcomp ipv6header ipvs l2tp mh osf physdev policy rateest recent
+  bpf cgroup cluster connbytes connlabel connlimit eui64 helper ipcomp ipv6header ipvs l2tp mh osf physdev policy rateest recent
   set socket srh string time u32 udplite unclean
   account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 
