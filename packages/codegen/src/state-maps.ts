@@ -27,10 +27,13 @@ export function readCounters(value: Uint8Array): ReadonlyMap<number, Count> {
 /** What the map of a filter's state holds, as `evaluate` keeps it. */
 export function readState(filter: Filter, value: Uint8Array): Omit<FilterState, 'rules'> {
   const view = new DataView(value.buffer, value.byteOffset, value.length)
-  const out = { counters: new Map(), limits: new Map(), buckets: new Map(), quotas: new Map(), turns: new Map() } as Omit<
-    FilterState,
-    'rules'
-  >
+  const out = {
+    counters: new Map(),
+    limits: new Map(),
+    buckets: new Map(),
+    quotas: new Map(),
+    turns: new Map(),
+  } as Omit<FilterState, 'rules'>
   let at = 0
   const word = () => {
     at += 8

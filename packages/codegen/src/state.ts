@@ -2,16 +2,7 @@
 // (netsieve_state) and, where asked for, a counter a rule (netsieve_counters). See state-maps.ts.
 
 import { HELPERS, type Label, type MapDef } from '@netsieve/asm'
-import {
-  type Buckets,
-  capacity,
-  cost,
-  type Filter,
-  firstTurn,
-  type StateDef,
-  type Step,
-  type Term,
-} from '@netsieve/ir'
+import { type Buckets, capacity, cost, type Filter, firstTurn, type StateDef, type Step, type Term } from '@netsieve/ir'
 import { type Emitter, R } from './emitter.ts'
 import { type KeyPart, wordsOf } from './lookup/key.ts'
 import type { Maps } from './lookup/maps.ts'
