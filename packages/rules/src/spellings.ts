@@ -14,10 +14,10 @@ export type Spellings = Readonly<Partial<Record<SpellingSyntax, readonly string[
 
 /** iptables asks for fields by options of its own and of its matches. */
 const IPTABLES: Readonly<Partial<Record<FieldId, readonly string[]>>> = {
-  'ipv4.src': ['-s'],
-  'ipv4.dst': ['-d'],
-  'ipv6.src': ['-s'],
-  'ipv6.dst': ['-d'],
+  'ipv4.src': ['-s', '-m iprange --src-range'],
+  'ipv4.dst': ['-d', '-m iprange --dst-range'],
+  'ipv6.src': ['-s', '-m iprange --src-range'],
+  'ipv6.dst': ['-d', '-m iprange --dst-range'],
   'meta.l4proto': ['-p'],
   'ipv4.fragoff': ['-f'],
   'ipv4.ttl': ['-m ttl --ttl-eq', '-m ttl --ttl-lt', '-m ttl --ttl-gt'],
@@ -56,6 +56,11 @@ const IPTABLES: Readonly<Partial<Record<FieldId, readonly string[]>>> = {
   'routing.length': ['-m rt --rt-len'],
   'eth.src': ['-m mac --mac-source'],
   'meta.length': ['-m length --length'],
+  'tcp_maxseg.size': ['-p tcp -m tcpmss --mss'],
+  'meta.random': ['-m statistic --mode random'],
+  'fib.saddr.type': ['-m addrtype --src-type'],
+  'fib.daddr.type': ['-m addrtype --dst-type'],
+  'fib.reverse': ['-m rpfilter'],
 }
 
 /** Headers whose bytes an expression of libpcap can index. */

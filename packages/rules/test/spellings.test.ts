@@ -58,11 +58,14 @@ describe('pcap expressions', () => {
 })
 
 it('tells what a syntax cannot say', () => {
-  expect(spellingsOf('tcp_maxseg.size')).toEqual({ nft: ['tcp option maxseg size'] })
+  expect(spellingsOf('tcp_maxseg.size')).toEqual({
+    nft: ['tcp option maxseg size'],
+    iptables: ['-p tcp -m tcpmss --mss'],
+  })
   expect(spellingsOf('fragment.id')).toEqual({ nft: ['frag id'], iptables: ['-m frag --fragid'] })
   expect(spellingsOf('vlan1.id').nft).toEqual(['vlan type 8021q vlan id'])
   expect(spellingsOf('tcp.flags')).toMatchObject({ nft: ['tcp flags'], pcap: ['tcp[13]'] })
   expect(spellingsOf('ipv4.fragoff').pcap).toEqual(['ip[6:2] & 0x1fff'])
-  expect(spellingsOf('ipv4.src')).toMatchObject({ flower: ['src_ip'], ethtool: ['src-ip'], iptables: ['-s'] })
+  expect(spellingsOf('ipv4.src')).toMatchObject({ flower: ['src_ip'], ethtool: ['src-ip'], iptables: ['-s', '-m iprange --src-range'] }) // biome-ignore format: one line
   expect(spellingsOf('gtpu.teid')).toEqual({})
 })

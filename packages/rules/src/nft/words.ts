@@ -1,7 +1,7 @@
 // The words of nft 1.0.6: header fields with their types, types with the names of their values, priorities.
 // Source: nft(8), `nft describe`, and what nft --debug=netlink shows.
 
-import type { FieldId } from '@netsieve/packet'
+import { type FieldId, VALUE_NAMES } from '@netsieve/packet'
 import type { NftFamily } from './ast.ts'
 import { HEADER_BITS, HEADER_SYMBOLS, HEADER_TITLES, type HeaderType, MORE_HEADERS, MORE_NEEDS } from './headers.ts'
 import { CT_FIELDS, FIB_FIELDS, META_BITS, META_FIELDS, META_SYMBOLS, META_TITLES, type MetaType } from './metadata.ts'
@@ -169,46 +169,19 @@ export const NEEDS: Readonly<Record<string, { readonly network?: 'ip' | 'ip6' | 
 export const SYMBOLS: Readonly<Partial<Record<TypeName, Readonly<Record<string, number>>>>> = {
   nf_proto: { ipv4: 2, ipv6: 10 },
   ether_type: { ip: 0x800, arp: 0x806, ip6: 0x86dd, '8021q': 0x8100, '8021ad': 0x88a8, vlan: 0x8100 },
-  dscp: {
-    ...{ cs0: 0, cs1: 8, cs2: 16, cs3: 24, cs4: 32, cs5: 40, cs6: 48, cs7: 56, df: 0, be: 0, lephb: 1, va: 44, ef: 46 },
-    ...{
-      af11: 10,
-      af12: 12,
-      af13: 14,
-      af21: 18,
-      af22: 20,
-      af23: 22,
-      af31: 26,
-      af32: 28,
-      af33: 30,
-      af41: 34,
-      af42: 36,
-      af43: 38,
-    },
-  },
+  dscp: { ...VALUE_NAMES.dscp, df: 0, be: 0 },
   ecn: { 'not-ect': 0, ect1: 1, ect0: 2, ce: 3 },
-  icmp_type: {
-    ...{ 'echo-reply': 0, 'destination-unreachable': 3, 'source-quench': 4, redirect: 5, 'echo-request': 8 },
-    ...{ 'router-advertisement': 9, 'router-solicitation': 10, 'time-exceeded': 11, 'parameter-problem': 12 },
-    ...{ 'timestamp-request': 13, 'timestamp-reply': 14, 'info-request': 15, 'info-reply': 16 },
-    ...{ 'address-mask-request': 17, 'address-mask-reply': 18 },
-  },
+  icmp_type: VALUE_NAMES.icmptype,
   icmp_code: {
     ...{ 'net-unreachable': 0, 'host-unreachable': 1, 'prot-unreachable': 2, 'port-unreachable': 3, 'frag-needed': 4 },
     ...{ 'net-prohibited': 9, 'host-prohibited': 10, 'admin-prohibited': 13 },
   },
-  icmpv6_type: {
-    ...{ 'destination-unreachable': 1, 'packet-too-big': 2, 'time-exceeded': 3, 'parameter-problem': 4 },
-    ...{ 'echo-request': 128, 'echo-reply': 129, 'mld-listener-query': 130, 'mld-listener-report': 131 },
-    ...{ 'mld-listener-done': 132, 'mld-listener-reduction': 132, 'nd-router-solicit': 133, 'nd-router-advert': 134 },
-    ...{ 'nd-neighbor-solicit': 135, 'nd-neighbor-advert': 136, 'nd-redirect': 137, 'router-renumbering': 138 },
-    ...{ 'ind-neighbor-solicit': 141, 'ind-neighbor-advert': 142, 'mld2-listener-report': 143 },
-  },
+  icmpv6_type: { ...VALUE_NAMES.icmp6type, 'mld-listener-reduction': 132 },
   icmpv6_code: {
     ...{ 'no-route': 0, 'admin-prohibited': 1, 'addr-unreachable': 3, 'port-unreachable': 4 },
     ...{ 'policy-fail': 5, 'reject-route': 6 },
   },
-  arp_op: { request: 1, reply: 2, rrequest: 3, rreply: 4, inrequest: 8, inreply: 9, nak: 10 },
+  arp_op: VALUE_NAMES.arpop,
   ...META_SYMBOLS,
   ...HEADER_SYMBOLS,
   tcp_flag: { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32, ecn: 64, cwr: 128 },
