@@ -89,7 +89,7 @@ export const SYNTAXES = {
     ['nftables'],
     /^\s*(?:nft\s|table\s|flush\s+ruleset|define\s|(?:add|create|insert)\s+(?:table|chain|rule|set|element)\b)/m,
   ),
-  flower: syntax(flower, OF_HOOKS, ['tc', 'tc-flower'], /(?:^|\s)flower(?:\s|$)|^\s*tc\s+filter\b/m),
+  flower: syntax(flower, OF_HOOKS, ['tc', 'tc-flower'], /(?:^|\s)(?:flower|matchall)(?:\s|$)|^\s*tc\s+filter\b/m),
   ethtool: syntax(ethtool, OF_HOOKS, ['ntuple'], /(?:^|\s)flow-type\s|^\s*ethtool\s/m),
   pcap: syntax(pcapFilter, OF_PCAP, ['tcpdump', 'pcap-filter']),
 } as const satisfies Record<string, Syntax>

@@ -118,7 +118,7 @@ const STRICTER: Readonly<Record<string, RegExp>> = {
   'rules/prefix': /src_mac .*\/(0|49) /,
   'rules/flags': /ip_flags (no)?frag\/frag/,
   'rules/unknown-key': / (act drop|actio drop|src_i 10)/,
-  'rules/syntax': /matchall|estimator/,
+  'rules/syntax': /estimator/,
 }
 
 /** Keys that tc has had since, as tc-flower(8) of iproute2 6.18 has them. */
@@ -314,6 +314,12 @@ describe('what is dropped', () => {
 describe('order', () => {
   const udp = 'protocol ip flower ip_proto udp'
   test.each<[string, string, 'drop' | 'pass']>([
+    [
+      'matchall takes what is left',
+      `prio 1 protocol arp flower action pass\nprio 9 protocol all matchall action drop`,
+      'drop',
+    ],
+    ['matchall of another protocol', `prio 9 protocol ipv6 matchall action drop`, 'pass'],
     ['low priorities first', `prio 2 ${udp} action pass\nprio 1 ${udp} action drop`, 'drop'],
     ['the newest first without priorities', `${udp} action pass\n${udp} action drop`, 'drop'],
     [
@@ -423,6 +429,9 @@ describe('faults', () => {
     ['protocol ip flower action skbedit mark 5', 'rules/unsupported'],
     ['protocol ip flower action goto chain 0x10000000', 'rules/unsupported'],
     ['protocol ip flower classid 10000:1', 'rules/number'],
+    ['protocol all matchall src_mac 0:0:0:0:0:1 action drop', 'rules/unknown-key'],
+    ['prio 1 protocol ip flower action drop\nprio 1 protocol ip matchall action drop', 'flower/prio-protocol'],
+    ['prio 1 protocol ip matchall action drop\nprio 1 protocol ip matchall action pass', 'flower/exists'],
     ['egress protocol ip flower', 'rules/empty'],
   ])('%j is %s', (text, expected) => {
     expect(codes(text)).toContain(expected)

@@ -29,6 +29,8 @@ export interface FlowerFilter {
   readonly text: string
   readonly span: Span
   readonly verb: 'add' | 'replace'
+  /** It has no keys, and takes every packet of its protocol as it is. */
+  readonly matchall?: true
   readonly hook: 'ingress' | 'egress'
   readonly dev?: string
   readonly chain: number

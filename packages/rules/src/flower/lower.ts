@@ -90,16 +90,11 @@ function reached(filters: readonly FlowerFilter[], diagnostics: Diagnostics): nu
 }
 
 function steps(filter: FlowerFilter, diagnostics: Diagnostics): Step[] {
-  const { protocol, protocolSpan, keys, classid, action, actionSpan, hook } = filter
+  const { protocol, protocolSpan, classid, action, actionSpan, hook } = filter
   const stack = stackOf(filter)
   const out: Step[] = []
   if (protocol !== 'all') out.push(spanned(cmp('eth.type', '==', protocol), protocolSpan))
-  for (const pred of tagsThere(filter)) out.push(spanned(pred, protocolSpan))
-  if (LAYERS[Number(stack.type)] === 'pppoe') out.push(spanned(session(netOffset(stack)), protocolSpan))
-  for (const key of keys.filter(isTagKey)) out.push(spanned(keyPred(key, filter, stack, diagnostics), key.span))
-  const behind = behindMpls(filter, stack)
-  if (behind) out.push(spanned(behind, protocolSpan))
-  for (const key of keys) if (!isTagKey(key)) out.push(spanned(keyPred(key, filter, stack, diagnostics), key.span))
+  if (!filter.matchall) out.push(...dissected(filter, stack, diagnostics))
   for (const { words, span } of action.copies) out.push({ kind: 'log', words, span })
   const { verdict } = action
   if (verdict.kind === 'goto')
@@ -107,6 +102,18 @@ function steps(filter: FlowerFilter, diagnostics: Diagnostics): Step[] {
   else if (verdict.kind === 'accept' && classid !== undefined)
     out.push({ kind: 'verdict', verdict: { kind: 'act', act: 'class', args: [classid] }, span: actionSpan })
   else out.push({ kind: 'verdict', verdict, span: actionSpan })
+  return out
+}
+
+/** What flower asks of a packet, beside its protocol. */
+function dissected(filter: FlowerFilter, stack: Stack, diagnostics: Diagnostics): Step[] {
+  const { keys, protocolSpan } = filter
+  const out: Step[] = tagsThere(filter).map((pred) => spanned(pred, protocolSpan))
+  if (LAYERS[Number(stack.type)] === 'pppoe') out.push(spanned(session(netOffset(stack)), protocolSpan))
+  for (const key of keys.filter(isTagKey)) out.push(spanned(keyPred(key, filter, stack, diagnostics), key.span))
+  const behind = behindMpls(filter, stack)
+  if (behind) out.push(spanned(behind, protocolSpan))
+  for (const key of keys) if (!isTagKey(key)) out.push(spanned(keyPred(key, filter, stack, diagnostics), key.span))
   return out
 }
 

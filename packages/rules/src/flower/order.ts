@@ -36,8 +36,9 @@ export function inOrder(filters: readonly FlowerFilter[], diagnostics: Diagnosti
 
 function add(bucket: Bucket, filter: FlowerFilter, prio: number, diagnostics: Diagnostics): void {
   const [other] = bucket.filters.keys()
-  if (other && other.protocol !== filter.protocol) {
-    diagnostics.error('flower/prio-protocol', `priority ${prio} holds filters of another protocol`, filter.prioSpan, {
+  if (other && (other.protocol !== filter.protocol || other.matchall !== filter.matchall)) {
+    const what = other.protocol === filter.protocol ? 'kind' : 'protocol'
+    diagnostics.error('flower/prio-protocol', `priority ${prio} holds filters of another ${what}`, filter.prioSpan, {
       notes: [{ message: 'such as this one', span: other.protocolSpan }],
     })
     return

@@ -59,6 +59,7 @@ class Reader {
   private prio = 0
   private prioSpan: Span
   private handle = 0
+  private matchall = false
   private chain = 0
   private readonly keys: Key[] = []
   /** The Ethernet type of what keys are about, behind the tags that were named so far; and whether it lies in a PPPoE session. */
@@ -80,6 +81,7 @@ class Reader {
     const before = this.diagnostics.list.filter(isError).length
     const verb = this.verb(node)
     const seen = new Set<string>()
+    this.matchall = this.word(node.children.find(({ rule }) => rule === 'classifier')!).text.startsWith('matchall')
     for (const { children } of node.children.filter(({ rule }) => rule === 'option')) {
       const option = children.find(({ rule }) => rule !== 'S')!
       if (seen.has(option.rule)) this.twice(option, option.rule)
@@ -108,6 +110,7 @@ class Reader {
       text: line.text,
       span: line.span,
       verb,
+      ...(this.matchall && { matchall: true }),
       hook,
       ...(dev !== undefined && { dev }),
       chain,
@@ -205,6 +208,10 @@ class Reader {
       case 'cfm': {
         if (seen.has(node.rule)) this.twice(node, node.rule)
         seen.add(node.rule)
+        if (this.matchall) {
+          this.diagnostics.error('rules/unknown-key', 'matchall has no keys', this.head(node).span)
+          return
+        }
         if (!this.allowed(this.head(node), { form: 'decimal', with: [node.rule] })) return
         return node.rule === 'mpls' ? this.labels(node, seen) : this.cfm(node)
       }
@@ -215,7 +222,9 @@ class Reader {
       if (name.text === 'skip_sw') this.unsupported(name, 'filters that only hardware runs (skip_sw)')
       return
     }
-    if (!isKey(name.text)) this.unknown(name)
+    if (this.matchall)
+      this.diagnostics.error('rules/unknown-key', 'matchall has no keys', name.span, { expected: ["'action'"] })
+    else if (!isKey(name.text)) this.unknown(name)
     else if (seen.has(name.text)) this.twice(node, name.text)
     else {
       seen.add(name.text)
