@@ -350,3 +350,34 @@ test('chance is a number that is drawn', () => {
   expect(print(filter(text))).toContain('#0: meta.random in {0-1073741823}, → drop')
   expect(code(read('iptables -A INPUT -m statistic --mode random -j DROP').diagnostics)).toEqual(['iptables/match'])
 })
+
+describe('time', () => {
+  const shown = (options: string) =>
+    print(filter(`iptables -A INPUT -m time ${options} -j DROP`)).match(/(?<= {2}#0: ).*(?=, → drop)/)?.[0]
+  test.each<[string, string | undefined]>([
+    [
+      '--timestart 08:00 --timestop 17:30:59 --weekdays Mon,Fri',
+      'as xt-compat: meta.day in {1} or meta.day in {5}, as xt-compat: meta.hour in {28800-63059}',
+    ],
+    ['--timestart 22:00 --timestop 06:00', 'as xt-compat: meta.hour in {79200-86399} or meta.hour in {0-21600}'],
+    ['! --weekdays Sat,7', 'as xt-compat: not (meta.day in {6} or meta.day in {0})'],
+    [
+      '--datestart 2026-11-27 --datestop 2026-11-27T12',
+      'as xt-compat: meta.time in {1795737600000000000-1795780800999999999}',
+    ],
+    ['--utc', undefined],
+  ])('%s', (options, expected) => {
+    expect(shown(options)).toBe(expected)
+  })
+
+  test.each<[string, string]>([
+    ['--timestart 25:00', 'iptables/value'],
+    ['--timestart 8', 'iptables/value'],
+    ['--weekdays Noday', 'iptables/value'],
+    ['--datestart 2026-13-01', 'iptables/value'],
+    ['--monthdays 5', 'iptables/unsupported'],
+    ['--kerneltz', 'iptables/unsupported'],
+  ])('%s is %s', (options, expected) => {
+    expect(code(read(`iptables -A INPUT -m time ${options} -j DROP`).diagnostics)).toEqual([expected])
+  })
+})

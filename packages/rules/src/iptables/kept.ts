@@ -7,9 +7,10 @@ import { FIELDS, maxValue, prefixMask } from '@netsieve/packet'
 import { type IpFamily, parseNumber, readNumber, splitAll } from '../shared/index.ts'
 import type { Kept, KeyedBy, Match } from './ast.ts'
 import type { Option } from './matches.ts'
+import { readTime } from './time.ts'
 
-/** Options of matches that keep something, by module: each is one thing that is kept. */
-export const STATE_MODULES: ReadonlySet<string> = new Set(['limit', 'quota', 'statistic', 'hashlimit'])
+/** Modules whose options are read together: those that keep something, and time. */
+export const STATE_MODULES: ReadonlySet<string> = new Set(['limit', 'quota', 'statistic', 'hashlimit', 'time'])
 
 const SECOND = 1_000_000_000n
 const UNITS: Readonly<Record<string, bigint>> = {
@@ -36,6 +37,7 @@ export function readKept(
   diagnostics: Diagnostics,
 ): Match | undefined {
   const { span } = place
+  if (module === 'time') return readTime(options, span, diagnostics)
   if (module === 'hashlimit') return readHashlimit(options, place, diagnostics)
   const given = (name: string) => options.find((each) => each.name === name)
   const mode = given('mode')?.values[0]

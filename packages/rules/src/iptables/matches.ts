@@ -232,7 +232,7 @@ export class MatchList {
           fail(`the match ${match.module} needs -p ${match.module}`, match.span)
       } else if (!('kind' in match)) continue
       else if (match.kind === 'header') {
-        const needs = HEADER_MODULES[match.module]!.protocol
+        const needs = HEADER_MODULES[match.module]?.protocol
         if (needs && (needs.in ?? family) === family && has !== needs.number)
           fail(`the match ${match.module} needs -p ${needs.name}`, match.span)
         else if (has !== 6n && match.tests.some(({ kind }) => kind === 'bit'))

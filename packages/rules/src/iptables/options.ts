@@ -117,6 +117,11 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
       'htable-gcinterval',
     ].map((name) => row(`hashlimit-${name}`, 1, 1)),
   ],
+  time: [
+    ...['timestart', 'timestop', 'datestart', 'datestop'].map((name) => row(name, 1, 1)),
+    row('weekdays', 1, 1, undefined, true),
+    row('utc', 0, 0),
+  ],
   quota: [row('quota', 1, 1, undefined, true)],
   statistic: [
     row('mode', 1, 1),
@@ -136,6 +141,7 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = 
   owner: ['socket-exists', 'suppl-groups'],
   addrtype: ['limit-iface-in', 'limit-iface-out'],
   rpfilter: ['loose'],
+  time: ['monthdays', 'contiguous', 'kerneltz'],
 }
 
 /** The IP protocol that a match needs (`-p`), by its module's name. */
@@ -150,7 +156,7 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
   bpf cgroup cluster connbytes connlabel connlimit eui64 helper ipcomp ipv6header ipvs l2tp mh osf physdev policy rateest recent
-  set socket srh string time u32 udplite unclean
+  set socket srh string u32 udplite unclean
   account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 
 /** Targets that iptables has and this front-end does not understand. */
