@@ -2,6 +2,7 @@
 // asks for the numbers that the rule would have asked for, so that one that cannot be computed ends the rule as it does there.
 
 import {
+  type Chain,
   joinRanges,
   type Pred,
   placeOf,
@@ -67,6 +68,47 @@ export function boxesOf(rule: Rule, place: Place): RuleBoxes | undefined {
     if (beyond instanceof NoBoxes) return undefined
     throw beyond
   }
+}
+
+/** Rules of a chain that is called stand for its call if there are this many at most. */
+const MOST_CALLED = 4096
+
+/**
+ * A rule that decides, or that calls a chain whose rules all do, by themselves: those rules then, for packets that the call is made for. Undefined for
+ * others.
+ * @param chains by their names
+ */
+export function decidingRules(
+  rule: Rule,
+  place: Place & { readonly chains: ReadonlyMap<string, Chain> },
+): readonly RuleBoxes[] | undefined {
+  const own = boxesOf(rule, place)
+  if (own) return [own]
+  const verdict = rule.steps.at(-1)
+  const matches = rule.steps.slice(0, -1)
+  if (verdict?.kind !== 'verdict' || verdict.verdict.kind !== 'jump') return undefined
+  if (!matches.every(({ kind }) => kind === 'match')) return undefined
+  const called = place.chains.get(verdict.verdict.chain)
+  const call = boxesOf({ ...rule, steps: [...matches, ACCEPT] }, place)
+  if (!called || !call || called.rules.length > MOST_CALLED) return undefined
+  const out: RuleBoxes[] = []
+  for (const inner of called.rules) {
+    const deciding = decidingRules(inner, place)
+    if (!deciding || out.length + deciding.length > MOST_CALLED) return undefined
+    for (const each of deciding) {
+      if (!isFinal(each) || call.boxes.length * each.boxes.length > MOST_BOXES) return undefined
+      out.push({ ...each, boxes: product(call.boxes, each.boxes) })
+    }
+  }
+  return out
+}
+
+const ACCEPT: Step = { kind: 'verdict', verdict: { kind: 'accept' } }
+
+/** It does not lead on in the chain that it stands in. */
+function isFinal({ rest }: RuleBoxes): boolean {
+  const last = rest.at(-1)
+  return last?.kind === 'verdict' && last.verdict.kind !== 'return' && last.verdict.kind !== 'goto'
 }
 
 function expand(pred: Pred, holds: boolean, view: ViewName | undefined, place: Place): readonly RuleBox[] {

@@ -2,13 +2,14 @@
 // that holds them all tells the rule. Each rule keeps its own exits, so a run still ends where the rule that decided stands.
 
 import type { Label } from '@netsieve/asm'
-import { placeOf, type Rule, type Step, type Term, termsIn } from '@netsieve/ir'
+import { type Chain, type Filter, placeOf, type Rule, type Step, type Term, termsIn } from '@netsieve/ir'
 import { FIELDS } from '@netsieve/packet'
 import { excluded, type Path } from '../path.ts'
 import { constantOf } from '../predicates.ts'
 import type { RuleScope } from '../rules.ts'
 import { number, seenAs } from '../terms.ts'
-import { type Asked, boxesOf, type RuleBox } from './boxes.ts'
+import { type Asked, decidingRules, type RuleBox, type RuleBoxes } from './boxes.ts'
+import type { Maps } from './maps.ts'
 import { cut, type Pieces } from './pieces.ts'
 import { MOST_COMPONENTS, scan } from './scan.ts'
 import { compareTree } from './sets.ts'
@@ -32,22 +33,33 @@ export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number):
   for (; from + length < rules.length; length++) {
     const rule = rules[from + length]!
     if (mayDrop(scope, rule)) break
-    const { maps, sets, base } = scope
-    const normal = maps.once(`rule ${rule.id} ${base.view}`, () => boxesOf(rule, { sets, view: base.view }))
-    const here = normal && fold(scope, normal.boxes)
-    if (!here) break
-    const added = new Map(here.flatMap((box) => [...box]).filter(([key]) => !asked.has(key)))
+    const deciding = decidingOf(scope, rule)
+    if (!deciding || deciding.some((each) => each.rule !== rule && mayDrop(scope, each.rule))) break
+    const here = deciding.flatMap((each) => fold(scope, each.boxes).map((box) => ({ box, rule: each.rule, rest: each.rest }))) // biome-ignore format: one list
+    const added = new Map(here.flatMap(({ box }) => [...box]).filter(([key]) => !asked.has(key)))
     if (asked.size + added.size > MOST_COMPONENTS) break
     for (const [key, each] of added) asked.set(key, each)
-    for (const box of here) boxes.push({ box, rule, rest: normal.rest })
+    for (const each of here) boxes.push(each)
     // Nothing comes behind a rule that takes every packet.
-    if (here.some((box) => box.size === 0)) {
+    if (here.some(({ box }) => box.size === 0)) {
       length++
       break
     }
   }
   return { length, asked: [...asked.values()], boxes }
 }
+
+/** The rules that a rule stands for, if they are boxes. What is called counts too, where rules are counted. */
+function decidingOf({ maps, sets, base, filter, state }: RuleScope, rule: Rule): readonly RuleBoxes[] | undefined {
+  return maps.once(`rule ${rule.id} ${base.view}`, () => {
+    const place = { sets, view: base.view, chains: state.counters === undefined ? chainsOf(maps, filter) : NO_CHAINS }
+    return decidingRules(rule, place)
+  })
+}
+
+const NO_CHAINS: ReadonlyMap<string, Chain> = new Map()
+const chainsOf = (maps: Maps, filter: Filter): ReadonlyMap<string, Chain> =>
+  maps.once(filter, () => new Map(filter.chains.map((chain) => [chain.name, chain])))
 
 /** The boxes on one way through the program: what that tells is not asked. */
 function fold(scope: RuleScope, boxes: readonly RuleBox[]): RuleBox[] {
