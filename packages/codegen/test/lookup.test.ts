@@ -3,6 +3,7 @@
 import { decisionOf } from '@netsieve/asm'
 import {
   check,
+  cmp,
   evaluate,
   type Filter,
   field,
@@ -141,5 +142,50 @@ describe('sets', () => {
     const filter = filterOf([rule(0, [above], 'drop'), rule(1, [three], 'drop')], [wide, tuple])
     const frames = Array.from({ length: 200 }, (_, i) => frame(1, i < 100 ? i * 9 : i * 311))
     expect(same(filter, frames).drops).toBeGreaterThan(30)
+  })
+})
+
+describe('chains that are called for some packets each', () => {
+  const below = numbers(7)
+  const to = (kind: 'jump' | 'goto', chain: string): Rule['steps'][number] => ({
+    kind: 'verdict',
+    verdict: { kind, chain },
+  })
+  /** Rules of sources and ports, those of one chain with one verdict that is not final where `odd` says so. */
+  const called = (from: number, odd?: Rule['steps'][number]): Rule[] =>
+    Array.from({ length: 60 }, (_, i) => {
+      const preds = [inRanges(field('ipv4.src'), [{ lo: 0x0a000000n, hi: BigInt(0x0a000000 + below(64)) }]), inRanges(field('th.dport'), [point(below(60))])] // biome-ignore format: two tests
+      const plain = rule(from + i, preds, i % 2 ? 'accept' : 'drop')
+      return odd && i === 30 ? { ...plain, steps: [...preds.map(match), odd] } : plain
+    })
+  const filterWith = (odd?: Rule['steps'][number]): Filter => {
+    const jump = (id: number, proto: number, chain: string): Rule => ({ id, text: `r${id}`, steps: [match(cmp('meta.l4proto', '==', proto)), to('jump', chain)] }) // biome-ignore format: one rule
+    const filter: Filter = {
+      ...filterOf([]),
+      chains: [
+        { name: 'c', rules: [jump(0, 17, 'udp'), jump(1, 6, 'tcp'), ...called(2)] },
+        { name: 'udp', rules: called(100, odd) },
+        { name: 'tcp', rules: called(200) },
+      ],
+    }
+    expect(check(filter).diagnostics).toEqual([])
+    return filter
+  }
+  const frames = Array.from({ length: 300 }, () => frame(0x0a000000 + below(70), below(64)))
+
+  test('are one list with the rules around the calls', () => {
+    const { insns, drops } = same(filterWith(), frames)
+    expect(drops).toBeGreaterThan(20)
+    // Rule by rule each of the 180 would load and compare two numbers.
+    expect(insns).toBeLessThan(180 * 5)
+  })
+
+  test.each([
+    ['return', verdict('return')],
+    ['goto', to('goto', 'tcp')],
+    ['continue', verdict('continue')],
+    ['jump', to('jump', 'tcp')],
+  ] as const)('with a rule that says %s', (_, odd) => {
+    expect(same(filterWith(odd), frames).drops).toBeGreaterThan(20)
   })
 })

@@ -33,8 +33,11 @@ export function verdictKey(verdict: Verdict): string {
 }
 
 /** The chains that a step can call, each once. */
-export function calledBy(step: Step, sets: ReadonlyMap<string, SetDef>): string[] {
+export function calledBy(step: Step, sets: ReadonlyMap<string, SetDef>): readonly string[] {
+  if (step.kind === 'verdict') return 'chain' in step.verdict ? [step.verdict.chain] : NONE
   const map = step.kind === 'vmap' ? sets.get(step.map) : undefined
-  const verdicts = step.kind === 'verdict' ? [step.verdict] : map ? verdictsIn(map) : []
-  return [...new Set(verdicts.flatMap((verdict) => ('chain' in verdict ? [verdict.chain] : [])))]
+  if (!map) return NONE
+  return [...new Set(verdictsIn(map).flatMap((verdict) => ('chain' in verdict ? [verdict.chain] : [])))]
 }
+
+const NONE: readonly string[] = []

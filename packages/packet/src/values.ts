@@ -60,8 +60,9 @@ export function prefixMask(length: number, bits: number): bigint {
 
 /** The length of the prefix that a mask is, or undefined if its ones are not all in front. */
 export function maskPrefix(mask: bigint, bits: number): number | undefined {
-  for (let length = 0; length <= bits; length++) if (prefixMask(length, bits) === mask) return length
-  return undefined
+  const behind = mask ^ ((1n << BigInt(bits)) - 1n)
+  if (behind < 0n || behind >> BigInt(bits) !== 0n || (behind & (behind + 1n)) !== 0n) return undefined
+  return behind === 0n ? bits : bits - behind.toString(2).length
 }
 
 export function formatIpv4(value: bigint): string {

@@ -18,8 +18,19 @@ export const constants: Pass = {
   run: (filter) => mapPreds(filter, normal),
 }
 
+/** By predicate: every pass asks for them. */
+const FORMS = new WeakMap<Pred, Pred>()
+
 /** A predicate's normal form: the same outcome, `missing` and `cut` included, on every packet. */
 export function normal(pred: Pred): Pred {
+  const known = FORMS.get(pred)
+  if (known) return known
+  const form = formOf(pred)
+  FORMS.set(pred, form)
+  return form
+}
+
+function formOf(pred: Pred): Pred {
   switch (pred.kind) {
     case 'const':
     case 'relation':

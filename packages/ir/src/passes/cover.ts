@@ -109,7 +109,7 @@ const MOST_SHAPES = 256
 const MOST_ALIKE = 64
 
 interface Shape {
-  readonly sides: readonly { readonly key: string; readonly shift: bigint }[]
+  readonly sides: readonly { readonly key: string; readonly shift: number }[]
   readonly places: Map<string, Entry[]>
 }
 
@@ -118,17 +118,17 @@ class Index {
   private readonly shapes = new Map<string, Shape>()
 
   add(entry: Entry): void {
-    const sides: { key: string; shift: bigint; value: bigint }[] = []
+    const sides: { key: string; shift: number; value: bigint }[] = []
     for (const [key, { bits, ranges }] of [...entry.box].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const [only, more] = ranges
       const prefix = only && !more ? blockPrefix(only, bits) : undefined
-      if (prefix !== undefined && only) sides.push({ key, shift: BigInt(bits - prefix), value: only.lo })
+      if (prefix !== undefined && only) sides.push({ key, shift: bits - prefix, value: only.lo })
     }
     const name = sides.map(({ key, shift }) => `${key}/${shift}`).join()
     const shape = this.shapes.get(name) ?? { sides, places: new Map<string, Entry[]>() }
     if (!this.shapes.has(name) && this.shapes.size >= MOST_SHAPES) return
     this.shapes.set(name, shape)
-    const place = sides.map(({ shift, value }) => value >> shift).join()
+    const place = sides.map(({ shift, value }) => value >> BigInt(shift)).join()
     const there = shape.places.get(place)
     if (!there) shape.places.set(place, [entry])
     else if (there.length < MOST_ALIKE) there.push(entry)
@@ -136,20 +136,22 @@ class Index {
 
   /** A rule whose box has another. */
   cover(box: Box): Rule | undefined {
+    const spans = new Map([...box].map(([key, { ranges }]) => [key, spanOf(ranges)]))
     for (const { sides, places } of this.shapes.values()) {
-      const place: bigint[] = []
-      for (const { key, shift } of sides) {
-        const ranges = box.get(key)?.ranges
-        const [first, last] = [ranges?.[0], ranges?.at(-1)]
-        if (!first || !last || first.lo >> shift !== last.hi >> shift) break
-        place.push(first.lo >> shift)
-      }
-      if (place.length < sides.length) continue
-      const found = places.get(place.join())?.find((entry) => isIn(box, entry.box))
+      // All numbers of each side have one prefix in common.
+      if (!sides.every(({ key, shift }) => shift >= (spans.get(key) ?? Number.POSITIVE_INFINITY))) continue
+      const place = sides.map(({ key, shift }) => box.get(key)!.ranges[0]!.lo >> BigInt(shift)).join()
+      const found = places.get(place)?.find((entry) => isIn(box, entry.box))
       if (found) return found.rule
     }
     return undefined
   }
+}
+
+/** So many bits at the end differ among the numbers of ranges that are not empty. */
+function spanOf(ranges: readonly Range[]): number {
+  const [first, last] = [ranges[0]!, ranges.at(-1)!]
+  return first.lo === last.hi ? 0 : (first.lo ^ last.hi).toString(2).length
 }
 
 /** Pieces that are left of a box at most, before the search is given up. */

@@ -34,9 +34,20 @@ function bitsOf(term: Term): number | undefined {
 
 export const topOf = (bits: number): bigint => (1n << BigInt(bits)) - 1n
 
+/** By predicate: every pass asks about the same ones. */
+const REGIONS = new WeakMap<Pred, { readonly region: Region | undefined }>()
+
 /** What a comparison of one term with numbers says; of a prefix of a term it is said about the term itself. */
 export function regionOf(pred: Pred): Region | undefined {
   if (pred.kind !== 'cmp' && pred.kind !== 'in') return undefined
+  const known = REGIONS.get(pred)
+  if (known) return known.region
+  const region = regionIn(pred)
+  REGIONS.set(pred, { region })
+  return region
+}
+
+function regionIn(pred: Extract<Pred, { kind: 'cmp' | 'in' }>): Region | undefined {
   const { term } = pred
   const bits = bitsOf(term)
   if (bits === undefined) return undefined

@@ -52,9 +52,15 @@ export function mapPreds(filter: Filter, change: (pred: Pred) => Pred): Filter {
 
 /** Structural equality: a normal form made anew is often what was there. */
 export function samePred(a: Pred, b: Pred): boolean {
-  return a === b || text(a) === text(b)
+  return a === b || same(a, b)
 }
 
-function text(pred: Pred): string {
-  return JSON.stringify(pred, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part))
+function same(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  const [names, others] = [Object.keys(a), Object.keys(b)]
+  return (
+    names.length === others.length &&
+    names.every((name) => Object.hasOwn(b, name) && same(a[name as never], b[name as never]))
+  )
 }
