@@ -5,7 +5,7 @@ import type { Filter } from '@netsieve/ir'
 import type { MetadataLayout } from '@netsieve/packet'
 import { divided, PLANS, type Plan } from './divide.ts'
 import { Emitter, NOTHING, R } from './emitter.ts'
-import { fitsWhole, LONGEST_LINEAR, TOO_LONG, TooLong } from './limits.ts'
+import { fitsWhole, LONGEST_LINEAR, LONGEST_WHOLE, TOO_LONG, TooLong } from './limits.ts'
 import { baseChain } from './rules.ts'
 import { type Shared, sharedBy, startScope, toRules } from './shared.ts'
 import { fillLocals } from './terms.ts'
@@ -80,7 +80,8 @@ function whole(shared: Shared): Insn[] {
   let inRuns = 0
   const grows = (size: number, run: number): void => {
     inRuns += run
-    if (size - inRuns > LONGEST_LINEAR) throw new TooLong('the program is too long for one function')
+    if (size - inRuns > LONGEST_LINEAR || size > LONGEST_WHOLE)
+      throw new TooLong('the program is too long for one function')
   }
   const starts = filter.base.map(() => e.label('base'))
   const pass = e.label('pass')

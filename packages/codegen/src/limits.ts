@@ -12,6 +12,8 @@ export const TOO_LONG =
  * that it still tells apart there, five to ten times.
  */
 export const LONGEST_LINEAR = 40_000
+/** Slots of a program of one function, with its lookups. */
+export const LONGEST_WHOLE = 200_000
 /** Branches that a verifier may still have to come back to (BPF_COMPLEXITY_LIMIT_JMP_SEQ), with some room for loops. */
 const MOST_PENDING = 8192 - 1024
 

@@ -10,14 +10,22 @@ const [RULE, TERM, CALL] = [3, 5, 8]
 
 const MUCH_TOO_LONG = 20 * LIMITS.verifierInsns
 
+/** How many rules call each chain. */
+export function callsOf(filter: Filter): ReadonlyMap<string, number> {
+  const sets = setsOf(filter)
+  const uses = new Map<string, number>()
+  for (const { rules } of filter.chains)
+    for (const { steps } of rules)
+      for (const step of steps) for (const called of calledBy(step, sets)) uses.set(called, (uses.get(called) ?? 0) + 1)
+  return uses
+}
+
 /** The names of the chains that are functions under a plan. @throws TooLong if what is left of one is so by far */
 export function outlined(filter: Filter, { part, inline, depth }: Plan): ReadonlySet<string> {
   const chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
   const sets = setsOf(filter)
   const calls = (rule: Rule) => rule.steps.flatMap((step) => calledBy(step, sets))
-  const uses = new Map<string, number>()
-  for (const { rules } of filter.chains)
-    for (const rule of rules) for (const called of calls(rule)) uses.set(called, (uses.get(called) ?? 0) + 1)
+  const uses = callsOf(filter)
   const out = new Set<string>()
   const known = new Map<string, { readonly size: number; readonly depth: number }>()
   /** Slots of a chain where it is called, and how deep functions are called in it. */

@@ -70,17 +70,17 @@ export function boxesOf(rule: Rule, place: Place): RuleBoxes | undefined {
   }
 }
 
-/** Rules of a chain that is called stand for its call if there are this many at most. */
-const MOST_CALLED = 4096
+/** Rules of a chain that is called stand for its call if there are this many at most; of one that several rules call, much fewer. */
+const [MOST_CALLED_ONCE, MOST_CALLED] = [4096, 16]
 
 /**
  * A rule that decides, or that calls a chain whose rules all do, by themselves: those rules then, for packets that the call is made for. Undefined for
  * others.
- * @param chains by their names
+ * @param place with the chains by their names, and how many rules call each
  */
 export function decidingRules(
   rule: Rule,
-  place: Place & { readonly chains: ReadonlyMap<string, Chain> },
+  place: Place & { readonly chains: ReadonlyMap<string, Chain>; readonly calls: ReadonlyMap<string, number> },
 ): readonly RuleBoxes[] | undefined {
   const own = boxesOf(rule, place)
   if (own) return [own]
@@ -90,11 +90,12 @@ export function decidingRules(
   if (!matches.every(({ kind }) => kind === 'match')) return undefined
   const called = place.chains.get(verdict.verdict.chain)
   const call = boxesOf({ ...rule, steps: [...matches, ACCEPT] }, place)
-  if (!called || !call || called.rules.length > MOST_CALLED) return undefined
+  const most = place.calls.get(verdict.verdict.chain) === 1 ? MOST_CALLED_ONCE : MOST_CALLED
+  if (!called || !call || called.rules.length > most) return undefined
   const out: RuleBoxes[] = []
   for (const inner of called.rules) {
     const deciding = decidingRules(inner, place)
-    if (!deciding || out.length + deciding.length > MOST_CALLED) return undefined
+    if (!deciding || out.length + deciding.length > most) return undefined
     for (const each of deciding) {
       if (!isFinal(each) || call.boxes.length * each.boxes.length > MOST_BOXES) return undefined
       out.push({ ...each, boxes: product(call.boxes, each.boxes) })

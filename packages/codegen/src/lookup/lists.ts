@@ -4,6 +4,7 @@
 import type { Label } from '@netsieve/asm'
 import { type Chain, type Filter, placeOf, type Rule, type Step, type Term, termsIn } from '@netsieve/ir'
 import { FIELDS } from '@netsieve/packet'
+import { callsOf } from '../outline.ts'
 import { excluded, type Path } from '../path.ts'
 import { constantOf } from '../predicates.ts'
 import type { RuleScope } from '../rules.ts'
@@ -52,7 +53,12 @@ export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number):
 /** The rules that a rule stands for, if they are boxes. What is called counts too, where rules are counted. */
 function decidingOf({ maps, sets, base, filter, state }: RuleScope, rule: Rule): readonly RuleBoxes[] | undefined {
   return maps.once(`rule ${rule.id} ${base.view}`, () => {
-    const place = { sets, view: base.view, chains: state.counters === undefined ? chainsOf(maps, filter) : NO_CHAINS }
+    const place = {
+      sets,
+      view: base.view,
+      chains: state.counters === undefined ? chainsOf(maps, filter) : NO_CHAINS,
+      calls: maps.once(callsOf, () => callsOf(filter)),
+    }
     return decidingRules(rule, place)
   })
 }
