@@ -18,8 +18,9 @@ import { TOO_LONG, TooLong } from './limits.ts'
 import { LOCALS } from './metadata.ts'
 import { outlined } from './outline.ts'
 import { byPolicy, chainFrom, type RuleScope } from './rules.ts'
+import type { Scope } from './scope.ts'
 import { type Shared, startScope, toRules } from './shared.ts'
-import { fillLocals, type Scope } from './terms.ts'
+import { fillLocals } from './told.ts'
 
 /** How a program is divided. */
 export interface Plan {

@@ -9,7 +9,9 @@ import { forget } from './dispatch.ts'
 import { R } from './emitter.ts'
 import { checkedIpv4 } from './find-ipv4.ts'
 import { REMEMBERED, SLOT } from './path.ts'
-import { number, type Scope, transportBase } from './terms.ts'
+import { transportBase } from './reach.ts'
+import type { Scope } from './scope.ts'
+import { number } from './terms.ts'
 
 /** Where a search goes that ends without an entry. */
 export interface Ends {

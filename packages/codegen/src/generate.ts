@@ -8,7 +8,7 @@ import { Emitter, NOTHING, R } from './emitter.ts'
 import { fitsWhole, LONGEST_LINEAR, LONGEST_WHOLE, TOO_LONG, TooLong } from './limits.ts'
 import { baseChain } from './rules.ts'
 import { type Shared, sharedBy, startScope, toRules } from './shared.ts'
-import { fillLocals } from './terms.ts'
+import { fillLocals } from './told.ts'
 import { beyondType } from './type.ts'
 
 export interface GenerateOptions {

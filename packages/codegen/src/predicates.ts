@@ -7,18 +7,9 @@ import { findEntry } from './find.ts'
 import { termBits } from './lookup/key.ts'
 import { inSet } from './lookup/sets.ts'
 import { excluded, known, SLOT } from './path.ts'
-import {
-  asBits,
-  type Bits,
-  bigEndian,
-  constant,
-  type Failures,
-  number,
-  pieces,
-  reach,
-  type Scope,
-  setOf,
-} from './terms.ts'
+import { bigEndian, pieces, reach } from './reach.ts'
+import { type Bits, type Failures, type Scope, setOf } from './scope.ts'
+import { asBits, constant, number } from './terms.ts'
 
 const JUMP = { '==': 'jeq', '!=': 'jne', '<': 'jlt', '<=': 'jle', '>': 'jgt', '>=': 'jge' } as const satisfies Record<
   Test,

@@ -19,8 +19,9 @@ import { R } from './emitter.ts'
 import { emitRun, type Run, runFrom, worthwhile } from './lookup/lists.ts'
 import { verdictMap } from './lookup/sets.ts'
 import { branch } from './predicates.ts'
+import { type Failures, type Scope, seenAs, setOf } from './scope.ts'
 import { countNamed, countRule, gate } from './state.ts'
-import { type Failures, type Scope, seenAs, setMetadata, setOf } from './terms.ts'
+import { setMetadata } from './told.ts'
 import { isIndex } from './type.ts'
 
 /** What the rules of one base chain, on one path, are compiled in. */

@@ -12,8 +12,8 @@ import { Maps } from './lookup/maps.ts'
 import { type Locals, localsOf, metadataMap, metadataOfFilter, sourceFor } from './metadata.ts'
 import { countsBytes, needsOf } from './needs.ts'
 import type { RuleScope } from './rules.ts'
+import type { Scope } from './scope.ts'
 import { type StateSource, stateFor } from './state.ts'
-import type { Scope } from './terms.ts'
 
 export interface Shared {
   readonly filter: Filter

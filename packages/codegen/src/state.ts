@@ -8,8 +8,10 @@ import { type KeyPart, wordsOf } from './lookup/key.ts'
 import type { Maps } from './lookup/maps.ts'
 import { lookUpKey, storeKey } from './lookup/sets.ts'
 import { SLOT } from './path.ts'
+import type { Failures, Scope } from './scope.ts'
 import { COUNT_BYTES, COUNTER_MAP, STATE_MAP } from './state-maps.ts'
-import { constant, type Failures, packetBytes, type Scope } from './terms.ts'
+import { constant } from './terms.ts'
+import { packetBytes } from './told.ts'
 
 /** Where a program keeps what. */
 export interface StateSource {

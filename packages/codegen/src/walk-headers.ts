@@ -7,7 +7,9 @@ import { MAX_OFFSET } from './access.ts'
 import { forget } from './dispatch.ts'
 import { R } from './emitter.ts'
 import { SLOT } from './path.ts'
-import { type Bits, type Failures, number, reach, type Scope } from './terms.ts'
+import { reach } from './reach.ts'
+import type { Bits, Failures, Scope } from './scope.ts'
+import { number } from './terms.ts'
 
 /** R.A = the protocol number that the walk ends at. Takes two spill slots: for that number and for the count. */
 export function walkHeaders(scope: Scope, term: Term & { kind: 'walk' }, failures: Failures, depth: number): void {

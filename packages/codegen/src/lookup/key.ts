@@ -4,7 +4,9 @@ import type { Term, ViewName } from '@netsieve/ir'
 import { FIELDS } from '@netsieve/packet'
 import { type Emitter, R } from '../emitter.ts'
 import { SLOT } from '../path.ts'
-import { asBits, type Bits, bigEndian, type Failures, number, reach, type Scope, seenAs } from '../terms.ts'
+import { bigEndian, reach } from '../reach.ts'
+import { type Bits, type Failures, type Scope, seenAs } from '../scope.ts'
+import { asBits, number } from '../terms.ts'
 import { NARROW } from './pieces.ts'
 
 /** One component of what is looked up. */

@@ -4,7 +4,7 @@
 import type { Label } from '@netsieve/asm'
 import { type Emitter, R } from '../emitter.ts'
 import { SLOT } from '../path.ts'
-import type { Failures, Scope } from '../terms.ts'
+import type { Failures, Scope } from '../scope.ts'
 import { classify } from './classify.ts'
 import { forgetNumber, type KeyPart, live, loadNumber, restore, save } from './key.ts'
 import { BLOCK, type Component, type Vectors } from './vectors.ts'
