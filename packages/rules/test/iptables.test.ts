@@ -381,3 +381,10 @@ describe('time', () => {
     expect(code(read(`iptables -A INPUT -m time ${options} -j DROP`).diagnostics)).toEqual([expected])
   })
 })
+
+test('a socket that is not there has no owner either', () => {
+  const codes = (test: string) =>
+    code(read(`iptables -A OUTPUT -m owner ${test} -j DROP`, { hook: 'output' }).diagnostics)
+  expect(codes('! --uid-owner 33')).toEqual(['iptables/owner'])
+  expect(codes('--uid-owner 33')).toEqual([])
+})

@@ -172,6 +172,8 @@ export class MatchList {
       if (ranges) this.later.push({ kind: 'multiport', side, negated, ranges, span })
     } else if (isMetadataOption(module, key)) {
       const match = line.read(readMetadataMatch(module, key, value, line.family, line.diagnostics))
+      if (module === 'owner' && negated)
+        line.diagnostics.warning('iptables/owner', 'a packet without a socket matches this too; here only one whose owner is told does', span) // biome-ignore format: one message
       if (match) this.later.push({ ...match, negated, span })
     }
   }
