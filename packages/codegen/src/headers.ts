@@ -32,6 +32,17 @@ export function dispatch(d: Dispatch): void {
   const beside = e.label('beside')
   e.origin = { text: 'Ethernet header' }
   if (d.tagsBeside) ifTagBeside(e, beside)
+  // Where rules ask for nothing that the tag moves, they are the same for both.
+  if (view.tags === 'priority' && !d.needs.pastAddresses) {
+    return sorted(d, netRef, (kinds) => {
+      byType(d, netRef, kinds, 0)
+      e.bind(beside)
+      if (!e.reachable) return
+      e.origin = { text: 'VLAN tag' }
+      priorityTag(d)
+      byType(d, netRef, kinds, 1)
+    })
+  }
   dispatchTypes(d, netRef, 0)
   e.bind(beside)
   if (e.reachable) tagBeside(d, netRef)
@@ -97,16 +108,19 @@ function tagBeside(d: Dispatch, netRef: BaseRef): void {
       ? d.rules({ ...FILL, kind: 'other', view, net: true, tagBeside: true }, MOVING_NET)
       : e.goto(d.unseen)
   }
-  if (view.tags === 'priority') {
-    tagControl(e, R.RET)
-    e.jump('jset', R.RET, 0x0fff, d.unseen)
-  }
+  if (view.tags === 'priority') priorityTag(d)
   const inner = {
     ...d,
     tagsBeside: false,
     rules: (path: Path, ref: BaseRef) => d.rules({ ...path, tagBeside: true }, ref),
   }
   dispatchTypes(inner, netRef, 1)
+}
+
+/** A tag beside the packet whose VLAN id is not 0 is for another device. */
+function priorityTag({ e, unseen }: Dispatch): void {
+  tagControl(e, R.RET)
+  e.jump('jset', R.RET, 0x0fff, unseen)
 }
 
 type Kinds = Readonly<Record<'ipv4' | 'ipv6' | 'other' | 'short', Label>>

@@ -24,7 +24,7 @@ export function countsBytes({ chains, state = [] }: Filter): boolean {
 export function needsOf(filter: Filter, base: BaseChain, counts: boolean): Needs {
   const needs = {
     network: base.family !== 'any' || counts,
-    pastAddresses: false,
+    pastAddresses: counts,
     transport: false,
     l4proto: false,
     fragments: false,
