@@ -253,6 +253,9 @@ function* others(): Generator<FeatureCase> {
     yield feature(`licence ${license}`, `*(u64 *)(r10 -8) = 0; r1 = r10; r1 += -8; r2 = 8; call 6; ${END}`, { license })
   for (const attach of ['ingress', 'egress'] as const)
     for (const r0 of [-1, 0, 1, 2, 3, 4]) yield feature(attach, `r0 = ${r0}; exit`, { attach }, 'cgroup_skb')
+  for (const added of [-1887727597, -536870912, -536870911, 536870911, 536870912])
+    for (const sum of ['r2 = r10; r2 += r1', 'r1 += r10', 'r2 = r10; r2 -= r1'])
+      yield feature('a linked number', `call 7; r1 = r0; r1 += ${added}; if r1 s> 39 goto out; if r1 s< 0 goto out; ${sum}; out: ${END}`) // biome-ignore format: one act
   const tail = 'r2 = map[idx:2]; r3 = 0; call 12'
   for (const below of [200, 232, 248, 256, 264, 300])
     yield typed('tail call below', `*(u64 *)(r10 -${Math.ceil(below / 8) * 8}) = 0; call f; exit; f: ${tail}; ${END}`)

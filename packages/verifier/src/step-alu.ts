@@ -219,7 +219,8 @@ function movePointer(
     return
   }
   proveMovable(dst, op, pointer, num)
-  proveSane(num, 0, pointer)
+  // What was added to a linked number counts as its offset.
+  proveSane(num, offset.off, pointer)
   proveSane(pointer.num, pointer.off, pointer)
   const operator = OPERATORS[env.prog.opcode[slot]! >> 4]
   if (op === 'and' || op === 'or' || op === 'xor')
