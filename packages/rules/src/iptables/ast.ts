@@ -5,6 +5,7 @@ import type { Step } from '@netsieve/ir'
 import type { FieldId, ListName } from '@netsieve/packet'
 import type { IpFamily, Network, Word } from '../shared/index.ts'
 import type { IcmpTest } from './icmp.ts'
+import type { U32Test } from './u32.ts'
 
 export interface Ruleset {
   readonly source: Source
@@ -117,6 +118,7 @@ export type Match =
       readonly status: bigint
       readonly span: Span
     }
+  | { readonly kind: 'u32'; readonly negated: boolean; readonly tests: readonly U32Test[]; readonly span: Span }
   | { readonly kind: 'kept'; readonly kept: Kept; readonly span: Span }
   /** What iptables has and this front-end does not: an error only where packets can come to the rule. */
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }

@@ -26,6 +26,7 @@ import { CT_STATES, type FieldId, prefixMask } from '@netsieve/packet'
 import { addressBits, type IpFamily, type Network, networkPrefix } from '../shared/index.ts'
 import type { HeaderTest, Match, PortTest } from './ast.ts'
 import type { IcmpTest } from './icmp.ts'
+import { u32Pred } from './u32.ts'
 
 export const XT_PROFILES = ['xt-nft', 'xt-legacy'] as const
 export type XtProfile = (typeof XT_PROFILES)[number]
@@ -59,6 +60,10 @@ export function lowerMatch(
     }
     case 'header': {
       const found = steps(...each.tests.map((test) => headerPred(test, family)))
+      return profile === 'xt-nft' ? compatible(found) : found
+    }
+    case 'u32': {
+      const found = steps(u32Pred(each.tests, each.negated))
       return profile === 'xt-nft' ? compatible(found) : found
     }
     case 'field':

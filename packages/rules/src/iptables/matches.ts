@@ -15,6 +15,7 @@ import {
   UNSUPPORTED_MATCHES,
   UNSUPPORTED_OPTIONS,
 } from './options.ts'
+import { readU32 } from './u32.ts'
 import { readFlags, readPorts, readPortTest } from './values.ts'
 
 /** An option as the line has it. */
@@ -170,6 +171,9 @@ export class MatchList {
       const ranges = line.read(readPorts(value, this.portModule(), line.diagnostics))
       const side = PORT_LISTS[key as keyof typeof PORT_LISTS]
       if (ranges) this.later.push({ kind: 'multiport', side, negated, ranges, span })
+    } else if (key === 'u32') {
+      const tests = line.read(readU32(value, line.diagnostics))
+      if (tests) this.later.push({ kind: 'u32', negated, tests, span })
     } else if (isMetadataOption(module, key)) {
       const match = line.read(readMetadataMatch(module, key, value, line.family, line.diagnostics))
       if (module === 'owner' && negated)

@@ -100,6 +100,7 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
   cpu: [row('cpu', 1, 1, undefined, true)],
   devgroup: [row('src-group', 1, 1, undefined, true), row('dst-group', 1, 1, undefined, true)],
   realm: [row('realm', 1, 1, undefined, true)],
+  u32: [row('u32', 1, 1, undefined, true)],
   nfacct: [row('nfacct-name', 1, 1)],
   ...HEADER_OPTIONS,
   limit: [row('limit', 1, 1), row('limit-burst', 1, 1)],
@@ -156,7 +157,7 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
   bpf cgroup cluster connbytes connlabel connlimit eui64 helper ipcomp ipv6header ipvs l2tp mh osf physdev policy rateest recent
-  set socket srh string u32 udplite unclean
+  set socket srh string udplite unclean
   account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 
 /** Targets that iptables has and this front-end does not understand. */
