@@ -94,6 +94,36 @@ const PLAIN = `table inet f {
 }`
 
 describe.skipIf(WHY)(`load scripts${WHY ? ` (skipped: ${WHY})` : ''}`, () => {
+  it('cgroup: loads, drops what the sockets of its processes would get, and unloads', { timeout: 60_000 }, () => {
+    write('load.sh', 'cgroup', PLAIN)
+    const { lines, stderr, status } = inWorld(`
+mkdir -p cg
+mount -t cgroup2 none cg
+trap 'echo $$ >cg/cgroup.procs; rmdir cg/netsieve-test; kill $peer' EXIT
+mkdir cg/netsieve-test
+echo $$ >cg/netsieve-test/cgroup.procs
+ask
+sh load.sh cg/netsieve-test
+ask
+sh load.sh cg/netsieve-test 2>/dev/null || echo refused
+sh load.sh a.1 2>/dev/null || echo no cgroup
+sh load.sh --unload cg/netsieve-test
+ask
+ls -d /sys/fs/bpf/netsieve* 2>/dev/null || true
+`)
+    expect({ lines, stderr, status }).toMatchObject({
+      status: 0,
+      lines: [
+        'came 53 80 443 4000',
+        expect.stringMatching(/^loaded on cg\/netsieve-test: /),
+        'came 80 443 4000',
+        'refused',
+        'no cgroup',
+        'came 53 80 443 4000',
+      ],
+    })
+  })
+
   it.each([
     ['xdp', '--mode generic'],
     ['xdp', '--mode drv'],

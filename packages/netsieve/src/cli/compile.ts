@@ -76,8 +76,14 @@ function mapsOf(compiled: Compiled): string {
 }
 
 function scriptOf(compiled: Compiled): string {
-  const { type, source } = compiled
-  return loadScript({ type, from: source.name, object: elfOf(compiled), contents: contents(compiled) })
+  const { type, source, section } = compiled
+  return loadScript({
+    type,
+    from: source.name,
+    outgoing: section?.endsWith('/egress') ?? false,
+    object: elfOf(compiled),
+    contents: contents(compiled),
+  })
 }
 
 function object({ source, syntax, filter, type, insns, maps }: Compiled): object {

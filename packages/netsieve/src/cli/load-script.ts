@@ -11,10 +11,43 @@ export interface LoadScript {
   readonly from: string
   readonly object: Uint8Array
   readonly contents: readonly MapContents[]
+  /** A cgroup's program is for packets that go out. */
+  readonly outgoing?: boolean
 }
 
-/** How a program type is attached: by which tool, with which option, to a device. */
+/** What a program is attached to: what the script calls it, and how it is looked at. The name is that of the script's variable. */
+interface Place {
+  readonly name: 'device' | 'cgroup'
+  /** In words, with its article. */
+  readonly title: string
+  /** Fails for what is none, as text of the script. */
+  readonly check: string
+  /** A number of the place, as text of the script. */
+  readonly number: string
+}
+
+const DEVICE: Place = {
+  name: 'device',
+  title: 'a device',
+  check: `case $device in
+  */* | .*) fail "$device is no name of a device" ;;
+esac
+[ -e "/sys/class/net/$device" ] || fail "there is no device $device"`,
+  number: 'cat "/sys/class/net/$device/ifindex"',
+}
+
+const CGROUP: Place = {
+  name: 'cgroup',
+  title: 'a control group',
+  check: `[ "$(stat -f -c %T "$cgroup" 2>/dev/null)" = cgroup2fs ] && [ -d "$cgroup" ] || fail "$cgroup is no control group: a folder of a cgroup2 file system is"`,
+  number: 'stat -c %i "$cgroup"',
+}
+
+/** How a program type is attached: by which tool, with which option, to what. */
 interface Attachment {
+  readonly place: Place
+  /** What bpftool calls the type. */
+  readonly loadAs: string
   readonly tool: string
   /** The option with its values, the first being the default. */
   readonly option: string
@@ -25,6 +58,8 @@ interface Attachment {
 
 const ATTACHMENTS: Readonly<Partial<Record<ProgTypeName, Attachment>>> = {
   xdp: {
+    place: DEVICE,
+    loadAs: 'xdp',
     tool: 'ip',
     option: 'mode',
     values: ['generic', 'drv', 'offload'],
@@ -32,6 +67,8 @@ const ATTACHMENTS: Readonly<Partial<Record<ProgTypeName, Attachment>>> = {
     detach: 'ip link set dev "$device" "xdp$mode" off',
   },
   sched_cls: {
+    place: DEVICE,
+    loadAs: 'classifier',
     tool: 'tc',
     option: 'direction',
     values: ['ingress', 'egress'],
@@ -39,32 +76,43 @@ const ATTACHMENTS: Readonly<Partial<Record<ProgTypeName, Attachment>>> = {
   tc filter add dev "$device" "$direction" prio 1 handle 1 bpf direct-action pinned "$folder/prog"`,
     detach: 'tc filter del dev "$device" "$direction" prio 1 handle 1 bpf',
   },
+  cgroup_skb: {
+    place: CGROUP,
+    loadAs: 'cgroup/skb',
+    tool: 'bpftool',
+    option: 'direction',
+    values: ['ingress', 'egress'],
+    attach: 'bpftool cgroup attach "$cgroup" "$direction" pinned "$folder/prog"',
+    detach: 'bpftool cgroup detach "$cgroup" "$direction" pinned "$folder/prog"',
+  },
 }
 
 const NOT_BY_COMMAND: Readonly<Partial<Record<ProgTypeName, string>>> = {
-  cgroup_skb:
-    'is attached to a control group, not to a device: bpftool cgroup attach does it, with the object of --emit elf',
   netfilter:
     'is attached to a hook by a link that its loader holds (libbpf: bpf_program__attach_netfilter), with the object of --emit elf: there is no command for it',
 }
 
 /** @throws Trouble for a program type that no command attaches */
-export function loadScript({ type, from, object, contents }: LoadScript): string {
+export function loadScript({ type, from, object, contents, outgoing = false }: LoadScript): string {
   const attachment = ATTACHMENTS[type]
   if (!attachment) {
     const how = NOT_BY_COMMAND[type] ?? 'is attached by the program that owns the socket: there is no command for it'
     throw new Trouble(`error: unsupported: a program of type ${type} ${how} [cli/emit]`)
   }
-  const { tool, option, values, attach, detach } = attachment
+  const { place, loadAs, tool, option, attach, detach } = attachment
+  const { name, title, check, number } = place
+  // The way the packets go that the rules are for comes first.
+  const values = outgoing ? [...attachment.values].reverse() : attachment.values
+  const tools = [...new Set(['bpftool', tool])]
   const encoded = Buffer.from(object).toString('base64').replace(/.{76}/g, '$&\n')
   const updates = updateLines(contents, '"$folder/maps"').map((line) => `  ${line}`)
   return `#!/bin/sh
-# ${from.replace(/[^\x20-\x7e]/g, '?')} as a program of type ${type}: loads it, fills its maps, attaches it to a device; --unload takes it away.
-# Needs root, bpftool, ${tool}, and the BPF file system at /sys/fs/bpf. Written by netsieve.
+# ${from.replace(/[^\x20-\x7e]/g, '?')} as a program of type ${type}: loads it, fills its maps, attaches it to ${title}; --unload takes it away.
+# Needs root, ${tools.join(', ')}, and the BPF file system at /sys/fs/bpf. Written by netsieve.
 set -eu
 
 usage() {
-  echo "usage: $0 [--${option} ${values.join('|')}] [--unload] DEVICE"
+  echo "usage: $0 [--${option} ${values.join('|')}] [--unload] ${name.toUpperCase()}"
 }
 
 fail() {
@@ -74,7 +122,7 @@ fail() {
 
 ${option}=${values[0]}
 unload=
-device=
+${name}=
 while [ $# -gt 0 ]; do
   case $1 in
     --${option})
@@ -89,8 +137,8 @@ while [ $# -gt 0 ]; do
       ;;
     -*) fail "unknown option $1" ;;
     *)
-      [ -z "$device" ] || fail "one device is taken, not $device and $1"
-      device=$1
+      [ -z "$${name}" ] || fail "one ${name} is taken, not $${name} and $1"
+      ${name}=$1
       ;;
   esac
   shift
@@ -99,24 +147,21 @@ case $${option} in
   ${values.join(' | ')}) ;;
   *) fail "--${option} is one of ${values.join(', ')}, not $${option}" ;;
 esac
-if [ -z "$device" ]; then
+if [ -z "$${name}" ]; then
   usage >&2
   exit 1
 fi
-case $device in
-  */* | .*) fail "$device is no name of a device" ;;
-esac
 [ "$(id -u)" -eq 0 ] || fail "this needs root"
-for tool in bpftool ${tool}; do
+for tool in ${tools.join(' ')}; do
   command -v "$tool" >/dev/null || fail "$tool is not installed"
 done
-[ -e "/sys/class/net/$device" ] || fail "there is no device $device"
+${check}
 [ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || fail "mount the BPF file system first: mount -t bpf bpf /sys/fs/bpf"
 # By number: the BPF file system takes no dots, which names may have.
-folder=/sys/fs/bpf/netsieve-${type}-$(cat "/sys/class/net/$device/ifindex")
+folder=/sys/fs/bpf/netsieve-${type}-$(${number})
 
 if [ -n "$unload" ]; then
-  [ -e "$folder/prog" ] || fail "nothing of this script is loaded on $device"
+  [ -e "$folder/prog" ] || fail "nothing of this script is loaded on $${name}"
   for ${option} in ${values.join(' ')}; do
     [ ! -e "$folder/$${option}" ] || ${detach} || echo "$0: warning: it was not attached" >&2
   done
@@ -124,7 +169,7 @@ if [ -n "$unload" ]; then
   exit 0
 fi
 
-[ ! -e "$folder" ] || fail "something is loaded on $device already: $0 --unload $device"
+[ ! -e "$folder" ] || fail "something is loaded on $${name} already: $0 --unload $${name}"
 object=$(mktemp)
 undo() {
   rm -f "$object"
@@ -137,13 +182,13 @@ END
 
 load() {
   mkdir "$folder" "$folder/maps" "$folder/$${option}"
-  bpftool prog load "$object" "$folder/prog"${type === 'sched_cls' ? ' type classifier' : ` type ${type}`} pinmaps "$folder/maps"
+  bpftool prog load "$object" "$folder/prog" type ${loadAs} pinmaps "$folder/maps"
 ${updates.length > 0 ? `${updates.join('\n')}\n` : ''}  ${attach}
 }
 
 load
 trap - EXIT
 rm -f "$object"
-echo "loaded on $device: $folder/prog"
+echo "loaded on $${name}: $folder/prog"
 `
 }
