@@ -409,4 +409,48 @@ describe('limits with a bucket for each key', () => {
   ])('%s is %s', (rule, expected) => {
     expect(code(read(table(rule)).diagnostics)).toContain(expected)
   })
+
+  const CHAIN = 'chain c { type filter hook input priority 0'
+  const ADD = 'update @s { ip saddr limit rate over 1/hour } drop'
+  const PAIR = 'update @p { ip saddr . tcp dport limit rate over 1/hour } drop'
+  const KINDS = 'set s { type ipv4_addr; size 9; }; set p { type ipv4_addr . inet_service; size 9; };'
+  test.each<[string, string, string]>([
+    ['before the rule that adds', `${CHAIN}; ip saddr @s drop; ${ADD}; }`, '@s'],
+    ['after it', `${CHAIN}; ${ADD}; ip saddr != @s accept; }`, '@s'],
+    ['in another chain', `${CHAIN}; ip saddr @s drop; jump d; }; chain d { ${ADD}; }`, '@s'],
+    ['for two fields', `${CHAIN}; ip saddr . tcp dport @p drop; ${PAIR}; }`, '@p'],
+  ])('a set is not looked into that rules add to, whatever its flags: %s', (_, chains, at) => {
+    const text = `table ip t { ${KINDS} ${chains} }`
+    const { value, diagnostics } = read(text)
+    expect(value).toBeUndefined()
+    expect(diagnostics.map(({ message }) => message)).toEqual([
+      `unsupported: looking into ${at.slice(1)}, which rules add to`,
+    ])
+    const { start, end } = diagnostics[0]!.span!
+    expect([start, text.slice(start, end)]).toEqual([new RegExp(`${at} (?!{)`).exec(text)!.index, at])
+  })
+
+  test('a set of the same name in another table, and one that rules added to before they were flushed', () => {
+    const sets = `table ip t { ${KINDS} ${CHAIN}; ip saddr @s drop; } }`
+    const other = `table ip u { ${KINDS} ${CHAIN}; ${ADD}; } }`
+    const flushed = `table ip t { ${KINDS} ${CHAIN}; ${ADD}; } }\nflush chain ip t c\nadd rule ip t c ip saddr @s drop`
+    for (const text of [`${sets}\n${other}`, flushed]) expect(print(filter(text))).toContain('ipv4.src in {}, → drop')
+  })
+})
+
+// Types that are certain of some addresses stand in ranges of the address; a key that is looked up has no place for them.
+test.each<[string, string]>([
+  ['fib daddr type vmap { multicast : drop }', 'daddr type'],
+  ['fib daddr type . ip protocol { multicast . udp, local . tcp } drop', 'daddr type'],
+  ['ip protocol . fib saddr type != { udp . unicast } drop', 'saddr type'],
+  ['meta mark set fib daddr type map { multicast : 1 }', 'daddr type'],
+  ['meter m { fib saddr type limit rate 1/second } accept', 'saddr type'],
+])('%s is unsupported but for IPv6', (rule, at) => {
+  const text = chain(rule, 'ip')
+  const { value, diagnostics } = read(text)
+  expect(value).toBeUndefined()
+  expect(diagnostics).toMatchObject([{ code: 'nft/unsupported', message: `unsupported: looking up \`fib ${at}\`` }])
+  expect(text.slice(diagnostics[0]!.span!.start, diagnostics[0]!.span!.end)).toBe(at)
+  const six = rule.replace('ip protocol', 'meta l4proto')
+  expect(print(filter(chain(six, 'ip6')))).toContain(`fib.${at.replace(' ', '.')}`)
 })

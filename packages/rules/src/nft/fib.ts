@@ -13,10 +13,15 @@ const ADDRESS: Readonly<Partial<Record<FieldId, FieldId>>> = {
 
 const OTHERS = Object.values(ADDRESS_TYPES).filter((type) => type !== ADDRESS_TYPES.multicast)
 
+/** Whether the answer is certain of some addresses: what the metadata says counts for the others alone. */
+export function isPartlyCertain(field: FieldId, family: NftFamily): boolean {
+  return ADDRESS[field] !== undefined && family !== 'ip6'
+}
+
 /** What is asked of an address's type, with the answer where it is certain. */
 export function withCertain(field: FieldId, asked: Pred, family: NftFamily): Pred {
   const address = ADDRESS[field]
-  if (!address || family === 'ip6') return asked
+  if (!address || !isPartlyCertain(field, family)) return asked
   const ranges = CERTAIN_TYPES.ipv4
   const yes = ranges.filter(({ type }) => holds(asked, BigInt(type)))
   const other = not(inRanges(address, ranges))

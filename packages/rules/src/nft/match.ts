@@ -23,7 +23,7 @@ import { ETHERTYPE, FIELDS, type Field, type FieldId, type MetadataId, NFPROTO }
 import { nearest, protocolName, type Word } from '../shared/index.ts'
 import type { Step as AstStep, NamedSet, NftFamily, Selector, Value } from './ast.ts'
 import { compare } from './compare.ts'
-import { withCertain } from './fib.ts'
+import { isPartlyCertain, withCertain } from './fib.ts'
 import { ENTRIES, MORE_NEEDS, TAGS } from './headers.ts'
 import { type Component, type Lookups, lookupSet, partOf, typeName } from './lookups.ts'
 import { devicesOf } from './metadata.ts'
@@ -234,6 +234,8 @@ export class Matches {
       }
       const step: MatchStep = { kind: 'match', ...selector, operator: '', right: partOf(right, i), span }
       const row = this.row(step)
+      if (row && isPartlyCertain(row.field, this.place.family))
+        return this.error('unsupported', `unsupported: looking up \`fib ${selector.field.text}\``, selector.field.span, ["a match for it alone: 'fib daddr type multicast'"]) // biome-ignore format: one message
       const needs = row && this.needs(step)
       const message = needs && this.needMessage(row.field, step)
       if (!needs || !message) return undefined

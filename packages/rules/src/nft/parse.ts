@@ -51,10 +51,20 @@ export function parse(source: Source): Outcome<Ruleset> {
   const tables = [...parser.tables.values()]
   if (tables.length === 0 && !diagnostics.hasErrors)
     diagnostics.error('rules/empty', 'there are no tables here', at(source, 0, 0), { expected: [NO_RULES] })
+  for (const table of tables) markDynamic(table)
   for (const { name, timeout, elements } of tables.flatMap(({ sets }) => [...sets.values()]))
     if (timeout && elements.length > 0)
       diagnostics.warning('nft/timeout', `elements of ${name} are taken to stay in it: here no time runs out`, timeout)
   return diagnostics.outcome({ source, tables })
+}
+
+/** A set that a rule adds to is dynamic, whether it says so or not: nft sets the flag itself. */
+function markDynamic({ chains, sets }: Table): void {
+  const steps = [...chains.values()].flatMap(({ rules }) => rules.flatMap((rule) => rule.steps))
+  for (const step of steps) {
+    const set = step.kind === 'buckets' && !step.meter && sets.get(step.set.text)
+    if (set) set.dynamic = true
+  }
 }
 
 class Parser {
