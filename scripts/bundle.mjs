@@ -29,7 +29,7 @@ const LATE = {
   'rules/dist/flower/index.js': ['flower'],
   'rules/dist/ethtool/index.js': ['ethtool'],
   'rules/dist/ir/index.js': ['ir'],
-  'ir/dist/evaluate.js': ['evaluate', 'headerEnd', 'isShort'],
+  'ir/dist/evaluate.js': ['evaluate'],
   'ir/dist/passes/index.js': ['simplify', 'passesOf', 'PASSES'],
   'codegen/dist/generate.js': ['generate'],
   'verifier/dist/verify.js': ['verify', 'verifyBytes'],
@@ -97,6 +97,11 @@ async function scripts(isCore) {
       },
     },
   })
+  for (const [path, names] of Object.entries(LATE)) {
+    const { exports } = output.find(({ fileName }) => fileName === `${scriptOf(path)}.js`)
+    const missing = names.filter((name) => !exports.includes(name))
+    if (missing.length > 0) throw new Error(`${path} does not export ${missing.join(', ')}`)
+  }
   return output
 }
 

@@ -70,7 +70,6 @@ describe.skipIf(WHY !== undefined)(`in the running kernel${WHY ? ` (skipped: ${W
     const programs = filters.map((filter, i) => generate(filter, { type, plan: { part: 30, inline: 0, depth: i % 3 } }))
     expect(programs.filter(({ functions }) => functions!.length > 2).length).toBeGreaterThan(10)
     expect(inKernel(programs, frames)).toEqual(programs.map((program) => inMachine(program, frames)))
-    expect(PROG_TYPES[type].directAccess).toBe(true)
   })
 
   it('20,000 rules of masks and lengths', () => {

@@ -129,7 +129,7 @@ export function start({ scope: { e } }: Search, from: number | { readonly reg: n
 }
 
 /** R[length] bytes of the list's header must be there: goes on if so. The length is kept as the end of the list. */
-export function headerThere(search: Search, length: number): void {
+function headerThere(search: Search, length: number): void {
   const { scope, ref, broken } = search
   const { e, access, path } = scope
   e.put((c) => c.store(8, R.FP, SLOT.walkEnd, { reg: length }))

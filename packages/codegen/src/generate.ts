@@ -78,10 +78,10 @@ function whole(shared: Shared): Insn[] {
   const [first] = filter.base
   for (const [field, slot] of locals) if (first) fillLocals(startScope(shared, e, first), field, slot)
   let inRuns = 0
+  const longest = shared.oneByOne ? LONGEST_LINEAR.oneByOne : LONGEST_LINEAR.usual
   const grows = (size: number, run: number): void => {
     inRuns += run
-    if (size - inRuns > LONGEST_LINEAR || size > LONGEST_WHOLE)
-      throw new TooLong('the program is too long for one function')
+    if (size - inRuns > longest || size > LONGEST_WHOLE) throw new TooLong('the program is too long for one function')
   }
   const starts = filter.base.map(() => e.label('base'))
   const pass = e.label('pass')

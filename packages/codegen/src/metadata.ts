@@ -55,7 +55,7 @@ const LEAVING: readonly string[] = ['output', 'postrouting', 'egress']
 export const leaves = (hook: string): boolean => LEAVING.includes(hook)
 
 /** What of the context holds a field for the packets of a base chain. */
-export function inContext(field: MetadataId, type: ProgTypeName, { hook }: BaseChain): ContextPlace | undefined {
+function inContext(field: MetadataId, type: ProgTypeName, { hook }: BaseChain): ContextPlace | undefined {
   return IN_CONTEXT[PROG_TYPES[type].context][leaves(hook) ? 'out' : 'in'][field]
 }
 

@@ -165,7 +165,7 @@ const REFERENCE = {
 const LOADED: Readonly<Partial<Record<string, string>>> = { map_fd: 'map[id:{lo}]', map_value: 'map[id:{lo}][0]+{hi}' }
 
 /** The row of templates that a form uses. */
-export function shapeOf(spec: InsnSpec): Shape {
+function shapeOf(spec: InsnSpec): Shape {
   switch (spec.kind) {
     case 'alu':
       return spec.alu === 'neg' ? 'neg' : spec.source === 'imm' ? 'alu_imm' : 'alu_reg'

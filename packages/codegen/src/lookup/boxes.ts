@@ -53,7 +53,7 @@ interface Place {
 }
 
 /** A rule whose matches all come first, and that decides every packet for which they hold; undefined for others. */
-export function boxesOf(rule: Rule, place: Place): RuleBoxes | undefined {
+function boxesOf(rule: Rule, place: Place): RuleBoxes | undefined {
   const at = rule.steps.findIndex(({ kind }) => kind !== 'match')
   const rest = at < 0 ? [] : rule.steps.slice(at)
   const end = rest.findIndex(({ kind }) => kind !== 'count' && kind !== 'log')

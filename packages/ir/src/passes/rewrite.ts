@@ -18,7 +18,7 @@ export function mapChains(filter: Filter, change: (chain: Chain) => readonly Cha
   return chains === filter.chains ? filter : { ...filter, chains }
 }
 
-export function mapRules(filter: Filter, change: (rule: Rule, chain: Chain) => readonly Rule[]): Filter {
+function mapRules(filter: Filter, change: (rule: Rule, chain: Chain) => readonly Rule[]): Filter {
   return mapChains(filter, (chain) => [
     withRules(
       chain,

@@ -230,7 +230,7 @@ export function classText(text: string): string | undefined {
 }
 
 /** The Ethernet type of a number in tc's way: base 0. */
-export function etherTypeNumber(text: string): number | undefined {
+function etherTypeNumber(text: string): number | undefined {
   const value = number(text, 'any')
   return value !== undefined && value <= 0xffff ? value : undefined
 }

@@ -55,7 +55,7 @@ export function readAddressTypes(
 }
 
 /** An address is of one of these types. */
-export function addressType(side: Side, types: readonly number[], family: IpFamily): HeaderTest {
+function addressType(side: Side, types: readonly number[], family: IpFamily): HeaderTest {
   const field = `${family}.${side}` as const
   const ranges = CERTAIN_TYPES[family].map(({ type, lo, hi }) => ({ type, test: { kind: 'field', field, test: { lo, hi } } as const })) // biome-ignore format: one call
   const certain = ranges.filter(({ type }) => types.includes(type)).map(({ test }) => test)

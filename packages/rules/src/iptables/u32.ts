@@ -2,7 +2,7 @@
 // ranges that the number must lie in.
 
 import type { Diagnostics, Span } from '@netsieve/diag'
-import { and, field, inRanges, load, not, type Pred, type Term } from '@netsieve/ir'
+import { and, between, FALSE, field, inRanges, load, not, type Pred, type Term } from '@netsieve/ir'
 import type { Word } from '../shared/index.ts'
 
 const OPERATORS = ['&', '<<', '>>', '@'] as const
@@ -128,15 +128,18 @@ export function u32Pred(tests: readonly U32Test[], negated: boolean): Pred {
 function testPreds({ start, steps, ranges }: U32Test, guarded: boolean): Pred[] {
   const preds: Pred[] = []
   let base: Term | undefined
+  const places = [start, ...steps.flatMap(({ op, number }) => (op === '@' ? [number] : []))]
+  if (places.some((place) => place > FARTHEST)) return [FALSE]
   const four = (offset: bigint): Term => {
     const end = base ? bin('add', base, constant(offset + 4n)) : constant(offset + 4n)
     if (guarded) preds.push({ kind: 'relation', left: end, test: '<=', right: field('meta.length') })
-    // No packet is so long: nothing is there, as beyond the end of any.
-    return load('net', Number(offset > FAR ? FAR : offset), 4, base)
+    return load('net', Number(offset), 4, base)
   }
   let value = four(start)
   for (const { op, number } of steps) {
     if (op === '@') {
+      // A distance that no packet is long enough for leads nowhere; sums of others do not pass 32 bits.
+      preds.push(between(value, 0, FARTHEST))
       base = base ? bin('add', base, value) : value
       value = four(number)
     } else value = bin(op === '&' ? 'and' : op === '<<' ? 'lsh' : 'rsh', value, constant(number))
@@ -144,4 +147,5 @@ function testPreds({ start, steps, ranges }: U32Test, guarded: boolean): Pred[] 
   return [...preds, inRanges(value, ranges)]
 }
 
-const FAR = 0xffffn
+/** Four bytes lie in no packet behind this place. */
+const FARTHEST = 0xfffbn
