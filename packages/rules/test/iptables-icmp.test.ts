@@ -41,7 +41,6 @@ describe('types', () => {
     ['iptables -A INPUT -p icmp --icmp-type 8/0 -j DROP', 'xt-legacy', 'icmp.type == 8 and icmp.code == 0'],
     ['iptables -A INPUT -p icmp ! --icmp-type 8 -j DROP', 'xt-legacy', 'not (icmp.type == 8)'],
     ['iptables -A INPUT -p icmp --icmp-type 255 -j DROP', 'xt-legacy', 'icmp.type in {0-255}'],
-    ['iptables -A INPUT -p icmp -m icmp -j DROP', 'xt-legacy', 'icmp.type in {0-255}'],
     ['iptables -A INPUT -p icmp --icmp-type echo-req -j DROP', 'xt-nft', 'as xt-compat: icmp.type == 8'],
     ['ip6tables -A INPUT -p 58 -m icmpv6 --icmpv6-type 1/4 -j DROP', 'xt-nft', 'as xt-compat: icmp6.type == 1 and icmp6.code == 4'], // biome-ignore format: a row
   ])('%s', (line, profile, want) => {

@@ -4,7 +4,7 @@
 import type { Diagnostics, Span } from '@netsieve/diag'
 import { field, masked, type StateDef, type Step } from '@netsieve/ir'
 import { FIELDS, maxValue, prefixMask } from '@netsieve/packet'
-import { type IpFamily, parseNumber, readNumber, splitAll } from '../shared/index.ts'
+import { type IpFamily, parseNumber, readNumber, splitAll, type Word } from '../shared/index.ts'
 import type { Kept, KeyedBy, Match } from './ast.ts'
 import type { Option } from './matches.ts'
 import { readTime } from './time.ts'
@@ -39,16 +39,19 @@ export function readKept(
   const { span } = place
   if (module === 'time') return readTime(options, span, diagnostics)
   if (module === 'hashlimit') return readHashlimit(options, place, diagnostics)
-  const given = (name: string) => options.find((each) => each.name === name)
-  const mode = given('mode')?.values[0]
-  if (module === 'statistic' && mode?.text === 'random') return readRandom(given('probability'), span, diagnostics)
+  if (module === 'statistic') return readStatistic(options, span, diagnostics)
   const kept = readNumbers(module, options, span, diagnostics)
   return kept && { kind: 'kept', kept, span }
 }
 
 /** xt_hashlimit counts time in millionths of a second, and forgets who sent nothing for ten of them by default. */
 const MICROSECOND = 1000n
-const EXPIRE = 10_000n
+const EXPIRE = 10_000
+/** Milliseconds between its looks for what is to be forgotten. */
+const COLLECTS = 1000
+const MOST = 0xffffffff
+/** So many keys at a time: the kernel's number goes by its memory. */
+const ROOM = 65_535
 
 /** A rate for each of what `--hashlimit-mode` says. */
 function readHashlimit(
@@ -61,10 +64,10 @@ function readHashlimit(
     diagnostics.error('iptables/match', message, at, { ...(expected && { expected }) })
     return undefined
   }
-  const number = (name: string, max: number, otherwise: number): bigint | undefined => {
+  const number = (name: string, min: number, max: number, otherwise: number): bigint | undefined => {
     const word = given(name)?.values[0]
     if (!word) return BigInt(otherwise)
-    return readNumber(word, { min: name === 'burst' ? 1 : 0, max, octal: true }, diagnostics)
+    return readNumber(word, { min, max, octal: true }, diagnostics)
   }
   const [upto, above] = [given('upto'), given('above')]
   const rate = (upto ?? above)?.values[0]
@@ -78,8 +81,12 @@ function readHashlimit(
   if (!unit || packets < 1n || packets > 1_000_000n)
     return wrong(`\`${rate.text}\` is no rate`, rate.span, ['a rate such as 5/minute'])
   const bits = family === 'ipv4' ? 32 : 128
-  const [burst, source, destination, expire] = [number('burst', 10_000, 5), number('srcmask', bits, bits), number('dstmask', bits, bits), number('htable-expire', 0xffffffff, Number(EXPIRE))] // biome-ignore format: one row
-  if (burst === undefined || source === undefined || destination === undefined || expire === undefined) return undefined
+  const burst = number('burst', 1, 1_000_000, 5)
+  const [source, destination] = [number('srcmask', 0, bits, bits), number('dstmask', 0, bits, bits)]
+  const [expire, collects] = [number('htable-expire', 1, MOST, EXPIRE), number('htable-gcinterval', 1, MOST, COLLECTS)]
+  const rows = number('htable-size', 0, MOST, 0)
+  if (burst === undefined || source === undefined || destination === undefined) return undefined
+  if (expire === undefined || collects === undefined || rows === undefined) return undefined
   const fields = { srcip: [`${family}.src`, prefixMask(Number(source), bits)], dstip: [`${family}.dst`, prefixMask(Number(destination), bits)], srcport: ['th.sport', 0xffffn], dstport: ['th.dport', 0xffffn] } as const // biome-ignore format: one row
   const key: KeyedBy['key'][number][] = []
   const modes = given('mode')?.values[0]
@@ -92,23 +99,55 @@ function readHashlimit(
     key.push({ field, mask })
   }
   const per = (UNITS[unit]! / MICROSECOND / packets) * MICROSECOND
+  // Eight keys a row, and packets of further ones are dropped whatever the rules say.
+  if (key.length > 0 && rows > 0n && rows * 8n < ROOM)
+    return { kind: 'unsupported', what: 'a --hashlimit-htable-size of so few rows', span: given('htable-size')!.span }
+  // Late forgetting shows where what is forgotten has not filled up by itself.
+  if (key.length > 0 && collects > COLLECTS && per * burst > expire * 1_000_000n)
+    return { kind: 'unsupported', what: 'a --hashlimit-htable-gcinterval that delays forgetting', span: given('htable-gcinterval')!.span } // biome-ignore format: one value
   const over = above !== undefined || (upto?.negated ?? false)
   const keyed = { key, over, timeout: expire * 1_000_000n }
   return { kind: 'kept', kept: { kind: 'limit', rate: 1n, per, burst, keyed }, span }
 }
 
+/** The options of each mode of statistic, all of which it needs. */
+const STATISTIC = { random: ['probability'], nth: ['every', 'packet'] } as const
+
+function readStatistic(options: readonly Option[], span: Span, diagnostics: Diagnostics): Match | undefined {
+  const given = (name: string) => options.find((each) => each.name === name)
+  const wrong = (message: string, at: Span, expected?: readonly string[]): undefined => {
+    diagnostics.error('iptables/match', message, at, { ...(expected && { expected }) })
+    return undefined
+  }
+  const word = given('mode')?.values[0]
+  if (!word || !Object.hasOwn(STATISTIC, word.text))
+    return wrong('statistic needs a mode', word?.span ?? span, ['--mode nth', '--mode random'])
+  const mode = word.text as keyof typeof STATISTIC
+  const needs: readonly string[] = STATISTIC[mode]
+  const other = options.find(({ name }) => name !== 'mode' && !needs.includes(name))
+  if (other) return wrong(`--mode ${mode} takes no --${other.name}`, other.span)
+  const missing = needs.find((name) => !given(name))
+  if (missing) return wrong(`--mode ${mode} needs --${missing}`, span)
+  if (mode === 'random') return readRandom(given('probability')!, span, diagnostics)
+  const limits = { max: MOST, octal: true }
+  const every = readNumber(given('every')!.values[0]!, { ...limits, min: 1 }, diagnostics)
+  const before = readNumber(given('packet')!.values[0]!, limits, diagnostics)
+  if (every === undefined || before === undefined) return undefined
+  if (before >= every) return wrong('--packet is below --every', given('packet')!.span)
+  return { kind: 'kept', kept: { kind: 'nth', every, before, over: given('every')!.negated }, span }
+}
+
 /** One packet in so many, by the number that was drawn for each: `--probability 0.25`. */
-function readRandom(option: Option | undefined, span: Span, diagnostics: Diagnostics): Match | undefined {
-  const word = option?.values[0]
-  const chance = word && /^[0-9]*\.?[0-9]+$/.test(word.text) ? Number(word.text) : Number.NaN
+function readRandom(option: Option, span: Span, diagnostics: Diagnostics): Match | undefined {
+  const word = option.values[0]!
+  const chance = /^[0-9]*\.?[0-9]+$/.test(word.text) ? Number(word.text) : Number.NaN
   if (!(chance >= 0 && chance <= 1)) {
-    const message = word ? `\`${word.text}\` is no probability` : '--mode random needs --probability'
-    diagnostics.error('iptables/match', message, word?.span ?? span, { expected: ['a number from 0 to 1'] })
+    diagnostics.error('iptables/match', `\`${word.text}\` is no probability`, word.span, { expected: ['a number from 0 to 1'] }) // biome-ignore format: one message
     return undefined
   }
   const below = BigInt(Math.round(chance * 2 ** 32))
   const test = { lo: below === 0n ? 1n : 0n, hi: below === 0n ? 0n : below - 1n }
-  return { kind: 'field', field: 'meta.random', negated: option!.negated, test, span }
+  return { kind: 'field', field: 'meta.random', negated: option.negated, test, span }
 }
 
 function readNumbers(
@@ -122,13 +161,6 @@ function readNumbers(
     diagnostics.error('iptables/match', message, at, { ...(expected && { expected }) })
     return undefined
   }
-  const whole = (option: Option | undefined, from: bigint, otherwise: bigint): bigint | undefined => {
-    if (!option) return otherwise
-    const value = parseNumber(option.values[0]!.text, true)
-    return value !== undefined && value >= from && value < 1n << 62n
-      ? value
-      : wrong(`\`${option.values[0]!.text}\` is no number from ${from} on`, option.values[0]!.span)
-  }
   switch (module) {
     case 'limit': {
       const text = given('limit')?.values[0]
@@ -139,32 +171,23 @@ function readNumbers(
         return wrong(`\`${text?.text ?? ''}\` is no rate`, text?.span, [
           'a rate such as 5/minute, at most 10000/second',
         ])
-      const burst = whole(given('limit-burst'), 1n, 5n)
+      const word = given('limit-burst')?.values[0]
+      const burst = word ? readNumber(word, { min: 1, max: 10_000, octal: true }, diagnostics) : 5n
       const ticks = UNITS[unit]! / TICK / rate
       if (burst === undefined) return undefined
       return ticks === 0n
         ? wrong('this rate is too fast', text?.span)
         : { kind: 'limit', rate: 1n, per: ticks * TICK, burst }
     }
-    case 'quota': {
-      const bytes = whole(given('quota'), 0n, 0n)
-      return bytes === undefined ? undefined : { kind: 'quota', bytes, over: given('quota')?.negated ?? false }
-    }
     default: {
-      const mode = given('mode')?.values[0]
-      if (mode?.text !== 'nth') return wrong('statistic needs a mode', mode?.span, ['--mode nth', '--mode random'])
-      const every = whole(given('every'), 1n, 0n)
-      const before = whole(given('packet'), 0n, 0n)
-      if (every === undefined || before === undefined) return undefined
-      if (every === 0n) return wrong('--mode nth needs --every')
-      if (before >= every) return wrong('--packet is below --every', given('packet')!.span)
-      return { kind: 'nth', every, before, over: given('every')?.negated ?? false }
+      const option = given('quota')!
+      const [word] = option.values as readonly [Word]
+      const bytes = parseNumber(word.text, true)
+      if (bytes === undefined || bytes >= 1n << 62n) return wrong(`\`${word.text}\` is no number of bytes`, word.span)
+      return { kind: 'quota', bytes, over: option.negated }
     }
   }
 }
-
-/** So many keys at a time: the kernel's number goes by its memory. */
-const ROOM = 65_535
 
 /** A kept thing as a step and what it keeps. */
 export function keptStep(kept: Kept, name: string, span: Span): { readonly step: Step; readonly def: StateDef } {
@@ -177,7 +200,7 @@ export function keptStep(kept: Kept, name: string, span: Span): { readonly step:
       const { timeout } = keyed
       const keys = keyed.key.map(({ field }) => ({ bits: FIELDS[field].bits, kind: FIELDS[field].kind }))
       const key = keyed.key.map(({ field: id, mask }) => (mask === maxValue(id) ? field(id) : masked(field(id), mask)))
-      const each = { keys, size: ROOM, timeout, refreshed: timeout > 0n }
+      const each = { keys, size: ROOM, timeout, refreshed: true }
       return { step: { kind: 'limit', state: name, over: keyed.over, key, span }, def: { ...def, each } }
     }
     case 'quota':

@@ -8,6 +8,7 @@ import { readIcmpType } from './icmp.ts'
 import { readKept, STATE_MODULES } from './kept.ts'
 import { isMetadataOption, readMetadataMatch } from './metadata.ts'
 import {
+  BARE_MATCHES,
   ICMP_MODULE,
   ICMP_PROTOCOL,
   MATCH_OPTIONS,
@@ -82,6 +83,8 @@ export class MatchList {
   private readonly line: Line
   private readonly first: Match[] = []
   private readonly later: Building[] = []
+  /** Modules that were loaded, and have no option yet. */
+  private bare: Use[] = []
 
   constructor(line: Line) {
     this.line = line
@@ -133,7 +136,9 @@ export class MatchList {
   load(module: string, span: Span): void {
     const { seen, family } = this.line
     this.modules.add(module)
-    this.uses.push({ name: module, span })
+    const use = { name: module, span }
+    this.uses.push(use)
+    this.bare.push(use)
     for (const key of seen) if (key.startsWith(`${module} `)) seen.delete(key)
     if (STATE_MODULES.has(module)) this.later.push({ keeps: module, options: [], span })
     if (module === ICMP_MODULE[family]) this.later.push({ kind: 'icmp', negated: false, test: {}, span })
@@ -147,12 +152,22 @@ export class MatchList {
     for (const key of TRANSPORT_OPTIONS) seen.delete(key)
   }
 
-  /** Whether an option belongs to one of the modules that are loaded, and is not understood. */
-  isUnsupported(option: string): boolean {
+  /** Takes an option that belongs to one of the modules that are loaded and is not understood; false if it is no such one. */
+  unsupportedOption({ name, nameSpan, span }: Option): boolean {
     const implicit = this.implicit()
-    return [...this.modules, ...(implicit ? [implicit] : [])].some((module) =>
-      UNSUPPORTED_OPTIONS[module]?.includes(option),
+    const owner = [...this.modules, ...(implicit ? [implicit] : [])].find((module) =>
+      UNSUPPORTED_OPTIONS[module]?.includes(name),
     )
+    if (owner === undefined) return false
+    this.noLongerBare(owner)
+    this.unsupported(spanText(nameSpan), span)
+    return true
+  }
+
+  /** Of a module that is loaded twice, each option is the later one's. */
+  private noLongerBare(module: string): void {
+    const last = this.uses.findLast(({ name }) => name === module)
+    this.bare = this.bare.filter((use) => use !== last)
   }
 
   /** An option of a module, by its long name. */
@@ -160,6 +175,7 @@ export class MatchList {
     const { line } = this
     const { negated, span } = option
     const [value] = option.values as readonly [Word]
+    this.noLongerBare(module)
     if (isPortModule(module)) return this.transportOption(key as (typeof TRANSPORT_OPTIONS)[number], option)
     if (STATE_MODULES.has(module)) return this.keepingOption(module, { ...option, name: key })
     if (HEADER_MODULES[module]?.options[key]) return this.headerOption(module, key, option)
@@ -224,6 +240,18 @@ export class MatchList {
     } else {
       const range = line.read(readPortTest(values[0]!, match.module, line.diagnostics))
       if (range) match[key] = { ...range, negated, span }
+    }
+  }
+
+  /** A match without a test would let every packet through. */
+  needOptions(): void {
+    // An option's short form may have gone to a match or target that is not understood.
+    if (this.foreign) return
+    for (const { name, span } of this.bare) {
+      if (BARE_MATCHES.has(name)) continue
+      const options = MATCH_OPTIONS[name]!.map(({ names: [first] }) => `--${first}`)
+      const [only, more] = options
+      this.line.fail('option', `the match ${name} needs ${more ? 'an option' : only}`, span, options)
     }
   }
 

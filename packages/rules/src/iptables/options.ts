@@ -132,6 +132,11 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
   ],
 }
 
+/** Matches that may stand without any option; every other needs at least one of its own. */
+export const BARE_MATCHES: ReadonlySet<string> = new Set(
+  'tcp udp sctp dccp esp ah frag hbh dst rt rpfilter limit time'.split(' '),
+)
+
 /** Options of understood matches that are themselves not. */
 export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   hashlimit: ['hashlimit-htable-max', 'hashlimit-rate-match', 'hashlimit-rate-interval'],

@@ -63,6 +63,7 @@ class LineParser implements Line {
       if (!this.failed) this.fail('command', 'this line has no command', this.context.span, ['-A, -I, -D, -P, -N, …'])
       return undefined
     }
+    if (!this.failed) this.matches.needOptions()
     this.matches.needProtocols()
     if (this.named) {
       const protocol = this.protocol && !this.protocol.negated ? this.protocol.value : undefined
@@ -139,10 +140,7 @@ class LineParser implements Line {
   private unknown(option: Option): void {
     const what = spanText(option.nameSpan)
     if (this.matches.foreign) return
-    if (this.matches.isUnsupported(option.name)) {
-      this.matches.unsupported(what, option.span)
-      return
-    }
+    if (this.matches.unsupportedOption(option)) return
     const known = [...BASE_OPTIONS, ...Object.values(MATCH_OPTIONS).flat()].flatMap(({ names }) => names)
     const needs = Object.entries(MATCH_OPTIONS).filter(([, rows]) =>
       rows.some(({ names }) => names.includes(option.name)),
