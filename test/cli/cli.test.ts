@@ -166,6 +166,21 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
       () => ['disasm', file('p.hex', 'ff00000000000000\n')],
       /instruction 0: unknown opcode ff/,
     ],
+    [
+      'rules without a rule',
+      () => ['run', '-r', TALK, '-f', file('none', '# nothing\n')],
+      /none: error: there are no rules here/,
+    ],
+    [
+      'a rule of another syntax',
+      () => ['run', '-r', TALK, 'tcp dport 80 drop'],
+      /taken for a pcap expression; -s names another/,
+    ],
+    [
+      'a number of any length',
+      () => ['run', '-r', TALK, '-s', 'nft', `tcp dport ${'9'.repeat(100_000)}`],
+      /^.{10,2000}$/s,
+    ],
     ['rules to compare that are not there', () => ['equiv', 'samples/rules/http.nft', 'no.nft'], /no\.nft: error/],
   ]
   it.each(cases)('%s', (_, args, message) => {

@@ -87,7 +87,8 @@ describe('lint', () => {
   it('has nothing to say of sound rules, and refuses what is no ruleset', () => {
     expect(netsieve(['lint', 'samples/rules/web.nft'])).toMatchObject({
       status: 0,
-      stdout: 'nothing to say of samples/rules/web.nft, under the profile nft-6.18\n',
+      stdout:
+        'nothing to say of samples/rules/web.nft at the hook input, under the profile nft-6.18; --hook chooses another\n',
     })
     expect(netsieve(['lint', '-', '--fail-on', 'all'], RULES)).toMatchObject({ status: 2, stdout: '' })
     expect(netsieve(['lint', '-'], 'table ip t {')).toMatchObject({ status: 2, stdout: '' })

@@ -20,7 +20,13 @@ export function renderAll(diagnostics: readonly Diagnostic[]): string {
   return diagnostics.map((diagnostic) => `${render(diagnostic)}\n`).join('')
 }
 
-function place(severity: Severity, message: string, span: Span | undefined): string[] {
+/** Messages quote what they are about, which may be of any length. */
+const LONGEST = 1000
+const shortened = (text: string): string =>
+  text.length <= LONGEST ? text : `${text.slice(0, LONGEST / 2)} … ${text.slice(-LONGEST / 4)}`
+
+function place(severity: Severity, whole: string, span: Span | undefined): string[] {
+  const message = shortened(whole)
   if (!span) return [`${severity}: ${message}`]
   const { line, column } = position(span.source, span.start)
   return [`${span.source.name}:${line}:${column}: ${severity}: ${message}`, ...excerpt(span)]

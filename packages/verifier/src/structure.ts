@@ -95,7 +95,9 @@ function findSubprogs(prog: Prog, functions: readonly FunctionDef[]): Subprog[] 
   const starts = new Set([0])
   for (let slot = 0; slot < prog.length; slot++) {
     if (prog.opcode[slot] === 0x85 && prog.src[slot] === 2 && !kfuncById(prog.imm[slot]!))
-      throw new Unsupported('kernel functions (kfuncs)')
+      throw new Unsupported(
+        `kernel function #${prog.imm[slot]} at instruction ${slot}: such functions are known by name, as objects and assembly have them`,
+      )
     if (!isLocalCall(prog, slot) && !isFuncAddress(prog, slot)) continue
     const target = slot + 1 + prog.imm[slot]!
     if (target < 0 || target >= prog.length) throw new Rejection('call to invalid destination')

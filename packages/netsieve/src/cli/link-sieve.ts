@@ -179,6 +179,11 @@ export class LinkSieves {
     return [...new Set([...this.sieves.values()].flatMap(({ missing }) => missing))]
   }
 
+  /** What to say of a file of metadata that ended before the packets did. */
+  get shortage(): string | undefined {
+    return this.sources.shortage
+  }
+
   /** @throws Trouble for rules that do not compile, a link type that is not read, a program that the verifier refuses */
   for(linkType: number): LinkSieve {
     const known = this.sieves.get(linkType)

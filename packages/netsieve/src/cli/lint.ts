@@ -40,8 +40,15 @@ export function lintCommand(file: string, flags: LintFlags): number {
   if (!value || failed(diagnostics)) throw new Trouble('')
   const found = lint(value)
   if (flags.json) for (const one of found) out(`${JSON.stringify(plain(one))}\n`)
-  else if (found.length === 0) out(`nothing to say of ${file}, under the profile ${value.profile}\n`)
-  else out(`${renderAll(found)}${found.length} found, under the profile ${value.profile}\n`)
+  else {
+    const hooks = [...new Set(value.base.map(({ hook }) => hook))].join(', ')
+    const under = `at the hook ${hooks}, under the profile ${value.profile}; --hook chooses another`
+    out(
+      found.length === 0
+        ? `nothing to say of ${file} ${under}\n`
+        : `${renderAll(found)}${found.length} found ${under}\n`,
+    )
+  }
   return found.some(({ code }) => fatal.has(code)) ? 1 : 0
 }
 

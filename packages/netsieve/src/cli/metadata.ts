@@ -52,7 +52,9 @@ const SPELLED = { mark: '--mark', ctState: '--ct-state' } as const
 
 export class MetadataSources {
   private readonly constant: Metadata
-  private readonly lines: readonly string[]
+  private readonly lines: string[]
+  /** The last packet that was asked about, from 1. */
+  private asked = 0
   private readonly file: string
 
   /** @throws Trouble for what cannot be read, lines of the file among it: they are wrong whether or not the rules ask for them */
@@ -61,10 +63,18 @@ export class MetadataSources {
     this.file = flags.metaFile ?? ''
     this.lines = flags.metaFile === undefined ? [] : readText(flags.metaFile).text.split('\n')
     for (const index of this.lines.keys()) this.line(index)
+    if (this.lines.at(-1) === '') this.lines.pop()
+  }
+
+  /** What to say where the file ended before the packets did; nothing of a file that nobody asked. */
+  get shortage(): string | undefined {
+    if (this.file === '' || this.asked <= this.lines.length) return undefined
+    return `${this.file}: warning: it ends after ${this.lines.length} lines, and packet ${this.asked} was asked about: nothing is told of the others [cli/meta-file]\n`
   }
 
   /** All that is known of a packet; a line of the file goes before options, options before the capture. @throws Trouble for a line that is wrong */
   of(record: Pick<CaptureRecord, 'index' | 'linkType' | 'data' | 'sec' | 'nsec' | 'interface' | 'options'>): Metadata {
+    this.asked = Math.max(this.asked, record.index + 1)
     const values = { ...captureMetadata(record), ...this.constant, ...this.line(record.index) }
     const name = values['meta.ifname'] ?? values['meta.iifname'] ?? values['meta.oifname']
     const index = values['meta.ifindex'] ?? values['meta.iif'] ?? values['meta.oif']
@@ -95,7 +105,7 @@ function constantOf(flags: MetadataFlags): Metadata {
     if (device === undefined) continue
     // A number is an index: devices may have names of digits, but rules cannot tell them apart either.
     const index = parseMetadata(`meta.${side}`, device)
-    const name = parseName(device)
+    const name = /^\d+$/.test(device) ? undefined : parseName(device)
     if (index !== undefined) out[`meta.${side}`] = index
     else if (name !== undefined) out[`meta.${side}name`] = name
     else throw new Trouble(`error: --${side} ${device}: a device's name or index is expected [cli/meta]`)

@@ -4,10 +4,10 @@ import type { ProgTypeName } from '@netsieve/asm'
 import { type Source, source } from '@netsieve/diag'
 import { PROFILES, type ProfileName } from '@netsieve/ir'
 import { parseIpv4 } from '@netsieve/packet'
-import { pcapLinkOf, SYNTAXES, type SyntaxName, syntaxByName } from '@netsieve/rules'
+import { guessSyntax, pcapLinkOf, SYNTAXES, type SyntaxName, syntaxByName } from '@netsieve/rules'
 import { type Command, Option } from 'commander'
 import { type Compiled, type CompileOptions, compile, failed, type OptimizeLevel } from '../pipeline.ts'
-import { readText, say, Trouble } from './io.ts'
+import { err, readText, say, Trouble } from './io.ts'
 
 const SYNTAX_NAMES = [...Object.keys(SYNTAXES), 'cbpf'].join(', ')
 
@@ -132,8 +132,15 @@ export function namesOf({
 /** Compiles for captures of a link type, says what there is to say, and ends the command if rules are wrong. @throws Trouble */
 export function compileOrEnd(rules: Source, options: CompileOptions, linkType = 1): Compiled {
   const link = pcapLinkOf(linkType)
+  const guessed = options.syntax === undefined && guessSyntax(rules.text) === 'pcap'
+  if (guessed && rules.text.replace(/^\s*#.*$/gm, '').trim() === '')
+    throw new Trouble(`${rules.name}: error: there are no rules here [rules/empty]`)
   const { value, diagnostics } = compile(rules, { ...options, ...(link && { link }) })
   say(diagnostics)
+  if (guessed && failed(diagnostics))
+    err(
+      'note: this was taken for a pcap expression; -s names another syntax, whose rules are in tables and chains or commands [cli/guessed]\n',
+    )
   if (!value || failed(diagnostics)) throw new Trouble('')
   return value
 }

@@ -88,6 +88,8 @@ function finish(flags: RunFlags, job: Job): number {
   const totals = job.counter.totals(link.sieve.compiled.merged ?? link.sieve.compiled.filter, link.sieve.counted)
   if (flags.json) out(`${JSON.stringify(object(flags, link, totals))}\n`)
   else if (!flags.jsonl) (flags.write === '-' ? err : out)(text(flags, link, totals))
+  const { shortage } = job.sieves
+  if (shortage !== undefined) err(shortage)
   if (wrong > 0)
     err(
       `error: ${wrong} of ${totals.packets} verdicts are not what the rules mean (a fault of netsieve: please report it) [cli/check]\n`,

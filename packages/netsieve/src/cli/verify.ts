@@ -91,7 +91,7 @@ export function verifyCommand(file: string, flags: VerifyFlags): number {
     out(
       status === 'accepted'
         ? `accepted: ${stats.processedInsns} instructions processed\n`
-        : `${status}${where}: ${message}\n`,
+        : `${status === 'unsupported' ? message : `${status}${where}: ${message}`}\n`,
     )
     if (explanation) out(`\n${renderExplanation(explanation)}`)
     if (found)

@@ -230,7 +230,13 @@ class Parser {
       case 'sethead':
         return this.set(table, this.word(child(node, 'name')), item)
       case 'tableattribute':
-        if (this.text.startsWith('flags', node.start)) this.unsupported('flags of a table', spanOf(this.source, node))
+        // Who owns a table, and for how long, changes nothing of what its rules mean; a dormant one has none.
+        if (
+          /^flags\b(?!\s+(owner|persist)(\s*,\s*(owner|persist))*\s*;?\s*$)/.test(
+            this.text.slice(node.start, node.end).replace(/#.*/, ''),
+          )
+        )
+          this.unsupported('these flags of a table', spanOf(this.source, node))
         return
       case 'objecthead':
         return this.object(table, node, item)
