@@ -326,13 +326,34 @@ describe('hashlimit', () => {
     const text =
       'iptables -A INPUT -p tcp -m hashlimit --hashlimit-above 30/min --hashlimit-mode srcip,dstport --hashlimit-srcmask 24 --hashlimit-name x --hashlimit-htable-expire 60000 -j DROP'
     expect(print(filter(text)).match(/^limit .*|limit over [^,]*/gm)).toEqual([
-      'limit limit.0.0 1 packets a 2000000000 ns burst 5 each 32:ipv4 . 16:port size 65535 timeout 60000000000 refreshed',
-      'limit over limit.0.0[ipv4.src & 255.255.255.0 . th.dport]',
+      'limit hashlimit.ipv4.x 1 packets a 2000000000 ns burst 5 each 32:ipv4 . 16:port size 65535 timeout 60000000000 refreshed',
+      'limit over hashlimit.ipv4.x[ipv4.src & 255.255.255.0 . th.dport]',
     ])
+  })
+
+  const line = (tool: string, options: string) =>
+    `${tool} -A INPUT -m hashlimit ${options} --hashlimit-mode srcip --hashlimit-name x -j DROP`
+  test('rules of one name and family share their buckets, whichever side of the rate they are for', () => {
+    const both = `${line('iptables', '--hashlimit-upto 5/min')}\n${line('iptables', '--hashlimit-above 5/min')}`
+    expect(print(filter(both)).match(/(?<=^limit )\S+|(?<=#\d: )limit [^,]*(?=,)/gm)).toEqual(['hashlimit.ipv4.x', 'limit hashlimit.ipv4.x[ipv4.src]', 'limit over hashlimit.ipv4.x[ipv4.src]']) // biome-ignore format: a list
+    const families = `${line('iptables', '--hashlimit-upto 5/min')}\n${line('ip6tables', '--hashlimit-upto 6/min')}`
+    expect(filter(families).state?.map(({ name }) => name)).toEqual(['hashlimit.ipv4.x', 'hashlimit.ipv6.x'])
+  })
+
+  test('the first rule of a name says what its buckets are, though packets do not come to it', () => {
+    const [five, six] = [line('iptables', '--hashlimit-upto 5/min'), line('iptables', '--hashlimit-upto 6/min')]
+    const elsewhere = line('iptables -t mangle', '--hashlimit-upto 6/min').replace('INPUT', 'OUTPUT')
+    const { diagnostics } = read(`${five}\n${six}`)
+    expect(code(diagnostics)).toEqual(['iptables/unsupported'])
+    expect(diagnostics[0]!.span!.start).toBeGreaterThan(five.length)
+    expect(code(read(`${elsewhere}\n${five}`).diagnostics)).toEqual(['iptables/unsupported'])
+    expect(code(read(`${five}\n${elsewhere}`).diagnostics)).toEqual([])
   })
 
   test.each<[string, string]>([
     ['--hashlimit-upto 5/min', 'iptables/match'],
+    ['--hashlimit-upto 5/min --hashlimit-name a/b', 'iptables/match'],
+    ['--hashlimit-upto 5/min --hashlimit-name ..', 'iptables/match'],
     ['--hashlimit-name x', 'iptables/match'],
     ['--hashlimit-upto 5/min --hashlimit-above 5/min --hashlimit-name x', 'iptables/match'],
     ['--hashlimit-upto 5/fortnight --hashlimit-name x', 'iptables/match'],

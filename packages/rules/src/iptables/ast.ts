@@ -137,6 +137,8 @@ export type Kept =
 
 /** A bucket for each key, and whether the rule is for packets beyond it. */
 export interface KeyedBy {
+  /** Rules of one family that give the same name share their buckets. */
+  readonly name: string
   /** Fields with their masks; none: one bucket for all packets. */
   readonly key: readonly { readonly field: FieldId; readonly mask: bigint }[]
   readonly over: boolean

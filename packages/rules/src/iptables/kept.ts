@@ -72,7 +72,9 @@ function readHashlimit(
   const [upto, above] = [given('upto'), given('above')]
   const rate = (upto ?? above)?.values[0]
   if (!rate || (upto && above)) return wrong('hashlimit needs one of --hashlimit-upto and --hashlimit-above')
-  if (!given('name')) return wrong('hashlimit needs --hashlimit-name')
+  const name = given('name')?.values[0]
+  if (!name) return wrong('hashlimit needs --hashlimit-name')
+  if (/^\.{0,2}$|\/|.{256}/.test(name.text)) return wrong(`\`${name.text}\` is no name of a table`, name.span)
   if (/[0-9][kmg]?b\//i.test(rate.text))
     return { kind: 'unsupported', what: 'rates of bytes of hashlimit', span: rate.span }
   const found = /^(\d{1,7})(?:\/([a-z]+))?$/i.exec(rate.text)
@@ -106,7 +108,7 @@ function readHashlimit(
   if (key.length > 0 && collects > COLLECTS && per * burst > expire * 1_000_000n)
     return { kind: 'unsupported', what: 'a --hashlimit-htable-gcinterval that delays forgetting', span: given('htable-gcinterval')!.span } // biome-ignore format: one value
   const over = above !== undefined || (upto?.negated ?? false)
-  const keyed = { key, over, timeout: expire * 1_000_000n }
+  const keyed = { name: name.text, key, over, timeout: expire * 1_000_000n }
   return { kind: 'kept', kept: { kind: 'limit', rate: 1n, per, burst, keyed }, span }
 }
 
@@ -187,6 +189,20 @@ function readNumbers(
       return { kind: 'quota', bytes, over: option.negated }
     }
   }
+}
+
+/** The name that rules share what they keep by; undefined where each rule has its own. */
+export function sharedName(kept: Kept, family: IpFamily): string | undefined {
+  return kept.kind === 'limit' && kept.keyed ? `hashlimit.${family}.${kept.keyed.name}` : undefined
+}
+
+/** What rules of one shared name must agree on: all but which side of the rate each is for. */
+export function sameSettings(one: Kept, other: Kept): boolean {
+  const text = (kept: Kept) =>
+    JSON.stringify({ ...kept, ...('keyed' in kept && { keyed: { ...kept.keyed, over: false } }) }, (_, value) =>
+      typeof value === 'bigint' ? String(value) : value,
+    )
+  return text(one) === text(other)
 }
 
 /** A kept thing as a step and what it keeps. */

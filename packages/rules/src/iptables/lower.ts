@@ -14,8 +14,8 @@ import {
 import type { LowerOptions } from '../front.ts'
 import { chooseHook, chooseProfile, type Hook, type HookUse, hookPath, type IpFamily } from '../shared/index.ts'
 import { apply, type ChainState, type TableState } from './apply.ts'
-import type { Match, RuleSpec, Ruleset, Target } from './ast.ts'
-import { keptStep } from './kept.ts'
+import type { Kept, Match, RuleSpec, Ruleset, Target } from './ast.ts'
+import { keptStep, sameSettings, sharedName } from './kept.ts'
 import { lowerMatch, XT_PROFILES, type XtProfile } from './match.ts'
 import { TABLES, UNSUPPORTED_TARGETS } from './options.ts'
 import { checkPlaces } from './places.ts'
@@ -73,6 +73,8 @@ class Lowering {
   private readonly profile: XtProfile
   private readonly diagnostics: Diagnostics
   private readonly state: StateDef[] = []
+  /** What the first rule of each shared name keeps: the kernel makes it when that rule comes, and gives it to all others. */
+  private readonly shared: ReadonlyMap<string, Kept>
   /** Connections are tracked: fragments are put together before any rule sees them. */
   private readonly tracked: boolean
 
@@ -80,6 +82,7 @@ class Lowering {
     this.tables = tables
     this.profile = profile
     this.diagnostics = diagnostics
+    this.shared = sharedKept(tables)
     this.tracked = tables.some(
       ({ name, chains }) =>
         name === 'nat' ||
@@ -160,15 +163,25 @@ class Lowering {
     }))
   }
 
+  private kept({ kept, span }: Match & { kind: 'kept' }, family: IpFamily, own: string): Step[] {
+    const shared = sharedName(kept, family)
+    const first = shared === undefined ? undefined : this.shared.get(shared)
+    if (first && !sameSettings(kept, first)) {
+      this.diagnostics.error('iptables/unsupported', 'unsupported: a hashlimit whose settings differ from those of the first rule of its name', span) // biome-ignore format: one message
+      return []
+    }
+    const { step, def } = keptStep(kept, shared ?? own, span)
+    if (!this.state.some(({ name }) => name === def.name)) this.state.push(def)
+    return [step]
+  }
+
   private rule(table: TableState, spec: RuleSpec, id: number): Rule {
     const reads = spec.uses?.find(({ name }) => name === 'tcpmss')
     if (reads && table.family === 'ipv4' && !this.tracked)
       this.diagnostics.warning('iptables/fragments', 'the kernel takes what is in a later fragment for a TCP header here; nothing is looked for in it', reads.span) // biome-ignore format: one message
     const steps: Step[] = inOrder(spec.matches, this.profile).flatMap((match) => {
       if (match.kind !== 'kept') return lowerMatch(match, table.family, this.profile, this.diagnostics)
-      const { step, def } = keptStep(match.kept, `${match.kept.kind}.${id}.${this.state.length}`, match.span)
-      this.state.push(def)
-      return [step]
+      return this.kept(match, table.family, `${match.kept.kind}.${id}.${this.state.length}`)
     })
     const { target } = spec
     if (target?.kind === 'unsupported')
@@ -184,6 +197,18 @@ class Lowering {
     }
     return { id, text: spec.text, span: spec.span, steps }
   }
+}
+
+/** What is kept under each shared name, as the first rule of the text has it, whatever its table and chain. */
+function sharedKept(tables: readonly TableState[]): Map<string, Kept> {
+  const specs = tables.flatMap(({ family, chains }) => [...chains.values()].flatMap(({ rules }) => rules.map((rule) => ({ family, rule })))) // biome-ignore format: one row
+  const found = new Map<string, Kept>()
+  for (const { family, rule } of specs.sort((a, b) => a.rule.span.start - b.rule.span.start))
+    for (const match of rule.matches) {
+      const name = match.kind === 'kept' ? sharedName(match.kept, family) : undefined
+      if (match.kind === 'kept' && name !== undefined && !found.has(name)) found.set(name, match.kept)
+    }
+  return found
 }
 
 /** The kernel's xt code looks at addresses before the protocol, iptables-nft writes devices and the protocol first. */
