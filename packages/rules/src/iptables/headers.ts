@@ -95,7 +95,8 @@ const compared = (field: FieldId): HeaderModule['options'] => {
 const tosField = (family: IpFamily): FieldId => (family === 'ipv4' ? 'ipv4.tos' : 'ipv6.tclass')
 const TOS = { 'minimize-delay': 16n, 'maximize-throughput': 8n, 'maximize-reliability': 4n, 'minimize-cost': 2n, 'normal-service': 0n } as const // biome-ignore format: one family
 
-const tos: Read = (word, family, diagnostics) => {
+/** `--tos`, `--set-tos`: a name, a number, or one with a mask. */
+export const readTos: Read = (word, family, diagnostics) => {
   const named = Object.entries(TOS).find(([name]) => name === word!.text.toLowerCase())
   if (named) return { kind: 'field', field: tosField(family), test: { value: named[1], mask: 0x3fn } }
   const [value, mask] = split(word!, '/')
@@ -104,7 +105,8 @@ const tos: Read = (word, family, diagnostics) => {
   return found && bits && { kind: 'field', field: tosField(family), test: { value: found.lo, mask: bits.lo } }
 }
 
-const dscpClass: Read = (word, family, diagnostics) => {
+/** `--dscp-class`, `--set-dscp-class`: `CS1`, `AF11`, `EF`, `BE`. */
+export const readDscpClass: Read = (word, family, diagnostics) => {
   const classes: Readonly<Record<string, number>> = { ...VALUE_NAMES.dscp, be: 0 }
   const value = classes[word!.text.toLowerCase()]
   const field = family === 'ipv4' ? 'ipv4.dscp' : 'ipv6.dscp'
@@ -128,11 +130,11 @@ const ECN_TCP = { 'ecn-tcp-cwr': tcpBit(0x80n), 'ecn-tcp-ece': tcpBit(0x40n) } a
 export const HEADER_MODULES: Readonly<Record<string, HeaderModule>> = {
   ttl: { only: 'ipv4', options: compared('ipv4.ttl') },
   hl: { only: 'ipv6', options: compared('ipv6.hoplimit') },
-  tos: { options: { tos: negatable(tos) } },
+  tos: { options: { tos: negatable(readTos) } },
   dscp: {
     options: {
       dscp: negatable(single((family) => (family === 'ipv4' ? 'ipv4.dscp' : 'ipv6.dscp'), 63n)),
-      'dscp-class': negatable(dscpClass),
+      'dscp-class': negatable(readDscpClass),
     },
   },
   iprange: {

@@ -1,53 +1,29 @@
 // Targets of iptables that do more than accept, drop or go on to a chain.
 // Sources: iptables-extensions(8), what the programs answer, and verdicts of the real tools (test/golden/state).
 
-import { type Diagnostics, type Span, spanText } from '@netsieve/diag'
+import type { Diagnostics, Span } from '@netsieve/diag'
 import type { Term } from '@netsieve/ir'
 import { IPPROTO, type MetadataId } from '@netsieve/packet'
 import { type IpFamily, readNumber, split, type Word } from '../shared/index.ts'
 import type { Target } from './ast.ts'
 import type { Option } from './matches.ts'
 import type { OptionRow } from './options.ts'
+import { readTold, TOLD_OPTIONS } from './told.ts'
 
 const one = (...names: readonly string[]): OptionRow[] => names.map((name) => ({ names: [name], min: 1, max: 1 }))
 const none = (...names: readonly string[]): OptionRow[] => names.map((name) => ({ names: [name], min: 0, max: 0 }))
 
 /** Targets that are understood, with their options. */
 export const TARGET_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
-  LOG: [
-    ...one('log-level', 'log-prefix'),
-    ...none('log-tcp-sequence', 'log-tcp-options', 'log-ip-options', 'log-uid', 'log-macdecode'),
-  ],
-  NFLOG: [...one('nflog-group', 'nflog-prefix', 'nflog-range', 'nflog-size', 'nflog-threshold')],
-  ULOG: [...one('ulog-nlgroup', 'ulog-prefix', 'ulog-cprange', 'ulog-qthreshold')],
-  AUDIT: one('type'),
-  TRACE: [],
   REJECT: one('reject-with'),
   NFQUEUE: [...one('queue-num', 'queue-balance'), ...none('queue-bypass', 'queue-cpu-fanout')],
   MARK: one('set-mark', 'set-xmark', 'and-mark', 'or-mark', 'xor-mark'),
   CONNMARK: [...one('set-mark', 'set-xmark', 'and-mark', 'or-mark', 'xor-mark'), ...none('save-mark', 'restore-mark')],
   CLASSIFY: one('set-class'),
   NOTRACK: [],
-  CT: [...none('notrack'), ...one('helper', 'ctevents', 'expevents', 'zone', 'zone-orig', 'zone-reply', 'timeout')],
-  // What they do is told, and done by others: to the packet's bytes (`REWRITES`), or beside it.
-  TCPMSS: [...one('set-mss'), ...none('clamp-mss-to-pmtu')],
-  TCPOPTSTRIP: one('strip-options'),
-  CHECKSUM: none('checksum-fill'),
-  DSCP: one('set-dscp', 'set-dscp-class'),
-  TOS: one('set-tos', 'and-tos', 'or-tos', 'xor-tos'),
-  ECN: none('ecn-tcp-remove'),
-  TTL: one('ttl-set', 'ttl-dec', 'ttl-inc'),
-  HL: one('hl-set', 'hl-dec', 'hl-inc'),
-  TEE: one('gateway', 'oif'),
-  IDLETIMER: [...one('timeout', 'label'), ...none('alarm')],
-  LED: [...one('led-trigger-id', 'led-delay'), ...none('led-always-blink')],
-  RATEEST: one('rateest-name', 'rateest-interval', 'rateest-ewmalog'),
-  SECMARK: one('selctx'),
-  CONNSECMARK: none('save', 'restore'),
+  ...TOLD_OPTIONS,
 }
 
-/** Targets that change bytes of the packet which later rules may look at. */
-const REWRITES: readonly string[] = ['TCPMSS', 'TCPOPTSTRIP', 'DSCP', 'TOS', 'ECN', 'TTL', 'HL']
 /** CT_STATES: a packet that connection tracking leaves alone. */
 const UNTRACKED = 64n
 
@@ -71,7 +47,7 @@ export function readTarget(
   switch (name.text) {
     case 'NOTRACK':
     case 'CT':
-      if (name.text === 'CT' && !given('notrack')) return told(name, options)
+      if (name.text === 'CT' && !given('notrack')) return readTold(name, options, context, diagnostics)
       return { kind: 'steps', steps: [{ kind: 'set', field: 'ct.state', term: constant(UNTRACKED), span }], span }
     case 'REJECT': {
       const answer = given('reject-with')?.values[0]
@@ -91,15 +67,12 @@ export function readTarget(
       }
     }
     case 'NFQUEUE': {
-      const queues = (given('queue-balance') ?? given('queue-num'))?.values[0]?.text ?? '0'
-      if (!/^\d{1,5}(?::\d{1,5})?$/.test(queues))
-        return wrong(`\`${queues}\` is no queue`, span, ['a number, or two joined by a colon'])
+      if (given('queue-cpu-fanout') && !given('queue-balance'))
+        return wrong('--queue-cpu-fanout needs --queue-balance', given('queue-cpu-fanout')!.span)
+      const args = readQueues(given('queue-num'), given('queue-balance'), diagnostics)
+      if (args === undefined) return undefined
       const act = given('queue-bypass') ? ('queue-bypass' as const) : ('queue' as const)
-      return {
-        kind: 'steps',
-        steps: [{ kind: 'verdict', verdict: { kind: 'act', act, args: [queues.replace(':', '-')] }, span }],
-        span,
-      }
+      return { kind: 'steps', steps: [{ kind: 'verdict', verdict: { kind: 'act', act, args: [args] }, span }], span }
     }
     case 'CLASSIFY': {
       const word = given('set-class')?.values[0]
@@ -112,15 +85,27 @@ export function readTarget(
     case 'CONNMARK':
       return readMark(name, options, diagnostics)
     default:
-      return told(name, options)
+      return readTold(name, options, context, diagnostics)
   }
 }
 
-/** A target whose doings are only told: the packet goes on to the next rule. */
-function told(name: Word, options: readonly Option[]): Target {
-  const words = [name.text, ...options.map((option) => spanText(option.span))].join(' ')
-  const { text, span } = name
-  return { kind: 'steps', steps: [{ kind: 'log', words, span }], ...(REWRITES.includes(text) && { rewrites: text }), span } // biome-ignore format: one value
+/** `5`, or `5-7` of a `--queue-balance 5:7`; the first queue if neither is given. Undefined after an error. */
+function readQueues(one: Option | undefined, more: Option | undefined, diagnostics: Diagnostics): string | undefined {
+  const option = more ?? one
+  if (!option) return '0'
+  const [word] = option.values as readonly [Word]
+  const limits = { what: 'a queue', max: 0xffff, octal: true }
+  const wrong = (message: string, at: Span): undefined => {
+    diagnostics.error('iptables/target', message, at, { expected: ['--queue-num NUMBER', '--queue-balance FIRST:LAST'] }) // biome-ignore format: one call
+    return undefined
+  }
+  if (one && more) return wrong('NFQUEUE takes one of --queue-num and --queue-balance', more.span)
+  if (one) return readNumber(word, limits, diagnostics)?.toString()
+  const [first, last] = split(word, ':')
+  if (!last) return wrong(`\`${word.text}\` is no range of queues`, word.span)
+  const [from, to] = [readNumber(first, limits, diagnostics), readNumber(last, limits, diagnostics)]
+  if (from === undefined || to === undefined) return undefined
+  return from < to ? `${from}-${to}` : wrong('this range ends before it starts', word.span)
 }
 
 export interface TargetContext {

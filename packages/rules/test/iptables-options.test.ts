@@ -1,0 +1,223 @@
+// Options of iptables' matches and targets: which are needed, what each may be given, and which exclude one another.
+
+import { code, renderAll, source } from '@netsieve/diag'
+import { type Filter, print } from '@netsieve/ir'
+import { describe, expect, test } from 'vitest'
+import { iptables } from '../src/index.ts'
+
+function read(text: string, options: { readonly hook?: string } = {}) {
+  const parsed = iptables.parse(source('rules', text))
+  const lowered = parsed.value ? iptables.lower(parsed.value, options) : { diagnostics: [] }
+  return { ...lowered, diagnostics: [...parsed.diagnostics, ...lowered.diagnostics] }
+}
+
+/** The filter of a text that has no fault. */
+function filter(text: string): Filter {
+  const { value, diagnostics } = read(text)
+  if (!value) throw new Error(renderAll(diagnostics))
+  return value
+}
+
+describe('hashlimit', () => {
+  test('a bucket for each key', () => {
+    const text =
+      'iptables -A INPUT -p tcp -m hashlimit --hashlimit-above 30/min --hashlimit-mode srcip,dstport --hashlimit-srcmask 24 --hashlimit-name x --hashlimit-htable-expire 60000 -j DROP'
+    expect(print(filter(text)).match(/^limit .*|limit over [^,]*/gm)).toEqual([
+      'limit hashlimit.ipv4.x 1 packets a 2000000000 ns burst 5 each 32:ipv4 . 16:port size 65535 timeout 60000000000 refreshed',
+      'limit over hashlimit.ipv4.x[ipv4.src & 255.255.255.0 . th.dport]',
+    ])
+  })
+
+  const line = (tool: string, options: string) =>
+    `${tool} -A INPUT -m hashlimit ${options} --hashlimit-mode srcip --hashlimit-name x -j DROP`
+  test('rules of one name and family share their buckets, whichever side of the rate they are for', () => {
+    const both = `${line('iptables', '--hashlimit-upto 5/min')}\n${line('iptables', '--hashlimit-above 5/min')}`
+    expect(print(filter(both)).match(/(?<=^limit )\S+|(?<=#\d: )limit [^,]*(?=,)/gm)).toEqual(['hashlimit.ipv4.x', 'limit hashlimit.ipv4.x[ipv4.src]', 'limit over hashlimit.ipv4.x[ipv4.src]']) // biome-ignore format: a list
+    const families = `${line('iptables', '--hashlimit-upto 5/min')}\n${line('ip6tables', '--hashlimit-upto 6/min')}`
+    expect(filter(families).state?.map(({ name }) => name)).toEqual(['hashlimit.ipv4.x', 'hashlimit.ipv6.x'])
+  })
+
+  test('the first rule of a name says what its buckets are, though packets do not come to it', () => {
+    const [five, six] = [line('iptables', '--hashlimit-upto 5/min'), line('iptables', '--hashlimit-upto 6/min')]
+    const elsewhere = line('iptables -t mangle', '--hashlimit-upto 6/min').replace('INPUT', 'OUTPUT')
+    const { diagnostics } = read(`${five}\n${six}`)
+    expect(code(diagnostics)).toEqual(['iptables/unsupported'])
+    expect(diagnostics[0]!.span!.start).toBeGreaterThan(five.length)
+    expect(code(read(`${elsewhere}\n${five}`).diagnostics)).toEqual(['iptables/unsupported'])
+    expect(code(read(`${five}\n${elsewhere}`).diagnostics)).toEqual([])
+  })
+
+  test.each<[string, string]>([
+    ['--hashlimit-upto 5/min', 'iptables/match'],
+    ['--hashlimit-upto 5/min --hashlimit-name a/b', 'iptables/match'],
+    ['--hashlimit-upto 5/min --hashlimit-name ..', 'iptables/match'],
+    ['--hashlimit-name x', 'iptables/match'],
+    ['--hashlimit-upto 5/min --hashlimit-above 5/min --hashlimit-name x', 'iptables/match'],
+    ['--hashlimit-upto 5/fortnight --hashlimit-name x', 'iptables/match'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-mode source', 'iptables/match'],
+    ['--hashlimit-upto 512kb/s --hashlimit-name x', 'iptables/unsupported'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-mode srcport', 'iptables/unsupported'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-htable-max 5', 'iptables/unsupported'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-burst 0', 'rules/number'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-burst 1000001', 'rules/number'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-htable-size banana', 'rules/number'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-htable-size 4294967296', 'rules/number'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-htable-gcinterval 0', 'rules/number'],
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-htable-expire 0', 'rules/number'],
+    // 512 rows hold 4096 keys; the kernel drops what comes from the next one.
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-mode srcip --hashlimit-htable-size 512', 'iptables/unsupported'], // biome-ignore format: a table
+    ['--hashlimit-upto 5/min --hashlimit-name x --hashlimit-mode srcip --hashlimit-htable-gcinterval 60000', 'iptables/unsupported'], // biome-ignore format: a table
+  ])('%s', (options, expected) => {
+    expect(code(read(`iptables -A INPUT -m hashlimit ${options} -j DROP`).diagnostics)).toEqual([expected])
+  })
+})
+
+test.each([
+  ['--hashlimit-upto 5/s --hashlimit-burst 1000000 --hashlimit-name x', 'burst 1000000'],
+  ['--hashlimit-upto 5/s --hashlimit-mode srcip --hashlimit-htable-size 32768 --hashlimit-htable-gcinterval 60000 --hashlimit-name x', 'size 65535'], // biome-ignore format: a table
+])('hashlimit takes %s', (options, shown) => {
+  expect(print(filter(`iptables -A INPUT -m hashlimit ${options} -j DROP`))).toContain(shown)
+})
+
+test.each<[string, string]>([
+  ['--mode random', '--mode random needs --probability'],
+  ['--mode random --every 3', '--mode random takes no --every'],
+  ['--mode random --probability 0.5 --packet 3', '--mode random takes no --packet'],
+  ['--mode nth --probability 0.5', '--mode nth takes no --probability'],
+  ['--mode nth --every 3', '--mode nth needs --packet'],
+  ['--mode nth --packet 0', '--mode nth needs --every'],
+  ['--mode nth --every 3 --packet 3', '--packet is below --every'],
+  ['--mode nth --every 0 --packet 0', '0 is below 1'],
+  ['--mode nth --every 4294967296 --packet 0', '4294967296 is above 4294967295'],
+  ['--every 3 --packet 0', 'statistic needs a mode'],
+])('statistic %s: %s', (options, message) => {
+  const { diagnostics } = read(`iptables -A INPUT -m statistic ${options} -j DROP`)
+  expect(diagnostics.map((each) => each.message)).toEqual([message])
+})
+
+describe('a match that needs an option', () => {
+  // What iptables 1.8.9 says to each of them alone, with the protocol that it needs.
+  const needing =
+    'multiport icmp comment state conntrack mark connmark pkttype owner mac length cpu devgroup realm u32 nfacct ecn ttl tos dscp tcpmss iprange addrtype hashlimit quota statistic'
+  const protocols: Readonly<Record<string, string>> = { multiport: 'tcp', icmp: 'icmp', tcpmss: 'tcp', ah: 'ah', esp: 'esp', tcp: 'tcp', udp: 'udp', sctp: 'sctp', dccp: 'dccp' } // biome-ignore format: one row
+  const alone = (match: string) => {
+    const protocol = protocols[match] ? `-p ${protocols[match]} ` : ''
+    return code(
+      read(`iptables -t raw -A PREROUTING ${protocol}-m ${match} -j DROP`, { hook: 'prerouting' }).diagnostics,
+    )
+  }
+  test.each(needing.split(' '))('%s', (match) => {
+    expect(alone(match)).toEqual(['iptables/option'])
+  })
+
+  test.each('tcp udp sctp dccp ah esp limit time rpfilter'.split(' '))('not %s', (match) => {
+    expect(alone(match)).toEqual([])
+  })
+
+  test.each([
+    ['ip6tables -A INPUT -p icmpv6 -m icmp6 -j DROP', ['iptables/option']],
+    ['ip6tables -A INPUT -m hl -j DROP', ['iptables/option']],
+    ['ip6tables -A INPUT -m frag -m hbh -m dst -m rt -j DROP', []],
+    ['iptables -A INPUT -m length --length 5 -m length -j DROP', ['iptables/option']],
+    ['iptables -A INPUT -m length -m length --length 5 -j DROP', ['iptables/option']],
+    [
+      'iptables -A INPUT -m time --kerneltz -m addrtype --limit-iface-in -j DROP',
+      ['iptables/unsupported', 'iptables/unsupported'],
+    ],
+  ])('%s', (text, codes) => {
+    expect(code(read(text).diagnostics)).toEqual(codes)
+  })
+
+  test('the message', () => {
+    const text = '-A INPUT -m iprange -j DROP'
+    expect(
+      renderAll(read(text).diagnostics).trimEnd(),
+    ).toBe(`rules:1:10: error: the match iprange needs an option [iptables/option]
+    -A INPUT -m iprange -j DROP
+             ^^^^^^^^^^
+  expected one of --src-range, --dst-range`)
+  })
+})
+
+describe('targets whose doings are told', () => {
+  const mangle = (rule: string) => {
+    const tool = rule.startsWith('ip6 ') ? 'ip6tables' : 'iptables'
+    return read(`${tool} -t mangle -A POSTROUTING ${rule.replace('ip6 ', '')}`, { hook: 'postrouting' }).diagnostics
+  }
+  // Each as iptables 1.8.9, or the kernel behind it, refuses it.
+  test.each([
+    ['-j TTL', 'TTL needs an option'],
+    ['-j TTL --ttl-set banana', '`banana` is not a number'],
+    ['-j TTL --ttl-set 256', '256 is above 255'],
+    ['-j TTL --ttl-inc 0', '0 is below 1'],
+    ['-j TTL --ttl-set 3 --ttl-inc 2', 'TTL takes one of its options'],
+    ['ip6 -j TTL --ttl-set 3', 'ip6tables has no target TTL'],
+    ['-j HL --hl-set 3', 'iptables has no target HL'],
+    ['ip6 -j HL', 'HL needs an option'],
+    ['ip6 -j HL --hl-dec 256', '256 is above 255'],
+    ['-j DSCP', 'DSCP needs an option'],
+    ['-j DSCP --set-dscp 99', '99 is above 63'],
+    ['-j DSCP --set-dscp-class XX', '`XX` is no DSCP class'],
+    ['-j DSCP --set-dscp 1 --set-dscp-class EF', 'DSCP takes one of its options'],
+    ['-j TOS', 'TOS needs an option'],
+    ['-j TOS --set-tos xx', '`xx` is not a number up to 255'],
+    ['-j TOS --and-tos 3/3', '`3/3` is not a number'],
+    ['-p tcp --syn -j TCPMSS', 'TCPMSS needs an option'],
+    ['-p tcp --syn -j TCPMSS --set-mss 65516', '65516 is above 65515'],
+    ['ip6 -p tcp --syn -j TCPMSS --set-mss 65496', '65496 is above 65495'],
+    ['-j TCPMSS --clamp-mss-to-pmtu', 'TCPMSS needs -p tcp'],
+    ['-p tcp -j TCPOPTSTRIP --strip-options 1', '1 is below 2'],
+    ['-p tcp -j TCPOPTSTRIP --strip-options mss,x', '`x` is not a number'],
+    ['-j TCPOPTSTRIP --strip-options mss', 'TCPOPTSTRIP needs -p tcp'],
+    ['-p udp -j ECN --ecn-tcp-remove', 'ECN needs -p tcp'],
+    ['-p tcp -j ECN', 'ECN needs --ecn-tcp-remove'],
+    ['-j CHECKSUM', 'CHECKSUM needs --checksum-fill'],
+    ['-j TEE', 'TEE needs --gateway'],
+    ['-j TEE --oif lo', 'TEE needs --gateway'],
+    ['-j TEE --gateway 0.0.0.0', 'this is no gateway'],
+    ['-j IDLETIMER --label x', 'IDLETIMER needs --timeout'],
+    ['-j IDLETIMER --label x --timeout 0', '0 is below 1'],
+    ['-j LED', 'LED needs --led-trigger-id'],
+    ['-j LED --led-trigger-id x --led-delay q', '`q` is not a number'],
+    ['-j RATEEST --rateest-name x --rateest-interval 250ms', 'RATEEST needs --rateest-ewmalog'],
+    ['-j RATEEST --rateest-name x --rateest-interval q --rateest-ewmalog 1s', '`q` is no time'],
+    ['-j SECMARK', 'SECMARK needs --selctx'],
+    ['-j CONNSECMARK', 'CONNSECMARK needs an option'],
+    ['-j CONNSECMARK --save --restore', 'CONNSECMARK takes one of its options'],
+    ['-j AUDIT', 'AUDIT needs --type'],
+    ['-j AUDIT --type x', '`x` is not known here'],
+    ['-j LOG --log-level 8', '8 is above 7'],
+    ['-j NFLOG --nflog-group 65536', '65536 is above 65535'],
+    ['-j ULOG --ulog-nlgroup 33', '33 is above 32'],
+    ['-j NFQUEUE --queue-num 65536', '65536 is above 65535'],
+    ['-j NFQUEUE --queue-num 5:7', '`5:7` is not a number'],
+    ['-j NFQUEUE --queue-balance 5', '`5` is no range of queues'],
+    ['-j NFQUEUE --queue-balance 5:5', 'this range ends before it starts'],
+    ['-j NFQUEUE --queue-num 1 --queue-balance 2:3', 'NFQUEUE takes one of --queue-num and --queue-balance'],
+    ['-j NFQUEUE --queue-cpu-fanout', '--queue-cpu-fanout needs --queue-balance'],
+  ])('%s: %s', (rule, message) => {
+    expect(mangle(rule).map((each) => each.message)).toEqual([message])
+  })
+
+  test.each(
+    [
+      '-j TTL --ttl-set 0x10', 'ip6 -j HL --hl-inc 255', '-j DSCP --set-dscp-class be', '-j TOS --set-tos 0x10/0x3f', '-j TOS --set-tos Normal-Service',
+      '-p tcp --syn -j TCPMSS --clamp-mss-to-pmtu --set-mss 20', '-p tcp -j TCPOPTSTRIP', '-p tcp -j TCPOPTSTRIP --strip-options wscale,5', '-p tcp -j ECN --ecn-tcp-remove',
+      '-j CHECKSUM --checksum-fill', '-j TEE --gateway 192.0.2.1 --oif lo', 'ip6 -j TEE --gateway ::1', '-j IDLETIMER --label x --timeout 5',
+      '-j RATEEST --rateest-name x --rateest-interval 250ms --rateest-ewmalog 1s', '-j CONNSECMARK --save', '-j AUDIT --type ACCEPT', '-j LOG --log-level panic',
+      '-j LOG --log-level 7', '-j NFLOG', '-j NFQUEUE', '-j NFQUEUE --queue-balance 0:1 --queue-cpu-fanout',
+    ], // biome-ignore format: a list
+  )('%s is taken', (rule) => {
+    expect(code(mangle(rule)).filter((each) => each !== 'iptables/rewrite' && each !== 'rules/hook-chosen')).toEqual([])
+  })
+
+  test.each([
+    ['--zone x', ['rules/number']],
+    ['--zone mark', []],
+    ['--zone-orig 65536', ['rules/number']],
+    ['--ctevents new,x', ['iptables/target']],
+    ['--ctevents new,destroy', []],
+  ])('CT %s', (options, codes) => {
+    expect(code(read(`iptables -t raw -A OUTPUT -j CT ${options}`, { hook: 'output' }).diagnostics)).toEqual(codes)
+  })
+})
