@@ -1,16 +1,34 @@
 // The C of every recorded ruleset, compiled by clang, in the running kernel: its verifier takes the programs, and BPF_PROG_TEST_RUN gives what
 // the rules mean on every frame that it takes.
 
-import { decisionOf, encode, readElf } from '@netsieve/asm'
+import { decisionOf, encode, type ProgTypeName, readElf } from '@netsieve/asm'
 import { beyondType, generateC } from '@netsieve/codegen'
-import { evaluate, locate, VIEWS } from '@netsieve/ir'
+import { evaluate, type Filter, locate, VIEWS } from '@netsieve/ir'
 import { describe, expect, it } from 'vitest'
 import { compileC, NO_CLANG } from '../c/clang.ts'
 import { CAPTURES, recorded } from '../golden/recorded.ts'
 import { arrives } from '../properties/frames.ts'
-import { askKernel, MISSING, programOf, testRuns } from './oracle.ts'
+import { askKernel, type KernelReply, MISSING, programOf, testRuns } from './oracle.ts'
 
 const WHY = MISSING ?? NO_CLANG
+
+/** Holds the kernel's verdicts against the meaning; how many frames its test run took: it refuses some cut ones. */
+function hold(
+  reply: KernelReply,
+  { name, filter, type }: { readonly name: string; readonly filter: Filter; readonly type: ProgTypeName },
+  frames: readonly Uint8Array[],
+): number {
+  let told = 0
+  const wrong = frames.flatMap((frame, i) => {
+    const r0 = reply.run?.retvals[i]
+    if (r0 === null || r0 === undefined || r0 < -1) return []
+    told++
+    const { decision } = evaluate(filter, frame)
+    return decisionOf(type, r0) === decision ? [] : [`frame ${i}: kernel ${r0}, meaning ${decision}`]
+  })
+  expect(wrong, name).toEqual([])
+  return told
+}
 
 describe.skipIf(WHY)(`C of recorded rulesets in the kernel${WHY ? ` (skipped: ${WHY})` : ''}`, () => {
   it.each(['xdp', 'sched_cls', 'socket_filter'] as const)('as %s', { timeout: 600_000 }, (type) => {
@@ -22,15 +40,7 @@ describe.skipIf(WHY)(`C of recorded rulesets in the kernel${WHY ? ` (skipped: ${
       const program = Buffer.from(encode(programs[0]!.insns)).toString('hex')
       const [reply] = askKernel([{ op: 'run', type, hex: program, frames: hex }])
       expect(reply, name).toMatchObject({ accepted: true })
-      const wrong = frames.flatMap((frame, i) => {
-        const r0 = reply!.run?.retvals[i]
-        // The test run refuses some cut frames.
-        if (r0 === null || r0 === undefined || r0 < -1) return []
-        told++
-        const { decision } = evaluate(filter, frame)
-        return decisionOf(type, r0) === decision ? [] : [`frame ${i}: kernel ${r0}, meaning ${decision}`]
-      })
-      expect(wrong, name).toEqual([])
+      told += hold(reply!, { name, filter, type }, frames)
     }
     expect(told).toBeGreaterThan(100 * 5000)
   })
@@ -46,14 +56,7 @@ describe.skipIf(WHY)(`C of recorded rulesets in the kernel${WHY ? ` (skipped: ${
         const hex = given.map((one) => Buffer.from(one).toString('hex'))
         const [reply] = askKernel([{ op: 'run', type, ...programOf({ ...programs[0]!, maps: [] }), ...context, frames: hex }]) // biome-ignore format: one act
         expect(reply, name).toMatchObject({ accepted: true })
-        const wrong = whole.flatMap((frame, i) => {
-          const r0 = reply!.run?.retvals[i]
-          if (r0 === null || r0 === undefined || r0 < -1) return []
-          told++
-          const { decision } = evaluate(filter, frame)
-          return decisionOf(type, r0) === decision ? [] : [`frame ${i}: kernel ${r0}, meaning ${decision}`]
-        })
-        expect(wrong, name).toEqual([])
+        told += hold(reply!, { name, filter, type }, whole)
       }
     }
     expect(told).toBeGreaterThan(50_000)

@@ -92,6 +92,25 @@ const XT_LISTS: ListView = {
 
 const WALK: readonly ExtensionHeader[] = ['hopopt', 'routing', 'dstopts', 'fragment']
 
+/** A flow dissector that takes no tag off. */
+const FLOWER = {
+  title: "tc flower by Linux 6.18's flow dissector",
+  tags: 'opaque',
+  reach: 'frames',
+  trim: false,
+  header: 'ihl',
+  netNeeds: 'header',
+  ipv6Walk: WALK,
+  chainDrops: false,
+  laterFragments: 'none',
+  firstFragments: 'none',
+  transportNeeds: 'header',
+  lists: RFC_LISTS,
+  missing: 'zero',
+  cutDrops: [],
+  tinyDrops: [],
+} as const satisfies View
+
 /** The xt match modules ask for the whole header of these, and drop what is cut. */
 const XT_MODULES: readonly ProtocolName[] = [
   'th',
@@ -227,40 +246,8 @@ export const VIEWS = {
     cutDrops: [],
     tinyDrops: [],
   },
-  flower: {
-    title: "tc flower by Linux 6.18's flow dissector",
-    tags: 'opaque',
-    reach: 'frames',
-    trim: false,
-    header: 'ihl',
-    netNeeds: 'header',
-    ipv6Walk: WALK,
-    chainDrops: false,
-    laterFragments: 'none',
-    firstFragments: 'none',
-    transportNeeds: 'header',
-    lists: RFC_LISTS,
-    missing: 'zero',
-    cutDrops: [],
-    tinyDrops: [],
-  },
-  'flower-tags': {
-    title: "tc flower by Linux 6.18's flow dissector, where filters ask for what is behind tags",
-    tags: 'two',
-    reach: 'frames',
-    trim: false,
-    header: 'ihl',
-    netNeeds: 'header',
-    ipv6Walk: WALK,
-    chainDrops: false,
-    laterFragments: 'none',
-    firstFragments: 'none',
-    transportNeeds: 'header',
-    lists: RFC_LISTS,
-    missing: 'zero',
-    cutDrops: [],
-    tinyDrops: [],
-  },
+  flower: FLOWER,
+  'flower-tags': { ...FLOWER, title: `${FLOWER.title}, where filters ask for what is behind tags`, tags: 'two' },
   ethtool: {
     title: 'an ideal receive-filter hardware',
     tags: 'first',
