@@ -137,7 +137,7 @@ export function compileOrEnd(rules: Source, options: CompileOptions, linkType = 
     throw new Trouble(`${rules.name}: error: there are no rules here [rules/empty]`)
   const { value, diagnostics } = compile(rules, { ...options, ...(link && { link }) })
   say(diagnostics)
-  if (guessed && failed(diagnostics))
+  if (guessed && diagnostics.some(({ code }) => code === 'rules/syntax'))
     err(
       'note: this was taken for a pcap expression; -s names another syntax, whose rules are in tables and chains or commands [cli/guessed]\n',
     )
