@@ -1,25 +1,14 @@
-// The peers of bench/filter.ts: libpcap's interpreter, and the machine code that the kernel's JIT makes of an XDP program,
-// called in this process (the way to a kernel number without a system call a packet).
-//   filter-peers RECORDS CHUNK KIND FILE [KIND FILE]...     KIND: walk | pcap (an expression) | kernel (bytecode)
+// The peers of bench/filter.ts and bench/rules.ts: libpcap's interpreter, and the kernel's machine code for an XDP program (kernel-image.h).
+//   filter-peers RECORDS CHUNK KIND FILE [KIND FILE]...     KIND: walk | pcap (an expression) | kernel (bytecode; its tables in FILE.tables)
 // Reads the number of a peer a line, answers `packets matches checksum` and the nanoseconds of each chunk, or at the start `missing N why`.
-#define _GNU_SOURCE
-#include <errno.h>
-#define bpf_insn kernel_bpf_insn
-#include <linux/bpf.h>
-#undef bpf_insn
+#include "kernel-image.h"
 #include <pcap/pcap.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 struct record { uint32_t sec, frac, caplen, len; };
 struct xdp_buff { uint8_t *data, *data_end, *data_meta, *hard_start; void *rxq, *txq; uint32_t frame_sz, flags; };
-typedef unsigned (*image)(const void *ctx, const void *insns);
 struct peer { const char *kind; struct bpf_program pcap; image code; };
 
 static uint8_t *slurp(const char *path, size_t *size) {
@@ -33,38 +22,6 @@ static uint8_t *slurp(const char *path, size_t *size) {
   p[*size] = 0;
   fclose(f);
   return p;
-}
-
-// Loads a program, fetches its machine code, and makes its returns plain ones.
-static image kernel_image(const uint8_t *insns, size_t size, const char **why) {
-  union bpf_attr a;
-  memset(&a, 0, sizeof a);
-  a.prog_type = BPF_PROG_TYPE_XDP;
-  a.insns = (uintptr_t)insns;
-  a.insn_cnt = size / 8;
-  a.license = (uintptr_t)"GPL";
-  int fd = syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof a);
-  if (fd < 0) { *why = strerror(errno); return NULL; }
-  struct bpf_prog_info info;
-  memset(&info, 0, sizeof info);
-  memset(&a, 0, sizeof a);
-  a.info.bpf_fd = fd;
-  a.info.info_len = sizeof info;
-  a.info.info = (uintptr_t)&info;
-  if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &a, sizeof a) < 0 || info.jited_prog_len == 0) { *why = "no JIT image"; return NULL; }
-  uint32_t length = info.jited_prog_len;
-  uint8_t *code = mmap(NULL, length + 64, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  memset(&info, 0, sizeof info);
-  info.jited_prog_len = length;
-  info.jited_prog_insns = (uintptr_t)code;
-  if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &a, sizeof a) < 0) { *why = "no JIT image"; return NULL; }
-  close(fd);
-  // The one exit, at the end: leave; jmp to the kernel's return thunk. It becomes leave; ret.
-  int patched = 0;
-  for (uint32_t i = length; i-- > 0 && !patched;)
-    if (i + 6 <= length && code[i] == 0xc9 && (code[i + 1] == 0xe9 || code[i + 1] == 0xc3)) { code[i + 1] = 0xc3; patched = 1; }
-  if (!patched) { *why = "the JIT's returns are not as known"; return NULL; }
-  return (image)code;
 }
 
 int main(int argc, char **argv) {
@@ -86,7 +43,11 @@ int main(int argc, char **argv) {
       if (pcap_compile(handle, &p->pcap, (char *)slurp(argv[4 + 2 * i], &n), 1, PCAP_NETMASK_UNKNOWN)) why = pcap_geterr(handle);
     } else if (!strcmp(p->kind, "kernel")) {
       uint8_t *code = slurp(argv[4 + 2 * i], &n);
-      p->code = kernel_image(code, n, &why);
+      char path[4096];
+      snprintf(path, sizeof path, "%s.tables", argv[4 + 2 * i]);
+      size_t tables_size = 0;
+      uint8_t *tables = access(path, R_OK) ? NULL : slurp(path, &tables_size);
+      p->code = kernel_image(code, n, tables, tables_size, &why);
     }
     if (why) printf("missing %d %s\n", i, why);
   }

@@ -1,13 +1,11 @@
 // What a list of rules costs a packet, by its length: compiled as one decision (bit vectors), rule by rule, and as classic BPF made by tcpdump
-// where it can say the list; in the JIT, and in the kernel by its test run (the same packet many times: branches are foreseen there, so these
-// are lower bounds) less an empty program. Verdicts must be the same before any time is believed.
-//   [NETSIEVE_ORACLE=folder with kbpf.py] node bench/run.mjs bench/rules.ts [packets] [rounds]          as root, for the kernel
+// where it can say the list. Each program runs in the JIT and as the machine code that the kernel's JIT makes of it, on the same stream of different
+// packets, in turn (contenders.ts). Verdicts must be the same before any time is believed.
+//   node bench/run.mjs bench/rules.ts [packets] [rounds] [sizes]          as root, with gcc and libpcap's headers, for the kernel
 
-import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { encode, type Insn, type MapDef } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
@@ -15,6 +13,7 @@ import { source } from '@netsieve/diag'
 import { check, type Filter } from '@netsieve/ir'
 import { nft } from '@netsieve/rules'
 import { load } from '@netsieve/vm'
+import { buildPeers, type Contender, type Cost, chunks, classic, costOf, jit, Peers, type Score } from './contenders.ts'
 import { capture, generator, translate } from './filter-workloads.ts'
 
 // The engine's first compiler makes code for large functions that is many times slower, and the second takes seconds to follow.
@@ -23,13 +22,12 @@ setFlagsFromString('--no-wasm-lazy-compilation')
 
 const PACKETS = Number(process.argv[2] ?? 50_000)
 const ROUNDS = Number(process.argv[3] ?? 9)
-const CHUNK = 256 * 1024
-const SIZES = [1, 10, 100, 1000, 10_000]
+const SIZES = (process.argv[4] ?? '1,10,100,1000,10000').split(',').map(Number)
+const CHUNK = 32 * 1024
 /** Rule by rule, longer programs are refused by the kernel, and take long to compile anywhere. */
 const MOST_LINEAR = 1000
 /** Above this libpcap's optimizer takes minutes. */
 const MOST_CLASSIC = 100
-const KERNEL_PACKETS = 200
 
 interface Listed {
   readonly text: string
@@ -67,63 +65,6 @@ interface Program {
   readonly maps: readonly MapDef[]
 }
 
-function classic(expression: string): Insn[] | undefined {
-  try {
-    const text = execFileSync('tcpdump', ['-ddd', '-y', 'EN10MB', expression], { stdio: ['ignore', 'pipe', 'ignore'], timeout: 60_000 }).toString() // biome-ignore format: one call
-    return translate(text.trim().split('\n').slice(1).map((line) => line.split(' ').map(Number) as [number, number, number, number])) // biome-ignore format: one call
-  } catch {
-    return undefined
-  }
-}
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
-
-/** Pieces of whole records. */
-function chunks(records: Uint8Array): Uint8Array[] {
-  const view = new DataView(records.buffer)
-  const parts: Uint8Array[] = []
-  for (let at = 0, end = 0; at < records.length; at = end) {
-    while (end < records.length && end + 16 + view.getUint32(end + 8, true) - at <= CHUNK)
-      end += 16 + view.getUint32(end + 8, true)
-    parts.push(records.subarray(at, end))
-  }
-  return parts
-}
-
-class Timed {
-  readonly program: Program
-  readonly times: number[][] = []
-  verdicts = ''
-  private readonly batch
-
-  constructor(program: Program) {
-    this.program = program
-    const machine = load(program.insns, { type: 'xdp', maps: program.maps, patience: 0, proved: () => true })
-    this.batch = machine.batch({ chunkBytes: CHUNK })
-    if (!this.batch.compiled) throw new Error(`${program.name} is not compiled`)
-  }
-
-  round(parts: readonly Uint8Array[], keep: boolean): void {
-    let hash = 0
-    for (const [i, part] of parts.entries()) {
-      this.batch.input.set(part)
-      const from = performance.now()
-      const { r0, records } = this.batch.run(part.length)
-      const ns = ((performance.now() - from) * 1e6) / records
-      if (keep) this.times[i] = [...(this.times[i] ?? []), ns]
-      for (let k = 0; k < records; k++) hash = (Math.imul(hash, 31) + (r0[k] === 2 ? 1 : 0)) >>> 0
-    }
-    this.verdicts = String(hash)
-  }
-
-  /** Each chunk counts with its median over the rounds, or with its best. */
-  ns(): { readonly mid: number; readonly min: number } {
-    const mean = (pick: (values: readonly number[]) => number) =>
-      this.times.reduce((sum, each) => sum + pick(each), 0) / this.times.length
-    return { mid: mean(median), min: mean((values) => Math.min(...values)) }
-  }
-}
-
 /** Instructions that a packet takes, by the interpreter. */
 function executed({ insns, maps }: Program, records: Uint8Array): number {
   const machine = load(insns, { type: 'xdp', maps })
@@ -137,68 +78,90 @@ function executed({ insns, maps }: Program, records: Uint8Array): number {
   return sum / count
 }
 
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+/** The programs of a list, and what can be said of their verdicts: those of libpcap's own view may differ. */
+function programsOf(size: number): Program[] {
+  const { text, expression } = listOf(size)
+  const filter = filterOf(text)
+  const of = (name: string, oneByOne: boolean): Program => ({ name, ...generate(filter, { type: 'xdp', oneByOne }) })
+  const short = size <= MOST_CLASSIC ? classic(expression) : undefined
+  return [
+    of('one decision', false),
+    ...(size <= MOST_LINEAR ? [of('rule by rule', true)] : []),
+    ...(short ? [{ name: 'tcpdump -d', insns: translate(short), maps: [] }] : []),
+  ]
+}
 
-/** ns a packet in the kernel, less an empty program; why not, where it refuses. */
-function inKernel({ insns, maps }: Program, records: Uint8Array): string {
-  const folder = process.env.NETSIEVE_ORACLE
-  if (!folder) return '-'
-  const frames: string[] = []
-  const view = new DataView(records.buffer)
-  for (let at = 0; at < records.length && frames.length < KERNEL_PACKETS; ) {
-    const length = view.getUint32(at + 8, true)
-    frames.push(hex(records.subarray(at + 16, at + 16 + length)))
-    at += 16 + length
+/** The code that the kernel makes of programs, as contenders; undefined for those that it does not take, which is said. */
+async function inKernel(
+  peers: string,
+  records: Uint8Array,
+  programs: readonly Program[],
+): Promise<{ readonly all: (Contender | undefined)[]; close(): void }> {
+  const file = join(folder, 'records')
+  writeFileSync(file, records)
+  const args = programs.flatMap(({ insns, maps }, i) => {
+    const path = join(folder, `program-${i}`)
+    writeFileSync(path, encode(insns))
+    rmSync(`${path}.tables`, { force: true })
+    const tables = maps[0]?.entries?.[0]?.[1]
+    if (tables) writeFileSync(`${path}.tables`, tables)
+    return ['kernel', path]
+  })
+  const peer = new Peers(peers, [file, String(CHUNK), ...args])
+  await peer.ready()
+  const all = programs.map(({ name }, i) => {
+    const why = peer.missing.get(i)
+    if (why) console.log(`  ${name} is missing in the kernel: ${why}`)
+    return why ? undefined : { name, run: () => peer.run(i) }
+  })
+  return { all, close: () => peer.close() }
+}
+
+/** Each contender's cost; `sums` tell their verdicts apart. */
+async function race(
+  contenders: readonly (Contender | undefined)[],
+): Promise<{ costs: (Cost | undefined)[]; sums: (number | undefined)[] }> {
+  const scores = contenders.map((): Score[] => [])
+  for (let round = -2; round < ROUNDS; round++)
+    for (const [i, contender] of contenders.entries()) {
+      const score = await contender?.run()
+      if (score && round >= 0) scores[i]!.push(score)
+    }
+  return {
+    costs: scores.map((rounds) => (rounds.length > 0 ? costOf(rounds) : undefined)),
+    sums: scores.map(([first]) => first?.sum),
   }
-  const request = {
-    op: 'run', type: 'sched_cls', hex: hex(encode(insns)), frames, repeat: 2000,
-    maps: maps.map(({ type, keySize, valueSize, maxEntries, entries = [] }) => ({
-      type, key_size: keySize, value_size: valueSize, max_entries: maxEntries, initial: entries.map(([key, value]) => [hex(key), hex(value)]),
-    })),
-  } // biome-ignore format: a table
-  const { stdout } = spawnSync('python3', [join(folder, 'kbpf.py'), 'serve'], { input: `${JSON.stringify(request)}\n`, maxBuffer: 1 << 28, encoding: 'utf8' }) // biome-ignore format: one call
-  const reply = JSON.parse(stdout) as {
-    accepted: boolean
-    reason?: string
-    run?: { ns: (number | null)[]; baseline_ns?: number }
-    baseline_ns?: number
-  }
-  if (!reply.accepted) return `refused: ${reply.reason?.slice(0, 40)}`
-  const ns = (reply.run?.ns ?? []).filter((each): each is number => each !== null)
-  return (
-    ns.reduce((sum, each) => sum + each, 0) / ns.length -
-    (reply.run?.baseline_ns ?? reply.baseline_ns ?? 0)
-  ).toFixed(0)
+}
+
+const told = (cost: Cost | undefined): string =>
+  cost ? `${cost.median.toFixed(1).padStart(8)} / ${cost.least.toFixed(1).padStart(7)}` : '-'.padStart(18)
+
+async function measure(size: number, peers: string | undefined): Promise<void> {
+  const programs = programsOf(size)
+  const kernel = peers ? await inKernel(peers, records, programs) : undefined
+  const ours = programs.map(({ name, insns, maps }) => jit(name, insns, parts, { maps }))
+  const { costs, sums } = await race([...ours, ...(kernel?.all ?? [])])
+  kernel?.close()
+  const own = programs.flatMap(({ name }, i) => (name === 'tcpdump -d' ? [] : [sums[i], sums[programs.length + i]]))
+  if (new Set(own.filter((sum) => sum !== undefined)).size > 1) throw new Error(`verdicts differ at ${size} rules`)
+  console.log(`\n${size} rules`)
+  programs.forEach((program, i) => {
+    const [jitted, image] = [costs[i], costs[programs.length + i]]
+    const { insns } = program
+    console.log(`  ${program.name.padEnd(14)}${String(insns.length).padStart(7)} insns ${executed(program, records).toFixed(0).padStart(6)} executed   jit ${told(jitted)}   kernel ${told(image)}`) // biome-ignore format: one line
+  })
+  const [decision, linear] = [costs[0], costs[programs.length + 1]]
+  if (decision && linear && programs[1]?.name === 'rule by rule')
+    console.log(`  rule by rule in the kernel / one decision in the JIT: ${(linear.median / decision.median).toFixed(1)} (${(linear.least / decision.least).toFixed(1)})`) // biome-ignore format: one line
 }
 
 const records = capture('mixed', PACKETS)
-const parts = chunks(records)
+const parts = chunks(records, CHUNK)
 const folder = mkdtempSync(join(tmpdir(), 'netsieve-rules-'))
 try {
-  console.log(`${PACKETS} packets, ${ROUNDS} rounds; ns a packet in the JIT (median / best), in the kernel (test run)`)
-  for (const size of SIZES) {
-    const { text, expression } = listOf(size)
-    writeFileSync(join(folder, 'list.nft'), text)
-    const filter = filterOf(text)
-    const of = (name: string, oneByOne: boolean, type: 'xdp' | 'sched_cls' = 'xdp'): Program => ({
-      name,
-      ...generate(filter, { type, oneByOne }),
-    })
-    const programs = [of('one decision', false), ...(size <= MOST_LINEAR ? [of('rule by rule', true)] : [])]
-    const short = size <= MOST_CLASSIC ? classic(expression) : undefined
-    if (short) programs.push({ name: 'tcpdump -d', insns: short, maps: [] })
-    const timed = programs.map((program) => new Timed(program))
-    for (let round = -2; round < ROUNDS; round++) for (const each of timed) each.round(parts, round >= 0)
-    if (new Set(timed.filter(({ program }) => program.name !== 'tcpdump -d').map(({ verdicts }) => verdicts)).size > 1) throw new Error(`verdicts differ at ${size} rules`) // biome-ignore format: one test
-    console.log(`\n${size} rules`)
-    for (const each of timed) {
-      const { mid, min } = each.ns()
-      const { program } = each
-      const kernel =
-        program.name === 'tcpdump -d' ? '-' : inKernel(of('', program.name === 'rule by rule', 'sched_cls'), records)
-      console.log(`  ${program.name.padEnd(14)} ${String(program.insns.length).padStart(7)} insns ${executed(program, records).toFixed(0).padStart(6)} executed ${mid.toFixed(0).padStart(6)} / ${min.toFixed(0).padStart(5)} ns   kernel ${kernel}`) // biome-ignore format: one line
-    }
-  }
+  console.log(`${PACKETS} packets, ${ROUNDS} rounds; ns a packet (median / least)`)
+  const peers = buildPeers(folder)
+  for (const size of SIZES) await measure(size, peers)
 } finally {
-  rmSync(folder, { recursive: true, force: true })
+  if(!process.env.KEEP) rmSync(folder, { recursive: true, force: true }); else console.log(folder)
 }
