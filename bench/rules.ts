@@ -163,5 +163,5 @@ try {
   const peers = buildPeers(folder)
   for (const size of SIZES) await measure(size, peers)
 } finally {
-  if(!process.env.KEEP) rmSync(folder, { recursive: true, force: true }); else console.log(folder)
+  rmSync(folder, { recursive: true, force: true })
 }

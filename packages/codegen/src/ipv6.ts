@@ -25,25 +25,21 @@ export function ipv6(d: Dispatch, netRef: BaseRef): void {
   // R.AVAIL = length of the packet from its IPv6 header on; 0xffff (the frame's end counts) for a jumbogram.
   e.put((c) => c.load(1, R.RET, reg, disp + 6))
   if (view.header === 'checked') {
-    const [sized, counted, zero] = [e.label('sized'), e.label('counted'), e.label('zero')]
+    const [sized, counted] = [e.label('sized'), e.label('counted')]
     e.put((c) => {
       c.load(2, R.AVAIL, reg, disp + 4)
       c.be(R.AVAIL, 16)
     })
-    e.jump('jeq', R.AVAIL, 0, zero)
+    e.jump('jne', R.AVAIL, 0, sized)
+    // No code further down would do: a jump back is a loop to whoever reads the program.
+    e.jump('jne', R.RET, IPPROTO.hopopt, sized)
+    e.put((c) => c.mov(R.AVAIL, 0xffff))
+    e.goto(counted)
     e.bind(sized)
     e.put((c) => c.alu('add', R.AVAIL, 40))
     access.tooShort(e, netRef, R.AVAIL, bad)
     if (!view.trim) e.put((c) => c.mov(R.AVAIL, 0xffff))
     e.bind(counted)
-    const { origin } = e
-    e.defer(() => {
-      e.origin = origin
-      e.bind(zero)
-      e.jump('jne', R.RET, IPPROTO.hopopt, sized)
-      e.put((c) => c.mov(R.AVAIL, 0xffff))
-      e.goto(counted)
-    })
   } else e.put((c) => c.mov(R.AVAIL, 0xffff))
   if (!needs.transport && !needs.l4proto) {
     return d.rules(

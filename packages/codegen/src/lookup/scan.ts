@@ -7,6 +7,7 @@ import { SLOT } from '../path.ts'
 import type { Failures, Scope } from '../scope.ts'
 import { classify } from './classify.ts'
 import { forgetNumber, type KeyPart, live, loadNumber, restore, save } from './key.ts'
+import type { Table } from './maps.ts'
 import { BLOCK, type Component, type Vectors } from './vectors.ts'
 
 /** Registers for rows, those first that hold nothing to the end. */
@@ -67,18 +68,14 @@ function locate(scope: Scope, component: Component, part: KeyPart, i: number, fa
   if (missing !== undefined) forgetNumber(e)
   e.bind(known)
   e.jump('jge', R.A, classes, none)
-  place(e, component, i)
+  keep(e, component, i)
 }
 
-/** The slot of a component = the place of the class in R.A. */
-function place(e: Emitter, { rowOf, blocks }: Component, i: number): void {
-  const [first] = blocks
-  const { map, offset } = rowOf ?? first!.table
+/** The slot of a component = how far into its table the class in R.A is. A number: who reads the program knows a pointer only while it is in a register. */
+function keep(e: Emitter, { rowOf, blocks }: Component, i: number): void {
   e.put((c) => {
-    c.alu('mul', R.A, rowOf ? 2 * blocks.length : first!.bytes)
-    c.mapValue(R.B, map, offset)
-    c.alu('add', R.B, { reg: R.A })
-    c.store(8, R.FP, SLOT.found + 8 * i, { reg: R.B })
+    c.alu('mul', R.A, rowOf ? 2 * blocks.length : blocks[0]!.bytes)
+    c.store(8, R.FP, SLOT.found + 8 * i, { reg: R.A })
   })
 }
 
@@ -86,16 +83,20 @@ function place(e: Emitter, { rowOf, blocks }: Component, i: number): void {
 function rows(e: Emitter, components: readonly Component[], block: number, lost: Label): void {
   for (const [i, { rowOf, blocks }] of components.entries()) {
     const reg = ROWS[i]!
-    e.put((c) => c.load(8, reg, R.FP, SLOT.found + 8 * i))
-    if (!rowOf) continue
     const { table, count, bytes } = blocks[block]!
-    e.put((c) => c.load(2, R.A, reg, 2 * block))
-    e.jump('jge', R.A, count, lost)
-    e.put((c) => {
-      c.alu('mul', R.A, bytes)
-      c.mapValue(reg, table.map, table.offset)
-      c.alu('add', reg, { reg: R.A })
-    })
+    const inTable = ({ map, offset }: Table): void =>
+      e.put((c) => {
+        c.mapValue(reg, map, offset)
+        c.alu('add', reg, { reg: R.A })
+      })
+    e.put((c) => c.load(8, R.A, R.FP, SLOT.found + 8 * i))
+    if (rowOf) {
+      inTable(rowOf)
+      e.put((c) => c.load(2, R.A, reg, 2 * block))
+      e.jump('jge', R.A, count, lost)
+      e.put((c) => c.alu('mul', R.A, bytes))
+    }
+    inTable(table)
   }
 }
 
