@@ -2,7 +2,7 @@
 // the stack, so that helpers may be called and the verifier sees every round alike. The same walks as ir's lists.ts makes slowly.
 
 import type { Label } from '@netsieve/asm'
-import { DCCP_TYPE_BYTES, type Find, MAX_CHUNKS, MAX_OPTIONS } from '@netsieve/ir'
+import { DCCP_TYPE_BYTES, type Find, field, MAX_CHUNKS, MAX_OPTIONS } from '@netsieve/ir'
 import { PROTOCOLS } from '@netsieve/packet'
 import type { BaseRef, Place } from './access.ts'
 import { forget } from './dispatch.ts'
@@ -79,7 +79,7 @@ function search(scope: Scope, find: Find, ends: Ends): void {
     default: {
       const { ipProtocol, minBytes } = PROTOCOLS[find.list]
       const failures = { missing: ends.absent, cut: ends.cut }
-      number(scope, { kind: 'field', field: 'meta.l4proto' }, failures)
+      number(scope, field('meta.l4proto'), failures)
       if (!e.reachable) return
       e.jump('jne', R.A, ipProtocol, ends.absent)
       const ref = transportBase(scope, find.list, minBytes, failures)

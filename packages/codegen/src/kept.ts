@@ -16,12 +16,7 @@ export function keptOf(filter: Filter): Kept {
   const keyed = filter.state?.some((def) => def.kind === 'limit' && def.each)
   if (!simple || keyed) return new Map()
   const uses = new Map<Term, number>()
-  const seen = new Set<Term>()
-  for (const term of termsOf(filter)) {
-    if (seen.has(term)) continue
-    seen.add(term)
-    for (const part of partsOf(term)) uses.set(part, (uses.get(part) ?? 0) + 1)
-  }
+  for (const term of termsOf(filter)) for (const part of partsOf(term)) uses.set(part, (uses.get(part) ?? 0) + 1)
   const costs = new Map<Term, number>()
   const costOf = (term: Term): number => {
     const known = costs.get(term)

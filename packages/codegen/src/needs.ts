@@ -1,6 +1,16 @@
 // What the rules of a base chain ask of a packet: nothing else is located for them.
 
-import { type BaseChain, type Filter, isShort, listBase, placeOf, type Term, termsAt, termsOfField } from '@netsieve/ir'
+import {
+  type BaseChain,
+  type Filter,
+  isShort,
+  listBase,
+  placeOf,
+  reachedRules,
+  type Term,
+  termsOf,
+  termsOfField,
+} from '@netsieve/ir'
 import { type Base, isMetadata } from '@netsieve/packet'
 import type { Needs } from './dispatch.ts'
 
@@ -59,9 +69,8 @@ export function needsOf(filter: Filter, base: BaseChain, counts: boolean): Needs
       }
     }
   }
-  for (const { step, term } of termsAt(filter, [base.chain])) {
-    if (step.kind === 'match' && step.view) needs.fragments = true
-    visit(term)
-  }
+  for (const { steps } of reachedRules(filter, [base.chain]))
+    if (steps.some((step) => step.kind === 'match' && step.view)) needs.fragments = true
+  for (const term of termsOf(filter, [base.chain])) visit(term)
   return needs
 }

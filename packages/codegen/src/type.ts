@@ -78,6 +78,7 @@ export function shortcomings(filter: Filter, type: ProgTypeName): readonly Diagn
   }
   const layout = metadataOfFilter(filter, type)
   const fields = layout?.slots.map(({ field }) => field) ?? []
+  if (fields.length === 0) return diagnostics
   for (const { rule, term } of termsAt(filter)) {
     if (term.kind !== 'field' || !(fields as readonly string[]).includes(term.field) || told.has(term.field)) continue
     told.add(term.field)

@@ -6,8 +6,15 @@ import type { Find, Pred, Range, Step, Term, Test, Verdict } from './types.ts'
 export const TRUE: Pred = { kind: 'const', value: true }
 export const FALSE: Pred = { kind: 'const', value: false }
 
+/** One object for each: what is asked again and again is found again soon. */
+const TERMS = new Map<FieldId, Term>()
+
 export function field(id: FieldId): Term {
-  return { kind: 'field', field: id }
+  const known = TERMS.get(id)
+  if (known) return known
+  const term: Term = { kind: 'field', field: id }
+  TERMS.set(id, term)
+  return term
 }
 
 export function load(base: 'link' | 'net' | 'transport', offset: number, bytes: number, index?: Term): Term {

@@ -1,13 +1,13 @@
 // Whether a filter makes sense, before it is evaluated or compiled: chains that exist and end, values that fit, terms that can be computed.
 
 import { Diagnostics, type Outcome, type Span } from '@netsieve/diag'
-import { FIELDS, type FieldId, isMetadata, loadableAt, METADATA, protocol } from '@netsieve/packet'
+import { FIELDS, isMetadata, loadableAt, METADATA, protocol } from '@netsieve/packet'
 import { checkSets, checkTerms } from './check-sets.ts'
 import { checkAct, checkKept, checkSettable, checkState } from './check-state.ts'
 import { calledBy, setsOf, verdictsIn } from './sets.ts'
 import type { BaseChain, Chain, Filter, Pred, Rule, SetDef, StateDef, Term } from './types.ts'
 import { samePlaces, VIEWS, type ViewName } from './views.ts'
-import { termsAt } from './walk.ts'
+import { termsAt, termsOf } from './walk.ts'
 
 /** Chains called inside one another at most, as in the kernel (nft). */
 const MAX_DEPTH = 16
@@ -59,21 +59,24 @@ const NO_LINK_HEADER: readonly string[] = ['output', 'postrouting']
 
 /** Every field that a rule asks for is one that packets at the hook can have. Each field is told once a rule. */
 function checkHook({ chain, hook }: BaseChain, filter: Filter, diags: Diagnostics): void {
-  const told = new Set<string>()
-  const tell = (rule: Rule, what: string, span: Span | undefined) => {
-    if (told.has(`${rule.id} ${what}`)) return
-    told.add(`${rule.id} ${what}`)
-    diags.error('ir/hook', `packets at the hook ${hook} have no ${what}`, span)
-  }
-  for (const { rule, step, term } of termsAt(filter, [chain])) {
-    const span = step.span ?? rule.span
-    const field: FieldId | undefined = term.kind === 'field' ? term.field : undefined
-    if (field && isMetadata(field) && !loadableAt(field, hook)) tell(rule, `${field} (${METADATA[field].title})`, span)
+  /** What is asked for by a term that packets at the hook cannot have. */
+  const lacking = (term: Term): string | undefined => {
+    const field = term.kind === 'field' ? term.field : undefined
+    if (field && isMetadata(field) && !loadableAt(field, hook)) return `${field} (${METADATA[field].title})`
     const link =
       term.kind === 'load' || term.kind === 'raw'
         ? term.base === 'link'
         : field && protocol(FIELDS[field].proto).base === 'link'
-    if (link && NO_LINK_HEADER.includes(hook)) tell(rule, 'link header', span)
+    return link && NO_LINK_HEADER.includes(hook) ? 'link header' : undefined
+  }
+  const wrong = new Map([...termsOf(filter, [chain])].map((term) => [term, lacking(term)]))
+  if ([...wrong.values()].every((what) => what === undefined)) return
+  const told = new Set<string>()
+  for (const { rule, step, term } of termsAt(filter, [chain])) {
+    const what = wrong.get(term)
+    if (what === undefined || told.has(`${rule.id} ${what}`)) continue
+    told.add(`${rule.id} ${what}`)
+    diags.error('ir/hook', `packets at the hook ${hook} have no ${what}`, step.span ?? rule.span)
   }
 }
 

@@ -66,5 +66,5 @@ export {
   type View,
   type ViewName,
 } from './views.ts'
-export { termsAt, termsIn, termsOf, termsOfField } from './walk.ts'
+export { reachedRules, termsAt, termsIn, termsOf, termsOfField } from './walk.ts'
 export { MOST_WALKED, WALKED, walkHeaders } from './walk-headers.ts'

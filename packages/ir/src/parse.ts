@@ -33,6 +33,7 @@ import {
   protocol,
 } from '@netsieve/packet'
 import { ACTS, type ActName } from './acts.ts'
+import { field } from './build.ts'
 import { readElement, readSetHead, type SetHead } from './parse-sets.ts'
 import { readState } from './parse-state.ts'
 import { OPERATOR } from './print.ts'
@@ -385,7 +386,7 @@ function readOperand(scan: Scan): Term {
     }
     if (scan.word('length')) return { kind: 'length' }
     if (scan.word('walk')) return readWalk(scan)
-    if (Object.hasOwn(FIELDS, word) && scan.word(word)) return { kind: 'field', field: word as FieldId }
+    if (Object.hasOwn(FIELDS, word) && scan.word(word)) return field(word as FieldId)
     if (/^[a-z]\w*\.[a-z]/.test(word)) throw noField(scan, word)
     const value = scan.value()
     if (value !== undefined) return { kind: 'const', value }

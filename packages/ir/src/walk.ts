@@ -5,43 +5,65 @@ import { entryOf, placeOf } from './places.ts'
 import { calledBy, setsOf } from './sets.ts'
 import type { Filter, Pred, Rule, Step, Term } from './types.ts'
 
-/** The terms of the rules that a chain, or any base chain, can reach; those inside others too. Each chain is walked once. */
-export function* termsOf(filter: Filter, chains?: readonly string[]): Generator<Term> {
-  for (const { term } of termsAt(filter, chains)) yield term
+/** The rules that some chains, by default all base chains, can come to. Each chain is walked once. */
+export function reachedRules(filter: Filter, starts: readonly string[] = startsOf(filter)): readonly Rule[] {
+  const chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
+  const sets = setsOf(filter)
+  const names = new Set(starts)
+  const out: Rule[] = []
+  // Names that are added meanwhile come to their turn.
+  for (const name of names) {
+    for (const rule of chains.get(name)?.rules ?? []) {
+      out.push(rule)
+      for (const step of rule.steps) for (const called of calledBy(step, sets)) names.add(called)
+    }
+  }
+  return out
+}
+
+const startsOf = ({ base }: Filter): readonly string[] => base.map(({ chain }) => chain)
+
+const TERMS = new WeakMap<Filter, Map<string, ReadonlySet<Term>>>()
+
+/** The terms that those rules ask for; those inside others too. One that is asked for several times as one object is given once. */
+export function termsOf(filter: Filter, starts: readonly string[] = startsOf(filter)): ReadonlySet<Term> {
+  const known = TERMS.get(filter) ?? new Map<string, ReadonlySet<Term>>()
+  TERMS.set(filter, known)
+  const key = JSON.stringify(starts)
+  const before = known.get(key)
+  if (before) return before
+  const found: Found = new Set()
+  for (const { steps } of reachedRules(filter, starts)) for (const step of steps) ofStep(step, found)
+  known.set(key, found)
+  return found
 }
 
 /** Steps that ask for terms. */
 type Asking = Extract<Step, { kind: 'match' | 'vmap' | 'set' | 'limit' }>
 
-/** The same with the rules and steps that they stand in. */
+/** The same with the rules and steps that they stand in: once a step. */
 export function* termsAt(
   filter: Filter,
-  starts: readonly string[] = filter.base.map(({ chain }) => chain),
+  starts?: readonly string[],
 ): Generator<{ readonly rule: Rule; readonly step: Asking; readonly term: Term }> {
-  const chains = new Map(filter.chains.map((chain) => [chain.name, chain]))
-  const seen = new Set<string>()
-  const sets = setsOf(filter)
-  const waiting = [...starts]
-  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-    if (seen.has(name)) continue
-    seen.add(name)
-    for (const rule of chains.get(name)?.rules ?? []) {
-      for (const step of rule.steps) {
-        for (const term of termsIn(step)) yield { rule, step: step as Asking, term }
-        waiting.push(...calledBy(step, sets))
-      }
-    }
-  }
+  for (const rule of reachedRules(filter, starts))
+    for (const step of rule.steps) for (const term of termsIn(step)) yield { rule, step: step as Asking, term }
 }
 
 /** The terms that a step asks for; one that stands in it several times as one object is given once. */
 export function termsIn(step: Step): Iterable<Term> {
+  // Most steps are one comparison of a term that has no others in it.
+  if (step.kind === 'match' && step.pred.kind === 'cmp' && step.pred.term.kind === 'field') return [step.pred.term]
   const found: Found = new Set()
+  ofStep(step, found)
+  return found
+}
+
+function ofStep(step: Step, found: Found): void {
   if (step.kind === 'match') ofPred(step.pred, found)
   else if (step.kind === 'vmap') for (const term of step.terms) ofTerm(term, found)
   else if (step.kind === 'set') ofTerm(step.term, found)
   else if (step.kind === 'limit') for (const term of step.key ?? []) ofTerm(term, found)
-  return found
 }
 
 /** Terms inside tunnels share so many parts that they cannot be gone through one by one. */

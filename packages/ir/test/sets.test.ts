@@ -232,7 +232,7 @@ chain low {
 `)
   const read = parse(source('t', print(whole)))
   expect(print(read.value!)).toBe(print(whole))
-  expect([...termsOf(whole)]).toEqual([field('ipv4.src'), field('tcp.dport'), field('tcp.dport')])
+  expect([...termsOf(whole)]).toEqual([field('ipv4.src'), field('tcp.dport')])
   expect(fromJson(JSON.parse(JSON.stringify(toJson(whole)))).value).toEqual(whole)
 })
 

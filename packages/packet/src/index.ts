@@ -66,6 +66,7 @@ export {
 export { read, readBits, writeBits } from './read.ts'
 export { type Conversations, type SummaryOptions, summarize } from './summary/index.ts'
 export {
+  bitLength,
   formatIpv4,
   formatIpv6,
   formatMac,

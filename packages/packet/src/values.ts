@@ -62,7 +62,12 @@ export function prefixMask(length: number, bits: number): bigint {
 export function maskPrefix(mask: bigint, bits: number): number | undefined {
   const behind = mask ^ ((1n << BigInt(bits)) - 1n)
   if (behind < 0n || behind >> BigInt(bits) !== 0n || (behind & (behind + 1n)) !== 0n) return undefined
-  return behind === 0n ? bits : bits - behind.toString(2).length
+  return bits - bitLength(behind)
+}
+
+/** Bits up to the highest that is set; 0 for 0. */
+export function bitLength(value: bigint): number {
+  return value <= 0xffffffffn ? 32 - Math.clz32(Number(value)) : 32 + bitLength(value >> 32n)
 }
 
 export function formatIpv4(value: bigint): string {

@@ -7,8 +7,11 @@ import { Grammar } from '../src/grammar/match.ts'
 import { child, children } from '../src/grammar/node.ts'
 import type { GrammarData } from '../src/grammar/types.ts'
 import { iptables, nft } from '../src/index.ts'
+import { GRAMMAR as ETHTOOL } from '../src/ethtool/ethtool.gen.ts'
+import { GRAMMAR as FLOWER } from '../src/flower/flower.gen.ts'
 import { GRAMMAR as IPTABLES } from '../src/iptables/iptables.gen.ts'
 import { GRAMMAR as NFT } from '../src/nft/nft.gen.ts'
+import { GRAMMAR as PCAP } from '../src/pcap-filter/pcap-filter.gen.ts'
 import { sentences } from './sentences.ts'
 
 // pair ::= name "=" (number | name) ; list ::= pair ("," pair)* ; deep ::= "(" deep ")" | "x"
@@ -103,6 +106,43 @@ describe('sentences made from the grammars', () => {
     const made = fc.sample(sentences(data, start), { numRuns: 400, seed: 20_261_123 })
     const refused = made.filter((text) => !grammar.match(start, text).ok)
     expect(refused.length, refused.slice(0, 5).join('\n')).toBeLessThanOrEqual(400 * (1 - share))
+  })
+
+  test.each([
+    ['iptables', 'line', IPTABLES],
+    ['nft', 'top', NFT],
+    ['nft', 'chainitem', NFT],
+    ['nft', 'setitem', NFT],
+    ['pcap-filter', 'tokens', PCAP],
+    ['flower', 'filter', FLOWER],
+    ['ethtool', 'command', ETHTOOL],
+  ] as const)('%s %s: the fast way gives the nodes that the slow one gives', (_, start, data) => {
+    const grammar = new Grammar(data)
+    let matched = 0
+    fc.assert(
+      fc.property(
+        sentences(data, start),
+        fc.nat(),
+        fc.constantFrom('', ' ', 'ip', '-', ':', '1', '"', '}', '\n'),
+        (text, place, put) => {
+          const at = place % (text.length + 1)
+          for (const each of [
+            text,
+            text.slice(0, at) + put + text.slice(at),
+            text.slice(0, at) + put + text.slice(at + 1),
+          ]) {
+            const slow = grammar.explain(start, each)
+            if (slow.ok) matched++
+            expect(grammar.match(start, each)).toEqual(slow)
+            expect(grammar.match(start, `x${each}x`, 1, each.length + 1)).toEqual(
+              grammar.explain(start, `x${each}x`, 1, each.length + 1),
+            )
+          }
+        },
+      ),
+      { numRuns: Number(process.env.NETSIEVE_RUNS ?? 100), seed: 20_261_127, endOnFailure: true },
+    )
+    expect(matched).toBeGreaterThan(40)
   })
 
   const front = { iptables, nft } as const

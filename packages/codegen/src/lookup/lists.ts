@@ -8,7 +8,7 @@ import { callsOf } from '../outline.ts'
 import { excluded, type Path } from '../path.ts'
 import { constantOf } from '../predicates.ts'
 import type { RuleScope } from '../rules.ts'
-import { seenAs } from '../scope.ts'
+import { type Scope, seenAs } from '../scope.ts'
 import { number } from '../terms.ts'
 import { type Asked, decidingRules, type RuleBox, type RuleBoxes } from './boxes.ts'
 import type { Maps } from './maps.ts'
@@ -32,13 +32,22 @@ export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number):
   let length = 0
   // Where a number that is not there ends the program, it does so at the first rule that asks.
   if (scope.path.view.missing === 'reject') return { length, asked: [], boxes }
+  const way = new Way(scope)
   for (; from + length < rules.length; length++) {
     const rule = rules[from + length]!
     if (mayDrop(scope, rule)) break
     const deciding = decidingOf(scope, rule)
     if (!deciding || deciding.some((each) => each.rule !== rule && mayDrop(scope, each.rule))) break
-    const here = deciding.flatMap((each) => fold(scope, each.boxes).map((box) => ({ box, rule: each.rule, rest: each.rest }))) // biome-ignore format: one list
-    const added = new Map(here.flatMap(({ box }) => [...box]).filter(([key]) => !asked.has(key)))
+    const here: Run['boxes'][number][] = []
+    const added = new Map<string, Asked>()
+    for (const each of deciding) {
+      for (const whole of each.boxes) {
+        const box = way.left(whole)
+        if (!box) continue
+        here.push({ box, rule: each.rule, rest: each.rest })
+        for (const [key, side] of box) if (!asked.has(key)) added.set(key, side)
+      }
+    }
     if (asked.size + added.size > MOST_COMPONENTS) break
     for (const [key, each] of added) asked.set(key, each)
     for (const each of here) boxes.push(each)
@@ -53,15 +62,17 @@ export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number):
 
 /** The rules that a rule stands for, if they are boxes. What is called counts too, where rules are counted. */
 function decidingOf({ maps, sets, base, filter, state }: RuleScope, rule: Rule): readonly RuleBoxes[] | undefined {
-  return maps.once(`rule ${rule.id} ${base.view}`, () => {
+  const known = maps.once(`boxes ${base.view}`, () => new Map<Rule, readonly RuleBoxes[] | undefined>())
+  if (!known.has(rule)) {
     const place = {
       sets,
       view: base.view,
       chains: state.counters === undefined ? chainsOf(maps, filter) : NO_CHAINS,
       calls: maps.once(callsOf, () => callsOf(filter)),
     }
-    return decidingRules(rule, place)
-  })
+    known.set(rule, decidingRules(rule, place))
+  }
+  return known.get(rule)
 }
 
 const NO_CHAINS: ReadonlyMap<string, Chain> = new Map()
@@ -69,27 +80,44 @@ const chainsOf = (maps: Maps, filter: Filter): ReadonlyMap<string, Chain> =>
   maps.once(filter, () => new Map(filter.chains.map((chain) => [chain.name, chain])))
 
 /** The boxes on one way through the program: what that tells is not asked. */
-function fold(scope: RuleScope, boxes: readonly RuleBox[]): RuleBox[] {
-  const out: RuleBox[] = []
-  for (const box of boxes) {
-    const left = new Map<string, Asked>()
-    let possible = true
-    for (const [key, asked] of box) {
-      const seen = seenAs(scope, asked.view)
-      const told = absent(seen.path, asked) ? 'missing' : constantOf(seen, asked.term)
-      if (told === undefined) {
-        const ranges = asked.ranges.filter(({ lo, hi }) => lo !== hi || !excluded(seen.path, asked.term, lo))
-        if (ranges.length === 0) possible = false
-        left.set(key, asked)
-      } else if (told === 'missing' && seen.path.view.missing !== 'zero') possible = false
-      else {
-        const value = told === 'missing' ? 0n : told
-        if (!asked.ranges.some(({ lo, hi }) => lo <= value && value <= hi)) possible = false
-      }
-    }
-    if (possible) out.push(left)
+class Way {
+  private readonly scope: Scope
+  /** By the key of what is asked: as whom the packet is seen, and the number if that is told. */
+  private readonly known = new Map<string, { readonly path: Path; readonly told: ReturnType<typeof constantOf> }>()
+
+  constructor(scope: Scope) {
+    this.scope = scope
   }
-  return out
+
+  /** What is left of a box to be asked; undefined if it holds no packet. */
+  left(box: RuleBox): RuleBox | undefined {
+    let left: Map<string, Asked> | undefined
+    for (const asked of box.values()) {
+      const { path, told } = this.look(asked)
+      if (told === undefined) {
+        if (asked.ranges.every(({ lo, hi }) => lo === hi && excluded(path, asked.term, lo))) return undefined
+        continue
+      }
+      if (told === 'missing' && path.view.missing !== 'zero') return undefined
+      const value = told === 'missing' ? 0n : told
+      if (!asked.ranges.some(({ lo, hi }) => lo <= value && value <= hi)) return undefined
+      left ??= new Map(box)
+      left.delete(asked.key)
+    }
+    return left ?? box
+  }
+
+  private look(asked: Asked) {
+    const before = this.known.get(asked.key)
+    if (before) return before
+    const seen = seenAs(this.scope, asked.view)
+    const found = {
+      path: seen.path,
+      told: absent(seen.path, asked) ? 'missing' : constantOf(seen, asked.term),
+    } as const
+    this.known.set(asked.key, found)
+    return found
+  }
 }
 
 /** No packet of this way has the header. */
@@ -101,12 +129,14 @@ function absent({ net, transport }: Path, { term }: Asked): boolean {
 
 /** What a rule asks may drop the packet, though it may not match: also where its boxes, which hold what matches, do not tell. */
 function mayDrop(scope: RuleScope, rule: Rule): boolean {
-  for (const step of rule.steps) {
-    if (step.kind !== 'match') continue
+  return rule.steps.some((step) => {
+    if (step.kind !== 'match') return false
     const { path } = seenAs(scope, step.view)
+    const { chainDrops, cutDrops } = path.view
+    if (!chainDrops && cutDrops.length === 0) return false
     for (const term of termsIn(step)) if (mayCut(path, term)) return true
-  }
-  return false
+    return false
+  })
 }
 
 /** Asking for a number may drop the packet: at the first rule that asks, whatever the others say. */

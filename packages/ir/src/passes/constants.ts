@@ -8,7 +8,7 @@ import { entryOf } from '../places.ts'
 import type { Pred, Term } from '../types.ts'
 import type { Pass } from './pass.ts'
 import { complement, intersect, predOf, regionOf, topOf } from './regions.ts'
-import { mapPreds } from './rewrite.ts'
+import { mapPreds, samePred } from './rewrite.ts'
 
 export const constants: Pass = {
   name: 'constants',
@@ -25,8 +25,10 @@ const FORMS = new WeakMap<Pred, Pred>()
 export function normal(pred: Pred): Pred {
   const known = FORMS.get(pred)
   if (known) return known
-  const form = formOf(pred)
+  const other = formOf(pred)
+  const form = samePred(other, pred) ? pred : other
   FORMS.set(pred, form)
+  FORMS.set(form, form)
   return form
 }
 

@@ -1,8 +1,10 @@
 // Rules as boxes: the numbers that a rule's comparisons ask of each term. A rule that lies in the boxes of rules above it is never come to.
 
+import { bitLength } from '@netsieve/packet'
 import type { Chain, Pred, Range, Rule } from '../types.ts'
+import type { ViewName } from '../views.ts'
 import { negated, normal } from './constants.ts'
-import { blockPrefix, complement, intersect, isSubset, type Region, regionOf, topOf } from './regions.ts'
+import { blockPrefix, complement, intersect, isSubset, regionOf, topOf } from './regions.ts'
 import { changesNothing } from './walk.ts'
 
 interface Side {
@@ -19,33 +21,38 @@ export interface Covered {
   readonly by: readonly Rule[]
 }
 
-/** What all packets that a rule matches have, and whether all that have it match. */
-function boxOf({ steps }: Rule): { readonly box: Box; readonly whole: boolean } {
-  const box = new Map<string, Side>()
-  let whole = true
-  for (const step of steps) {
-    if (step.kind !== 'match') continue
-    for (const part of conjuncts(normal(step.pred))) {
-      const region: Region | undefined = regionOf(part)
-      if (!region) {
-        if (!(part.kind === 'const' && part.value)) whole = false
-        continue
-      }
-      const key = `${step.view ?? ''} ${region.key}`
-      const before = box.get(key)
-      const ranges = before ? intersect(before.ranges, region.ranges) : region.ranges
-      box.set(key, { bits: region.bits, ranges })
-    }
-  }
-  return { box, whole }
+/** What all packets that a rule matches have; whether all that have it match; and whether there are none. */
+interface Boxed {
+  readonly box: Map<string, Side>
+  whole: boolean
+  empty: boolean
 }
 
-/** What must all hold. */
-function conjuncts(pred: Pred): readonly Pred[] {
-  if (pred.kind === 'and') return pred.args.flatMap(conjuncts)
-  return pred.kind === 'not' && pred.arg.kind === 'or'
-    ? pred.arg.args.flatMap((arg) => conjuncts(negated(arg)))
-    : [pred]
+function boxOf({ steps }: Rule): Readonly<Boxed> & { readonly box: Box } {
+  const boxed: Boxed = { box: new Map(), whole: true, empty: false }
+  for (const step of steps) if (step.kind === 'match') narrow(boxed, normal(step.pred), step.view)
+  return boxed
+}
+
+function narrow(boxed: Boxed, pred: Pred, view: ViewName | undefined): void {
+  if (pred.kind === 'and') {
+    for (const arg of pred.args) narrow(boxed, arg, view)
+    return
+  }
+  if (pred.kind === 'not' && pred.arg.kind === 'or') {
+    for (const arg of pred.arg.args) narrow(boxed, negated(arg), view)
+    return
+  }
+  const region = regionOf(pred)
+  if (!region) {
+    if (!(pred.kind === 'const' && pred.value)) boxed.whole = false
+    return
+  }
+  const key = view ? `${view} ${region.key}` : region.key
+  const before = boxed.box.get(key)
+  const ranges = before ? intersect(before.ranges, region.ranges) : region.ranges
+  boxed.box.set(key, { bits: region.bits, ranges })
+  if (ranges.length === 0) boxed.empty = true
 }
 
 /** Whether a rule, where its matches hold, is the end of a packet's way through the chain. */
@@ -76,9 +83,9 @@ export function coveredRules(chain: Chain, setting: boolean): Covered[] {
       list = []
       continue
     }
-    const { box, whole } = boxOf(rule)
+    const { box, whole, empty } = boxOf(rule)
     // Asks what no packet has: never come to for a reason of its own.
-    if ([...box.values()].some(({ ranges }) => ranges.length === 0)) continue
+    if (empty) continue
     const one = above.cover(box)
     const by = one ? [one] : chain.rules.length <= SEVERAL ? together(box, list) : undefined
     if (by) out.push({ rule, chain, by })
@@ -108,50 +115,71 @@ function isIn(inner: Box, outer: Box): boolean {
 const MOST_SHAPES = 256
 const MOST_ALIKE = 64
 
+/** All numbers of one prefix of a term: `shift` bits behind it. */
+interface Block {
+  readonly key: string
+  readonly shift: number
+  /** Of the term and the shift. */
+  readonly id: number
+}
+
 interface Shape {
-  readonly sides: readonly { readonly key: string; readonly shift: number }[]
+  readonly blocks: readonly Block[]
   readonly places: Map<string, Entry[]>
 }
 
 /** Boxes by shape (which terms have a prefix of which length), and in each shape by those prefixes: what may cover a box is found at one place a shape. */
 class Index {
   private readonly shapes = new Map<string, Shape>()
+  private readonly blocks = new Map<string, (Block | undefined)[]>()
+  private ids = 0
 
   add(entry: Entry): void {
-    const sides: { key: string; shift: number; value: bigint }[] = []
-    for (const [key, { bits, ranges }] of [...entry.box].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const [only, more] = ranges
-      const prefix = only && !more ? blockPrefix(only, bits) : undefined
-      if (prefix !== undefined && only) sides.push({ key, shift: bits - prefix, value: only.lo })
+    const blocks: Block[] = []
+    for (const [key, { bits, ranges }] of entry.box) {
+      const prefix = ranges.length === 1 ? blockPrefix(ranges[0]!, bits) : undefined
+      if (prefix !== undefined) blocks.push(this.block(key, bits - prefix))
     }
-    const name = sides.map(({ key, shift }) => `${key}/${shift}`).join()
-    const shape = this.shapes.get(name) ?? { sides, places: new Map<string, Entry[]>() }
+    blocks.sort((a, b) => a.id - b.id)
+    const name = blocks.map(({ id }) => id).join()
+    const shape = this.shapes.get(name) ?? { blocks, places: new Map<string, Entry[]>() }
     if (!this.shapes.has(name) && this.shapes.size >= MOST_SHAPES) return
     this.shapes.set(name, shape)
-    const place = sides.map(({ shift, value }) => value >> BigInt(shift)).join()
+    const place = placeIn(shape, entry.box)
     const there = shape.places.get(place)
     if (!there) shape.places.set(place, [entry])
     else if (there.length < MOST_ALIKE) there.push(entry)
   }
 
+  private block(key: string, shift: number): Block {
+    const shifts = this.blocks.get(key) ?? []
+    this.blocks.set(key, shifts)
+    shifts[shift] ??= { key, shift, id: this.ids++ }
+    return shifts[shift]
+  }
+
   /** A rule whose box has another. */
   cover(box: Box): Rule | undefined {
-    const spans = new Map([...box].map(([key, { ranges }]) => [key, spanOf(ranges)]))
-    for (const { sides, places } of this.shapes.values()) {
+    const spans = new Map<string, number>()
+    for (const [key, { ranges }] of box) spans.set(key, spanOf(ranges))
+    for (const shape of this.shapes.values()) {
       // All numbers of each side have one prefix in common.
-      if (!sides.every(({ key, shift }) => shift >= (spans.get(key) ?? Number.POSITIVE_INFINITY))) continue
-      const place = sides.map(({ key, shift }) => box.get(key)!.ranges[0]!.lo >> BigInt(shift)).join()
-      const found = places.get(place)?.find((entry) => isIn(box, entry.box))
+      if (!shape.blocks.every(({ key, shift }) => shift >= (spans.get(key) ?? Number.POSITIVE_INFINITY))) continue
+      const found = shape.places.get(placeIn(shape, box))?.find((entry) => isIn(box, entry.box))
       if (found) return found.rule
     }
     return undefined
   }
 }
 
+/** The prefixes of a box that a shape tells apart. */
+function placeIn({ blocks }: Shape, box: Box): string {
+  return blocks.map(({ key, shift }) => box.get(key)!.ranges[0]!.lo >> BigInt(shift)).join()
+}
+
 /** So many bits at the end differ among the numbers of ranges that are not empty. */
 function spanOf(ranges: readonly Range[]): number {
-  const [first, last] = [ranges[0]!, ranges.at(-1)!]
-  return first.lo === last.hi ? 0 : (first.lo ^ last.hi).toString(2).length
+  return bitLength(ranges[0]!.lo ^ ranges.at(-1)!.hi)
 }
 
 /** Pieces that are left of a box at most, before the search is given up. */

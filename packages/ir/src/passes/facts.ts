@@ -11,10 +11,31 @@ interface Fact {
   readonly ranges: readonly Range[]
 }
 
-/** By view of a step (`''` for the chain's own) and term. */
-export type Facts = ReadonlyMap<string, Fact>
+/** All that is known, one fact behind the other: by the view of a step, if it is not the chain's own, and the term. */
+export type Facts = Known | undefined
 
-export const NOTHING: Facts = new Map()
+interface Known extends Fact {
+  readonly key: string
+  readonly rest: Facts
+  readonly size: number
+}
+
+export const NOTHING: Facts = undefined
+
+function factOf(facts: Facts, key: string): Known | undefined {
+  let at = facts
+  while (at && at.key !== key) at = at.rest
+  return at
+}
+
+function without(facts: Facts, key: string): Facts {
+  if (!facts || facts.key === key) return facts?.rest
+  return added(without(facts.rest, key), facts.key, facts)
+}
+
+function added(rest: Facts, key: string, { there, ranges }: Fact): Known {
+  return { key, there, ranges, rest, size: (rest?.size ?? 0) + 1 }
+}
 
 /** Ranges of a fact, and facts, at most: long lists cost more than knowing them is worth. */
 const MOST_RANGES = 64
@@ -26,22 +47,22 @@ const NFPROTO = { ipv4: 2n, ipv6: 10n } as const
 export function familyFacts({ family }: BaseChain): Facts {
   if (family === 'any') return NOTHING
   const numbers = family === 'ip' ? [NFPROTO.ipv4, NFPROTO.ipv6] : [NFPROTO[family]]
-  return new Map([[' meta.nfproto', { there: true, ranges: numbers.map((value) => ({ lo: value, hi: value })) }]])
+  return added(NOTHING, 'meta.nfproto', { there: true, ranges: numbers.map((value) => ({ lo: value, hi: value })) })
 }
 
 /** What holds both here and there. */
 export function meet(a: Facts, b: Facts): Facts {
-  const out = new Map<string, Fact>()
-  for (const [key, x] of a) {
-    const y = b.get(key)
+  let out = NOTHING
+  for (let x = a; x; x = x.rest) {
+    const y = factOf(b, x.key)
     if (!y) continue
     const ranges = isSubset(x.ranges, y.ranges) ? y.ranges : isSubset(y.ranges, x.ranges) ? x.ranges : undefined
-    if (ranges) out.set(key, { there: x.there && y.there, ranges })
+    if (ranges) out = added(out, x.key, { there: x.there && y.there, ranges })
   }
   return out
 }
 
-const keyOf = (view: ViewName | undefined, { key }: Region) => `${view ?? ''} ${key}`
+const keyOf = (view: ViewName | undefined, { key }: Region) => (view ? `${view} ${key}` : key)
 
 function known(
   facts: Facts,
@@ -51,11 +72,12 @@ function known(
   there: boolean,
 ): Facts {
   const key = keyOf(view, region)
-  const before = facts.get(key)
-  if (!before && facts.size >= MOST_FACTS) return facts
+  const before = factOf(facts, key)
+  if (!before && facts && facts.size >= MOST_FACTS) return facts
   const now = before ? intersect(before.ranges, ranges) : ranges
   const kept = now.length <= MOST_RANGES ? now : (before?.ranges ?? [{ lo: 0n, hi: topOf(region.bits) }])
-  return new Map(facts).set(key, { there: there || (before?.there ?? false), ranges: kept })
+  const rest = before ? without(facts, key) : facts
+  return added(rest, key, { there: there || (before?.there ?? false), ranges: kept })
 }
 
 /** The facts where a predicate (in normal form) is true, or false. */
@@ -92,7 +114,7 @@ export function refine(pred: Pred, facts: Facts, view?: ViewName): Pred {
     case 'cmp':
     case 'in': {
       const region = regionOf(pred)
-      const fact = region && facts.get(keyOf(view, region))
+      const fact = region && factOf(facts, keyOf(view, region))
       if (!region || !fact) return pred
       const left = intersect(fact.ranges, region.ranges)
       const all = isSubset(fact.ranges, region.ranges)

@@ -5,7 +5,6 @@ import type { Filter, Rule, Step } from '../types.ts'
 import { normal } from './constants.ts'
 import { assume, type Facts, NOTHING, refine } from './facts.ts'
 import type { Pass } from './pass.ts'
-import { samePred } from './rewrite.ts'
 import { forEachRule } from './walk.ts'
 
 export const guards: Pass = {
@@ -17,22 +16,22 @@ export const guards: Pass = {
 
 function guarded(rule: Rule, facts: Facts): Rule {
   let here = facts
-  let same = true
-  const steps: Step[] = []
-  for (const step of rule.steps) {
+  let steps: Step[] | undefined
+  for (let i = 0; i < rule.steps.length; i++) {
+    const step = rule.steps[i]!
     if (step.kind !== 'match') {
-      steps.push(step)
+      steps?.push(step)
       if (step.kind === 'set') here = NOTHING
       continue
     }
     const pred = refine(normal(step.pred), here, step.view)
     here = assume(pred, true, here, step.view)
-    const kept = samePred(pred, step.pred)
-    if (!kept) same = false
+    if (pred !== step.pred || pred.kind === 'const') steps ??= rule.steps.slice(0, i)
     if (pred.kind === 'const' && pred.value) continue
-    steps.push(kept ? step : { ...step, pred })
+    steps?.push(pred === step.pred ? step : { ...step, pred })
     // A match that never holds: what follows it is never done.
     if (pred.kind === 'const') break
   }
-  return same && steps.length === rule.steps.length ? rule : { ...rule, steps }
+  const same = !steps || (steps.length === rule.steps.length && steps.every((step, i) => step === rule.steps[i]))
+  return same ? rule : { ...rule, steps: steps! }
 }

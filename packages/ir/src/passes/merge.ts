@@ -26,7 +26,7 @@ export const merge: Pass = {
         open = joined ?? { rules: [rule], at: undefined, regions: [] }
       }
       close()
-      return [withRules(chain, out.length === chain.rules.length ? chain.rules : out)]
+      return withRules(chain, out.length === chain.rules.length ? chain.rules : out)
     }),
 }
 

@@ -1,6 +1,6 @@
 // Comparisons of one term as the numbers that they hold for, and the other way round: the shortest comparison for some numbers.
 
-import { FIELDS, maskPrefix, prefixMask } from '@netsieve/packet'
+import { bitLength, FIELDS, maskPrefix, prefixMask } from '@netsieve/packet'
 import { joinRanges } from '../build.ts'
 import { termKey } from '../decisions.ts'
 import type { Pred, Range, Term, Test } from '../types.ts'
@@ -32,7 +32,13 @@ function bitsOf(term: Term): number | undefined {
   }
 }
 
-export const topOf = (bits: number): bigint => (1n << BigInt(bits)) - 1n
+/** By bits. */
+const TOPS: bigint[] = []
+
+export function topOf(bits: number): bigint {
+  TOPS[bits] ??= (1n << BigInt(bits)) - 1n
+  return TOPS[bits]
+}
 
 /** By predicate: every pass asks about the same ones. */
 const REGIONS = new WeakMap<Pred, { readonly region: Region | undefined }>()
@@ -98,8 +104,10 @@ export function complement(ranges: readonly Range[], top: bigint): Range[] {
 export function intersect(a: readonly Range[], b: readonly Range[]): Range[] {
   const out: Range[] = []
   for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    const [x, y] = [a[i]!, b[j]!]
-    const [lo, hi] = [x.lo > y.lo ? x.lo : y.lo, x.hi < y.hi ? x.hi : y.hi]
+    const x = a[i]!
+    const y = b[j]!
+    const lo = x.lo > y.lo ? x.lo : y.lo
+    const hi = x.hi < y.hi ? x.hi : y.hi
     if (lo <= hi) out.push({ lo, hi })
     if (x.hi < y.hi) i++
     else j++
@@ -118,26 +126,23 @@ export function isSubset(a: readonly Range[], b: readonly Range[]): boolean {
 
 /** Numbers of a term as one comparison: a plain one where that says it, a prefix, else ranges. Undefined where `check` takes no such comparison. */
 export function predOf({ term, bits, ranges }: Omit<Region, 'key'>): Pred | undefined {
-  const top = topOf(bits)
-  const outside = complement(ranges, top)
+  const outside = complement(ranges, topOf(bits))
   // All and none: what counts is that the term can be computed.
   if (ranges.length === 0 || outside.length === 0) return { kind: 'in', term: bare(term), ranges }
-  for (const [list, same, differ] of [
-    [ranges, '==', '!='],
-    [outside, '!=', '=='],
-  ] as const) {
-    const [only, more] = list
-    if (more || !only) continue
-    if (only.lo === only.hi) return { kind: 'cmp', term, test: same, value: only.lo }
-    if (term.kind === 'mask' && bits > 64) continue
-    const first = differ === '!='
-    if (bits <= 64 && only.lo === 0n) return { kind: 'cmp', term, test: first ? '<=' : '>', value: only.hi }
-    if (bits <= 64 && only.hi === top) return { kind: 'cmp', term, test: first ? '>=' : '<', value: only.lo }
-    const prefix = term.kind === 'mask' ? undefined : blockPrefix(only, bits)
-    if (prefix !== undefined)
-      return { kind: 'cmp', term: { kind: 'mask', term, mask: prefixMask(prefix, bits) }, test: same, value: only.lo }
-  }
+  const plain = (ranges.length === 1 && oneRange(term, bits, ranges[0]!, true)) || (outside.length === 1 && oneRange(term, bits, outside[0]!, false)) // biome-ignore format: one value
+  if (plain) return plain
   return term.kind === 'mask' && bits > 64 ? undefined : { kind: 'in', term, ranges }
+}
+
+/** The comparison that holds inside of a range, or outside of it, if there is a plain one. */
+function oneRange(term: Term, bits: number, { lo, hi }: Range, inside: boolean): Pred | undefined {
+  if (lo === hi) return { kind: 'cmp', term, test: inside ? '==' : '!=', value: lo }
+  if (term.kind === 'mask' && bits > 64) return undefined
+  if (bits <= 64 && lo === 0n) return { kind: 'cmp', term, test: inside ? '<=' : '>', value: hi }
+  if (bits <= 64 && hi === topOf(bits)) return { kind: 'cmp', term, test: inside ? '>=' : '<', value: lo }
+  const prefix = term.kind === 'mask' ? undefined : blockPrefix({ lo, hi }, bits)
+  if (prefix === undefined) return undefined
+  return { kind: 'cmp', term: { kind: 'mask', term, mask: prefixMask(prefix, bits) }, test: inside ? '==' : '!=', value: lo } // biome-ignore format: one value
 }
 
 function bare(term: Term): Term {
@@ -148,5 +153,5 @@ function bare(term: Term): Term {
 export function blockPrefix({ lo, hi }: Range, bits: number): number | undefined {
   const size = hi - lo + 1n
   if ((size & (size - 1n)) !== 0n || (lo & (size - 1n)) !== 0n) return undefined
-  return bits - (size.toString(2).length - 1)
+  return bits - bitLength(size) + 1
 }

@@ -17,12 +17,8 @@ export const shadowed: Pass = {
     return mapChains(filter, (chain) => {
       const gone = new Set(coveredRules(chain, setting).map(({ rule }) => rule))
       const idle = (rule: (typeof chain.rules)[number]) => !hasEffect(rule) && rule.steps.every(traceless)
-      return [
-        withRules(
-          chain,
-          mapped(chain.rules, (rule) => (gone.has(rule) && idle(rule) ? [] : [rule])),
-        ),
-      ]
+      const left = (rule: (typeof chain.rules)[number]) => (gone.has(rule) && idle(rule) ? undefined : rule)
+      return withRules(chain, mapped(chain.rules, left))
     })
   },
 }

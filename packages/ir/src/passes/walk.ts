@@ -47,13 +47,12 @@ export function forEachRule(filter: Filter, change: (rule: Rule, facts: Facts) =
   const setting = setsMetadata(filter)
   const entries = new Map<string, Facts>()
   const enter = (name: string, facts: Facts) => {
-    const before = entries.get(name)
-    entries.set(name, before ? meet(before, facts) : facts)
+    entries.set(name, entries.has(name) ? meet(entries.get(name), facts) : facts)
   }
   for (const base of filter.base) enter(base.chain, familyFacts(base))
   const changed = new Map<string, Chain>()
   for (const chain of reachedChains(filter)) {
-    let facts = entries.get(chain.name) ?? NOTHING
+    let facts = entries.get(chain.name)
     const rules = chain.rules.map((rule) => {
       const now = change(rule, facts)
       facts = afterRule(now, facts, sets, enter)
@@ -78,18 +77,21 @@ function afterRule(
     for (const step of steps) for (const called of calledBy(step, sets)) enter(called, NOTHING)
     return NOTHING
   }
+  // What the matches tell is only asked where a chain is called.
+  const calling = steps.some((step) => step.kind === 'vmap' || (step.kind === 'verdict' && 'chain' in step.verdict))
   let here = before
-  const matches: Extract<Step, { kind: 'match' }>[] = []
+  let only: Extract<Step, { kind: 'match' }> | undefined
+  let matches = 0
   for (const step of steps) {
     if (step.kind === 'match') {
-      matches.push(step)
-      here = assume(normal(step.pred), true, here, step.view)
-    } else for (const called of calledBy(step, sets)) enter(called, here)
+      only = step
+      matches++
+      if (calling) here = assume(normal(step.pred), true, here, step.view)
+    } else if (calling) for (const called of calledBy(step, sets)) enter(called, here)
     if (step.kind === 'verdict') {
       // Packets that all matches hold for do not come back: of a single match that means it did not hold.
       const final = step.verdict.kind !== 'continue' && step.verdict.kind !== 'jump'
-      const [only, more] = matches
-      return final && only && !more ? assumeNot(normal(only.pred), before, only.view) : before
+      return final && only && matches === 1 ? assumeNot(normal(only.pred), before, only.view) : before
     }
     if (step.kind === 'vmap') return before
   }

@@ -2,6 +2,8 @@
 // expected there. A repeated character class is one regular expression, so long texts cost a step a word, not a step a character.
 // Time is bounded by a budget of steps and depth, so hostile text ends in a message.
 
+import { isHidden } from './flat.ts'
+import { DEEPEST, Quick, stepsFor } from './quick.ts'
 import type { GrammarData, GrammarRule, Part } from './types.ts'
 
 /** A matched rule: its name, the range of text, and the named rules inside. */
@@ -32,15 +34,12 @@ interface Compiled {
   readonly hidden: boolean
   readonly label: string | undefined
   alternatives: readonly (readonly Element[])[]
-  readonly begins: GrammarRule['begins']
 }
-
-const DEEPEST = 400
-const ASCII = 128
 
 /** A grammar ready to run. */
 export class Grammar {
   private readonly rules: ReadonlyMap<string, Compiled>
+  private readonly quick: Quick
 
   /**
    * @param labels what to say is expected where a rule does not match at all: `{ port: 'a port' }`, or '' to say nothing of
@@ -49,8 +48,8 @@ export class Grammar {
    */
   constructor(data: GrammarData, labels: Readonly<Record<string, string>> = {}) {
     const rules = new Map<string, Compiled>()
-    for (const { name, begins } of data)
-      rules.set(name, { name, hidden: /^(%|[A-Z0-9_]+$)/.test(name), label: labels[name], alternatives: [], begins })
+    for (const { name } of data)
+      rules.set(name, { name, hidden: isHidden(name), label: labels[name], alternatives: [] })
     const classes = new Map(data.flatMap((rule) => onlyClass(rule)))
     const compile = (part: Part): Element => {
       const { lit, look } = part
@@ -69,17 +68,22 @@ export class Grammar {
     for (const { name, alternatives } of data)
       rules.get(name)!.alternatives = alternatives.map((parts) => parts.map(compile))
     this.rules = rules
+    this.quick = new Quick(data)
   }
 
   /** Matches `start` against all of `text[from..to)`. @throws Error if there is no rule of that name. */
   match(start: string, text: string, from = 0, to: number = text.length): MatchResult {
-    const rule = this.rules.get(start)
-    if (!rule) throw new Error(`no rule ${start} in this grammar`)
-    const part = text.slice(0, to)
+    if (!this.rules.has(start)) throw new Error(`no rule ${start} in this grammar`)
     // Most texts are right: what was expected where is only found out for those that are not.
-    const quick = new Run(part, from, true).rule(rule, from, 0)
-    const run = new Run(part, from)
-    const end = quick?.at === to ? quick : run.rule(rule, from, 0)
+    const node = this.quick.match(start, text, from, to)
+    return node ? { ok: true, node } : this.explain(start, text, from, to)
+  }
+
+  /** The same step by step. */
+  explain(start: string, text: string, from = 0, to: number = text.length): MatchResult {
+    const rule = this.rules.get(start)!
+    const run = new Run(text.slice(0, to), from)
+    const end = run.rule(rule, from, 0)
     if (end !== undefined && end.at === to)
       return { ok: true, node: end.nodes[0] ?? { rule: start, start: from, end: to, children: [] } }
     if (end && end.at >= run.furthest) run.expect(end.at, 'end of input')
@@ -114,18 +118,15 @@ class Run {
   /** Where a labelled rule starts that is being tried: what is missing right there, the label says. */
   private labelled = -1
   private readonly text: string
-  /** Only whether it matches: alternatives that cannot begin with what stands here are passed over, and nothing is remembered. */
-  private readonly quick: boolean
 
-  constructor(text: string, from: number, quick = false) {
+  constructor(text: string, from: number) {
     this.text = text
-    this.quick = quick
     this.furthest = from
-    this.steps = 20_000 + 400 * (text.length - from)
+    this.steps = stepsFor(text.length - from)
   }
 
   expect(at: number, what: string): void {
-    if (this.quick || this.quiet > 0 || at < this.furthest || at === this.labelled) return
+    if (this.quiet > 0 || at < this.furthest || at === this.labelled) return
     if (at > this.furthest) {
       this.furthest = at
       this.expected.clear()
@@ -142,11 +143,7 @@ class Run {
     if (rule.label !== undefined) this.labelled = at
     if (rule.label === '') this.quiet++
     let found: Progress | undefined
-    const begins = this.quick && this.text.charCodeAt(at) < ASCII ? rule.begins : undefined
-    for (let i = 0; i < rule.alternatives.length && !found; i++) {
-      if (begins?.[i]?.includes(this.text[at]!) === false) continue
-      found = this.sequence(rule.alternatives[i]!, at, depth)
-    }
+    for (let i = 0; i < rule.alternatives.length && !found; i++) found = this.sequence(rule.alternatives[i]!, at, depth)
     this.labelled = outer
     if (rule.label === '') this.quiet--
     if (!found && rule.label) this.expect(at, rule.label)

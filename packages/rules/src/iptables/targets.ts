@@ -2,7 +2,7 @@
 // Sources: iptables-extensions(8), what the programs answer, and verdicts of the real tools (test/golden/state).
 
 import type { Diagnostics, Span } from '@netsieve/diag'
-import type { Term } from '@netsieve/ir'
+import { field, type Term } from '@netsieve/ir'
 import { IPPROTO, type MetadataId } from '@netsieve/packet'
 import { type IpFamily, readNumber, split, type Word } from '../shared/index.ts'
 import type { Target } from './ast.ts'
@@ -28,7 +28,6 @@ export const TARGET_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
 const UNTRACKED = 64n
 
 const ALL = 0xffffffffn
-const field = (id: MetadataId): Term => ({ kind: 'field', field: id })
 const constant = (value: bigint): Term => ({ kind: 'const', value })
 
 /** A target with its options as steps, or undefined after saying what is wrong. */

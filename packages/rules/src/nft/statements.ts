@@ -2,7 +2,7 @@
 // itself was read off `nft --debug=netlink`; how limits and quotas count, off verdicts (test/golden/state).
 
 import { at, type Diagnostics, type Source, type Span } from '@netsieve/diag'
-import { cmp, match, type StateDef, type Step, type Term } from '@netsieve/ir'
+import { cmp, field, match, type StateDef, type Step, type Term } from '@netsieve/ir'
 import { IPPROTO, type MetadataId, NFPROTO } from '@netsieve/packet'
 import type { Node } from '../grammar/match.ts'
 import { child, children } from '../grammar/node.ts'
@@ -338,7 +338,7 @@ function assign(
   let terms: Term[] = []
   for (const operand of operands) {
     if ('source' in operand) {
-      terms.push({ kind: 'field', field: operand.source as MetadataId })
+      terms.push(field(operand.source as MetadataId))
       continue
     }
     const value = readValue(operand.value, kind, diagnostics)
