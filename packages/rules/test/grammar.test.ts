@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { source } from '@netsieve/diag'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { GRAMMAR as ETHTOOL } from '../src/ethtool/ethtool.gen.ts'
+import { GRAMMAR as FLOWER } from '../src/flower/flower.gen.ts'
 import { Grammar } from '../src/grammar/match.ts'
 import { child, children } from '../src/grammar/node.ts'
 import type { GrammarData } from '../src/grammar/types.ts'
 import { iptables, nft } from '../src/index.ts'
-import { GRAMMAR as ETHTOOL } from '../src/ethtool/ethtool.gen.ts'
-import { GRAMMAR as FLOWER } from '../src/flower/flower.gen.ts'
 import { GRAMMAR as IPTABLES } from '../src/iptables/iptables.gen.ts'
 import { GRAMMAR as NFT } from '../src/nft/nft.gen.ts'
 import { GRAMMAR as PCAP } from '../src/pcap-filter/pcap-filter.gen.ts'
@@ -114,7 +114,7 @@ describe('sentences made from the grammars', () => {
     ['nft', 'chainitem', NFT],
     ['nft', 'setitem', NFT],
     ['pcap-filter', 'tokens', PCAP],
-    ['flower', 'filter', FLOWER],
+    ['flower', 'command', FLOWER],
     ['ethtool', 'command', ETHTOOL],
   ] as const)('%s %s: the fast way gives the nodes that the slow one gives', (_, start, data) => {
     const grammar = new Grammar(data)
@@ -142,7 +142,7 @@ describe('sentences made from the grammars', () => {
       ),
       { numRuns: Number(process.env.NETSIEVE_RUNS ?? 100), seed: 20_261_127, endOnFailure: true },
     )
-    expect(matched).toBeGreaterThan(40)
+    expect(matched).toBeGreaterThan(20)
   })
 
   const front = { iptables, nft } as const
