@@ -1,7 +1,7 @@
 // The tree of a tc flower text: filters in the order of the text, values read, nothing said yet about what they mean.
 
 import type { Span } from '@netsieve/diag'
-import type { Verdict } from '@netsieve/ir'
+import type { Action, Frame } from '../tc/index.ts'
 import type { IpFlag, KeyName } from './words.ts'
 
 export type Constraint =
@@ -17,29 +17,9 @@ export interface Key {
   readonly span: Span
 }
 
-export interface Action {
-  /** Copies of the packet that are sent, in words. */
-  readonly copies: readonly { readonly words: string; readonly span: Span }[]
-  /** What becomes of the packet; `goto` names a chain by its number. */
-  readonly verdict: Verdict
-}
-
-export interface FlowerFilter {
-  /** The command as written, from its first word to its last. */
-  readonly text: string
-  readonly span: Span
-  readonly verb: 'add' | 'replace'
-  /** It has no keys, and takes every packet of its protocol as it is. */
-  readonly matchall?: true
-  readonly hook: 'ingress' | 'egress'
-  readonly dev?: string
-  readonly chain: number
-  /** The Ethernet type, or `all`. */
-  readonly protocol: number | 'all'
-  readonly protocolSpan: Span
-  /** 1 to 65535, or 0: to be chosen when the filter is added. */
-  readonly prio: number
-  readonly prioSpan: Span
+export interface FlowerFilter extends Frame {
+  /** `matchall` has no keys, and takes every packet of its protocol as it is. */
+  readonly kind: 'flower' | 'matchall'
   readonly handle: number
   readonly keys: readonly Key[]
   /** `MAJOR:MINOR` in hexadecimal. */

@@ -21,6 +21,7 @@ import {
 } from '@netsieve/ir'
 import { FIELDS, type FieldId, maxValue } from '@netsieve/packet'
 import type { LowerOptions } from '../front.ts'
+import { atHook, chainName, reached } from '../tc/index.ts'
 import type { FlowerAst, FlowerFilter, Key } from './ast.ts'
 import {
   cfmKey,
@@ -40,26 +41,11 @@ import {
 import { inOrder } from './order.ts'
 import { type IpFlag, KEYS, type KeyName, type KeyRow, LAYERS } from './words.ts'
 
-const HOOKS = ['ingress', 'egress'] as const
 const MPLS_IN_IP = 137n
 
 export function lower(ast: FlowerAst, { hook = 'ingress' }: LowerOptions): Outcome<Filter> {
   const diagnostics = new Diagnostics()
-  const here = ast.filters.filter((filter) => filter.hook === hook)
-  if (!HOOKS.some((each) => each === hook))
-    diagnostics.error('rules/hook', `tc has no hook ${hook}`, undefined, { expected: HOOKS.map((each) => `'${each}'`) })
-  else if (here.length === 0)
-    diagnostics.error('rules/empty', ast.filters.length === 0 ? 'there is no filter' : `there is no filter at ${hook}`)
-  for (const filter of ast.filters) {
-    if (filter.hook !== hook)
-      diagnostics.warning('flower/other-hook', `this filter is at ${filter.hook}: left out`, filter.span)
-    if (filter.dev !== here[0]?.dev && filter.dev !== undefined && here[0]?.dev !== undefined)
-      diagnostics.error(
-        'rules/unsupported',
-        `unsupported: filters of several devices (${here[0].dev} and ${filter.dev})`,
-        filter.span,
-      )
-  }
+  const here = atHook(ast.filters, hook, diagnostics)
   const ids = new Map(ast.filters.map((filter, id) => [filter, id]))
   const chains = reached(here, diagnostics).map((number) => ({
     name: chainName(hook, number),
@@ -76,25 +62,12 @@ export function lower(ast: FlowerAst, { hook = 'ingress' }: LowerOptions): Outco
   })
 }
 
-const chainName = (hook: string, number: number) => (number === 0 ? hook : `${hook}/${number}`)
-
-/** The chains that packets can come to, from chain 0 on; one that a filter goes to without filters of its own is empty. */
-function reached(filters: readonly FlowerFilter[], diagnostics: Diagnostics): number[] {
-  const found = new Set([0])
-  for (const chain of found)
-    for (const { action } of filters.filter((each) => each.chain === chain))
-      if (action.verdict.kind === 'goto') found.add(Number(action.verdict.chain))
-  for (const { chain, span } of filters.filter((each) => !found.has(each.chain)))
-    diagnostics.warning('flower/unreached', `no packet comes to chain ${chain}: this filter is left out`, span)
-  return [...found]
-}
-
 function steps(filter: FlowerFilter, diagnostics: Diagnostics): Step[] {
   const { protocol, protocolSpan, classid, action, actionSpan, hook } = filter
   const stack = stackOf(filter)
   const out: Step[] = []
   if (protocol !== 'all') out.push(spanned(cmp('eth.type', '==', protocol), protocolSpan))
-  if (!filter.matchall) out.push(...dissected(filter, stack, diagnostics))
+  if (filter.kind !== 'matchall') out.push(...dissected(filter, stack, diagnostics))
   for (const { words, span } of action.copies) out.push({ kind: 'log', words, span })
   const { verdict } = action
   if (verdict.kind === 'goto')

@@ -1,7 +1,8 @@
-// The order in which Linux asks filters, from the order in which they were added: by priority; of one priority by mask, the mask that came
-// first first; of one mask in the order of adding. Sources: net/sched/cls_api.c (tc_new_tfilter, tcf_auto_prio), cls_flower.c (fl_classify).
+// The order in which Linux asks filters of one priority, from the order in which they were added: by mask, the mask that came first first; of
+// one mask in the order of adding. Source: net/sched/cls_flower.c (fl_classify) of Linux 6.18.
 
 import type { Diagnostics } from '@netsieve/diag'
+import { byPriority } from '../tc/index.ts'
 import type { FlowerFilter, Key } from './ast.ts'
 
 /** The filters of one priority: they have one protocol; keys and handles are unique. */
@@ -12,37 +13,16 @@ interface Bucket {
   readonly filters: Map<FlowerFilter, string>
 }
 
-const AUTO_FROM = 0x8000
-const AUTO_FIRST = 0xc000
-
 /** The filters as Linux holds them, first asked first. Filters that Linux would refuse are diagnostics. */
 export function inOrder(filters: readonly FlowerFilter[], diagnostics: Diagnostics): FlowerFilter[] {
-  const buckets = new Map<number, Bucket>()
-  // A filter without a priority goes before all that have 0x8000 or more: the newest is asked first.
-  let lowestAbove: number | undefined
-  for (const filter of filters) {
-    const prio = filter.prio || (lowestAbove === undefined ? AUTO_FIRST : lowestAbove - 1)
-    if (prio >= AUTO_FROM) lowestAbove = Math.min(lowestAbove ?? prio, prio)
-    else if (filter.prio === 0) {
-      diagnostics.error('flower/no-prio', 'there is no priority left to choose', filter.span)
-      continue
-    }
-    const bucket = buckets.get(prio) ?? { byKeys: new Map(), byHandle: new Map(), filters: new Map() }
-    buckets.set(prio, bucket)
-    add(bucket, filter, prio, diagnostics)
-  }
-  return [...buckets].sort(([a], [b]) => a - b).flatMap(([, bucket]) => byMask(bucket))
+  return [...byPriority(filters, diagnostics)].flatMap(([prio, those]) => {
+    const bucket: Bucket = { byKeys: new Map(), byHandle: new Map(), filters: new Map() }
+    for (const filter of those) add(bucket, filter, prio, diagnostics)
+    return byMask(bucket)
+  })
 }
 
 function add(bucket: Bucket, filter: FlowerFilter, prio: number, diagnostics: Diagnostics): void {
-  const [other] = bucket.filters.keys()
-  if (other && (other.protocol !== filter.protocol || other.matchall !== filter.matchall)) {
-    const what = other.protocol === filter.protocol ? 'kind' : 'protocol'
-    diagnostics.error('flower/prio-protocol', `priority ${prio} holds filters of another ${what}`, filter.prioSpan, {
-      notes: [{ message: 'such as this one', span: other.protocolSpan }],
-    })
-    return
-  }
   const keys = signature(filter, true)
   const twin = bucket.byKeys.get(keys)
   const old = filter.handle === 0 ? undefined : bucket.byHandle.get(filter.handle)

@@ -4,12 +4,11 @@
 import { type Diagnostic, Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
 import { Grammar, type Node } from '../grammar/match.ts'
 import { commandLines, type Line, matchLine, nearest, nodeWord, readNumber, type Word } from '../shared/index.ts'
-import { readActions } from './actions.ts'
+import { classText, type Frame, longNumber, readActions, readFrame } from '../tc/index.ts'
 import type { FlowerAst, FlowerFilter, Key } from './ast.ts'
 import { GRAMMAR } from './flower.gen.ts'
-import { classText, handleNumber, prioNumber, readEtherType, readValue } from './values.ts'
+import { readValue } from './values.ts'
 import {
-  ALL,
   CFM_KEYS,
   KEYS,
   type KeyName,
@@ -40,27 +39,13 @@ export function parse(source: Source): Outcome<FlowerAst> {
   return diagnostics.outcome({ filters })
 }
 
-const PARENTS: Readonly<Record<string, 'ingress' | 'egress'>> = {
-  'ffff:': 'ingress',
-  'ffff:0': 'ingress',
-  'ffff:fff1': 'ingress',
-  'ffff:fff2': 'ingress',
-  'ffff:fff3': 'egress',
-}
-
 /** Reads one command. What is wrong goes to `diagnostics`; the result is only whole if nothing was. */
 class Reader {
   private readonly line: Line
   private readonly diagnostics: Diagnostics
-  private hook: 'ingress' | 'egress' = 'ingress'
-  private dev: string | undefined
-  private protocol: number | 'all' = 'all'
-  private protocolSpan: Span
-  private prio = 0
-  private prioSpan: Span
+  private frame!: Frame
   private handle = 0
   private matchall = false
-  private chain = 0
   private readonly keys: Key[] = []
   /** The Ethernet type of what keys are about, behind the tags that were named so far; and whether it lies in a PPPoE session. */
   private type: number | 'all' = 'all'
@@ -72,53 +57,24 @@ class Reader {
   constructor(line: Line, diagnostics: Diagnostics) {
     this.line = line
     this.diagnostics = diagnostics
-    this.protocolSpan = line.span
-    this.prioSpan = line.span
     this.actionSpan = line.span
   }
 
   filter(node: Node): FlowerFilter | undefined {
     const before = this.diagnostics.list.filter(isError).length
-    const verb = this.verb(node)
     const seen = new Set<string>()
     this.matchall = this.word(node.children.find(({ rule }) => rule === 'classifier')!).text.startsWith('matchall')
-    for (const { children } of node.children.filter(({ rule }) => rule === 'option')) {
-      const option = children.find(({ rule }) => rule !== 'S')!
-      if (seen.has(option.rule)) this.twice(option, option.rule)
-      seen.add(option.rule)
-      this.option(option)
-    }
-    this.type = this.protocol
+    const { frame, handle } = readFrame(node, this.line, this.diagnostics)
+    this.frame = frame
+    this.checkFrame(handle)
+    this.type = this.frame.protocol
     for (const { children } of node.children.filter(({ rule }) => rule === 'item')) this.item(children[0]!, seen)
-    if (this.diagnostics.list.filter(isError).length > before || !verb) return undefined
-    const {
-      line,
-      hook,
-      dev,
-      chain,
-      protocol,
-      protocolSpan,
-      prio,
-      prioSpan,
-      handle,
-      keys,
-      classid,
-      action,
-      actionSpan,
-    } = this
+    if (this.diagnostics.list.filter(isError).length > before) return undefined
+    const { keys, classid, action, actionSpan } = this
     return {
-      text: line.text,
-      span: line.span,
-      verb,
-      ...(this.matchall && { matchall: true }),
-      hook,
-      ...(dev !== undefined && { dev }),
-      chain,
-      protocol,
-      protocolSpan,
-      prio,
-      prioSpan,
-      handle,
+      ...frame,
+      kind: this.matchall ? 'matchall' : 'flower',
+      handle: this.handle,
       keys,
       ...(classid !== undefined && { classid }),
       action,
@@ -126,66 +82,17 @@ class Reader {
     }
   }
 
-  private verb(node: Node): 'add' | 'replace' | undefined {
-    const command = node.children.find(({ rule }) => rule === 'command')
-    if (!command) return 'add'
-    const verb = this.word(command.children.find(({ rule }) => rule === 'verb')!)
-    if (verb.text === 'add' || verb.text === 'replace') return verb.text
-    this.diagnostics.error('rules/unsupported', `unsupported: \`tc filter ${verb.text}\``, verb.span, {
-      expected: ["'add'", "'replace'"],
-    })
-    return undefined
-  }
-
-  private option(node: Node): void {
-    const value = node.children.find(({ rule }) => rule === 'value')
-    const word = value ? this.word(value) : this.word(node)
-    switch (node.rule) {
-      case 'dev':
-        this.dev = word.text
-        return
-      case 'place': {
-        const hook = value ? PARENTS[word.text] : word.text === 'egress' ? 'egress' : 'ingress'
-        if (hook && word.text !== 'root') this.hook = hook
-        else this.unsupported(word, `filters at ${word.text}`, 'ingress and egress of clsact are modelled')
-        return
-      }
-      case 'protocol':
-        this.readProtocol(word)
-        return
-      case 'prio': {
-        const prio = prioNumber(word.text)
-        if (prio === undefined) this.number(word, 'priority', 'a number from 1 to 65535')
-        else [this.prio, this.prioSpan] = [prio, word.span]
-        return
-      }
-      case 'handle': {
-        const handle = handleNumber(word.text)
-        if (handle === undefined) this.number(word, 'handle', 'a number of 32 bits')
-        else this.handle = handle
-        return
-      }
-      case 'chain': {
-        // The upper four bits of a verdict that goes to a chain say so.
-        const chain = handleNumber(word.text)
-        if (chain === undefined || chain > 0x0fff_ffff) this.number(word, 'chain', 'a number of 28 bits')
-        else this.chain = chain
-        return
-      }
-      default:
-        this.unsupported(this.word(node), 'shared blocks')
-    }
-  }
-
-  private readProtocol(word: Word): void {
-    this.protocolSpan = word.span
-    const number = readEtherType(word, this.diagnostics, ALL)
-    if (number === undefined) return
-    if (number === ALL) this.protocol = 'all'
-    else if (number < 0x600) this.unsupported(word, 'frames without an Ethernet type')
-    else if (LOOKED_BEHIND[number])
-      this.unsupported(word, `protocols that Linux looks behind (${LOOKED_BEHIND[number]})`)
-    else this.protocol = number
+  private checkFrame(handle: Word | undefined): void {
+    const { protocol, protocolSpan } = this.frame
+    if (LOOKED_BEHIND[Number(protocol)])
+      this.unsupported(
+        { text: '', span: protocolSpan },
+        `protocols that Linux looks behind (${LOOKED_BEHIND[Number(protocol)]})`,
+      )
+    if (!handle) return
+    const number = longNumber(handle.text)
+    if (number === undefined) this.number(handle, 'handle', 'a number of 32 bits')
+    else this.handle = number
   }
 
   private item(node: Node, seen: Set<string>): void {
@@ -347,7 +254,7 @@ class Reader {
       const words = { ipv4: 'ip', ipv6: 'ipv6', arp: 'arp', vlan: '802.1q', mpls: 'mpls_uc', pppoe: 'ppp_ses', cfm: '0x8902' } // biome-ignore format: one row
       this.diagnostics.error('flower/needs-protocol', `${name.text} does not go with this protocol`, name.span, {
         expected: row.with.map((each) => `'protocol ${words[each]}' before flower`),
-        notes: [{ message: 'the protocol is given here, or is all', span: this.protocolSpan }],
+        notes: [{ message: 'the protocol is given here, or is all', span: this.frame.protocolSpan }],
         ...(kind === 'vlan' && { hint: 'say what is behind the tag first: vlan_ethtype ip' }),
       })
       return false
@@ -372,14 +279,14 @@ class Reader {
       const constraint = this.keys.find((each) => each.name === key)?.constraint
       return constraint?.kind === 'masked' ? Number(constraint.value) : undefined
     }
-    const type = tag === 0 ? Number(this.protocol) : value('vlan_ethtype')
+    const type = tag === 0 ? Number(this.frame.protocol) : value('vlan_ethtype')
     if (LAYERS[type ?? 0] === 'vlan' || (value('num_of_vlans') ?? 0) > tag) return true
     this.diagnostics.error('flower/needs-protocol', `${name.text} needs a tag`, name.span, {
       expected:
         tag === 0
           ? ["'protocol 802.1q' before flower", "'num_of_vlans 1' before the key"]
           : ["'vlan_ethtype 802.1q' before the key", "'num_of_vlans 2' before the key"],
-      notes: [{ message: 'the protocol is given here, or is all', span: this.protocolSpan }],
+      notes: [{ message: 'the protocol is given here, or is all', span: this.frame.protocolSpan }],
     })
     return false
   }

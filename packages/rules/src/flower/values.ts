@@ -3,8 +3,9 @@
 import type { Diagnostics } from '@netsieve/diag'
 import { maxValue, parseMac, parseName, prefixMask } from '@netsieve/packet'
 import { readNetwork, split, splitAll, type Word } from '../shared/index.ts'
+import { type Base, readEtherType, shortNumber, tcNumber } from '../tc/index.ts'
 import type { Constraint } from './ast.ts'
-import { ARP_OPS, IP_FLAGS, IP_PROTO_NAMES, type IpFlag, type KeyRow, PPP_PROTOCOLS, PROTOCOL_NAMES } from './words.ts'
+import { ARP_OPS, IP_FLAGS, IP_PROTO_NAMES, type IpFlag, type KeyRow, PPP_PROTOCOLS } from './words.ts'
 
 const MAC_BITS = 48
 
@@ -25,7 +26,7 @@ export function readValue(
     case 'ip-flags':
       return readFlags(word, diagnostics)
     case 'ip-proto': {
-      const value = IP_PROTO_NAMES[word.text] ?? number(word.text, 'hex')
+      const value = IP_PROTO_NAMES[word.text] ?? tcNumber(word.text, 'hex')
       if (value !== undefined && value <= 255) return exactly(value, 255)
       diagnostics.error('rules/protocol', `\`${word.text}\` is no IP protocol of tc's`, word.span, {
         expected: [...Object.keys(IP_PROTO_NAMES), 'a number from 0 to ff, read as hexadecimal'],
@@ -55,7 +56,7 @@ export function readValue(
       return value === undefined ? undefined : exactly(value, 0xffff)
     }
     case 'ppp-proto': {
-      const value = PPP_PROTOCOLS[word.text.toLowerCase()] ?? etherTypeNumber(word.text)
+      const value = PPP_PROTOCOLS[word.text.toLowerCase()] ?? shortNumber(word.text)
       if (value !== undefined) return exactly(value, 0xffff)
       diagnostics.error('rules/protocol', `\`${word.text}\` is no PPP protocol of tc's`, word.span, {
         expected: [...Object.keys(PPP_PROTOCOLS), 'a number from 0 to 0xffff'],
@@ -68,20 +69,6 @@ export function readValue(
       return readMasked(word, row.max!, 'decimal', 'decimal', diagnostics, 255)
     }
   }
-}
-
-type Base = 'decimal' | 'hex' | 'decimal or hex' | 'any'
-
-/** A number in a base; `any` is strtoul's base 0. */
-function number(text: string, base: Base): number | undefined {
-  if (text.length > 12) return undefined
-  if (base !== 'hex' && /^[0-9]+$/.test(text)) {
-    if (base !== 'any' || text === '0' || !text.startsWith('0')) return Number.parseInt(text, 10)
-    return /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : undefined
-  }
-  if (base === 'decimal') return undefined
-  if (base === 'any') return /^0x[0-9a-f]+$/i.test(text) ? Number.parseInt(text, 16) : undefined
-  return /^(0x)?[0-9a-f]+$/i.test(text) ? Number.parseInt(text, 16) : undefined
 }
 
 const exactly = (value: number, mask: number): Constraint => ({
@@ -100,13 +87,13 @@ function readMasked(
   full: number = max,
 ): Constraint | undefined {
   const [first, second] = maskBase === undefined ? [word, undefined] : split(word, '/')
-  const value = number(first.text, base)
+  const value = tcNumber(first.text, base)
   if (value === undefined || value > max) {
     wrong(first, base, max, diagnostics)
     return undefined
   }
   if (second === undefined || maskBase === undefined) return exactly(value, full)
-  const mask = number(second.text, maskBase)
+  const mask = tcNumber(second.text, maskBase)
   if (mask !== undefined && mask <= full) return exactly(value & mask, mask)
   wrong(second, maskBase, full, diagnostics)
   return undefined
@@ -133,7 +120,7 @@ function readPorts(word: Word, diagnostics: Diagnostics): Constraint | undefined
   const value = readPort(port, diagnostics)
   if (value === undefined) return undefined
   if (second === undefined) return exactly(value, 0xffff)
-  const mask = number(second.text, 'any')
+  const mask = tcNumber(second.text, 'any')
   if (mask !== undefined && mask <= 0xffff) return exactly(value & mask, mask)
   diagnostics.error('rules/number', `\`${second.text}\` is no mask of 16 bits`, second.span, {
     expected: ['a number from 0 to 0xffff'],
@@ -142,7 +129,7 @@ function readPorts(word: Word, diagnostics: Diagnostics): Constraint | undefined
 }
 
 function readPort(word: Word, diagnostics: Diagnostics): number | undefined {
-  const value = number(word.text, 'decimal')
+  const value = tcNumber(word.text, 'decimal')
   if (value !== undefined && value >= 1 && value <= 0xffff) return value
   const message =
     value === undefined
@@ -167,7 +154,7 @@ function readMaskedMac(word: Word, diagnostics: Diagnostics): Constraint | undef
     return undefined
   }
   if (second === undefined) return { kind: 'masked', value, mask: full }
-  const bits = number(second.text, 'decimal')
+  const bits = tcNumber(second.text, 'decimal')
   // tc makes another mask of 0 bits and of more than 48 than one would think: they are refused.
   const mask =
     bits === undefined ? parseMac(second.text) : bits >= 1 && bits <= MAC_BITS ? prefixMask(bits, MAC_BITS) : undefined
@@ -200,46 +187,4 @@ function readFlags(word: Word, diagnostics: Diagnostics): Constraint | undefined
     flags.push(flag)
   }
   return { kind: 'flags', flags }
-}
-
-/** An Ethernet type by name or number; `all`, where there is one for all. Undefined after an error. */
-export function readEtherType(word: Word, diagnostics: Diagnostics, all?: number): number | undefined {
-  const name = word.text.toLowerCase()
-  const value = name === 'all' ? all : (PROTOCOL_NAMES[name] ?? etherTypeNumber(word.text))
-  if (value !== undefined && value !== 0) return value
-  diagnostics.error('rules/protocol', `\`${word.text}\` is no protocol known here`, word.span, {
-    expected: [
-      ...(all === undefined ? [] : ["'all'"]),
-      ...Object.keys(PROTOCOL_NAMES).map((known) => `'${known}'`),
-      'a number from 1 to 0xffff',
-    ],
-    ...(name === 'ip6' && { hint: 'tc calls it ipv6' }),
-  })
-  return undefined
-}
-
-/** A class, `1:10`, with what may be left out of it filled in; `root` and `none` are classes too. */
-export function classText(text: string): string | undefined {
-  if (text === 'root') return 'ffff:ffff'
-  if (text === 'none') return '0:0'
-  const found = /^(?:0x)?([0-9a-f]{0,8})(?::([0-9a-f]{0,4}))?$/i.exec(text)
-  if (!found || text === '' || text === ':') return undefined
-  const [major, minor] = [found[1], found[2]].map((part) => Number.parseInt(part || '0', 16)) as [number, number]
-  if (found[2] === undefined) return `${(major >>> 16).toString(16)}:${(major & 0xffff).toString(16)}`
-  return major <= 0xffff ? `${major.toString(16)}:${minor.toString(16)}` : undefined
-}
-
-/** The Ethernet type of a number in tc's way: base 0. */
-function etherTypeNumber(text: string): number | undefined {
-  const value = number(text, 'any')
-  return value !== undefined && value <= 0xffff ? value : undefined
-}
-
-/** `prio`: base 0, at most 16 bits. */
-export const prioNumber = etherTypeNumber
-
-/** `handle`: base 0, 32 bits. */
-export function handleNumber(text: string): number | undefined {
-  const value = number(text, 'any')
-  return value !== undefined && value <= 0xffffffff ? value : undefined
 }

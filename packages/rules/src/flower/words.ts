@@ -99,20 +99,6 @@ export const OTHER_KEYS: Readonly<Record<string, string>> = Object.fromEntries(
   }).flatMap(([why, keys]) => keys.split(' ').map((key) => [key, why])),
 )
 
-/** Ethernet types that tc knows by name (in any case); others are written as numbers. */
-export const PROTOCOL_NAMES: Readonly<Record<string, number>> = {
-  ip: 0x0800,
-  ipv4: 0x0800,
-  ipv6: 0x86dd,
-  arp: 0x0806,
-  rarp: 0x8035,
-  '802.1q': 0x8100,
-  '802.1ad': 0x88a8,
-  mpls_uc: 0x8847,
-  mpls_mc: 0x8848,
-  ppp_ses: 0x8864,
-}
-
 /** What an Ethernet type says that there is. */
 export const LAYERS: Readonly<Record<number, Layer>> = {
   2048: 'ipv4',
@@ -128,9 +114,6 @@ export const LAYERS: Readonly<Record<number, Layer>> = {
 
 /** PPP protocols by name (IANA). Of these Linux looks at what is inside. */
 export const PPP_PROTOCOLS: Readonly<Record<string, number>> = { ip: 0x21, ipv6: 0x57, mpls_uc: 0x281, mpls_mc: 0x283 }
-
-/** ETH_P_ALL. */
-export const ALL = 3
 
 /** Types that the flow dissector looks behind, so that what it compares is the type of something inside. */
 export const LOOKED_BEHIND: Readonly<Record<number, string>> = {

@@ -1,10 +1,17 @@
 // The actions behind a filter's keys: what becomes of a packet that matches. Each says whether the next one is asked (`pipe`) or ends the list.
 // Sources: tc-actions(8), tc-mirred(8), net/sched/act_api.c (tcf_action_exec) of Linux 6.18.
 
-import { cover, type Diagnostics } from '@netsieve/diag'
+import { cover, type Diagnostics, type Span } from '@netsieve/diag'
 import type { Verdict } from '@netsieve/ir'
 import { parseNumber, type Word } from '../shared/index.ts'
-import type { Action } from './ast.ts'
+
+/** What is behind a filter's keys. */
+export interface Action {
+  /** Copies of the packet that are sent, in words. */
+  readonly copies: readonly { readonly words: string; readonly span: Span }[]
+  /** What becomes of the packet; `goto` names a chain by its number. */
+  readonly verdict: Verdict
+}
 
 /** Words that end a list of actions, and what becomes of the packet then; `pipe` goes on. */
 const CONTROLS = {
@@ -30,12 +37,12 @@ const KNOWN = [
 
 /** What the words behind the first `action` do. Undefined after an error. */
 export function readActions(words: readonly Word[], diagnostics: Diagnostics): Action | undefined {
-  const copies: { readonly words: string; readonly span: Word['span'] }[] = []
+  const copies: { readonly words: string; readonly span: Span }[] = []
   let verdict: Verdict | undefined
   for (const action of split(words)) {
     const span = cover(action[0]!.span, action.at(-1)!.span)
     if (verdict) {
-      diagnostics.warning('flower/after', 'no packet comes to this action: the one before it ends the list', span)
+      diagnostics.warning('tc/after', 'no packet comes to this action: the one before it ends the list', span)
       break
     }
     const found = readAction(action, diagnostics)
