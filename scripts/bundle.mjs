@@ -27,6 +27,7 @@ const LATE = {
   'rules/dist/iptables/index.js': ['iptables'],
   'rules/dist/nft/index.js': ['nft'],
   'rules/dist/flower/index.js': ['flower'],
+  'rules/dist/u32/index.js': ['u32'],
   'rules/dist/ethtool/index.js': ['ethtool'],
   'rules/dist/ir/index.js': ['ir'],
   'ir/dist/evaluate.js': ['evaluate'],

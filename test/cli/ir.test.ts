@@ -18,7 +18,7 @@ function netsieve(args: readonly string[], input = '') {
   return spawnSync(process.execPath, [BIN, ...args], { cwd: ROOT, input, encoding: 'utf8', maxBuffer: 1 << 28 })
 }
 
-describe.each(['web.nft', 'http.iptables', 'http.pcap-filter', 'http.flower', 'http.ethtool'])('%s', (name) => {
+describe.each(['web.nft', 'http.iptables', 'http.pcap-filter', 'http.flower', 'http.ethtool', 'http.u32'])('%s', (name) => {
   const path = `samples/rules/${name}`
   const hex = netsieve(['compile', '-f', path, '--emit', 'hex']).stdout
 

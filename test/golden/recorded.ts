@@ -35,7 +35,7 @@ function read(name: string, syntax: SyntaxName, text: string, options: { profile
 
 const PROFILE_OF = { nft: 'nft-6.18', 'iptables-nft': 'xt-nft', 'iptables-legacy': 'xt-legacy' } as const
 
-/** The example in five syntaxes, every recorded netfilter ruleset, and the first recorded pcap expressions. */
+/** The example in six syntaxes, every recorded netfilter ruleset, and the first recorded pcap expressions. */
 export function recorded(expressions: number): Recorded[] {
   const netfilter = json<{ rows: readonly { name: string; syntax: SyntaxName; tool: keyof typeof PROFILE_OF; hook: string; rules: string }[] }>('netfilter/golden.json')
   const pcap = json<{ rows: readonly { expr: string; error?: string }[] }>('pcap.golden.json')
@@ -46,6 +46,7 @@ export function recorded(expressions: number): Recorded[] {
     example('pcap', 'http.pcap-filter'),
     example('flower', 'http.flower'),
     example('ethtool', 'http.ethtool'),
+    example('u32', 'http.u32'),
     ...netfilter.rows.map(({ name, syntax, tool, hook, rules }) => read(`${name} under ${tool}`, syntax, rules, { profile: PROFILE_OF[tool], hook })),
     ...pcap.rows
       .slice(0, expressions)

@@ -1,4 +1,5 @@
-// Words that tc u32 loads, against the verdicts that the kernel gave (u32/record.py): the profile u32 means the same, and so do its programs.
+// tc u32 filters against the verdicts that the kernel gave (u32/record.py): what the front-end makes of them means the same, and so do predicates
+// under the profile u32, and programs of both.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,14 +8,18 @@ import { generate } from '@netsieve/codegen'
 import { renderAll, source } from '@netsieve/diag'
 import { check, evaluate, type Filter, parse } from '@netsieve/ir'
 import { readCapture } from '@netsieve/packet'
+import { u32 } from '@netsieve/rules'
 import { verify } from '@netsieve/verifier'
 import { load } from '@netsieve/vm'
 import { describe, expect, test } from 'vitest'
 
 interface Row {
   readonly name: string
-  readonly pred: string
-  /** One character a frame: d (matched), . (not), - (could not be sent). */
+  /** Lines of tc, after `tc filter add dev … ingress`. */
+  readonly filters: readonly string[]
+  /** The same in the IR. */
+  readonly pred?: string
+  /** One character a frame: d (dropped), p (passed by a filter), . (not matched), - (could not be sent). */
   readonly base: string
   readonly trunc: string
 }
@@ -27,7 +32,7 @@ const CAPTURES = (['base', 'trunc'] as const).map((name) => ({
   frames: readCapture(name, file(`captures/${name}.pcap`)).records.map(({ data }) => data),
 }))
 
-function filterOf({ pred }: Row): Filter {
+function ofPredicate(pred: string): Filter {
   const text = `filter u32 profile u32
 hook ingress view u32 family any chain c policy accept
 chain c {
@@ -36,8 +41,14 @@ chain c {
 `
   const { value, diagnostics } = parse(source('u32', text))
   if (!value) throw new Error(renderAll(diagnostics))
-  expect(check(value).diagnostics).toEqual([])
   return value
+}
+
+function ofLines(lines: readonly string[]): Filter {
+  const parsed = u32.parse(source('lines', lines.join('\n')))
+  const lowered = parsed.value && u32.lower(parsed.value, {})
+  if (!lowered?.value) throw new Error(renderAll([...parsed.diagnostics, ...(lowered?.diagnostics ?? [])]))
+  return lowered.value
 }
 
 /** Frames on which `decide` and the kernel differ. */
@@ -53,12 +64,19 @@ function wrong(row: Row, decide: (frame: Uint8Array) => string): string[] {
 }
 
 test('every case matches some frames and not others', () => {
-  for (const row of golden.rows) expect([row.name, /d/.test(row.base), /\./.test(row.base)]).toEqual([row.name, true, true])
+  for (const { name, base } of golden.rows) expect([name, /d/.test(base), /[.p]/.test(base)]).toEqual([name, true, true])
 })
 
-describe.each(golden.rows)('$name', (row) => {
-  const filter = filterOf(row)
-  test('meaning', () => expect(wrong(row, (frame) => evaluate(filter, frame).decision)).toEqual([]))
+const CASES = golden.rows.flatMap((row) => [
+  [row.name, row, ofLines(row.filters)] as const,
+  ...(row.pred === undefined ? [] : [[`${row.name}, as a predicate`, row, ofPredicate(row.pred)] as const]),
+])
+
+describe.each(CASES)('%s', (_, row, filter) => {
+  test('meaning', () => {
+    expect(check(filter).diagnostics).toEqual([])
+    expect(wrong(row, (frame) => evaluate(filter, frame).decision)).toEqual([])
+  })
 
   test.each(['xdp', 'sched_cls'] as const)('%s', (type) => {
     const { insns, maps } = generate(filter, { type })

@@ -33,7 +33,7 @@ export interface View {
   readonly firstFragments: 'none' | 'read'
   /** What must be present for a transport field to be loaded: its own bytes, or its protocol's whole fixed header. */
   readonly transportNeeds: 'field' | 'header'
-  /** What a field that is not there does: its rule does not match, the whole program does not match (`reject`), or the field reads as 0. */
+  /** What a field that is not there does: its rule does not match, the whole program ends as its policy has it (`reject`), or the field reads as 0. */
   readonly missing: 'rule' | 'reject' | 'zero'
   /** How lists of options, extension headers and chunks are searched. */
   readonly lists: ListView
@@ -278,7 +278,7 @@ export const VIEWS = {
     firstFragments: 'read',
     transportNeeds: 'field',
     lists: RFC_LISTS,
-    missing: 'rule',
+    missing: 'reject',
     cutDrops: [],
     tinyDrops: [],
   },

@@ -9,6 +9,7 @@ import { iptables } from './iptables/index.ts'
 import { ir } from './ir/index.ts'
 import { nft } from './nft/index.ts'
 import { type PcapOptions, pcapFilter } from './pcap-filter/index.ts'
+import { u32 } from './u32/index.ts'
 
 /** Options of every front-end together; each takes what is its own. */
 export type RuleOptions = PcapOptions
@@ -88,6 +89,13 @@ export const SYNTAXES = {
     OF_HOOKS,
     ['nftables'],
     /^\s*(?:nft\s|table\s|flush\s+ruleset|define\s|(?:add|create|insert)\s+(?:table|chain|rule|set|element)\b)/m,
+  ),
+  // Before flower, which takes every tc filter else: the word stands alone where it is no match of iptables.
+  u32: syntax(
+    u32,
+    OF_HOOKS,
+    ['tc-u32'],
+    /(?:^|\s)u32\s+(?:match|divisor|ht|link|order|classid|flowid|indev|offset|hashkey|sample|police|action|skip_[hs]w)(?:\s|$)/,
   ),
   flower: syntax(flower, OF_HOOKS, ['tc', 'tc-flower'], /(?:^|\s)(?:flower|matchall)(?:\s|$)|^\s*tc\s+filter\b/m),
   ethtool: syntax(ethtool, OF_HOOKS, ['ntuple'], /(?:^|\s)flow-type\s|^\s*ethtool\s/m),

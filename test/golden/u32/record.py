@@ -22,8 +22,9 @@ def cases(path):
         line = line.rstrip("\n")
         if line.startswith("=== "):
             block = {"name": line[4:], "filters": []}
-        elif line.startswith("--- "):
-            block["pred"] = line[4:]
+        elif line.startswith("---"):
+            if line[4:]:
+                block["pred"] = line[4:]
             yield block
             block = None
         elif block and line:

@@ -6,7 +6,7 @@ import { generate } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
 import { compare } from '@netsieve/equiv'
 import type { Filter } from '@netsieve/ir'
-import { ethtool, flower } from '@netsieve/rules'
+import { SYNTAXES } from '@netsieve/rules'
 import { load } from '@netsieve/vm'
 import { describe, expect, test } from 'vitest'
 
@@ -19,18 +19,14 @@ function rows(path: string): string[] {
   return rows.filter(({ accepted }) => accepted).map(({ line }) => line)
 }
 
-function lowered(front: 'flower' | 'ethtool', line: string): Filter | undefined {
-  if (front === 'flower') {
-    const { value } = flower.parse(source('line', line))
-    return value && flower.lower(value, {}).value
-  }
-  const { value } = ethtool.parse(source('line', line))
-  return value && ethtool.lower(value, {}).value
+function lowered(syntax: 'flower' | 'ethtool' | 'u32', line: string): Filter | undefined {
+  return SYNTAXES[syntax].read(source('line', line), {}).value
 }
 
 describe.each([
   ['flower', rows('./tc-6.1.golden.json')],
   ['ethtool', rows('../ethtool/ethtool-6.1.golden.json')],
+  ['u32', rows('../u32/tc-6.1.golden.json')],
 ] as const)('%s', (front, lines) => {
   const filters = lines.flatMap((line) => {
     const filter = lowered(front, line)

@@ -10,14 +10,14 @@ import { captureParts, out, readText, Trouble } from './io.ts'
 import { LinkSieve } from './link-sieve.ts'
 import { compileOrEnd } from './rules.ts'
 
-/** The example's files, by syntax. */
+/** The example's files, by syntax; u32, which says it by places of bytes alone, is not shown. */
 const EXAMPLES = {
   iptables: 'http.iptables',
   nft: 'http.nft',
   pcap: 'http.pcap-filter',
   flower: 'http.flower',
   ethtool: 'http.ethtool',
-} as const satisfies Record<Exclude<SyntaxName, 'ir'>, string>
+} as const satisfies Record<Exclude<SyntaxName, 'ir' | 'u32'>, string>
 
 const SAMPLES = join(dirname(fileURLToPath(import.meta.url)), '../../../../samples')
 
