@@ -18,19 +18,22 @@ function netsieve(args: readonly string[], input = '') {
   return spawnSync(process.execPath, [BIN, ...args], { cwd: ROOT, input, encoding: 'utf8', maxBuffer: 1 << 28 })
 }
 
-describe.each(['web.nft', 'http.iptables', 'http.pcap-filter', 'http.flower', 'http.ethtool', 'http.u32'])('%s', (name) => {
-  const path = `samples/rules/${name}`
-  const hex = netsieve(['compile', '-f', path, '--emit', 'hex']).stdout
+describe.each(['web.nft', 'http.iptables', 'http.pcap-filter', 'http.flower', 'http.ethtool', 'http.u32'])(
+  '%s',
+  (name) => {
+    const path = `samples/rules/${name}`
+    const hex = netsieve(['compile', '-f', path, '--emit', 'hex']).stdout
 
-  it.each(['ir', 'ir-json', 'json'])('as %s is read again, and is the same program', (form) => {
-    const { stdout: saved, status } = netsieve(['compile', '-f', path, '--emit', form])
-    expect(status).toBe(0)
-    expect(netsieve(['compile', '-f', '-', '--emit', 'hex'], saved)).toMatchObject({ status: 0, stderr: '', stdout: hex }) // biome-ignore format: one value
-    expect(netsieve(['compile', '-s', 'ir', '-f', '-', '--emit', 'ir'], saved).stdout).toBe(
-      netsieve(['compile', '-f', path, '--emit', 'ir']).stdout,
-    )
-  })
-})
+    it.each(['ir', 'ir-json', 'json'])('as %s is read again, and is the same program', (form) => {
+      const { stdout: saved, status } = netsieve(['compile', '-f', path, '--emit', form])
+      expect(status).toBe(0)
+      expect(netsieve(['compile', '-f', '-', '--emit', 'hex'], saved)).toMatchObject({ status: 0, stderr: '', stdout: hex }) // biome-ignore format: one value
+      expect(netsieve(['compile', '-s', 'ir', '-f', '-', '--emit', 'ir'], saved).stdout).toBe(
+        netsieve(['compile', '-f', path, '--emit', 'ir']).stdout,
+      )
+    })
+  },
+)
 
 describe('bad IR: a message, exit 2, nothing on stdout', () => {
   const head = 'filter nft profile nft-6.18\nhook input view nft-ip family any chain c policy drop\n'
