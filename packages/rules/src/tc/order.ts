@@ -3,7 +3,7 @@
 
 import type { Diagnostics } from '@netsieve/diag'
 import type { Action } from './actions.ts'
-import type { Frame, TcHook } from './frame.ts'
+import type { Frame } from './frame.ts'
 
 const HOOKS = ['ingress', 'egress'] as const
 
@@ -36,7 +36,7 @@ export function atHook<F extends Frame>(filters: readonly F[], hook: string, dia
   return here
 }
 
-export const chainName = (hook: string | TcHook, number: number) => (number === 0 ? hook : `${hook}/${number}`)
+export const chainName = (hook: string, number: number) => (number === 0 ? hook : `${hook}/${number}`)
 
 /** The chains that packets can come to, from chain 0 on; one that a filter goes to without filters of its own is empty. */
 export function reached(
