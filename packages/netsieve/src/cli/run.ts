@@ -44,11 +44,11 @@ export function define(command: Command, done: (exitCode: number) => void): void
         .choices(['jit', 'interpreter'])
         .default('jit'),
     )
-    .action((words: string[], flags: RunFlags) => done(run(words, flags)))
+    .action(async (words: string[], flags: RunFlags) => done(await run(words, flags)))
 }
 
 /** @returns exit code: 0, or 2 if a program's verdict was not what the rules mean (`--check`), or it faulted */
-export function run(words: readonly string[], flags: RunFlags): number {
+export async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   if (flags.read === undefined) throw new Trouble('error: no capture: name one with -r, or - for stdin [cli/capture]')
   if (flags.json && flags.jsonl) throw new Trouble('error: --json and --jsonl: choose one [cli/output]')
   if (flags.write === '-' && (flags.json || flags.jsonl))
@@ -68,16 +68,16 @@ export function run(words: readonly string[], flags: RunFlags): number {
     threads: threadsOf(flags.threads),
   }
   try {
-    return finish(flags, job)
+    return await finish(flags, job)
   } finally {
     job.output?.abort()
   }
 }
 
-function finish(flags: RunFlags, job: Job): number {
+async function finish(flags: RunFlags, job: Job): Promise<number> {
   // One packet at a time where something is to be told of each that only a single run tells, or where it matters which is the last.
   const single = flags.check || flags.engine === 'interpreter' || job.most !== undefined
-  const { end, link: seen, wrong } = single ? runSingly(job, flags.check ?? false) : runChunks(job)
+  const { end, link: seen, wrong } = single ? runSingly(job, flags.check ?? false) : await runChunks(job)
   if (end) {
     say(end.diagnostics)
     if (!end.format || end.diagnostics.some(({ severity }) => severity === 'error')) return 2
@@ -141,7 +141,7 @@ function runSingly({ path, sieves, counter, output, jsonl, most }: Job, check: b
 }
 
 /** Chunks of packets; what decided is counted by the instruction that ended each run. */
-function runChunks({ path, sieves, counter, output, jsonl, threads }: Job): Done {
+async function runChunks({ path, sieves, counter, output, jsonl, threads }: Job): Promise<Done> {
   let link: LinkSieve | undefined
   const tallies = new Map<LinkSieve, Tally>()
   const sieveFor = (linkType: number) => {
@@ -150,8 +150,8 @@ function runChunks({ path, sieves, counter, output, jsonl, threads }: Job): Done
   }
   const options = { keep: output !== undefined, exits: true, sieveFor, threads: jsonl ? 1 : threads, output }
   const stream = judgeStream(path, options)
-  let step = stream.next()
-  for (; !step.done; step = stream.next()) {
+  let step = await stream.next()
+  for (; !step.done; step = await stream.next()) {
     const judged = step.value
     if (judged.kind === 'packets') output?.write(judged.kept)
     if (!link) continue

@@ -6,6 +6,7 @@ import type { Insn } from '@netsieve/asm'
 import type { Diagnostic } from '@netsieve/diag'
 import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
 import type { Batch, Fault, PacketMeta } from '@netsieve/vm'
+import { FEED_BYTES, Feed, PIECE } from './feed.ts'
 import { captureParts, type Opened, type OutputFile, openCapture, readSome, reason, Trouble } from './io.ts'
 import type { LinkSieve } from './link-sieve.ts'
 import type { TallyRows } from './tally.ts'
@@ -49,13 +50,12 @@ export interface StreamOptions {
   readonly output?: OutputFile | undefined
 }
 
-export type Stream = Generator<Judged | JudgedTogether, StreamEnd>
+export type Stream = AsyncGenerator<Judged | JudgedTogether, StreamEnd>
 
-const CHUNK = 1 << 20
 const FILE_HEADER = 24
 
 /** @throws Trouble if the file cannot be read, or its packets cannot be judged */
-export function* judgeStream(path: string, options: StreamOptions): Stream {
+export async function* judgeStream(path: string, options: StreamOptions): Stream {
   const fast = openFast(path, options)
   return 'team' in fast ? yield* judgeFast(path, fast, options) : yield* judgeSlowly(path, options, fast)
 }
@@ -92,13 +92,13 @@ function openFast(path: string, { threads = 1, output }: StreamOptions): Fast | 
   return { fd, name, header, reader, format, team }
 }
 
-function* judgeFast(path: string, fast: Fast, options: StreamOptions): Stream {
+async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Stream {
   const { fd, name, header, format, reader } = fast
   const link = options.sieveFor(format.linkType)
   if (!link.direct) return yield* judgeSlowly(path, options, { fd, start: header })
   const { machine } = link.sieve
   const team = machine.stateless ? fast.team : undefined
-  const chunkBytes = team?.inputBytes ?? CHUNK
+  const chunkBytes = Math.max(team?.inputBytes ?? 0, FEED_BYTES)
   const batch = machine.batch({
     chunkBytes,
     order: format.little ? 'little' : 'big',
@@ -109,31 +109,27 @@ function* judgeFast(path: string, fast: Fast, options: StreamOptions): Stream {
   const none = new Int32Array(0)
   if (options.keep) yield { kind: 'packets', first: 0, count: 0, r0: none, exits: none, faults: [], kept: header }
   // Pipes have no positions.
-  let position = fd === 0 ? null : FILE_HEADER
+  let begin = fd === 0 ? null : FILE_HEADER
   let first = 0
-  let waiting = 0
   try {
     if (team && batch.compiled) {
-      const { begin, tally } = judgeTogether(team, link, batch, fast, options)
-      position = begin
-      first = tally.packets
+      const together = judgeTogether(team, link, batch, fast, options)
+      begin = together.begin
+      first = together.tally.packets
       reader.passOver(begin - FILE_HEADER, first)
-      yield { kind: 'together', tally }
+      yield { kind: 'together', tally: together.tally }
     }
+    const feed = new Feed(fd, name, () => batch.input, begin)
     for (;;) {
-      const got = readSome(fd, batch.input.subarray(waiting), name, position)
-      if (position !== null) position += got
-      const length = waiting + got
-      const { records, consumed, r0, exits, output, faults } = batch.run(length)
+      const { from, to, last } = await feed.next()
+      const { records, consumed, r0, exits, output, faults } = batch.run(to, from)
       if (records > 0) yield { kind: 'packets', first, count: records, r0, exits, faults, kept: output }
       first += records
       reader.passOver(consumed, records)
-      waiting = length - consumed
-      if (got === 0 || (consumed === 0 && waiting === chunkBytes)) break
-      batch.input.copyWithin(0, consumed, length)
+      const kept = feed.keep(from + consumed, to)
+      if (!last && kept) continue
+      return { format, diagnostics: whatIsWrong(fast, batch.input.slice(from + consumed, to), !kept, feed.position) }
     }
-    const tail = batch.input.slice(0, waiting)
-    return { format, diagnostics: whatIsWrong(fast, tail, waiting === chunkBytes, position) }
   } finally {
     if (fd !== 0) closeSync(fd)
   }
@@ -152,7 +148,7 @@ function whatIsWrong(
   if (full && !reader.done) {
     // So long a record cannot be judged where it lies: is it all there?
     const more = new Uint8Array(1)
-    const message = `${name}: a packet that is longer than ${CHUNK} bytes is not judged, nor what follows it`
+    const message = `${name}: a packet that is longer than ${PIECE} bytes is not judged, nor what follows it`
     if (readSome(fd, more, name, position) > 0) return [{ severity: 'error', code: 'capture/length', message }]
   }
   reader.end()
@@ -184,7 +180,7 @@ function judgeTogether(team: Team, link: LinkSieve, batch: Batch, fast: Fast, op
 }
 
 /** Record by record; chunks of as many as came in one read. */
-function* judgeSlowly(path: string, options: StreamOptions, opened: Opened): Stream {
+async function* judgeSlowly(path: string, options: StreamOptions, opened: Opened): Stream {
   const parts = captureParts(path, opened)
   const gathered = new Gathered()
   let linkType: number | undefined

@@ -56,13 +56,13 @@ export function define(command: Command, done: (exitCode: number) => void): void
       (_, times: number) => times + 1,
       0,
     )
-    .action((words: string[], flags: TcpdumpFlags) => done(tcpdump(words, flags)))
+    .action(async (words: string[], flags: TcpdumpFlags) => done(await tcpdump(words, flags)))
 }
 
 const DUMPS: readonly CbpfDialect[] = ['d', 'd', 'dd', 'ddd']
 
 /** @returns exit code 0; everything else is Trouble */
-export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
+export async function tcpdump(words: readonly string[], flags: TcpdumpFlags): Promise<number> {
   const most = countOf(flags.c)
   if (flags.F !== undefined && words.length > 0)
     err('warning: the expression on the command line is ignored: -F names a file [cli/rules]\n')
@@ -88,7 +88,7 @@ export function tcpdump(words: readonly string[], flags: TcpdumpFlags): number {
   const code =
     flags.w === undefined || most !== undefined
       ? slowly(flags, sieves, most)
-      : quickly(flags.r, flags.w, sieves, threadsOf(flags.j))
+      : await quickly(flags.r, flags.w, sieves, threadsOf(flags.j))
   const { missing } = sieves
   if (missing.length > 0)
     err(
@@ -121,13 +121,13 @@ function linkTypeOf(path: string): number {
 }
 
 /** All packets that match, straight into a file. */
-function quickly(path: string, to: string, sieves: LinkSieves, threads: number): number {
+async function quickly(path: string, to: string, sieves: LinkSieves, threads: number): Promise<number> {
   const output = new OutputFile(to)
   try {
     const sieveFor = (linkType: number) => sieves.for(linkType)
     const stream = judgeStream(path, { keep: true, exits: false, sieveFor, threads, output })
-    let step = stream.next()
-    for (; !step.done; step = stream.next()) if (step.value.kind === 'packets') output.write(step.value.kept)
+    let step = await stream.next()
+    for (; !step.done; step = await stream.next()) if (step.value.kind === 'packets') output.write(step.value.kept)
     const { format, diagnostics } = step.value
     say(diagnostics)
     if (!format || diagnostics.some(({ severity }) => severity === 'error')) return 2
