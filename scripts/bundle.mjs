@@ -3,7 +3,17 @@
 // `netsieve -r in.pcap -w out.pcap EXPRESSION` needs, the other scripts what is loaded when it is first asked for.
 // The build runs without the bundle too; bin/netsieve.js takes it where it is as new as the build. `--cache` is this script's own second half.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +48,8 @@ const LATE = {
   'packet/dist/summary/index.js': ['summarize'],
   'netsieve/dist/cli/team/team.js': ['Team'],
 }
+/** A library that compiles WebAssembly of its own when it is loaded, for what few programs have: immediates of 64 bits. */
+const LONG = realpathSync(join(ROOT, 'packages/asm/node_modules/long/index.js'))
 /** Node's modules that most runs do not need, and that bring a dozen others. */
 const LATE_OF_NODE = { 'node:child_process': ['spawn'] }
 
@@ -47,7 +59,7 @@ const scriptOf = (path) =>
     .replaceAll('/', '-')
     .replace(/(-index)?\.js$/, '')
 const stand = (name, module) =>
-  `export const ${name} = new Proxy(function () {}, { get: (_, key) => ${module}.${name}[key], apply: (_, self, words) => ${module}.${name}(...words) })`
+  `export ${name === 'default' ? name : `const ${name} =`} new Proxy(function () {}, { get: (_, key) => ${module}.${name}[key], apply: (_, self, words) => ${module}.${name}(...words) })`
 
 /** Puts a stand-in in the place of each late module. */
 const late = {
@@ -58,13 +70,14 @@ const late = {
     if (id.startsWith('./script:')) return { id: `./${id.slice(9)}.js`, external: true }
     if (!importer || options.isEntry || id.startsWith('\0')) return undefined
     const found = await this.resolve(id, importer, { ...options, skipSelf: true })
+    if (found?.id === LONG && importer !== found.id) return '\0late:long'
     const path = found?.id.slice(join(ROOT, 'packages/').length)
     return path !== undefined && Object.hasOwn(LATE, path) ? `\0late:${path}` : undefined
   },
   load(id) {
     if (!id.startsWith('\0late:')) return undefined
     const path = id.slice(6)
-    const names = LATE_OF_NODE[path] ?? LATE[path]
+    const names = path === 'long' ? ['default'] : (LATE_OF_NODE[path] ?? LATE[path])
     const module = LATE_OF_NODE[path] ? `process.getBuiltinModule('${path}')` : `require('./script:${scriptOf(path)}')`
     return names.map((name) => stand(name, module)).join('\n')
   },
@@ -73,7 +86,7 @@ const late = {
 /** The scripts; modules that `isCore` says go together. */
 async function scripts(isCore) {
   const { build } = await import('vite')
-  const entries = Object.keys(LATE).map((path) => [scriptOf(path), join(ROOT, 'packages', path)])
+  const entries = [...Object.keys(LATE).map((path) => [scriptOf(path), join(ROOT, 'packages', path)]), ['long', LONG]]
   const { output } = await build({
     configFile: false,
     logLevel: 'error',

@@ -81,15 +81,12 @@ export class Feed {
 /** Fills the bytes from a place of a file on. @returns how many there were @throws Trouble */
 function readWhole(fd: number, into: Uint8Array, position: number, name: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    let length = 0
-    const more = (error: Error | null, got: number): void => {
-      if (error) reject(new Trouble(`${name}: error: ${reason(error)} [io/read]`))
-      else {
-        length += got
-        if (got === 0 || length === into.length) resolve(length)
-        else read(fd, into, length, into.length - length, position + length, more)
-      }
-    }
-    read(fd, into, 0, into.length, position, more)
+    const from = (done: number): void =>
+      read(fd, into, done, into.length - done, position + done, (error, count) => {
+        if (error) reject(new Trouble(`${name}: error: ${reason(error)} [io/read]`))
+        else if (count === 0 || done + count === into.length) resolve(done + count)
+        else from(done + count)
+      })
+    from(0)
   })
 }

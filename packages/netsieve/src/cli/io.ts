@@ -1,6 +1,6 @@
 // Files and streams of the command line. Everything that can go wrong with them ends in a Trouble with one clear message.
 
-import { closeSync, lstatSync, openSync, readFileSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, lstatSync, openSync, readFileSync, readSync, renameSync, rmSync, write, writeSync } from 'node:fs'
 import { type Diagnostic, renderAll, type Source, source } from '@netsieve/diag'
 import { type CapturePart, CaptureReader, isGzip } from '@netsieve/packet'
 import { unpacked } from './unpack.ts'
@@ -33,6 +33,9 @@ export function readText(path: string): Source {
   return source(name, new TextDecoder().decode(bytes))
 }
 
+/** Bytes to write that take longer than it takes to have another thread write them. */
+const WORTH_WAITING = 128 * 1024
+
 /**
  * A file that grows beside its place and is put there when it is whole, so that no half file is ever seen. What is no plain file (a pipe, a
  * device, a link) is written to as it is: renaming would put a file in its place. `-` is stdout.
@@ -43,8 +46,9 @@ export class OutputFile {
   private readonly part: string | undefined
   private readonly fd: number
   private open = true
-  /** Bytes written so far. */
+  /** Bytes written so far, or being written. */
   private length = 0
+  private writing: Promise<void> | undefined
 
   /** @throws Trouble if it cannot be written */
   constructor(path: string) {
@@ -62,6 +66,30 @@ export class OutputFile {
     if (bytes.length === 0) return
     writeAll(this.fd, bytes, this.path === '-' ? '<stdout>' : this.path, this.part === undefined ? null : this.length)
     this.length += bytes.length
+  }
+
+  /**
+   * Writes much while other work goes on, if this is a plain file. The bytes must stay as they are until the next call is done; before
+   * `commit`, `settled` must be.
+   * @throws Trouble of this write, or of the one before
+   */
+  async writeBehind(bytes: Uint8Array): Promise<void> {
+    if (this.part === undefined || bytes.length < WORTH_WAITING) {
+      this.write(bytes)
+      return this.settled()
+    }
+    const before = this.writing
+    this.writing = writeBehind(this.fd, bytes, this.path, this.length)
+    // Who waits for it is told of an error then.
+    this.writing.catch(() => {})
+    this.length += bytes.length
+    await before
+  }
+
+  /** Everything is written that was given. @throws Trouble if it is not */
+  async settled(): Promise<void> {
+    await this.writing
+    this.writing = undefined
   }
 
   /** For those who write at places of their own: the file, and where it ends now. None for what can only be written in order. */
@@ -95,7 +123,10 @@ export class OutputFile {
 
   private close(): void {
     this.open = false
-    if (this.fd !== 1) closeSync(this.fd)
+    if (this.fd === 1) return
+    // The number must not become another file's while a thread writes to it.
+    if (this.writing) void this.writing.catch(() => {}).finally(() => closeSync(this.fd))
+    else closeSync(this.fd)
   }
 }
 
@@ -117,6 +148,19 @@ export function out(text: string): void {
 
 export function err(text: string): void {
   writeAll(2, new TextEncoder().encode(text))
+}
+
+/** Writes bytes at a place of a file in a thread of Node's pool. @throws Trouble */
+function writeBehind(fd: number, bytes: Uint8Array, name: string, position: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const from = (done: number): void =>
+      write(fd, bytes, done, bytes.length - done, position + done, (error, count) => {
+        if (error) reject(new Trouble(`${name}: error: ${reason(error)} [io/write]`))
+        else if (done + count === bytes.length) resolve()
+        else from(done + count)
+      })
+    from(0)
+  })
 }
 
 function writeAll(fd: number, bytes: Uint8Array, name = '<stdout>', position: number | null = null): void {

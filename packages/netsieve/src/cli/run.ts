@@ -153,7 +153,7 @@ async function runChunks({ path, sieves, counter, output, jsonl, threads }: Job)
   let step = await stream.next()
   for (; !step.done; step = await stream.next()) {
     const judged = step.value
-    if (judged.kind === 'packets') output?.write(judged.kept)
+    if (judged.kind === 'packets') await output?.writeBehind(judged.kept)
     if (!link) continue
     const tally = tallies.get(link) ?? new Tally()
     tallies.set(link, tally)
@@ -163,6 +163,7 @@ async function runChunks({ path, sieves, counter, output, jsonl, threads }: Job)
       if (jsonl) writeLines(jsonl, link, judged)
     }
   }
+  await output?.settled()
   for (const [of, tally] of tallies) countAll(counter, of, tally)
   return { end: step.value, link, wrong: 0 }
 }

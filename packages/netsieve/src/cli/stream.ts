@@ -12,7 +12,7 @@ import type { LinkSieve } from './link-sieve.ts'
 import type { TallyRows } from './tally.ts'
 import { Team } from './team/team.ts'
 
-/** Judged packets in the order of the file. Arrays are views that the next chunk overwrites. */
+/** Judged packets in the order of the file. Arrays are views that the next chunk overwrites; `kept` stays until the one after that. */
 export interface Judged {
   readonly kind: 'packets'
   /** Number of the first packet, from 0. */
@@ -111,6 +111,8 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
   // Pipes have no positions.
   let begin = fd === 0 ? null : FILE_HEADER
   let first = 0
+  // Each piece's in the other half of the area: the one before may still be being written.
+  let outputFrom = 0
   try {
     if (team && batch.compiled) {
       const together = judgeTogether(team, link, batch, fast, options)
@@ -122,7 +124,8 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
     const feed = new Feed(fd, name, () => batch.input, begin)
     for (;;) {
       const { from, to, last } = await feed.next()
-      const { records, consumed, r0, exits, output, faults } = batch.run(to, from)
+      const { records, consumed, r0, exits, output, faults } = batch.run(to, from, outputFrom)
+      outputFrom = FEED_BYTES / 2 - outputFrom
       if (records > 0) yield { kind: 'packets', first, count: records, r0, exits, faults, kept: output }
       first += records
       reader.passOver(consumed, records)

@@ -127,10 +127,12 @@ async function quickly(path: string, to: string, sieves: LinkSieves, threads: nu
     const sieveFor = (linkType: number) => sieves.for(linkType)
     const stream = judgeStream(path, { keep: true, exits: false, sieveFor, threads, output })
     let step = await stream.next()
-    for (; !step.done; step = await stream.next()) if (step.value.kind === 'packets') output.write(step.value.kept)
+    for (; !step.done; step = await stream.next())
+      if (step.value.kind === 'packets') await output.writeBehind(step.value.kept)
     const { format, diagnostics } = step.value
     say(diagnostics)
     if (!format || diagnostics.some(({ severity }) => severity === 'error')) return 2
+    await output.settled()
     output.commit()
   } finally {
     output.abort()

@@ -38,15 +38,25 @@ interface Compiled {
 
 /** A grammar ready to run. */
 export class Grammar {
-  private readonly rules: ReadonlyMap<string, Compiled>
+  private readonly data: GrammarData
+  private readonly labels: Readonly<Record<string, string>>
   private readonly quick: Quick
+  /** For texts that are wrong: made when the first one comes. */
+  private rules: ReadonlyMap<string, Compiled> | undefined
 
   /**
    * @param labels what to say is expected where a rule does not match at all: `{ port: 'a port' }`, or '' to say nothing of
    *   the rule and its parts (blanks). Other rules name their first literals and characters; what is missing after a rule's start is said.
-   * @throws Error for a rule that is named but not defined.
    */
   constructor(data: GrammarData, labels: Readonly<Record<string, string>> = {}) {
+    this.data = data
+    this.labels = labels
+    this.quick = new Quick(data)
+  }
+
+  /** @throws Error for a rule that is named but not defined. */
+  private compiled(): ReadonlyMap<string, Compiled> {
+    const { data, labels } = this
     const rules = new Map<string, Compiled>()
     for (const { name } of data)
       rules.set(name, { name, hidden: isHidden(name), label: labels[name], alternatives: [] })
@@ -67,13 +77,12 @@ export class Grammar {
     }
     for (const { name, alternatives } of data)
       rules.get(name)!.alternatives = alternatives.map((parts) => parts.map(compile))
-    this.rules = rules
-    this.quick = new Quick(data)
+    return rules
   }
 
   /** Matches `start` against all of `text[from..to)`. @throws Error if there is no rule of that name. */
   match(start: string, text: string, from = 0, to: number = text.length): MatchResult {
-    if (!this.rules.has(start)) throw new Error(`no rule ${start} in this grammar`)
+    if (!this.quick.has(start)) throw new Error(`no rule ${start} in this grammar`)
     // Most texts are right: what was expected where is only found out for those that are not.
     const node = this.quick.match(start, text, from, to)
     return node ? { ok: true, node } : this.explain(start, text, from, to)
@@ -81,6 +90,7 @@ export class Grammar {
 
   /** The same step by step. */
   explain(start: string, text: string, from = 0, to: number = text.length): MatchResult {
+    this.rules ??= this.compiled()
     const rule = this.rules.get(start)!
     const run = new Run(text.slice(0, to), from)
     const end = run.rule(rule, from, 0)

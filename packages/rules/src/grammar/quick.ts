@@ -44,6 +44,10 @@ export class Quick {
     this.flat = new Flat(data)
   }
 
+  has(name: string): boolean {
+    return this.data.has(name)
+  }
+
   /** The node of a rule that matches all of `text[from..to)`, if it does within the limits. */
   match(start: string, text: string, from: number, to: number): Node | undefined {
     const run = new Run(this, to < text.length ? text.slice(0, to) : text, from)

@@ -48,7 +48,7 @@ interface Runner {
   readonly ripe: boolean
 }
 
-/** How far a call has come: the address of the next record, records and bytes written so far. */
+/** How far a call has come: the address of the next record, records so far, and where in the output the next one goes. */
 interface Progress {
   at: number
   records: number
@@ -104,17 +104,23 @@ export class Batch {
     return this.engine.mem.bytes.subarray(this.inputAt, this.inputAt + this.chunkBytes)
   }
 
-  /** Runs the program on all whole records in the first `length` bytes of the input, from the record at `from` on. */
-  run(length: number, from = 0): BatchResult {
+  /**
+   * Runs the program on all whole records in the first `length` bytes of the input, from the record at `from` on.
+   * @param outputFrom where in the output area, which is as long as the input, kept records go: what is elsewhere in it stays
+   * @throws RangeError if they are not within it
+   */
+  run(length: number, from = 0, outputFrom = 0): BatchResult {
     if (!(from >= 0 && from <= length && length <= this.chunkBytes))
       throw new RangeError(`${from} to ${length} are not within 0 to ${this.chunkBytes}`)
+    if (!(outputFrom >= 0 && outputFrom + length - from <= this.chunkBytes))
+      throw new RangeError(`${length - from} bytes from ${outputFrom} on are not within 0 to ${this.chunkBytes}`)
     const to = this.inputAt + length
-    const progress: Progress = { at: this.inputAt + from, records: 0, written: 0, faults: [] }
+    const progress: Progress = { at: this.inputAt + from, records: 0, written: outputFrom, faults: [] }
     if (this.walk || !this.runSlowly(progress, to)) {
       this.walk ??= this.compile()
       this.runCompiled(this.walk, progress, to)
     }
-    return this.result(progress, this.inputAt + from)
+    return this.result(progress, this.inputAt + from, outputFrom)
   }
 
   private runCompiled(walk: WasmFunction, progress: Progress, to: number): void {
@@ -146,14 +152,14 @@ export class Batch {
     progress.written = status(STATUS.written)
   }
 
-  private result({ at, records, written, faults }: Progress, from: number): BatchResult {
+  private result({ at, records, written, faults }: Progress, from: number, outputFrom: number): BatchResult {
     const buffer = this.engine.mem.bytes.buffer as ArrayBuffer
     return {
       records,
       consumed: at - from,
       r0: new Int32Array(buffer, this.r0At, records),
       exits: new Int32Array(buffer, this.exitsAt, this.exitsAt ? records : 0),
-      output: new Uint8Array(buffer, this.outputAt, written),
+      output: new Uint8Array(buffer, this.outputAt + outputFrom, written - outputFrom),
       faults,
     }
   }
