@@ -191,3 +191,17 @@ test('a packet that is too long for one run is judged where it lies', () => {
   expect({ count, faults }).toEqual({ count: 3, faults: [] })
   expect([...r0]).toEqual(frames.map((frame) => single.run(frame).r0))
 })
+
+test('kept records go where they are asked to; what else is in the output area stays', () => {
+  const code = new Code()
+  code.mov(0, 2)
+  code.exit()
+  const batch = load(code.layout(), { type: 'xdp' }).batch({ chunkBytes: 8192, keep: 'pass' })
+  const bytes = records([new Uint8Array(20).fill(1), new Uint8Array(30).fill(2)], 'little')
+  batch.input.set(bytes)
+  const first = batch.run(bytes.length)
+  const second = batch.run(bytes.length, 36, 4096)
+  expect([...first.output]).toEqual([...bytes])
+  expect([...second.output]).toEqual([...bytes.subarray(36)])
+  expect(() => batch.run(bytes.length, 0, 8192 - bytes.length + 1)).toThrow(RangeError)
+})
