@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { FEED_BYTES, Feed, PIECE } from '../../packages/netsieve/src/cli/feed.ts'
-import { OutputFile, Trouble } from '../../packages/netsieve/src/cli/io.ts'
+import { OutputFile } from '../../packages/netsieve/src/cli/io.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'netsieve-feed-'))
 afterAll(() => rmSync(folder, { recursive: true }))
