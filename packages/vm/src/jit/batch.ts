@@ -99,6 +99,11 @@ export class Batch {
     return jit.instantiate(bytes).exports.batch!
   }
 
+  /** Compiles now what would be compiled at the first run. */
+  prepare(): void {
+    if (this.compiled) this.walk ??= this.compile()
+  }
+
   /** Where to put the bytes: a view that is good until the next call of `run`. */
   get input(): Uint8Array {
     return this.engine.mem.bytes.subarray(this.inputAt, this.inputAt + this.chunkBytes)

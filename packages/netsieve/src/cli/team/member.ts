@@ -21,7 +21,7 @@ export interface Work {
 }
 
 /** Bytes before a chunk in which the record that reaches into it is looked for. */
-export const LOOK_BACK = 1 << 17
+export const LOOK_BACK = 1 << 16
 
 export class Member {
   readonly tally = new Tally()

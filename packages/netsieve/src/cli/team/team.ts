@@ -14,7 +14,9 @@ import type { Job, WorkerData } from './worker.ts'
 
 /** The command line's own script, which gives threads the code they run; from here in the bundle, or among the build's modules. */
 const SCRIPT = new URL(`${import.meta.url.includes('/bundle/') ? '' : '../'}../../bin/netsieve.js`, import.meta.url)
-const CHUNK = 1 << 22
+const CHUNK = 1 << 20
+/** Bytes of a file that are not worth another thread. */
+const SMALLEST = 8 << 20
 const MOST_THREADS = 64
 
 interface Other {
@@ -39,7 +41,7 @@ export class Team {
   /** Threads for a file; none for one that is too small to be divided, or no plain file. */
   static for(fd: number, threads: number): Team | undefined {
     const stats = fstatSync(fd)
-    return threads > 1 && stats.isFile() && stats.size > 2 * CHUNK ? new Team(stats.size, threads) : undefined
+    return threads > 1 && stats.isFile() && stats.size > SMALLEST ? new Team(stats.size, threads) : undefined
   }
 
   private another(): Other {

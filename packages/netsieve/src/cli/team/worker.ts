@@ -27,6 +27,8 @@ export function work({ memory, chunks, port }: WorkerData): void {
   const { receiveMessageOnPort } = process.getBuiltinModule('node:worker_threads')
   const { message } = receiveMessageOnPort(port) as { message: Job }
   const batch = batchOf(message)
+  // Others wait for whoever has taken a chunk: whatever takes long, before that.
+  batch.prepare()
   // From here on the others wait for this one: it may be that they are through already.
   board.enter()
   try {
