@@ -157,7 +157,7 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
           ].join('\n'),
         ),
       ],
-      /calls\.rules:2:1: error: .* at most 65536 are compiled \[ir\/size\]/,
+      /calls\.rules:2:1: error: .* at most 500000 are compiled \[ir\/size\]/,
     ],
     ['rules and capture both from stdin', () => ['run', '-r', '-', '-f', '-'], /cannot both come from stdin/],
     ['two reports at once', () => ['run', '-r', TALK, '--json', '--jsonl', 'tcp'], /choose one/],

@@ -67,7 +67,9 @@ describe.skipIf(WHY !== undefined)(`in the running kernel${WHY ? ` (skipped: ${W
     const filters = (['nft-ip', 'xt-ip', 'nft-netdev'] as const)
       .flatMap((view) => fc.sample(filterOf(view), { numRuns: 15, seed: 20_261_127 }))
       .filter((filter: Filter) => check(filter).value !== undefined)
-    const programs = filters.map((filter, i) => generate(filter, { type, plan: { part: 30, inline: 0, depth: i % 3 } }))
+    const programs = filters.map((filter, i) =>
+      generate(filter, { type, plan: { part: 30, inline: 0, depth: i % 3, program: 1_000_000 } }),
+    )
     expect(programs.filter(({ functions }) => functions!.length > 2).length).toBeGreaterThan(10)
     expect(inKernel(programs, frames)).toEqual(programs.map((program) => inMachine(program, frames)))
   })

@@ -29,7 +29,9 @@ interface Sums {
 /** Judges frames by a program and by the meaning. */
 function judge(filter: Filter, type: ProgTypeName, level: 0 | 1, frames: readonly Uint8Array[], sums: Sums): void {
   // One program in three is divided into functions, of a few rules each.
-  const plan = sums.programs % 3 === 2 && { plan: { part: 40, inline: 0, depth: sums.programs % 4 } }
+  const plan = sums.programs % 3 === 2 && {
+    plan: { part: 40, inline: 0, depth: sums.programs % 4, program: 1_000_000 },
+  }
   const generated = generate(simplify(filter, { level }), { type, ...plan })
   const { insns, maps } = generated
   sums.programs++

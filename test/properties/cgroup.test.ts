@@ -24,7 +24,7 @@ describe.each(cases)('view %s, %s', (view, type) => {
       fc.property(filterOf(view), fc.array(frame, { minLength: 40, maxLength: 40 }), (filter, frames) => {
         fc.pre(check(filter).value !== undefined && beyondType(filter, type).length === 0)
         // Two programs in three are divided into functions.
-        const plan = judged % 3 > 0 && { plan: { part: 40, inline: 0, depth: judged % 2 } }
+        const plan = judged % 3 > 0 && { plan: { part: 40, inline: 0, depth: judged % 2, program: 1_000_000 } }
         const generated = generate(filter, { type, ...plan })
         const verdict = verify(generated.insns, generated)
         if (verdict.status !== 'accepted') throw new Error(`${verdict.status}: ${verdict.message}\n${print(filter)}`)

@@ -1,8 +1,8 @@
-// Programs that are divided into functions, as those are that would be too long for the kernel as one: small ones, divided by force, and long
-// ones. evaluate(ir, packet) = run(generate(ir), packet), the rule that decided included, on both engines and in batches.
+// Programs that are divided into functions, and into several programs, as those are that would be too long for the kernel: small ones, divided by
+// force, and long ones. evaluate(ir, packet) = run(generate(ir), packet), the rule that decided included, on both engines and in batches.
 
 import { decisionOf, type ProgTypeName } from '@netsieve/asm'
-import { COUNTER_MAP, generate, type Plan, readCounters } from '@netsieve/codegen'
+import { COUNTER_MAP, generate, insnOf, type Plan, programsOf, readCounters, TooLong } from '@netsieve/codegen'
 import { check, evaluate, type Filter, print, type Rule, VIEWS, type ViewName } from '@netsieve/ir'
 import { writeCapture } from '@netsieve/packet'
 import { verify } from '@netsieve/verifier'
@@ -20,7 +20,18 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   part: fc.constantFrom(10, 40, 100),
   inline: fc.constantFrom(0, 40),
   depth: fc.constantFrom(0, 1, 3),
+  program: fc.constantFrom(60, 200, 1_000_000),
 })
+
+/** Undefined where so small programs would be too many. */
+function generatedOr(make: () => ReturnType<typeof generate>): ReturnType<typeof generate> | undefined {
+  try {
+    return make()
+  } catch (long) {
+    if (long instanceof TooLong) return undefined
+    throw long
+  }
+}
 
 /** Judges packets one by one on both engines and all together; returns how many. */
 function judge(
@@ -29,13 +40,15 @@ function judge(
   generated: ReturnType<typeof generate>,
   packets: readonly Uint8Array[],
 ): void {
-  const { insns, maps } = generated
-  const verdict = verify(insns, generated)
-  if (verdict.status !== 'accepted') throw new Error(`${verdict.status}: ${verdict.message}\n${print(filter)}`)
-  const told = (r0: number, exit: number | undefined) => `${decisionOf(type, r0)} by ${insns[exit ?? -1]?.origin?.rule}`
+  const { insns } = generated
+  for (const each of programsOf(generated)) {
+    const { status, message } = verify(each.insns, { ...generated, functions: each.functions! })
+    if (status !== 'accepted') throw new Error(`${status}: ${message}\n${print(filter)}`)
+  }
+  const told = (r0: number, exit = -1) => `${decisionOf(type, r0)} by ${insnOf(generated, exit)?.origin?.rule}`
   const meant = packets.map((bytes) => evaluate(filter, bytes)).map(({ decision, rule }) => `${decision} by ${rule}`)
   for (const engine of ['interpreter', 'jit'] as const) {
-    const machine = load(insns, { type, maps, engine })
+    const machine = load(insns, { ...generated, engine })
     packets.forEach((bytes, i) => {
       const { r0, exit, fault } = machine.run(bytes)
       const got = fault?.reason ?? told(r0, exit)
@@ -45,7 +58,7 @@ function judge(
         )
     })
   }
-  const batch = load(insns, { type, maps }).batch({ exits: true })
+  const batch = load(insns, generated).batch({ exits: true })
   const capture = writeCapture(
     packets.map((data) => ({ data, linkType: 1 })),
     { format: 'pcap' },
@@ -58,16 +71,20 @@ function judge(
 describe.each(Object.keys(VIEWS) as ViewName[])('view %s', (view) => {
   it.each(TYPES)('%s programs of several functions decide as evaluate does, and are accepted', (type) => {
     let divided = 0
+    let sets = 0
     fc.assert(
       fc.property(fc.oneof(filterOf(view), ruleListOf(view)), plans, frames, (filter, plan, packets) => {
         fc.pre(check(filter).value !== undefined)
-        const generated = generate(filter, { type, plan })
-        judge(filter, type, generated, packets)
-        divided += generated.functions!.length - 1
+        const generated = generatedOr(() => generate(filter, { type, plan }))
+        fc.pre(generated !== undefined)
+        judge(filter, type, generated!, packets)
+        for (const { functions } of programsOf(generated!)) divided += functions!.length - 1
+        if (generated!.programs) sets++
       }),
       { numRuns: RUNS, seed: 20_261_127, endOnFailure: false },
     )
     expect(divided).toBeGreaterThan(RUNS)
+    expect(sets).toBeGreaterThan(RUNS / 8)
   })
 })
 
@@ -110,11 +127,11 @@ describe('lists that no lookup says', () => {
     expect(stats.processedInsns).toBeLessThan(750_000)
     const machine = load(generated.insns, { ...generated, engine: 'jit' })
     const ids = [0, 1, 2, 255, 256, 9_999, 19_998, 19_999]
-    const decided = ids.map((id) => generated.insns[machine.run(packet(id, 80)).exit!]!.origin?.rule)
+    const decided = ids.map((id) => insnOf(generated, machine.run(packet(id, 80)).exit!)!.origin?.rule)
     expect(decided).toEqual(ids)
     for (const id of [5, 20_000]) {
       const { exit, r0 } = machine.run(packet(id, id === 5 ? 1001 : 80))
-      expect([generated.insns[exit!]!.origin?.text, decisionOf('xdp', r0)]).toEqual(['policy accept of c', 'pass'])
+      expect([insnOf(generated, exit!)!.origin?.text, decisionOf('xdp', r0)]).toEqual(['policy accept of c', 'pass'])
     }
   })
 

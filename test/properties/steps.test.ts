@@ -217,7 +217,7 @@ describe.each(
         expect(fromJson(JSON.parse(JSON.stringify(toJson(filter)))).value).toEqual(filter)
         samePasses(filter, sequence)
         // Every other program is divided into functions.
-        const plan = judged % 60 ? { plan: { part: 30, inline: 0, depth: judged % 4 } } : {}
+        const plan = judged % 60 ? { plan: { part: 30, inline: 0, depth: judged % 4, program: 1_000_000 } } : {}
         const generated = generate(filter, { type, counters: true, ...plan })
         const accepted = verify(generated.insns, generated)
         if (accepted.status !== 'accepted') throw new Error(`${accepted.status}: ${accepted.message}\n${text}`)

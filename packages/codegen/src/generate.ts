@@ -1,11 +1,13 @@
 // A filter of the IR as an eBPF program.
 
-import type { FunctionDef, Insn, MapDef, ProgTypeName } from '@netsieve/asm'
+import type { Insn, MapDef, ProgTypeName } from '@netsieve/asm'
 import type { Filter } from '@netsieve/ir'
 import type { MetadataLayout } from '@netsieve/packet'
-import { divided, PLANS, type Plan } from './divide.ts'
+import { divided, PLANS } from './divide.ts'
 import { Emitter, NOTHING, R } from './emitter.ts'
+import type { ProgramSet } from './functions.ts'
 import { fitsWhole, LONGEST_LINEAR, LONGEST_WHOLE, TOO_LONG, TooLong } from './limits.ts'
+import type { Plan } from './outline.ts'
 import { baseChain } from './rules.ts'
 import { type Shared, sharedBy, startScope, toRules } from './shared.ts'
 import { fillLocals } from './told.ts'
@@ -22,19 +24,16 @@ export interface GenerateOptions {
 }
 
 /** A generated program with what it needs beside it. */
-export interface Generated {
+export interface Generated extends ProgramSet {
   readonly type: ProgTypeName
-  readonly insns: readonly Insn[]
   readonly maps: readonly MapDef[]
   /** What is to be written to the map `netsieve_meta` before each packet; absent if the program reads nothing from there. */
   readonly metadata?: MetadataLayout
-  /** Where its functions start, the program itself among them; absent if it is one function. */
-  readonly functions?: readonly FunctionDef[]
 }
 
 /**
  * Compiles a checked filter. Each instruction's `origin` tells the rule, policy or header it is for; the origin of the exit that ends a
- * run is what decided the packet. A program that the kernel would refuse for its length is divided into functions (divide.ts).
+ * run is what decided the packet. A program that the kernel would refuse for its length is divided into functions, and those into programs (divide.ts).
  * @throws TooLong if that does not help
  * @throws Error for a filter that `check` or `beyondType` refuses
  */
@@ -48,13 +47,13 @@ export function generate(filter: Filter, options: GenerateOptions): Generated {
   if (whole) return done(shared, { insns: whole })
   for (const each of plan ? [plan] : PLANS) {
     shared = fresh()
-    const parts = divided(shared, each)
-    if (parts) return done(shared, parts)
+    const [first, ...programs] = divided(shared, each) ?? []
+    if (first) return done(shared, { ...first, ...(programs.length > 0 && { programs }) })
   }
   throw new TooLong(TOO_LONG)
 }
 
-function done(shared: Shared, code: Pick<Generated, 'insns' | 'functions'>): Generated {
+function done(shared: Shared, code: ProgramSet): Generated {
   const { name, maps, layout } = shared
   return { type: name, ...code, maps: maps.finish(), ...(layout && { metadata: layout }) }
 }

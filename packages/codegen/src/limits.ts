@@ -5,7 +5,7 @@ import { type Insn, slotTable, targetSlot } from '@netsieve/asm'
 /** A program that is too long, in some way of writing it. */
 export class TooLong extends Error {}
 export const TOO_LONG =
-  'there are too many rules for one program: the kernel takes 256 functions and 1,000,000 instructions'
+  'there are too many rules: the kernel takes 34 programs one after the other, each of 256 functions and 1,000,000 instructions'
 
 /**
  * Slots of rules one after the other, outside of lookups, that are one function. A verifier comes by each of them once for every kind of packet

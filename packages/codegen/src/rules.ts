@@ -35,6 +35,8 @@ export interface RuleScope extends Scope {
   readonly onAccept: Label | undefined
   /** Calls of chains that are functions of their own: true if this one is, and then control leaves at `end` or by a verdict. */
   readonly callsFunction?: (scope: RuleScope, chain: string, end: Label) => boolean
+  /** Whether a rule is not to be compiled with others as one decision. */
+  readonly alone?: (rule: Rule) => boolean
   /** Told after each rule how long the function has become, and how much of that a run of rules added just now. */
   readonly grows?: (size: number, run: number) => void
 }

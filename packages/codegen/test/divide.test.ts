@@ -117,18 +117,22 @@ it('makes functions of long chains that are called more than once, as deep as a 
     long('once', 50),
     long('short', 2),
   ]
-  const plan = { part: 4000, inline: 100 }
-  expect([...outlined(filter(chains), { ...plan, depth: 4 })].sort()).toEqual(['inner', 'twice'])
-  expect([...outlined(filter(chains), { ...plan, depth: 1 })]).toEqual(['inner'])
-  expect([...outlined(filter(chains), { ...plan, depth: 0 })]).toEqual([])
-  expect([...outlined(filter(chains), { ...plan, part: 200, depth: 4 })].sort()).toEqual(['inner', 'once', 'twice'])
+  const plan = { part: 4000, inline: 100, program: 1_000_000 }
+  expect([...outlined(filter(chains), { ...plan, depth: 4 }).near].sort()).toEqual(['inner', 'twice'])
+  expect([...outlined(filter(chains), { ...plan, depth: 1 }).near]).toEqual(['inner'])
+  expect([...outlined(filter(chains), { ...plan, depth: 0 }).near]).toEqual([])
+  expect([...outlined(filter(chains), { ...plan, part: 200, depth: 4 }).near].sort()).toEqual([
+    'inner',
+    'once',
+    'twice',
+  ])
 })
 
 it('puts each function where its definition says, and calls nothing else', () => {
   const { insns, functions } = generate(filter([long('main', 100)]), {
     type: 'xdp',
     oneByOne: true,
-    plan: { part: 100, inline: 0, depth: 0 },
+    plan: { part: 100, inline: 0, depth: 0, program: 1_000_000 },
   })
   const slots = slotTable(insns)
   const starts = new Set(functions!.map(({ slot }) => slot))

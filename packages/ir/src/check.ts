@@ -13,7 +13,7 @@ import { termsAt, termsOf } from './walk.ts'
 const MAX_DEPTH = 16
 
 /** Rules of a base chain at most, with those of called chains once for each call: code is generated for each. */
-const MAX_RULES = 65_536
+const MAX_RULES = 500_000
 
 /**
  * The filter itself if `evaluate` and code generation can take it; else what is wrong, at the rule's place.

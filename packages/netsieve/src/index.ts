@@ -2,6 +2,7 @@ export { metadataFields, needsSidecar } from './metadata.ts'
 export { objectOf } from './object.ts'
 export {
   type Compiled,
+  type CompiledVerdict,
   type CompileOptions,
   compile,
   type OptimizeLevel,

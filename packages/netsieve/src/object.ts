@@ -1,24 +1,24 @@
-// A compiled ruleset as an object that libbpf loads: its program, its maps, and as much of what the maps hold at first as an object can say.
+// A compiled ruleset as an object that libbpf loads: its programs, the first first, its maps, and as much of what the maps hold at first as an object can say.
 // A map of one value that the program reads by its address is a section of variables, which is loaded as it stands; what other maps hold
 // is written beside the object, for whoever loads it.
 
-import { type BpfObject, type DataSection, MAP_FLAGS, type MapDef, SECTION_OF_TYPE } from '@netsieve/asm'
+import { type BpfObject, type DataSection, MAP_FLAGS, type MapDef, type Program, SECTION_OF_TYPE } from '@netsieve/asm'
+import { programsOf } from '@netsieve/codegen'
 import type { Compiled } from './pipeline.ts'
 
-/** The name of the program in the object. */
+/** The name of the program in the object; of those that it goes on in, with their number behind it. */
 export const PROGRAM = 'netsieve'
 
-export function objectOf({ type, section = SECTION_OF_TYPE[type], insns, maps, functions = [] }: Compiled): BpfObject {
-  const direct = new Set(insns.filter(({ spec }) => spec.imm64 === 'map_index_value').map(({ imm64 }) => imm64!.low))
+export function objectOf(compiled: Compiled): BpfObject {
+  const { type, section = SECTION_OF_TYPE[type], maps } = compiled
+  const direct = new Set<number>()
+  const programs = programsOf(compiled).map(({ insns, functions = [] }, i): Program => {
+    for (const { spec, imm64 } of insns) if (spec.imm64 === 'map_index_value') direct.add(imm64!.low)
+    const name = i === 0 ? PROGRAM : `${PROGRAM}_${i}`
+    return { name, section, type, insns, functions: [{ name, slot: 0 }, ...functions.slice(1)] }
+  })
   const data = maps.flatMap((map, i) => (direct.has(i) ? [variables(map, i)] : []))
-  const program = {
-    name: PROGRAM,
-    section,
-    type,
-    insns,
-    functions: [{ name: PROGRAM, slot: 0 }, ...functions.slice(1)],
-  }
-  return { programs: [program], maps, data, license: 'GPL' }
+  return { programs, maps, data, license: 'GPL' }
 }
 
 /** The only value of a map as a section. */
@@ -42,11 +42,11 @@ export interface MapContents {
 
 const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 
-/** The maps of an object that are filled after it is loaded. */
+/** The maps of an object that are filled after it is loaded: of programs, libbpf knows which go where. */
 export function contentsOf({ maps, data }: BpfObject): MapContents[] {
   const sections = new Set(data.map(({ map }) => map))
   return maps.flatMap(({ name, type, keySize, valueSize, maxEntries, entries = [] }, i) =>
-    sections.has(i) || entries.length === 0
+    sections.has(i) || entries.length === 0 || type === 'prog_array'
       ? []
       : [
           {

@@ -2,7 +2,6 @@
 
 import {
   decisionOf,
-  type FunctionDef,
   type Insn,
   type MapDef,
   PROG_TYPES,
@@ -16,7 +15,10 @@ import {
   type Generated,
   generate,
   generateCbpf,
+  insnOf,
   leaves,
+  type ProgramSet,
+  programsOf,
   readCounters,
   readState,
   STATE_MAP,
@@ -48,7 +50,7 @@ export interface CompileOptions extends RuleOptions {
 export type OptimizeLevel = 0 | 1 | 2
 
 /** A ruleset on its way: what it means, and the program that does it. */
-export interface Compiled {
+export interface Compiled extends ProgramSet {
   readonly source: Source
   readonly syntax: SyntaxName | 'cbpf'
   /** What the rules mean; none for classic BPF, which is a program already. */
@@ -58,12 +60,10 @@ export interface Compiled {
   readonly type: ProgTypeName
   /** Of an object; by default that of the type. */
   readonly section?: string
-  readonly insns: readonly Insn[]
+  /** Of all its programs. */
   readonly maps: readonly MapDef[]
   /** What the program reads from the map `netsieve_meta`. */
   readonly metadata?: MetadataLayout
-  /** Where its functions start, if it is more than one; each is verified by itself. */
-  readonly functions?: readonly FunctionDef[]
 }
 
 /** Rule text to IR: parsed, lowered, checked. */
@@ -149,9 +149,48 @@ function compileClassic(source: Source): Outcome<Compiled> {
   }
 }
 
-/** What the simulated verifier says of a compiled ruleset. */
-export function verifyCompiled({ insns, type, maps, functions }: Compiled, logLevel: 0 | 1 | 2 | 4 = 0): Verdict {
-  return verify(insns, { type, maps, logLevel, ...(functions && { functions }) })
+/** What is said of all programs together: of the first that is not accepted, or with their numbers added up. */
+export interface CompiledVerdict extends Verdict {
+  /** What is said of each program by itself, up to one that is not accepted. */
+  readonly programs: readonly Verdict[]
+}
+
+/** What the simulated verifier says of a compiled ruleset. Facts are about instructions counted through all programs. */
+export function verifyCompiled(compiled: Compiled, logLevel: 0 | 1 | 2 | 4 = 0): CompiledVerdict {
+  const { type, maps } = compiled
+  const programs: Verdict[] = []
+  for (const { insns, functions } of programsOf(compiled)) {
+    const verdict = verify(insns, { type, maps, logLevel, ...(functions && { functions }) })
+    programs.push(verdict)
+    if (verdict.status !== 'accepted') return { ...verdict, programs }
+  }
+  const [first] = programs as [Verdict]
+  return programs.length === 1 ? { ...first, programs } : { ...together(compiled, programs), programs }
+}
+
+function together(compiled: Compiled, verdicts: readonly Verdict[]): Verdict {
+  const of = (value: (stats: Verdict['stats']) => number) => verdicts.map(({ stats }) => value(stats))
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0)
+  const proved = (index: number): boolean => {
+    let insn = index
+    for (const [program, { insns }] of programsOf(compiled).entries()) {
+      if (insn < insns.length) return verdicts[program]!.facts!.proved(insn)
+      insn -= insns.length
+    }
+    return false
+  }
+  return {
+    status: 'accepted',
+    facts: { proved },
+    log: verdicts.map(({ log }) => log).join(''),
+    stats: {
+      processedInsns: sum(of(({ processedInsns }) => processedInsns)),
+      totalStates: sum(of(({ totalStates }) => totalStates)),
+      peakStates: Math.max(...of(({ peakStates }) => peakStates)),
+      maxStatesPerInsn: Math.max(...of(({ maxStatesPerInsn }) => maxStatesPerInsn)),
+      stackDepth: verdicts.flatMap(({ stats }) => stats.stackDepth),
+    },
+  }
 }
 
 /** What became of one packet. */
@@ -172,6 +211,9 @@ export interface PacketVerdict {
 /** Captures hold packets up to this by default (tcpdump's snapshot length), some of them longer than any link allows. */
 const LONGEST_PACKET = 262_144
 
+/** Instructions that a run may take for each program: more than it has, with its loops. */
+const BUDGET = 10_000_000
+
 /** A compiled ruleset, ready to judge packets. */
 export class Sieve {
   readonly compiled: Compiled
@@ -183,11 +225,13 @@ export class Sieve {
   constructor(compiled: Compiled, engine: 'interpreter' | 'jit' = 'interpreter', facts?: Facts) {
     this.compiled = compiled
     this.facts = facts
-    const { insns, type, maps } = compiled
+    const { insns, type, maps, programs = [] } = compiled
     this.machine = load(insns, {
       type,
       maps,
+      programs,
       engine,
+      budget: { insns: BUDGET * (1 + programs.length) },
       packetBytes: LONGEST_PACKET,
       ...(facts && { proved: facts.proved }),
     })
@@ -255,10 +299,10 @@ export class Sieve {
     return { ...contextMetadata(this.compiled, values, frame), ...meta }
   }
 
-  /** What a run says that ended at an instruction (-1: in a fault) with a return value. */
+  /** What a run says that ended at an instruction, counted through all programs (-1: in a fault), with a return value. */
   told(exit: number, r0: number, fault?: string): PacketVerdict {
-    const { insns: program, type } = this.compiled
-    const origin = program[exit]?.origin
+    const { type } = this.compiled
+    const origin = insnOf(this.compiled, exit)?.origin
     const verdict = exit < 0 ? 'drop' : decisionOf(type, r0)
     return {
       verdict,

@@ -41,6 +41,8 @@ export class Engine {
   readonly helpers: ReadonlyMap<number, HelperFunction>
   readonly maps: readonly BpfMap[]
   readonly programs: readonly DecodedProgram[]
+  /** Instructions of the programs before each. */
+  readonly starts: readonly number[]
   /** r0..r10 and the constants, low word first: a view of `mem`. */
   regs: Int32Array
   readonly regsAt: number
@@ -123,6 +125,8 @@ export class Engine {
     this.sockets = new Sockets(this, options.world.sockets ?? [])
     const constants = new Constants()
     this.programs = programs.map((insns) => decodeProgram(insns, constants, (insn) => this.resolve(insn)))
+    let before = 0
+    this.starts = programs.map(({ length }) => (before += length) - length)
     this.usesStack = this.programs.some((program) => program.usesStack)
     this.growsHead = programs.some((insns) =>
       insns.some(({ spec, imm }) => spec.call === 'helper' && HEAD_HELPERS.has(imm)),
@@ -334,10 +338,11 @@ export class Engine {
     return true
   }
 
-  /** Index of the instruction that ended the run; of the function's that returned what ended it, where an exit only hands that on. */
+  /** Index of the instruction that ended the run, counted through all programs; of the function's that returned what ended it, where an exit only hands that on. */
   get decidedAt(): number {
     const { code } = this.programs[this.programIndex]!
-    return (handsOn(code, this.pc) ? this.mem.words[AT.returned >> 2]! : this.pc) >> 2
+    const pc = handsOn(code, this.pc) ? this.mem.words[AT.returned >> 2]! : this.pc
+    return this.starts[this.programIndex]! + (pc >> 2)
   }
 
   /** Leaves a function: where to go on. */

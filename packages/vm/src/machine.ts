@@ -23,8 +23,11 @@ export interface LoadOptions {
   readonly type: ProgTypeName
   /** Programs name maps by their index here. */
   readonly maps?: readonly MapDef[]
-  /** Programs that prog arrays can lead to: number 1, 2, … (0 is the program itself). */
-  readonly programs?: readonly (readonly Insn[])[]
+  /**
+   * Programs that prog arrays can lead to: number 1, 2, … (0 is the program itself). Where instructions of all are counted through, those of
+   * each come behind those of the one before.
+   */
+  readonly programs?: readonly { readonly insns: readonly Insn[] }[]
   /**
    * `linux` (the default): r1 is the context. `rfc9669`: r1 is the packet as plain memory, r2 its length, and `callx` runs.
    */
@@ -48,7 +51,7 @@ export interface LoadOptions {
     readonly memory?: number
   }
   /**
-   * What a verifier proved: of an instruction by its index, that its memory access is good. `() => true` for a program that was
+   * What a verifier proved: of an instruction by its index, counted through all programs, that its memory access is good. `() => true` for a program that was
    * accepted. The JIT then leaves out its check; the interpreter never does. Accesses of the context are looked at all the same.
    * A wrong fact can end in a WebAssembly trap, which is thrown, or in wrong results; never in an access outside the machine.
    */
@@ -74,7 +77,7 @@ export class RunResult {
   readonly r0: number
   private readonly r0High: number
   /**
-   * Index of the instruction that ended the run, in its program; absent after a fault. Where an exit only hands on what a called function
+   * Index of the instruction that ended the run, counted through all programs; absent after a fault. Where an exit only hands on what a called function
    * returned (`Origin.handsOn`), it is that function's exit.
    */
   readonly exit?: number
@@ -133,7 +136,7 @@ export class Machine {
   constructor(program: readonly Insn[], options: LoadOptions) {
     const { budget = {} } = options
     const own = Object.entries(options.helpers ?? {}).map(([id, run]) => [Number(id), run] as const)
-    const programs = [program, ...(options.programs ?? [])]
+    const programs = [program, ...(options.programs ?? []).map(({ insns }) => insns)]
     this.engine = new Engine(
       {
         type: options.type,

@@ -276,10 +276,10 @@ describe.each(['interpreter', 'jit'] as const)('%s', (engine) => {
       c.exit()
     })
     const second = code((c) => { c.load(4, 0, 1, 12); c.alu('add', 0, 500); c.exit() }) // biome-ignore format: short
-    const subject = machine(first, { maps: [JUMPS], programs: [second] })
+    const subject = machine(first, { maps: [JUMPS], programs: [{ insns: second }] })
     expect(subject.run(PACKET)).toMatchObject({ r0: 77, exit: 5 })
     subject.setProgram('jumps', 1, 1)
-    expect(subject.run(PACKET, { ifindex: 4 })).toMatchObject({ r0: 504, exit: 2, program: 1, insns: 7 })
+    expect(subject.run(PACKET, { ifindex: 4 })).toMatchObject({ r0: 504, exit: first.length + 2, program: 1, insns: 7 })
     // Into itself: 33 times, then on.
     subject.setProgram('jumps', 1, 0)
     expect(subject.run(PACKET)).toMatchObject({ r0: 77, insns: 33 * 4 + 6 })

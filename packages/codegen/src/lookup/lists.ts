@@ -35,7 +35,7 @@ export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number):
   const way = new Way(scope)
   for (; from + length < rules.length; length++) {
     const rule = rules[from + length]!
-    if (mayDrop(scope, rule)) break
+    if (mayDrop(scope, rule) || scope.alone?.(rule)) break
     const deciding = decidingOf(scope, rule)
     if (!deciding || deciding.some((each) => each.rule !== rule && mayDrop(scope, each.rule))) break
     const here: Run['boxes'][number][] = []

@@ -15,7 +15,7 @@ const TABLES = 'tables'
 const LONGEST_NAME = 15
 
 export class Maps {
-  private readonly defs: (MapDef | undefined)[] = []
+  private readonly defs: (MapDef | 'tables' | 'reserved')[] = []
   private readonly parts: Uint8Array[] = []
   private tables: number | undefined
   private size = 0
@@ -35,7 +35,7 @@ export class Maps {
 
   /** Puts bytes beside the other tables, at a multiple of 8. */
   table(bytes: Uint8Array): Table {
-    if (this.tables === undefined) this.tables = this.defs.push(undefined) - 1
+    if (this.tables === undefined) this.tables = this.defs.push('tables') - 1
     const offset = this.size
     const length = (bytes.length + 7) & ~7
     this.parts.push(bytes)
@@ -48,17 +48,30 @@ export class Maps {
     return this.defs.push(def) - 1
   }
 
+  /** The number of a map that is filled in later. */
+  reserve(): number {
+    return this.defs.push('reserved') - 1
+  }
+
+  fill(map: number, def: MapDef): void {
+    this.defs[map] = def
+  }
+
   /** A name that the kernel takes for a map, after the last part of another one, and that no map has. */
   nameFor(text: string): string {
     const plain = text.replace(/^.*\//, '').replace(/\W/g, '_').slice(0, LONGEST_NAME)
-    const taken = (name: string) => name === TABLES || this.defs.some((def) => def?.name === name)
+    const taken = (name: string) =>
+      name === TABLES || this.defs.some((def) => typeof def === 'object' && def.name === name)
     let name = plain || 'set'
     for (let i = 2; taken(name); i++) name = `${plain.slice(0, LONGEST_NAME - String(i).length - 1)}_${i}`
     return name
   }
 
   finish(): MapDef[] {
-    return this.defs.map((def) => def ?? this.joined())
+    return this.defs.map((def) => {
+      if (def === 'reserved') throw new Error('a map was reserved and not filled in')
+      return def === 'tables' ? this.joined() : def
+    })
   }
 
   private joined(): MapDef {

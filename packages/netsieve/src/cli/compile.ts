@@ -7,10 +7,11 @@ import {
   toJson as insnsToJson,
   kernelFunctions,
   linkToKernel,
+  listObject,
   printCbpf,
   writeElf,
 } from '@netsieve/asm'
-import { generateC, shortcomings } from '@netsieve/codegen'
+import { generateC, type ProgramCode, programsOf, shortcomings } from '@netsieve/codegen'
 import { checkPasses } from '@netsieve/equiv'
 import { type Decision, type Filter, print, simplify, toJson } from '@netsieve/ir'
 import { type Command, Option } from 'commander'
@@ -38,14 +39,25 @@ export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uin
   ir: (compiled) => print(filterOf(compiled)),
   'ir-json': (compiled) => `${JSON.stringify(toJson(filterOf(compiled)), undefined, 2)}\n`,
   cbpf: (compiled) => printCbpf(classicOf(compiled), 'd'),
-  asm: ({ insns }) => disassemble(insns, { origins: true }),
-  hex: ({ insns }) => `${hex(encode(insns))}\n`,
-  bin: ({ insns }) => encode(insns),
+  asm: (compiled) =>
+    compiled.programs
+      ? listObject(objectOf(compiled), { origins: true })
+      : disassemble(compiled.insns, { origins: true }),
+  hex: (compiled) => `${hex(encode(onlyProgram(compiled)))}\n`,
+  bin: (compiled) => encode(onlyProgram(compiled)),
   elf: elfOf,
   c: cOf,
   maps: mapsOf,
   'load-script': scriptOf,
   json: (compiled) => `${JSON.stringify(object(compiled), undefined, 2)}\n`,
+}
+
+/** The instructions where bytes are all that is written. @throws Trouble for a set of programs, which is more than its bytes */
+function onlyProgram({ insns, programs }: Compiled): readonly Insn[] {
+  if (!programs) return insns
+  throw new Trouble(
+    `error: unsupported: these rules are ${programs.length + 1} programs that lead to one another: --emit elf, load-script, json and asm tell how [cli/emit]`,
+  )
 }
 
 /** @throws Trouble for a program that was never rules */
@@ -86,7 +98,7 @@ function scriptOf(compiled: Compiled): string {
   })
 }
 
-function object({ source, syntax, filter, type, insns, maps }: Compiled): object {
+function object({ source, syntax, filter, type, insns, maps, programs }: Compiled): object {
   return {
     v: 1,
     rules: source.name,
@@ -97,10 +109,12 @@ function object({ source, syntax, filter, type, insns, maps }: Compiled): object
       ...map,
       ...(entries && { entries: entries.map(([key, value]) => [hex(key), hex(value)]) }),
     })),
-    hex: hex(encode(insns)),
-    instructions: insnsToJson(insns),
+    ...codeOf(insns),
+    ...(programs && { programs: programs.map((each) => codeOf(each.insns)) }),
   }
 }
+
+const codeOf = (insns: readonly Insn[]) => ({ hex: hex(encode(insns)), instructions: insnsToJson(insns) })
 
 export function define(command: Command, done: (exitCode: number) => void): void {
   withRuleOptions(command)
@@ -152,8 +166,7 @@ const CODE: readonly string[] = ['hex', 'bin', 'json']
 
 /** With the numbers of the kernel's functions, where a kernel is given. @throws Trouble for a file that is no kernel's BTF */
 function linked(compiled: Compiled, { btf, emit }: CompileFlags): Compiled {
-  const { insns } = compiled
-  if (!insns.some(({ spec }) => spec.call === 'kfunc')) return compiled
+  if (!programsOf(compiled).some(({ insns }) => insns.some(({ spec }) => spec.call === 'kfunc'))) return compiled
   if (btf === undefined) {
     const message =
       'calls of kernel functions have no numbers yet: --btf gives them those of a kernel, libbpf does so for an object'
@@ -162,11 +175,14 @@ function linked(compiled: Compiled, { btf, emit }: CompileFlags): Compiled {
   }
   if (emit === 'elf' || emit === 'load-script') return compiled
   const functions = kernelFunctions(readBytes(btf))
-  const done = functions.value ? linkToKernel(insns, functions.value) : functions
-  say(done.diagnostics)
-  if (!functions.value || !done.value)
-    throw new Trouble(`error: ${btf}: not the BTF of a kernel that has these functions [cli/btf]`)
-  return { ...compiled, insns: done.value as readonly Insn[] }
+  say(functions.diagnostics)
+  const link = <T extends ProgramCode>(program: T): T => {
+    const done = functions.value && linkToKernel(program.insns, functions.value)
+    if (done) say(done.diagnostics)
+    if (!done?.value) throw new Trouble(`error: ${btf}: not the BTF of a kernel that has these functions [cli/btf]`)
+    return { ...program, insns: done.value }
+  }
+  return { ...link(compiled), ...(compiled.programs && { programs: compiled.programs.map(link) }) }
 }
 
 export function compileCommand(words: readonly string[], flags: CompileFlags): number {

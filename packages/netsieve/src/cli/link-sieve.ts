@@ -1,6 +1,7 @@
 // Packets of a capture as the compiled rules take them: one sieve for each link type that the capture has.
 
 import { decisionOf, PROG_TYPES } from '@netsieve/asm'
+import { programsOf } from '@netsieve/codegen'
 import type { Source } from '@netsieve/diag'
 import { type FilterState, newState, termsOf } from '@netsieve/ir'
 import {
@@ -14,10 +15,9 @@ import {
   timestampNs,
 } from '@netsieve/packet'
 import { pcapLinkOf } from '@netsieve/rules'
-import type { Verdict } from '@netsieve/verifier'
 import type { PacketMeta } from '@netsieve/vm'
 import { metadataFields, needsSidecar } from '../metadata.ts'
-import { type Compiled, type CompileOptions, Sieve, verifyCompiled } from '../pipeline.ts'
+import { type Compiled, type CompiledVerdict, type CompileOptions, Sieve, verifyCompiled } from '../pipeline.ts'
 import { Trouble } from './io.ts'
 import { MetadataSources } from './metadata.ts'
 import { compileOrEnd } from './rules.ts'
@@ -45,7 +45,7 @@ export interface LinkSieveOptions {
 /** The rules, compiled for a link type, and how its packets become the frames that they see. */
 export class LinkSieve {
   readonly sieve: Sieve
-  private verdict: Verdict | undefined
+  private verdict: CompiledVerdict | undefined
   private kept: FilterState | undefined
   private readonly linkType: number
   /** The rules see Ethernet frames; packets of other links get a header made from what theirs says. */
@@ -64,12 +64,16 @@ export class LinkSieve {
     this.unknown = new Set(this.asked.filter(needsSidecar))
     if (verified) this.verdict = verifyCompiled(compiled)
     if (this.verdict?.status === 'rejected') {
-      const { slot, message = '' } = this.verdict
+      const { slot, message = '', programs } = this.verdict
+      const { length } = programsOf(compiled)[programs.length - 1]!.insns
+      const which = compiled.programs ? ` ${programs.length} of ${compiled.programs.length + 1}` : ''
       const where = slot === undefined ? '' : ` at instruction ${slot}`
       const why = TOO_BIG.test(message)
-        ? `these rules are too many for one program of ${compiled.insns.length} instructions`
+        ? `these rules are too many for one program of ${length} instructions`
         : 'a fault of netsieve: please report it'
-      throw new Trouble(`error: the verifier rejects the generated program${where}: ${message} (${why}) [cli/verifier]`)
+      throw new Trouble(
+        `error: the verifier rejects the generated program${which}${where}: ${message} (${why}) [cli/verifier]`,
+      )
     }
     this.adapts = compiled.syntax !== 'pcap' && compiled.syntax !== 'cbpf' && linkType !== ETHERNET
     if (this.adapts && readsLinkHeader(compiled)) {
@@ -82,7 +86,7 @@ export class LinkSieve {
   }
 
   /** What the verifier says of the program. */
-  get verifier(): Verdict {
+  get verifier(): CompiledVerdict {
     this.verdict ??= verifyCompiled(this.sieve.compiled)
     return this.verdict
   }
@@ -192,7 +196,7 @@ export class LinkSieves {
       throw new Trouble(`error: unsupported: packets of link type ${linkType} [cli/link-type]`)
     }
     const compiled = compileOrEnd(this.rules, this.options, linkType)
-    const { length } = compiled.insns
+    const length = programsOf(compiled).reduce((sum, { insns }) => sum + insns.length, 0)
     if (this.engine === 'jit' && length > LONG) process.getBuiltinModule('node:v8').setFlagsFromString('--liftoff-only')
     const verified = this.verified(length)
     const link = new LinkSieve(compiled, linkType, { engine: this.engine, sources: this.sources, verified })

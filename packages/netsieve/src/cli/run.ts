@@ -1,9 +1,10 @@
 // `netsieve run`: a capture through the rules.
 
+import { programsOf } from '@netsieve/codegen'
 import { actText, evaluate } from '@netsieve/ir'
 import { type CaptureRecord, timestampNs } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
-import { type PacketVerdict, verifyCompiled } from '../pipeline.ts'
+import type { Compiled, CompiledVerdict, PacketVerdict } from '../pipeline.ts'
 import { Counter, type Totals, table } from '../report.ts'
 import { countOf, threadsOf } from './counts.ts'
 import { captureParts, err, OutputFile, out, say, Trouble } from './io.ts'
@@ -198,9 +199,10 @@ function lineOf(index: number, { verdict, r0, rule, by, act, fault }: PacketVerd
   return `${JSON.stringify({ i: index, verdict, r0, rule, ...(act !== undefined && { act }), ...(rule === null && { by }), ...(fault !== undefined && { fault }) })}\n`
 }
 
-function object(flags: RunFlags, { sieve, missing }: LinkSieve, totals: Totals): object {
+function object(flags: RunFlags, { sieve, missing, verifier }: LinkSieve, totals: Totals): object {
   const { compiled } = sieve
-  const { status, stats, message } = verifyCompiled(compiled)
+  const { status, message, stats, programs } = verifier
+  const several = compiled.programs && programs.map(({ stats }) => stats.processedInsns)
   return {
     v: 1,
     capture: flags.read,
@@ -211,8 +213,14 @@ function object(flags: RunFlags, { sieve, missing }: LinkSieve, totals: Totals):
       hooks: compiled.filter.base.map(({ hook, chain }) => ({ hook, chain })),
     }),
     prog: compiled.type,
-    instructions: compiled.insns.length,
-    verifier: { status, processed: stats.processedInsns, ...(message !== undefined && { message }) },
+    instructions: sizeOf(compiled),
+    ...(compiled.programs && { programs: compiled.programs.length + 1 }),
+    verifier: {
+      status,
+      processed: stats.processedInsns,
+      ...(several && { programs: several }),
+      ...(message !== undefined && { message }),
+    },
     packets: totals.packets,
     passed: totals.passed,
     dropped: totals.dropped,
@@ -225,21 +233,18 @@ function object(flags: RunFlags, { sieve, missing }: LinkSieve, totals: Totals):
   }
 }
 
-function text(flags: RunFlags, { sieve, missing }: LinkSieve, totals: Totals): string {
+function text(flags: RunFlags, { sieve, missing, verifier }: LinkSieve, totals: Totals): string {
   const { compiled } = sieve
-  const { status, stats, message } = verifyCompiled(compiled)
   const { filter } = compiled
+  const inAll = compiled.programs ? ` in ${compiled.programs.length + 1} programs` : ''
   const hooks =
     filter && `, profile ${filter.profile}, hook ${[...new Set(filter.base.map(({ hook }) => hook))].join(', ')}`
   const each = totals.insns > 0 ? `, ${(totals.insns / totals.packets).toFixed(1)} executed a packet` : ''
   const head = table([
     ['capture', `${flags.read}: ${totals.packets} packets`],
     ['rules', `${compiled.source.name}: ${compiled.syntax}${hooks ?? ''}`],
-    ['program', `${compiled.type}, ${compiled.insns.length} instructions${each}`],
-    [
-      'verifier',
-      status === 'accepted' ? `accepted, ${stats.processedInsns} instructions processed` : `${status}: ${message}`,
-    ],
+    ['program', `${compiled.type}, ${sizeOf(compiled)} instructions${inAll}${each}`],
+    ['verifier', said(verifier)],
     [
       'verdicts',
       `${totals.passed} passed, ${totals.dropped} dropped${totals.faults > 0 ? `, ${totals.faults} of them by faults` : ''}`,
@@ -259,6 +264,15 @@ function text(flags: RunFlags, { sieve, missing }: LinkSieve, totals: Totals): s
   ])
   const titles = ['hits', ...(counts ? ['packets', 'bytes'] : []), 'verdict', 'line', 'decided by']
   return `${head}\n${table([titles, ...rows], '  ')}`
+}
+
+/** Instructions of all programs. */
+const sizeOf = (compiled: Compiled): number => programsOf(compiled).reduce((sum, { insns }) => sum + insns.length, 0)
+
+function said({ status, message, stats, programs }: CompiledVerdict): string {
+  if (status !== 'accepted') return `${status}: ${message}`
+  const most = Math.max(...programs.map((each) => each.stats.processedInsns))
+  return `accepted, ${stats.processedInsns} instructions processed${programs.length > 1 ? `, ${most} at most of one program` : ''}`
 }
 
 /** Lines gathered to larger writes. */

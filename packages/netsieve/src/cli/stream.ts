@@ -2,7 +2,6 @@
 // the records; other files go record by record. Memory stays the same whatever the file's size.
 
 import { closeSync, readSync } from 'node:fs'
-import type { Insn } from '@netsieve/asm'
 import type { Diagnostic } from '@netsieve/diag'
 import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
 import type { Batch, Fault, PacketMeta } from '@netsieve/vm'
@@ -261,11 +260,6 @@ class Gathered {
     this.bytes = 0
     return judged
   }
-}
-
-/** What an exit is for: the rule or policy that decided. */
-export function originOf(insns: readonly Insn[], exit: number): { readonly rule?: number; readonly text: string } {
-  return insns[exit]?.origin ?? { text: 'fault' }
 }
 
 export type { PacketMeta }

@@ -1,6 +1,7 @@
 // `netsieve trace`: one packet through the program, every instruction with what it read and wrote and the rule it comes from.
 
 import { formatInsn } from '@netsieve/asm'
+import { programsOf } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
 import { buildPacket, type CaptureRecord } from '@netsieve/packet'
 import type { TraceStep } from '@netsieve/vm'
@@ -36,13 +37,15 @@ export function trace(words: readonly string[], flags: TraceFlags): number {
     new MetadataSources(flags),
   ).for(record.linkType)
   const { compiled, machine } = link.sieve
+  const programs = programsOf(compiled)
+  const insnAt = ({ program, insn }: TraceStep) => programs[program]!.insns[insn]
   const frame = link.frame(record)
   const [meta, values] = [link.meta(record, frame), link.values(record)]
   const steps = machine.trace(link.sieve.frameFor(frame), link.sieve.prepare(frame, meta, values))
   const verdict = link.sieve.judge(frame, meta, values)
   if (flags.json) {
     for (const step of steps) {
-      const insn = compiled.insns[step.insn]
+      const insn = insnAt(step)
       const { origin } = insn ?? {}
       out(
         `${JSON.stringify({ ...step, text: insn && formatInsn(insn, { slot: step.slot }), rule: origin?.rule ?? null, for: origin?.text })}\n`,
@@ -52,8 +55,11 @@ export function trace(words: readonly string[], flags: TraceFlags): number {
     return verdict.fault === undefined ? 0 : 2
   }
   let before: string | undefined
+  let program = 0
   for (const step of steps) {
-    const insn = compiled.insns[step.insn]
+    if (step.program !== program) out(`; program ${step.program}\n`)
+    program = step.program
+    const insn = insnAt(step)
     const origin = insn?.origin
     if (origin && origin.text !== before)
       out(`; ${origin.rule === undefined ? '' : `rule ${origin.rule}: `}${origin.text}\n`)

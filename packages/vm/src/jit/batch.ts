@@ -35,7 +35,7 @@ export interface BatchResult {
   readonly consumed: number
   /** r0 of each record: a view that the next call overwrites. 0 after a fault. */
   readonly r0: Int32Array
-  /** Instruction that ended each run, -1 after a fault; empty unless asked for. */
+  /** Instruction that ended each run, counted through all programs, -1 after a fault; empty unless asked for. */
   readonly exits: Int32Array
   /** Kept records, headers and all: a view that the next call overwrites. */
   readonly output: Uint8Array

@@ -79,8 +79,8 @@ export class Jit {
 
   target(program: number): Target {
     const decoded = this.engine.programs[program]!
-    // Facts are about the program itself, not about those it calls.
-    const proved = program === 0 ? this.proved : undefined
+    const [start, all] = [this.engine.starts[program]!, this.proved]
+    const proved = all && ((insn: number) => all(start + insn))
     const functions = localFunctions(decoded)
     const lookups = new Map(
       this.engine.maps.filter(hasFunction).map(({ index }, i) => [index, IMPORTS.length + 1 + functions.size + i]),
