@@ -14,6 +14,7 @@ import {
   NF_HOOK_STATE,
   type ProgTypeName,
 } from '@netsieve/asm'
+import { type ProgramSet, programsOf } from '@netsieve/codegen'
 import { ETHERTYPE, NFPROTO } from '@netsieve/packet'
 
 const FOLDER = process.env.NETSIEVE_ORACLE
@@ -108,6 +109,77 @@ export function askKernel(requests: readonly KernelRequest[]): KernelReply[] {
     .map((line) => JSON.parse(line) as KernelReply)
   if (replies.length !== requests.length)
     throw new Error(`kbpf.py: exit ${status}, ${replies.length} replies to ${requests.length}: ${stderr}`)
+  return replies
+}
+
+/** Several programs that lead to one another by a prog array, loaded with the maps that they share; then the first is run. */
+const SET = `
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import kbpf
+for line in sys.stdin:
+    req = json.loads(line)
+    held = [[kbpf.unhex(k), v] for k, v in req['held']]
+    maps = [kbpf.Map(m) for m in req['maps']]
+    programs = [kbpf.Prog(kbpf.unhex(code), req['type'], maps, expected_attach=req.get('expected_attach_type')) for code in req['programs']]
+    refused = next((p for p in programs if p.fd is None), None)
+    if refused:
+        print(json.dumps({'accepted': False, 'reason': refused.report().get('reason')}))
+        continue
+    for key, number in held:
+        maps[req['array']].update(key, programs[number].fd.to_bytes(4, 'little'))
+    runs = [kbpf.run_frames(programs[0], {'ctx': run.get('ctx')}, [kbpf.unhex(f) for f in run['frames']])['retvals'] for run in req['runs']]
+    print(json.dumps({'accepted': True, 'insns_processed': [p.report()['insns_processed'] for p in programs], 'runs': runs}))
+    for p in programs:
+        p.maps = []
+        p.close()
+    for m in maps:
+        m.close()
+`
+
+export interface KernelSet {
+  readonly accepted: boolean
+  readonly reason?: string
+  /** By program. */
+  readonly insns_processed?: readonly number[]
+  readonly runs?: readonly (readonly (number | null)[])[]
+}
+
+/** Loads sets of programs and runs each over frames, which may come in several lots. @throws Error if the tool fails */
+export function askKernelSets(
+  sets: readonly {
+    readonly type: ProgTypeName
+    readonly set: ProgramSet & { readonly maps: readonly MapDef[] }
+    readonly runs: readonly { readonly frames: readonly Uint8Array[]; readonly ctx?: string }[]
+  }[],
+): KernelSet[] {
+  const requests = sets.map(({ type, set, runs }) => {
+    const { maps } = set
+    const programs = programsOf(set).map(({ insns }) => programOf({ insns, maps }))
+    const array = maps.findIndex((map) => map.type === 'prog_array')
+    return {
+      ...programs[0]!,
+      type,
+      programs: programs.map(({ hex }) => hex),
+      maps: programs[0]!.maps!.map((map, i) => (i === array ? { ...map, initial: [] } : map)),
+      array,
+      held: (maps[array]?.entries ?? []).map(([key, value]) => [
+        hexOf(key),
+        new DataView(value.buffer).getUint32(0, true),
+      ]),
+      runs: runs.map(({ frames, ctx }) => ({ frames: frames.map(hexOf), ...(ctx !== undefined && { ctx }) })),
+    }
+  })
+  const { stdout, stderr } = spawnSync('python3', ['-c', SET, FOLDER!], {
+    input: requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
+    maxBuffer: 1 << 30,
+    encoding: 'utf8',
+  })
+  const replies = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line || '{}') as KernelSet)
+  if (replies.length !== requests.length) throw new Error(`${replies.length} replies to ${requests.length}: ${stderr}`)
   return replies
 }
 

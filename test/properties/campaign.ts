@@ -4,12 +4,12 @@
 // cut, and frames made from each filter's constants. The same seed gives the same cases. Exit code 1 if any case differs.
 
 import { decisionOf, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
-import { generate } from '@netsieve/codegen'
+import { generate, insnOf } from '@netsieve/codegen'
 import { collectConstants, frameArbitrary } from '@netsieve/equiv'
 import { check, evaluate, type Filter, print, simplify, VIEWS, type ViewName } from '@netsieve/ir'
-import { verify } from '@netsieve/verifier'
 import { load } from '@netsieve/vm'
 import fc from 'fast-check'
+import { byForce, verifyAll } from './by-force.ts'
 import { FRAMES, frame } from './frames.ts'
 import { filterOf } from './random-ir.ts'
 import { ruleListOf } from './random-lists.ts'
@@ -28,25 +28,24 @@ interface Sums {
 
 /** Judges frames by a program and by the meaning. */
 function judge(filter: Filter, type: ProgTypeName, level: 0 | 1, frames: readonly Uint8Array[], sums: Sums): void {
-  // One program in three is divided into functions, of a few rules each.
-  const plan = sums.programs % 3 === 2 && {
-    plan: { part: 40, inline: 0, depth: sums.programs % 4, program: 1_000_000 },
-  }
-  const generated = generate(simplify(filter, { level }), { type, ...plan })
-  const { insns, maps } = generated
+  // One program in three is divided into functions, of a few rules each, every other one of them into several programs.
+  const plan = { part: 40, inline: 0, depth: sums.programs % 4, program: sums.programs % 2 ? 150 : 1_000_000 }
+  const simple = simplify(filter, { level })
+  const generated = sums.programs % 3 === 2 ? byForce(simple, { type }, plan) : generate(simple, { type })
+  const { insns } = generated
   sums.programs++
-  const verdict = verify(insns, generated)
+  const verdict = verifyAll(generated)
   if (verdict.status !== 'accepted') {
     sums.rejected++
     if (sums.rejected <= MOST_SHOWN)
       console.log(`${type} -O${level}: ${verdict.status}: ${verdict.message}\n${print(filter)}`)
     return
   }
-  const machine = load(insns, { type, maps, engine: sums.programs % 2 === 0 ? 'jit' : 'interpreter', patience: 0 })
+  const machine = load(insns, { ...generated, engine: sums.programs % 2 === 0 ? 'jit' : 'interpreter', patience: 0 })
   for (const bytes of frames) {
     sums.cases++
     const { r0, exit, fault } = machine.run(bytes)
-    const got = fault ? fault.reason : `${decisionOf(type, r0)} by ${insns[exit!]?.origin?.rule}`
+    const got = fault ? fault.reason : `${decisionOf(type, r0)} by ${insnOf(generated, exit!)?.origin?.rule}`
     const { decision, rule } = evaluate(filter, bytes)
     if (got === `${decision} by ${rule}`) continue
     sums.differ++

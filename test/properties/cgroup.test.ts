@@ -4,10 +4,10 @@
 import { beyondType, generate } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
 import { check, evaluate, print } from '@netsieve/ir'
-import { verify } from '@netsieve/verifier'
 import fc from 'fast-check'
 import { compile, Sieve } from 'netsieve'
 import { describe, expect, it } from 'vitest'
+import { byForce, verifyAll } from './by-force.ts'
 import { arrives, frame } from './frames.ts'
 import { filterOf } from './random-ir.ts'
 
@@ -23,10 +23,10 @@ describe.each(cases)('view %s, %s', (view, type) => {
     fc.assert(
       fc.property(filterOf(view), fc.array(frame, { minLength: 40, maxLength: 40 }), (filter, frames) => {
         fc.pre(check(filter).value !== undefined && beyondType(filter, type).length === 0)
-        // Two programs in three are divided into functions.
-        const plan = judged % 3 > 0 && { plan: { part: 40, inline: 0, depth: judged % 2, program: 1_000_000 } }
-        const generated = generate(filter, { type, ...plan })
-        const verdict = verify(generated.insns, generated)
+        // Two programs in three are divided into functions, half of them into programs.
+        const plan = { part: 40, inline: 0, depth: judged % 2, program: judged % 4 > 1 ? 150 : 1_000_000 }
+        const generated = judged % 3 > 0 ? byForce(filter, { type }, plan) : generate(filter, { type })
+        const verdict = verifyAll(generated)
         if (verdict.status !== 'accepted') throw new Error(`${verdict.status}: ${verdict.message}\n${print(filter)}`)
         const sieve = new Sieve(
           { source: source('', ''), syntax: 'nft', filter, ...generated },

@@ -2,13 +2,14 @@
 // force, and long ones. evaluate(ir, packet) = run(generate(ir), packet), the rule that decided included, on both engines and in batches.
 
 import { decisionOf, type ProgTypeName } from '@netsieve/asm'
-import { COUNTER_MAP, generate, insnOf, type Plan, programsOf, readCounters, TooLong } from '@netsieve/codegen'
+import { COUNTER_MAP, generate, insnOf, type Plan, programsOf, readCounters } from '@netsieve/codegen'
 import { check, evaluate, type Filter, print, type Rule, VIEWS, type ViewName } from '@netsieve/ir'
 import { writeCapture } from '@netsieve/packet'
 import { verify } from '@netsieve/verifier'
 import { load } from '@netsieve/vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { byForce, verifyAll } from './by-force.ts'
 import { frame } from './frames.ts'
 import { filterOf } from './random-ir.ts'
 import { ruleListOf } from './random-lists.ts'
@@ -23,16 +24,6 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   program: fc.constantFrom(60, 200, 1_000_000),
 })
 
-/** Undefined where so small programs would be too many. */
-function generatedOr(make: () => ReturnType<typeof generate>): ReturnType<typeof generate> | undefined {
-  try {
-    return make()
-  } catch (long) {
-    if (long instanceof TooLong) return undefined
-    throw long
-  }
-}
-
 /** Judges packets one by one on both engines and all together; returns how many. */
 function judge(
   filter: Filter,
@@ -41,10 +32,8 @@ function judge(
   packets: readonly Uint8Array[],
 ): void {
   const { insns } = generated
-  for (const each of programsOf(generated)) {
-    const { status, message } = verify(each.insns, { ...generated, functions: each.functions! })
-    if (status !== 'accepted') throw new Error(`${status}: ${message}\n${print(filter)}`)
-  }
+  const { status, message } = verifyAll(generated)
+  if (status !== 'accepted') throw new Error(`${status}: ${message}\n${print(filter)}`)
   const told = (r0: number, exit = -1) => `${decisionOf(type, r0)} by ${insnOf(generated, exit)?.origin?.rule}`
   const meant = packets.map((bytes) => evaluate(filter, bytes)).map(({ decision, rule }) => `${decision} by ${rule}`)
   for (const engine of ['interpreter', 'jit'] as const) {
@@ -75,11 +64,10 @@ describe.each(Object.keys(VIEWS) as ViewName[])('view %s', (view) => {
     fc.assert(
       fc.property(fc.oneof(filterOf(view), ruleListOf(view)), plans, frames, (filter, plan, packets) => {
         fc.pre(check(filter).value !== undefined)
-        const generated = generatedOr(() => generate(filter, { type, plan }))
-        fc.pre(generated !== undefined)
-        judge(filter, type, generated!, packets)
-        for (const { functions } of programsOf(generated!)) divided += functions!.length - 1
-        if (generated!.programs) sets++
+        const generated = byForce(filter, { type }, plan)
+        judge(filter, type, generated, packets)
+        for (const { functions } of programsOf(generated)) divided += functions!.length - 1
+        if (generated.programs) sets++
       }),
       { numRuns: RUNS, seed: 20_261_127, endOnFailure: false },
     )

@@ -24,10 +24,10 @@ import {
   type ViewName,
 } from '@netsieve/ir'
 import { FIELDS, type FieldId, isMetadata, METADATA, type Metadata, type MetadataId } from '@netsieve/packet'
-import { verify } from '@netsieve/verifier'
 import fc from 'fast-check'
 import { Sieve } from 'netsieve'
 import { describe, expect, it } from 'vitest'
+import { byForce, verifyAll } from './by-force.ts'
 import { frame } from './frames.ts'
 
 const RUNS = Number(process.env.NETSIEVE_RUNS ?? 12)
@@ -209,6 +209,7 @@ describe.each(
 )('view %s, %s', (view, type) => {
   it('programs decide and keep what evaluate does', () => {
     let judged = 0
+    let sets = 0
     fc.assert(
       fc.property(filterOf(view), packets, (filter, sequence) => {
         fc.pre(check(filter).value !== undefined)
@@ -216,10 +217,12 @@ describe.each(
         expect(print(parse(source('', text)).value!)).toBe(text)
         expect(fromJson(JSON.parse(JSON.stringify(toJson(filter)))).value).toEqual(filter)
         samePasses(filter, sequence)
-        // Every other program is divided into functions.
-        const plan = judged % 60 ? { plan: { part: 30, inline: 0, depth: judged % 4, program: 1_000_000 } } : {}
-        const generated = generate(filter, { type, counters: true, ...plan })
-        const accepted = verify(generated.insns, generated)
+        // Every other program is divided into functions, most of them into programs.
+        const plan = { part: 30, inline: 0, depth: judged % 4, program: judged % 90 ? 100 : 1_000_000 }
+        const options = { type, counters: true }
+        const generated = judged % 60 ? byForce(filter, options, plan) : generate(filter, options)
+        if (generated.programs) sets++
+        const accepted = verifyAll(generated)
         if (accepted.status !== 'accepted') throw new Error(`${accepted.status}: ${accepted.message}\n${text}`)
         const sieve = new Sieve(
           { source: source('', ''), syntax: 'nft', filter, ...generated },
@@ -256,6 +259,7 @@ describe.each(
       { numRuns: RUNS, seed: 20_261_123, endOnFailure: false },
     )
     expect(judged).toBeGreaterThan(RUNS * 30 * 0.4)
+    expect(sets).toBeGreaterThan(RUNS / 20)
   })
 })
 

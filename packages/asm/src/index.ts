@@ -20,7 +20,15 @@ export {
 } from './abi/helpers.ts'
 export { KFUNCS, type Kfunc, type KfuncName, kfuncById, kfuncName } from './abi/kfuncs.ts'
 export { LIMITS } from './abi/limits.ts'
-export { MAP_FLAGS, MAP_TYPES, type MapDef, type MapEntry, type MapTypeName } from './abi/maps.ts'
+export {
+  MAP_FLAGS,
+  MAP_TYPES,
+  type MapDef,
+  type MapEntry,
+  type MapTypeName,
+  programEntry,
+  programsIn,
+} from './abi/maps.ts'
 export { type Decision, decisionOf, KEEP_ALL, PROG_TYPES, type ProgType, type ProgTypeName } from './abi/prog-types.ts'
 export { Code, type Label } from './builder.ts'
 export {

@@ -6,7 +6,7 @@
 // holds them. Netfilter's programs have none either, and at the hooks of packets that leave they are run for processes too: a softirq that sends a packet
 // of its own may come between two of them. There is nothing to hand fields on by.
 
-import { CONTEXTS, HELPERS, type Label, type MapDef, PROG_TYPES } from '@netsieve/asm'
+import { CONTEXTS, HELPERS, type Label, type MapDef, PROG_TYPES, programEntry } from '@netsieve/asm'
 import { type Emitter, R } from './emitter.ts'
 import { TooLong } from './limits.ts'
 import { leaves } from './metadata.ts'
@@ -126,13 +126,12 @@ export function tailCall(e: Emitter, context: number, map: number, program: numb
 
 /** Every program of a set by its number; the first is not called by another. */
 export function programsMap(count: number): MapDef {
-  const bytes = (n: number) => Uint8Array.of(n & 0xff, n >> 8, 0, 0)
   return {
     name: PROGRAMS_MAP,
     type: 'prog_array',
     keySize: 4,
     valueSize: 4,
     maxEntries: count,
-    entries: Array.from({ length: count - 1 }, (_, i) => [bytes(i + 1), bytes(i + 1)] as const),
+    entries: Array.from({ length: count - 1 }, (_, i) => programEntry(i + 1, i + 1)),
   }
 }

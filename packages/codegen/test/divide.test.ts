@@ -1,9 +1,13 @@
 // What divides programs: the count of waiting branches, frames without unused slots, which chains become functions, and what is said of too much.
 
-import { Code, type Insn, slotTable } from '@netsieve/asm'
-import { type Chain, type Filter, type Rule, verdict } from '@netsieve/ir'
-import { expect, it, test } from 'vitest'
+import { Code, decisionOf, HELPERS, type Insn, slotTable } from '@netsieve/asm'
+import { type Chain, evaluate, type Filter, type Rule, verdict } from '@netsieve/ir'
+import type { MetadataId } from '@netsieve/packet'
+import { verify } from '@netsieve/verifier'
+import { load } from '@netsieve/vm'
+import { describe, expect, it, test } from 'vitest'
 import { compacted } from '../src/frame.ts'
+import { insnOf, programsOf } from '../src/functions.ts'
 import { generate } from '../src/generate.ts'
 import { fitsWhole, pendingOf, TooLong } from '../src/limits.ts'
 import { outlined } from '../src/outline.ts'
@@ -140,6 +144,85 @@ it('puts each function where its definition says, and calls nothing else', () =>
   expect(functions!.map(({ proto }) => proto?.global)).toEqual(functions!.map(() => true))
   const calls = insns.flatMap(({ spec, imm }, i) => (spec.call === 'local' ? [slots[i]! + 1 + imm] : []))
   expect(new Set([0, ...calls])).toEqual(starts)
+})
+
+describe('several programs', () => {
+  const plan = { part: 60, inline: 0, depth: 1, program: 300 }
+  const accepted = (generated: ReturnType<typeof generate>) =>
+    programsOf(generated).map(({ insns, functions }) => verify(insns, { ...generated, functions: functions! }).status)
+
+  it('puts no more into a program than it has room for, and leads from each to the next', () => {
+    const generated = generate(filter([long('main', 200)]), { type: 'xdp', oneByOne: true, plan })
+    const programs = programsOf(generated)
+    expect(programs.length).toBeGreaterThan(4)
+    for (const { insns } of programs) expect(insns.length).toBeLessThan(plan.program + 200)
+    const led = programs.map(({ insns }) => insns.flatMap(({ spec, imm }, i) => (spec.call === 'helper' && imm === HELPERS.tail_call.id ? [insns[i - 1]!.imm] : []))) // biome-ignore format: a row
+    expect(led).toEqual(programs.map((_, i) => (i + 1 < programs.length ? [i + 1] : [])))
+    expect(new Set(accepted(generated))).toEqual(new Set(['accepted']))
+  })
+
+  it('calls a chain that fills programs from the main function, and comes back behind each call', () => {
+    const chains = [
+      chain('main', [
+        rule(0, [port(100), jump('big')]),
+        rule(1, [port(5), verdict('drop')]),
+        rule(2, [port(200), jump('big')]),
+        rule(3, [port(300), { kind: 'verdict', verdict: { kind: 'goto', chain: 'big' } }]),
+        rule(4, [verdict('drop')]),
+      ]),
+      // Each of its rules asks for one port alone, and every other one returns.
+      chain(
+        'big',
+        Array.from({ length: 120 }, (_, i) =>
+          rule(10 + i, [
+            { kind: 'match', pred: { kind: 'cmp', term: { kind: 'field', field: 'th.dport' }, test: '==', value: BigInt(2 * i) } }, // biome-ignore format: a row
+            i % 2 ? { kind: 'verdict', verdict: { kind: 'return' } } : verdict('accept'),
+          ]),
+        ),
+      ),
+    ]
+    const called = filter(chains)
+    expect(outlined(called, plan)).toEqual({ near: new Set(), far: new Set(['big', 'main']) })
+    const generated = generate(called, { type: 'xdp', oneByOne: true, plan })
+    expect(generated.programs!.length).toBeGreaterThan(4)
+    expect(new Set(accepted(generated))).toEqual(new Set(['accepted']))
+    const machine = load(generated.insns, generated)
+    const bytes = new Uint8Array(60)
+    bytes.set([8, 0, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 6], 12)
+    for (let dport = 0; dport < 310; dport++) {
+      bytes.set([dport >> 8, dport & 255], 36)
+      const { r0, exit } = machine.run(bytes)
+      const { decision, rule: deciding } = evaluate(called, bytes)
+      expect([dport, decisionOf('xdp', r0), insnOf(generated, exit!)?.origin?.rule]).toEqual([dport, decision, deciding]) // biome-ignore format: a row
+    }
+  })
+
+  it('goes on 33 times at most', () => {
+    const short = { ...plan, program: 60 }
+    expect(() => generate(filter([long('main', 600)]), { type: 'xdp', oneByOne: true, plan: short })).toThrow(/34 programs/) // biome-ignore format: a row
+  })
+
+  const set = (field: MetadataId) =>
+    ({ kind: 'set', field, term: { kind: 'const', value: 1n } }) as const satisfies Rule['steps'][number]
+  const setting = (fields: readonly MetadataId[], hook: 'input' | 'output'): Filter => {
+    const rules = Array.from({ length: 100 }, (_, i) => rule(i, [port(i), set(fields[i % fields.length]!)]))
+    const whole = filter([chain('main', rules)])
+    return { ...whole, base: [{ ...whole.base[0]!, hook }] }
+  }
+
+  it.each([
+    ['netfilter', ['meta.mark'], 'output', /programs of type netfilter cannot hand on at the hook output/],
+    [
+      'sched_cls',
+      ['meta.mark', 'meta.priority', 'ct.mark', 'ct.state', 'meta.nftrace'],
+      'input',
+      /set more than 4 fields/,
+    ],
+  ] as const)('%s: fields %j that are set at the hook %s cannot be handed on', (type, fields, hook, message) => {
+    expect(() => generate(setting(fields, hook), { type, plan })).toThrow(message)
+    expect(accepted(generate(setting(['meta.mark'], 'input'), { type, plan })).length).toBeGreaterThan(2)
+    expect(generate(setting(fields, hook), { type, plan: { ...plan, program: 1_000_000 } }).programs).toBeUndefined()
+  })
 })
 
 it('is one function where that is short enough', () => {

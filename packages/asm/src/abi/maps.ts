@@ -49,7 +49,7 @@ export interface MapDef {
   readonly flags?: number
   /** Byte offset of the `struct bpf_spin_lock` in the value, for maps that hold one. */
   readonly spinLockAt?: number
-  /** What the map holds when its program starts; who loads the program fills it in. */
+  /** What the map holds when its program starts; who loads the program fills it in. A prog array: numbers of programs, of 4 bytes. */
   readonly entries?: readonly MapEntry[]
   /**
    * Frozen before the program is loaded (BPF_MAP_FREEZE), so that no process changes it; if programs may not write to it either
@@ -58,4 +58,17 @@ export interface MapDef {
   readonly frozen?: boolean
   /** For maps of maps: what the inner maps look like. */
   readonly inner?: MapDef
+}
+
+/** What a prog array holds: programs by their numbers, at their indexes. */
+export function programsIn({ type, entries = [] }: MapDef): { readonly index: number; readonly program: number }[] {
+  if (type !== 'prog_array') return []
+  const number = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+  return entries.map(([key, value]) => ({ index: number(key), program: number(value) }))
+}
+
+/** An element of a prog array. */
+export function programEntry(index: number, program: number): MapEntry {
+  const bytes = (number: number) => new Uint8Array(Uint32Array.of(number).buffer)
+  return [bytes(index), bytes(program)]
 }

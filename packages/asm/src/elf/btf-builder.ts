@@ -1,7 +1,7 @@
 // Writes `.BTF` and `.BTF.ext`: just the types that libbpf and the kernel want to see for maps, functions and lines.
 
 import type { CType, Kfunc } from '../abi/kfuncs.ts'
-import { MAP_TYPES, type MapDef } from '../abi/maps.ts'
+import { MAP_TYPES, type MapDef, programsIn } from '../abi/maps.ts'
 import type { FunctionProto, ParamDef } from '../object.ts'
 import { Strings, Writer } from './bytes.ts'
 import { BTF, BTF_MAGIC } from './format.ts'
@@ -75,12 +75,16 @@ export class BtfBuilder {
     const members: [string, number][] = [['type', this.number(MAP_TYPES[map.type].id)]]
     // Ring buffers and the like have neither; libbpf wants them left out then.
     if (keySize > 0) members.push(['key_size', this.number(keySize)])
-    if (valueSize > 0 && !inner) members.push(['value_size', this.number(valueSize)])
+    // Programs that libbpf puts in are values of a type too: functions.
+    const programs = programsIn(map).length > 0
+    const sized = valueSize > 0 && !inner && !programs
+    if (sized) members.push(['value_size', this.number(valueSize)])
     if (maxEntries > 0) members.push(['max_entries', this.number(maxEntries)])
     if (flags) members.push(['map_flags', this.number(flags)])
     if (inner) members.push(['values', this.array(this.pointer(this.mapStruct(inner).struct), 0)])
+    if (programs) members.push(['values', this.array(this.pointer(this.type('', BTF.funcProto, 0, this.int)), 0)])
     // `values` is a flexible array: it has no size of its own.
-    const size = (members.length - (inner ? 1 : 0)) * 8
+    const size = (members.length - (inner || programs ? 1 : 0)) * 8
     const struct = this.type('', BTF.struct, members.length, size)
     for (const [i, [name, type]] of members.entries()) this.body.u32(this.strings.place(name), type, i * 64)
     return { struct, size }

@@ -129,6 +129,8 @@ export function sizeOfType(btf: Btf, id: number, depth = 0): number {
 export interface DeclaredMap {
   readonly def: MapDef
   readonly offset: number
+  /** Bytes from there to the first of its values, where it declares some. */
+  readonly valuesAt: number | undefined
 }
 
 /** The maps that a `.maps` section declares. libbpf's convention: numbers are array lengths, types are pointers. */
@@ -136,7 +138,9 @@ export function btfMaps(btf: Btf): DeclaredMap[] {
   const section = btf.types.find(({ kind, name }) => kind === BTF.datasec && name === '.maps')
   return (section?.members ?? []).map(({ type, offset }) => {
     const variable = plainType(btf, type)
-    return { def: mapOf(btf, variable.sizeOrType, variable.name, 0), offset }
+    const values = plainType(btf, variable.sizeOrType).members.find(({ name }) => name === 'values')
+    const valuesAt = values && values.offset >> 3
+    return { def: mapOf(btf, variable.sizeOrType, variable.name, 0), offset, valuesAt }
   })
 }
 
@@ -160,12 +164,14 @@ function mapOf(btf: Btf, id: number, name: string, depth: number): MapDef {
   const flags = number('map_flags')
   const values = member('values')
   const spinLockAt = spinLockOf(btf, pointee('value'))
-  const inner = values && plainType(btf, plainType(btf, values.type).array?.type ?? 0).sizeOrType
+  const type = mapType(number('type') ?? 0, name)
+  // The values of a prog array are programs.
+  const inner = type === 'prog_array' ? undefined : values && plainType(btf, plainType(btf, values.type).array?.type ?? 0).sizeOrType // biome-ignore format: one choice
   return {
     name,
-    type: mapType(number('type') ?? 0, name),
+    type,
     keySize: size('key'),
-    valueSize: inner === undefined ? size('value') : 4,
+    valueSize: values ? 4 : size('value'),
     maxEntries: number('max_entries') ?? 0,
     ...(flags && { flags }),
     ...(spinLockAt !== undefined && { spinLockAt }),

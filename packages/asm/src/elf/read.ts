@@ -3,7 +3,7 @@
 
 import { Diagnostics, type Outcome } from '@netsieve/diag'
 import { kfuncId } from '../abi/kfuncs.ts'
-import type { MapDef } from '../abi/maps.ts'
+import { type MapDef, type MapEntry, programEntry } from '../abi/maps.ts'
 import { decode } from '../codec.ts'
 import { type Insn, slotTable } from '../insn.ts'
 import { type CodeSection, link, type Target } from '../link.ts'
@@ -14,6 +14,7 @@ import {
   type FunctionDef,
   type FunctionProto,
   isDataSection,
+  type Program,
 } from '../object.ts'
 import { fromUtf8 } from '../utf8.ts'
 import { type Btf, btfMaps, coreRelocationBytes, type LineInfo, lineInfo, mapType, readBtf } from './btf.ts'
@@ -40,6 +41,14 @@ interface Symbol {
   readonly hidden: boolean
   readonly section: number
   readonly value: number
+}
+
+interface Relocation {
+  /** Of the section that it stands in. */
+  readonly name: string
+  readonly offset: number
+  readonly type: number
+  readonly symbol: Symbol | undefined
 }
 
 /** Bounds on what a small hostile file may make us do: its sections may all be the same bytes. */
@@ -70,6 +79,8 @@ class Reader {
   private readonly codeSections: readonly Section[]
   private relocations = 0
   private readonly maps: MapDef[] = []
+  /** Where the values of maps that declare some begin in `.maps`. */
+  private readonly valuesAt: { readonly map: number; readonly at: number }[] = []
   /** Maps by section and byte. */
   private readonly mapAt = new Map<string, number>()
   private readonly data = new Map<number, DataSection>()
@@ -104,8 +115,10 @@ class Reader {
     const code = this.codeSections.map((section) => this.code(section, lines.get(section.name) ?? [], protos))
     const license = this.find('license')
     if (code.length === 0) this.diagnostics.error('elf/empty', 'there is no code')
+    const programs = link(code, this.diagnostics)
+    this.fillProgArrays(programs)
     return {
-      programs: link(code, this.diagnostics),
+      programs,
       maps: this.maps,
       data: [...this.data.values()],
       ...(license && { license: fromUtf8(license.view.bytes).replace(/\0.*$/s, '') }),
@@ -124,10 +137,12 @@ class Reader {
   private declareMaps(btf: Btf | undefined): void {
     if (btf && this.find('.maps')) {
       const index = this.sections.findIndex(({ name }) => name === '.maps')
-      for (const { def, offset } of btfMaps(btf)) {
+      for (const { def, offset, valuesAt } of btfMaps(btf)) {
         // Before linking, the offsets in BTF are 0: the symbols have them.
         const symbol = this.symbols.find((each) => each.section === index && each.name === def.name)
-        this.addMap(def, '.maps', symbol?.value ?? offset)
+        const at = symbol?.value ?? offset
+        this.addMap(def, '.maps', at)
+        if (valuesAt !== undefined) this.valuesAt.push({ map: this.maps.length - 1, at: at + valuesAt })
       }
     }
     this.declareLegacyMaps()
@@ -179,27 +194,50 @@ class Reader {
     }
   }
 
-  /** What the relocations of a section say its instructions refer to. */
-  private references(index: number, insns: readonly Insn[]): Map<number, Target> {
-    const refs = new Map<number, Target>()
-    const slots = slotTable(insns)
-    const insnAt = new Map(Array.from(insns, (_, i) => [slots[i]!, i]))
+  /** Prog arrays hold the programs that relocations of their values name, as libbpf puts them there. */
+  private fillProgArrays(programs: readonly Program[]): void {
+    const index = this.sections.findIndex(({ name }) => name === '.maps')
+    if (index < 0 || this.valuesAt.length === 0) return
+    const sorted = [...this.valuesAt].sort((a, b) => b.at - a.at)
+    const entries = new Map<number, MapEntry[]>()
+    for (const { offset, symbol, name } of this.relocationsOf(index)) {
+      const owner = sorted.find(({ at }) => at <= offset)
+      if (!owner || this.maps[owner.map]!.type !== 'prog_array') continue
+      const program = programs.findIndex((each) => each.name === symbol?.name)
+      const slot = (offset - owner.at) / 8
+      const { maxEntries, name: map } = this.maps[owner.map]!
+      if (program < 0 || !Number.isInteger(slot) || slot >= maxEntries)
+        this.diagnostics.error('elf/reloc', `${name}: byte ${offset}: map ${map} cannot hold ${symbol?.name || 'this'} there`) // biome-ignore format: one act
+      else entries.set(owner.map, [...(entries.get(owner.map) ?? []), programEntry(slot, program)])
+    }
+    for (const [map, list] of entries) this.maps[map] = { ...this.maps[map]!, entries: list }
+  }
+
+  private *relocationsOf(index: number): Generator<Relocation> {
     for (const { type, info, view, name } of this.sections) {
       if (info !== index || (type !== SECTION.rel && type !== SECTION.rela)) continue
       const size = type === SECTION.rela ? 24 : 16
       for (let at = 0; at + size <= view.length; at += size) {
         if (++this.relocations > MOST_RELOCATIONS) throw new Broken(`more than ${MOST_RELOCATIONS} relocations`)
-        const offset = view.size(at)
-        const symbol = this.symbols[view.u32(at + 12)]
-        const insn = insnAt.get(offset / 8)
-        if (insn === undefined || !symbol) {
-          this.diagnostics.error('elf/reloc', `${name}: a relocation of byte ${offset}, where no instruction is, or of a symbol that is not there`) // biome-ignore format: one act
-          continue
-        }
-        const target = this.target(insns[insn]!, symbol, view.u32(at + 8))
-        if (typeof target === 'string') this.diagnostics.error('elf/reloc', `${name}, byte ${offset}: ${target}`)
-        else refs.set(insn, target)
+        yield { name, offset: view.size(at), type: view.u32(at + 8), symbol: this.symbols[view.u32(at + 12)] }
       }
+    }
+  }
+
+  /** What the relocations of a section say its instructions refer to. */
+  private references(index: number, insns: readonly Insn[]): Map<number, Target> {
+    const refs = new Map<number, Target>()
+    const slots = slotTable(insns)
+    const insnAt = new Map(Array.from(insns, (_, i) => [slots[i]!, i]))
+    for (const { name, offset, type, symbol } of this.relocationsOf(index)) {
+      const insn = insnAt.get(offset / 8)
+      if (insn === undefined || !symbol) {
+        this.diagnostics.error('elf/reloc', `${name}: a relocation of byte ${offset}, where no instruction is, or of a symbol that is not there`) // biome-ignore format: one act
+        continue
+      }
+      const target = this.target(insns[insn]!, symbol, type)
+      if (typeof target === 'string') this.diagnostics.error('elf/reloc', `${name}, byte ${offset}: ${target}`)
+      else refs.set(insn, target)
     }
     return refs
   }

@@ -3,7 +3,7 @@
 // the kernel's log and bpftool's listings quote them.
 
 import { KFUNCS, type KfuncName, kfuncName } from '../abi/kfuncs.ts'
-import type { MapDef } from '../abi/maps.ts'
+import { type MapDef, programsIn } from '../abi/maps.ts'
 import { PROG_TYPES, type ProgTypeName } from '../abi/prog-types.ts'
 import { encode } from '../codec.ts'
 import { type Insn, insn, slotTable } from '../insn.ts'
@@ -64,7 +64,8 @@ interface Placed {
 }
 
 /**
- * The bytes of an object file. Programs of one section keep their order; names of functions are made unique.
+ * The bytes of an object file. Programs of one section keep their order; names of functions are made unique. A prog array names the programs that it
+ * holds, so libbpf fills it.
  * @throws RangeError for a program that refers to a map by something else than its index, or to a map or variable that is not there.
  */
 export function writeElf(object: BpfObject, { file = 'rules' }: WriteOptions = {}): Uint8Array {
@@ -156,8 +157,18 @@ class ObjectWriter {
     if (maps.length === 0) return
     const variables: { name: string; struct: number; offset: number; size: number }[] = []
     let offset = 0
+    const programs: { offset: number; type: number; symbol: string }[] = []
     for (const map of maps) {
-      const { struct, size } = this.btf.mapStruct(map)
+      const declared = this.btf.mapStruct(map)
+      const { struct } = declared
+      let { size } = declared
+      for (const { index, program } of programsIn(map)) {
+        const piece = this.pieceAt(program, 0)
+        if (!piece) throw new RangeError(`map ${map.name}: there is no program ${program}`)
+        const at = declared.size + index * 8
+        programs.push({ offset: offset + at, type: RELOC.abs64, symbol: piece.name })
+        size = Math.max(size, at + 8)
+      }
       variables.push({ name: map.name, struct, offset, size })
       this.symbols.push({
         name: map.name,
@@ -169,6 +180,7 @@ class ObjectWriter {
       })
       offset += size
     }
+    if (programs.length > 0) this.relocations.set('.maps', programs)
     this.btf.section('.maps', variables, offset)
     this.outs.push({ name: '.maps', type: SECTION.progbits, flags: FLAG.alloc | FLAG.write, bytes: new Uint8Array(offset), align: 8 }) // biome-ignore format: a row
   }

@@ -1,25 +1,28 @@
 // A whole object as assembly text that reads back as the same object: license, maps, variables, programs.
 
+import { type MapDef, programsIn } from '../abi/maps.ts'
 import type { BpfObject, DataSection, Program } from '../object.ts'
 import { disassemble, type ListingOptions } from './print.ts'
 
 export type ObjectListingOptions = Pick<ListingOptions, 'dialect' | 'origins' | 'helperNames'>
 
-/** The text of an object. Maps of maps cannot be declared in text: they are shown as comments. */
+/** The text of an object. Maps of maps, and what a prog array holds, cannot be declared in text: they are shown as comments. */
 export function listObject(object: BpfObject, options: ObjectListingOptions = {}): string {
   const variables = new Set(object.data.map(({ map }) => map))
   const names = new Set<string>()
   return [
     object.license === undefined ? '' : `.license "${object.license.replace(/["\\]/g, '\\$&')}"\n`,
-    ...object.maps.map((map, index) => (variables.has(index) ? '' : mapLine(map))),
+    ...object.maps.map((map, index) => (variables.has(index) ? '' : mapLine(map, object))),
     ...[...object.data].sort((a, b) => a.map - b.map).map(dataLines),
     ...object.programs.map((program, index) => programLines(program, index, names, options)),
   ].join('')
 }
 
-function mapLine({ name, type, keySize, valueSize, maxEntries, flags = 0, inner }: BpfObject['maps'][number]): string {
+function mapLine(map: MapDef, { programs }: BpfObject): string {
+  const { name, type, keySize, valueSize, maxEntries, flags = 0, inner } = map
   const line = `.map ${name} ${type} key ${keySize} value ${valueSize} entries ${maxEntries}${flags === 0 ? '' : ` flags ${flags}`}`
-  return inner ? `; ${line}, maps of ${inner.type}\n` : `${line}\n`
+  const held = programsIn(map).map(({ index, program }) => `; ${name}[${index}] = ${programs[program]?.name}\n`)
+  return inner ? `; ${line}, maps of ${inner.type}\n` : `${line}\n${held.join('')}`
 }
 
 const WIDTH = 16
