@@ -125,8 +125,7 @@ export class Engine {
     this.sockets = new Sockets(this, options.world.sockets ?? [])
     const constants = new Constants()
     this.programs = programs.map((insns) => decodeProgram(insns, constants, (insn) => this.resolve(insn)))
-    let before = 0
-    this.starts = programs.map(({ length }) => (before += length) - length)
+    this.starts = programs.map((_, i) => programs.slice(0, i).reduce((sum, { length }) => sum + length, 0))
     this.usesStack = this.programs.some((program) => program.usesStack)
     this.growsHead = programs.some((insns) =>
       insns.some(({ spec, imm }) => spec.call === 'helper' && HEAD_HELPERS.has(imm)),
