@@ -73,7 +73,7 @@ export class Parts {
 
   rulesOf(chain: string): readonly Rule[] {
     const { filter, maps } = this.shared
-    const chains = maps.once(this.rulesOf, () => new Map(filter.chains.map(({ name, rules }) => [name, rules])))
+    const chains = maps.once('rules by chain', () => new Map(filter.chains.map(({ name, rules }) => [name, rules])))
     const rules = chains.get(chain)
     if (!rules) throw new Error(`chain ${chain} is not defined`)
     return rules
