@@ -205,3 +205,16 @@ test('kept records go where they are asked to; what else is in the output area s
   expect([...second.output]).toEqual([...bytes.subarray(36)])
   expect(() => batch.run(bytes.length, 0, 8192 - bytes.length + 1)).toThrow(RangeError)
 })
+
+test('the length on the wire is read in the order of the file', () => {
+  const code = new Code()
+  code.load(4, 0, 1, 0)
+  code.exit()
+  for (const order of ['little', 'big'] as const) {
+    const batch = load(code.layout(), { type: 'socket_filter' }).batch({ chunkBytes: 4096, order })
+    const bytes = records([new Uint8Array(20)], order)
+    new DataView(bytes.buffer).setUint32(12, 77, order === 'little')
+    batch.input.set(bytes)
+    expect([...batch.run(bytes.length).r0]).toEqual([77])
+  }
+})

@@ -174,24 +174,43 @@ function emitDivision(fn: FunctionEmitter, op: number, d: number, s: number): vo
 export function emitCondition(fn: FunctionEmitter, pc: number): void {
   const { body, code, engine } = fn
   const op = code[pc]!
-  const d = code[pc + 1]! >> 1
   const s = code[pc + 2]! >> 1
   const wide = (op & 7) === 5
   const zero = s >= 12 && engine.regs[s * 2] === 0 && (!wide || engine.regs[s * 2 + 1] === 0)
-  const get = (r: number): void => (wide ? fn.value(r) : fn.value32(r))
-  get(d)
+  pushSide(fn, pc)
   if (zero && op >> 4 === 1) {
     body.op(wide ? W.i64_eqz : W.i32_eqz)
     return
   }
-  if (fn.fused.has((pc >> 2) - 1)) pushSwapped(body, code[pc - 4]!, engine.regs[s * 2]!, wide)
-  else get(s)
+  pushOtherSide(fn, pc)
   if (op >> 4 === 4) {
     if (wide) body.op(W.i64_and).i64(0, 0).op(W.i64_ne)
     else body.op(W.i32_and)
     return
   }
   body.op(TESTS[op >> 4]![wide ? 0 : 1])
+}
+
+/** Pushes a number that is 0 where a comparison of 32 bits, for equality, finds its sides equal. */
+export function emitDifference(fn: FunctionEmitter, pc: number): void {
+  pushSide(fn, pc)
+  pushOtherSide(fn, pc)
+  fn.body.op(W.i32_xor)
+}
+
+function pushSide(fn: FunctionEmitter, pc: number): void {
+  const d = fn.code[pc + 1]! >> 1
+  if ((fn.code[pc]! & 7) === 5) fn.value(d)
+  else fn.value32(d)
+}
+
+function pushOtherSide(fn: FunctionEmitter, pc: number): void {
+  const { body, code, engine } = fn
+  const s = code[pc + 2]! >> 1
+  const wide = (code[pc]! & 7) === 5
+  if (fn.fused.has((pc >> 2) - 1)) pushSwapped(body, code[pc - 4]!, engine.regs[s * 2]!, wide)
+  else if (wide) fn.value(s)
+  else fn.value32(s)
 }
 
 /** The constant of a comparison whose other side was to be swapped by `op`, and was not. */

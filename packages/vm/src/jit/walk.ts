@@ -119,7 +119,7 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
   fn.contextLocals = contextLocals(engine, data, end, wire)
   const word = (offset: number): void => {
     body.get(FROM).mem(W.i32_load, offset)
-    if (options.order === 'big') swap32(body, length)
+    if (options.order === 'big') swap32(body, wire)
   }
   body.i32(STATUS.records).mem(W.i32_load, 0).i32(2).op(W.i32_shl).set(out)
   body.i32(STATUS.written).mem(W.i32_load, 0).set(written)
@@ -148,7 +148,7 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
   fn.startCount(true)
   body.op(W.block, 0x40, W.block, 0x40)
   if (flatten && !synced) {
-    emitFlat(target, fn, { data, exit, wantsExit: exitsAt !== 0 })
+    emitFlat(target, fn, { data, length, exit, wantsExit: exitsAt !== 0 })
     body.op(W.br_if).u32(1)
     // Otherwise from the start.
     startRegisters(body, engine, registers)
