@@ -565,8 +565,12 @@ export function randomFilter(seed: number): Insn[] {
     } else code.load(4, 7, 1, 0)
     code.load(4, 8, 1, 4)
     const pieces = 2 + random.below(5)
-    for (let i = 0; i < pieces; i++) filterPiece(code, random, drop, pass)
+    // To the drop directly, or to where nothing is done but going there.
+    const hop = code.label('hop')
+    for (let i = 0; i < pieces; i++) filterPiece(code, random, random.below(2) ? drop : hop, pass)
     code.goto(random.below(2) ? drop : pass)
+    code.bind(hop)
+    code.goto(drop)
     code.bind(pass)
     code.mov(0, random.below(3) ? 2 : { reg: 3 })
     code.exit()
