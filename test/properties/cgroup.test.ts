@@ -5,7 +5,7 @@ import { beyondType, generate } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
 import { check, evaluate, print } from '@netsieve/ir'
 import fc from 'fast-check'
-import { compile, Sieve } from 'netsieve'
+import { compile, objectOf, Sieve } from 'netsieve'
 import { describe, expect, it } from 'vitest'
 import { byForce, verifyAll } from './by-force.ts'
 import { arrives, frame } from './frames.ts'
@@ -86,6 +86,6 @@ describe('what a cgroup does not see', () => {
       type: 'cgroup_skb',
       attach: 'egress',
     })
-    expect(value?.section).toBe('cgroup_skb/egress')
+    expect(objectOf(value!).programs[0]!.section).toBe('cgroup_skb/egress')
   })
 })

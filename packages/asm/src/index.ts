@@ -29,7 +29,16 @@ export {
   programEntry,
   programsIn,
 } from './abi/maps.ts'
-export { type Decision, decisionOf, KEEP_ALL, PROG_TYPES, type ProgType, type ProgTypeName } from './abi/prog-types.ts'
+export {
+  type Decision,
+  decisionOf,
+  KEEP_ALL,
+  PROG_TYPES,
+  type ProgType,
+  type ProgTypeName,
+  type Side,
+  sectionOf,
+} from './abi/prog-types.ts'
 export { Code, type Label } from './builder.ts'
 export {
   CBPF,
@@ -58,7 +67,7 @@ export {
 } from './conformance.ts'
 export { type KernelFunctions, kernelFunctions, linkToKernel } from './elf/kernel.ts'
 export { readElf } from './elf/read.ts'
-export { SECTION_OF_TYPE, type WriteOptions, writeElf } from './elf/write.ts'
+export { type WriteOptions, writeElf } from './elf/write.ts'
 export { disassembleBytes, emitC, emitHex, fromJson, type InsnJson, toJson } from './emit.ts'
 export { type Insn, type InsnFields, insn, type Origin, slotTable } from './insn.ts'
 export {

@@ -2,7 +2,7 @@
 // A map of one value that the program reads by its address is a section of variables, which is loaded as it stands; what other maps hold
 // is written beside the object, for whoever loads it.
 
-import { type BpfObject, type DataSection, MAP_FLAGS, type MapDef, type Program, SECTION_OF_TYPE } from '@netsieve/asm'
+import { type BpfObject, type DataSection, MAP_FLAGS, type MapDef, type Program, sectionOf } from '@netsieve/asm'
 import { programsOf } from '@netsieve/codegen'
 import type { Compiled } from './pipeline.ts'
 
@@ -10,7 +10,8 @@ import type { Compiled } from './pipeline.ts'
 export const PROGRAM = 'netsieve'
 
 export function objectOf(compiled: Compiled): BpfObject {
-  const { type, section = SECTION_OF_TYPE[type], maps } = compiled
+  const { type, attach, maps } = compiled
+  const section = sectionOf(type, attach)
   const direct = new Set<number>()
   const programs = programsOf(compiled).map(({ insns, functions = [] }, i): Program => {
     for (const { spec, imm64 } of insns) if (spec.imm64 === 'map_index_value') direct.add(imm64!.low)

@@ -7,6 +7,7 @@ import {
   PROG_TYPES,
   type ProgTypeName,
   parseCbpf,
+  type Side,
   translateCbpf,
 } from '@netsieve/asm'
 import {
@@ -38,7 +39,7 @@ export interface CompileOptions extends RuleOptions {
   /** Default `xdp`. */
   readonly type?: ProgTypeName
   /** Where a program of a cgroup is attached: to packets that come in (the default) or go out. The rules' hook must be on that side. */
-  readonly attach?: 'ingress' | 'egress'
+  readonly attach?: Side
   /** Go through classic BPF where it can say the rules: a socket filter then, with far fewer instructions for long pcap expressions. */
   readonly classic?: boolean
   /** Passes over the IR before code is made: 0 none; 1 (default) those that keep each packet's deciding rule; 2 those too that keep only its verdict. */
@@ -58,8 +59,8 @@ export interface Compiled extends ProgramSet {
   /** The rules that decide, where passes have merged some. */
   readonly merged?: Filter
   readonly type: ProgTypeName
-  /** Of an object; by default that of the type. */
-  readonly section?: string
+  /** Where a program of a cgroup is attached. */
+  readonly attach?: Side
   /** Of all its programs. */
   readonly maps: readonly MapDef[]
   /** What the program reads from the map `netsieve_meta`. */
@@ -93,8 +94,7 @@ export function compile(source: Source, options: CompileOptions = {}): Outcome<C
   const { simple, merged } = shortened(filter, counters ? 0 : options.optimize)
   const generated = programOf(simple, type, counters)
   if ('severity' in generated) return { diagnostics: [...diagnostics, generated] }
-  const section = type === 'cgroup_skb' && attach === 'egress' ? { section: 'cgroup_skb/egress' } : {}
-  return { value: { source, syntax, filter, ...(merged && { merged }), ...section, ...generated }, diagnostics }
+  return { value: { source, syntax, filter, ...(merged && { merged }), attach, ...generated }, diagnostics }
 }
 
 /** The program of a filter, or what the kernel would not take of it. Code: `codegen/size`. */
@@ -120,7 +120,7 @@ function shortened(filter: Filter, level: OptimizeLevel = 1): { readonly simple:
 }
 
 /** Rules for packets of the other side than a program of a cgroup is attached to. Code: `codegen/attach`. */
-function otherSide({ base }: Filter, type: ProgTypeName, attach: 'ingress' | 'egress'): Diagnostic[] {
+function otherSide({ base }: Filter, type: ProgTypeName, attach: Side): Diagnostic[] {
   if (type !== 'cgroup_skb') return []
   const wrong = base.find(({ hook }) => hook !== 'capture' && leaves(hook) !== (attach === 'egress'))
   if (!wrong) return []

@@ -4,7 +4,7 @@
 
 import { KFUNCS, type KfuncName, kfuncName } from '../abi/kfuncs.ts'
 import { type MapDef, programsIn } from '../abi/maps.ts'
-import { PROG_TYPES, type ProgTypeName } from '../abi/prog-types.ts'
+import { PROG_TYPES } from '../abi/prog-types.ts'
 import { encode } from '../codec.ts'
 import { type Insn, insn, slotTable } from '../insn.ts'
 import type { BpfObject, DataSection, FunctionDef, FunctionProto, Program } from '../object.ts'
@@ -13,15 +13,6 @@ import { utf8 } from '../utf8.ts'
 import { BtfBuilder } from './btf-builder.ts'
 import { Strings, Writer } from './bytes.ts'
 import { BIND, ELF, FLAG, RELOC, SECTION, SYMBOL } from './format.ts'
-
-/** The section that libbpf takes a type from. */
-export const SECTION_OF_TYPE: Readonly<Record<ProgTypeName, string>> = {
-  socket_filter: 'socket',
-  sched_cls: 'tc',
-  xdp: 'xdp',
-  cgroup_skb: 'cgroup/skb',
-  netfilter: 'netfilter',
-}
 
 export interface WriteOptions {
   /** The name that stands for the source file in line information. Default `rules`. */

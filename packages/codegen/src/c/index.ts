@@ -1,7 +1,7 @@
 // A filter of the IR as C for clang's BPF target: a prelude that finds headers and loads bytes, a function for each rule, and the program.
 // It gives the verdicts of ir's evaluate, and holds only the functions that this filter needs.
 
-import { type ContextName, PROG_TYPES, type ProgTypeName, SECTION_OF_TYPE } from '@netsieve/asm'
+import { type ContextName, PROG_TYPES, type ProgTypeName, type Side, sectionOf } from '@netsieve/asm'
 import { Diagnostics, type Outcome } from '@netsieve/diag'
 import {
   type BaseChain,
@@ -33,6 +33,8 @@ import { Unit } from './unit.ts'
 
 export interface GenerateCOptions {
   readonly type: ProgTypeName
+  /** Where a program of a cgroup is attached. */
+  readonly attach?: Side
   /** Where the rules are from, for the opening comment. */
   readonly from?: string
 }
@@ -53,7 +55,7 @@ export function generateC(filter: Filter, options: GenerateCOptions): Outcome<st
 }
 
 /** @throws Unsupported */
-function write(filter: Filter, { type, from = 'rules' }: GenerateCOptions): string {
+function write(filter: Filter, { type, attach, from = 'rules' }: GenerateCOptions): string {
   const target = targetOf(type)
   if (!target) throw new Unsupported(`a program of type ${type}`)
   const unit = new Unit()
@@ -90,7 +92,7 @@ function write(filter: Filter, { type, from = 'rules' }: GenerateCOptions): stri
     ...(layout ? [METADATA.replace('DROP', target.drop)] : []),
     ...[...locals.first, ...asked, ...locals.last],
   ]
-  unit.need('SEC', () => `SEC("${SECTION_OF_TYPE[type]}")
+  unit.need('SEC', () => `SEC("${sectionOf(type, attach)}")
 int netsieve(${contextOf(type)} *ctx)
 {
 ${asked.length > 0 ? lines.join('\n') : '	(void)ctx;'}

@@ -68,8 +68,8 @@ function filterOf({ filter, syntax }: Compiled): Filter {
 
 /** The same rules as C for clang's BPF target. @throws Trouble for what C has no way to say */
 function cOf(compiled: Compiled): string {
-  const { source, type } = compiled
-  const { value, diagnostics } = generateC(filterOf(compiled), { type, from: source.name })
+  const { source, type, attach } = compiled
+  const { value, diagnostics } = generateC(filterOf(compiled), { type, ...(attach && { attach }), from: source.name })
   say(diagnostics)
   if (value === undefined) throw new Trouble('')
   return value
@@ -88,11 +88,11 @@ function mapsOf(compiled: Compiled): string {
 }
 
 function scriptOf(compiled: Compiled): string {
-  const { type, source, section } = compiled
+  const { type, source, attach } = compiled
   return loadScript({
     type,
     from: source.name,
-    outgoing: section?.endsWith('/egress') ?? false,
+    outgoing: attach === 'egress',
     object: elfOf(compiled),
     contents: contents(compiled),
   })

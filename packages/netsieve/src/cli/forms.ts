@@ -1,8 +1,8 @@
 // The forms in which a program is written for other tools: the same for whatever it was read from.
 
-import { type BpfObject, emitC, emitHex, encode, SECTION_OF_TYPE, toJson, writeElf } from '@netsieve/asm'
+import { type BpfObject, emitC, emitHex, encode, sectionOf, toJson, writeElf } from '@netsieve/asm'
 import { programOf } from './program.ts'
-import { progOf } from './rules.ts'
+import { progOf, sideOf } from './rules.ts'
 
 export interface FormFlags {
   /** Which program, if there are several. */
@@ -25,7 +25,7 @@ export const FORMS: Readonly<
 
 /** Programs without a section get that of the program type asked for. */
 function withSections(object: BpfObject, prog: string): BpfObject {
-  const section = prog === 'cgroup-egress' ? 'cgroup_skb/egress' : SECTION_OF_TYPE[progOf(prog)]
+  const section = sectionOf(progOf(prog), sideOf(prog))
   const programs = object.programs.map((one) => (one.section === 'prog' ? { ...one, section } : one))
   return { ...object, programs }
 }

@@ -1,6 +1,6 @@
 // The options that name rules and say how to read them: the same for every verb.
 
-import type { ProgTypeName } from '@netsieve/asm'
+import type { ProgTypeName, Side } from '@netsieve/asm'
 import { type Source, source } from '@netsieve/diag'
 import { PROFILES, type ProfileName } from '@netsieve/ir'
 import { parseIpv4 } from '@netsieve/packet'
@@ -94,6 +94,9 @@ export function progOf(name: string): ProgTypeName {
   return type
 }
 
+/** Where a program of a type, as it is called here, is attached. */
+export const sideOf = (name: string): Side => (name === 'cgroup-egress' ? 'egress' : 'ingress')
+
 export function compileOptions(flags: RuleFlags): CompileOptions {
   if (flags.profile !== undefined && !Object.hasOwn(PROFILES, flags.profile)) {
     throw new Trouble(`error: no profile ${flags.profile}; there are ${Object.keys(PROFILES).join(', ')} [cli/profile]`)
@@ -103,7 +106,7 @@ export function compileOptions(flags: RuleFlags): CompileOptions {
     ...namesOf(flags),
     ...(syntax && { syntax }),
     type: progOf(flags.prog),
-    ...(flags.prog === 'cgroup-egress' && { attach: 'egress' as const }),
+    attach: sideOf(flags.prog),
     ...(flags.O !== undefined && { optimize: Number(flags.O) as OptimizeLevel }),
     ...(flags.hook !== undefined && { hook: flags.hook }),
     ...(flags.profile !== undefined && { profile: flags.profile as ProfileName }),
