@@ -1,7 +1,7 @@
 // Every kind of term, predicate, step and verdict through C: the text it becomes, and, where clang is, the verdicts it means. A kind that
 // the IR gains is a row that TypeScript misses here.
 
-import { decisionOf, readElf } from '@netsieve/asm'
+import { decisionOf, type Program, readElf } from '@netsieve/asm'
 import { generateC } from '@netsieve/codegen'
 import { renderAll } from '@netsieve/diag'
 import {
@@ -12,11 +12,13 @@ import {
   type Pred,
   type Rule,
   type SetDef,
+  type SetKey,
   type StateDef,
   type Step,
   type Term,
   type Verdict,
 } from '@netsieve/ir'
+import { verify } from '@netsieve/verifier'
 import { load } from '@netsieve/vm'
 import { describe, expect, it } from 'vitest'
 import { FRAMES } from '../properties/frames.ts'
@@ -96,11 +98,19 @@ const SETS: readonly SetDef[] = [
   },
 ]
 
+/** A limit that has a bucket for each key: one packet each, and room for three. */
+function keyed(name: string, keys: readonly SetKey[], unit: 'packets' | 'bytes'): StateDef {
+  const each = { keys, size: 3, timeout: 1n << 50n, refreshed: true }
+  return { kind: 'limit', name, rate: 1n, per: 1n << 40n, burst: 1n, unit, each }
+}
+
 const STATE: readonly StateDef[] = [
   { kind: 'limit', name: 'l', rate: 10n, per: 1_000_000_000n, burst: 5n, unit: 'packets' },
   { kind: 'counter', name: 'c', packets: 3n, bytes: 0n },
   { kind: 'quota', name: 'q', bytes: 1000n, used: 0n },
   { kind: 'nth', name: 'n', every: 3n, before: 0n },
+  keyed('k', [{ bits: 8 }, { bits: 128, kind: 'ipv6' }], 'packets'),
+  keyed('h', [{ bits: 8 }], 'bytes'),
 ]
 
 const PREDS: Readonly<Record<Pred['kind'], Row<Pred>>> = {
@@ -127,12 +137,12 @@ const VERDICTS: Readonly<Record<Verdict['kind'], Row<Verdict>>> = {
 
 const STEPS: Readonly<Record<Step['kind'], Row<Step>>> = {
   match: { what: { kind: 'match', pred: PREDS.cmp.what }, text: PREDS.cmp.text },
-  count: { what: { kind: 'count', counter: 'c' }, text: 'count(&counter_c, p);' },
+  count: { what: { kind: 'count', counter: 'c' }, text: 'count(&counter_c, bytes_of(p));' },
   verdict: { what: { kind: 'verdict', verdict: VERDICTS.drop.what }, text: VERDICTS.drop.text },
   log: { what: { kind: 'log', words: 'seen */' }, text: '/* log: seen * / */' },
-  limit: { what: { kind: 'limit', state: 'l', over: false }, text: 'if (!within_limit_l(p))' },
-  quota: { what: { kind: 'quota', state: 'q', over: true }, text: 'if (within_quota_q(p))' },
-  nth: { what: { kind: 'nth', state: 'n', over: false }, text: 'if (!within_nth_n(p))' },
+  limit: { what: { kind: 'limit', state: 'l', over: false }, text: 'if (!within_limit_l())' },
+  quota: { what: { kind: 'quota', state: 'q', over: true }, text: 'if (within_quota_q(bytes_of(p)))' },
+  nth: { what: { kind: 'nth', state: 'n', over: false }, text: 'if (!within_nth_n())' },
   set: { what: { kind: 'set', field: 'meta.mark', term: constant(5n) }, text: 'p->meta_mark = 5U;' },
   vmap: {
     what: { kind: 'vmap', terms: [field('tcp.dport')], map: 'verdicts' },
@@ -143,6 +153,20 @@ const STEPS: Readonly<Record<Step['kind'], Row<Step>>> = {
 const drop: Step = { kind: 'verdict', verdict: { kind: 'drop' } }
 const match = (pred: Pred): Step => ({ kind: 'match', pred })
 
+/** More of a kind. */
+const KEYED: readonly (readonly [string, readonly Step[], string])[] = [
+  [
+    'limit of keys',
+    [{ kind: 'limit', state: 'k', over: false, key: [field('meta.l4proto'), field('ipv6.dst')] }, drop],
+    'if (ask_limit_k(GET(meta_l4proto, p), GET128(ipv6_dst, p)) != WITHIN)',
+  ],
+  [
+    'limit of a key, over',
+    [{ kind: 'limit', state: 'h', over: true, key: [field('ipv4.ttl')] }, drop],
+    'if (ask_limit_h(GET(ipv4_ttl, p), bytes_of(p)) != BEYOND)',
+  ],
+]
+
 /** Each row as the rules it stands in: the first one holds it. */
 const CASES: readonly (readonly [string, readonly Step[], string])[] = [
   ...Object.entries(TERMS).map(
@@ -150,6 +174,7 @@ const CASES: readonly (readonly [string, readonly Step[], string])[] = [
       [`term ${kind}`, [match({ kind: 'cmp', term: what, test: '<=', value: 63n }), drop], text] as const,
   ),
   ...Object.entries(PREDS).map(([kind, { what, text }]) => [`predicate ${kind}`, [match(what), drop], text] as const),
+  ...KEYED,
   ...Object.entries(STEPS).map(([kind, { what, text }]) => [`step ${kind}`, [what, drop], text] as const),
   ...Object.entries(VERDICTS).map(
     ([kind, { what, text }]) =>
@@ -183,7 +208,7 @@ describe.each(CASES)('%s', (_, steps, text) => {
   const { value, diagnostics } = check(filterOf(steps))
   if (!value) throw new Error(renderAll(diagnostics))
   const filter = value
-  const written = generateC(filter, { type: 'xdp' })
+  const written = generateC(filter, { type: 'xdp', divide: false })
   const unsupported = text.startsWith('unsupported')
 
   it('is written, or said to be unsupported', () => {
@@ -196,12 +221,22 @@ describe.each(CASES)('%s', (_, steps, text) => {
     expect(rule.slice(0, rule.indexOf('\n}'))).toContain(text)
   })
 
-  it.skipIf(NO_CLANG || unsupported)(`decides as it means${NO_CLANG ? ` (skipped: ${NO_CLANG})` : ''}`, () => {
-    const object = readElf(compileC(written.value!, { debug: true })).value!
-    const machine = load(object.programs[0]!.insns, { type: 'xdp', maps: object.maps })
+  it.skipIf(NO_CLANG || unsupported).each([
+    ['whole', false],
+    ['divided', true],
+  ])(`decides as it means, %s${NO_CLANG ? ` (skipped: ${NO_CLANG})` : ''}`, (_, divide) => {
+    const object = readElf(compileC(generateC(filter, { type: 'xdp', divide }).value!, { debug: true })).value!
+    const [{ insns, functions }] = object.programs as [Program]
+    expect(functions.some(({ proto }, i) => i > 0 && proto?.global)).toBe(divide)
+    expect(verify(insns, { type: 'xdp', maps: object.maps, functions })).toMatchObject({ status: 'accepted' })
+    const machine = load(insns, { type: 'xdp', maps: object.maps })
     const state = newState(filter)
-    for (const frame of FRAMES)
-      expect(decisionOf('xdp', machine.run(frame).r0)).toBe(evaluate(filter, frame, { state }).decision)
+    const decisions = FRAMES.map((frame) => evaluate(filter, frame, { state }).decision)
+    expect(FRAMES.map((frame) => decisionOf('xdp', machine.run(frame).r0))).toEqual(decisions)
+    if (text.includes('ask_limit')) {
+      expect(new Set(decisions).size).toBe(2)
+      expect(machine.map(object.maps[0]!.name).entries()).toHaveLength(3)
+    }
     if (text.startsWith('count')) {
       const [packets, bytes] = new BigUint64Array(machine.map('.data').get(new Uint8Array(4))!.slice().buffer)
       expect({ packets, bytes }).toEqual(state.counters.get('c'))

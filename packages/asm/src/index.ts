@@ -65,6 +65,7 @@ export {
   type PluginRun,
   parseConformance,
 } from './conformance.ts'
+export { type FunctionInfo, functionInfo } from './elf/func-info.ts'
 export { type KernelFunctions, kernelFunctions, linkToKernel } from './elf/kernel.ts'
 export { readElf } from './elf/read.ts'
 export { type WriteOptions, writeElf } from './elf/write.ts'

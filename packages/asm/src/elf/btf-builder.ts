@@ -22,6 +22,13 @@ interface Line {
   readonly line: number
 }
 
+/** What is written of a function whose type is not known: `int name(void *ctx)`. */
+export const UNKNOWN_PROTO: FunctionProto = {
+  global: true,
+  params: [{ kind: 'other', what: 'a pointer' }],
+  returns: 'scalar',
+}
+
 export class BtfBuilder {
   private readonly strings = new Strings()
   private readonly body = new Writer()
@@ -105,14 +112,14 @@ export class BtfBuilder {
     for (const [i, { offset, size }] of variables.entries()) this.body.u32(ids[i]!, offset, size)
   }
 
-  /** A function that starts at a byte of a section. `context` is the struct that programs of its type get. */
+  /** A function that starts at a byte of a section. `context` is the struct that programs of its type get. @returns its type */
   func(
     section: string,
     name: string,
     offset: number,
     { params, returns, global }: FunctionProto,
     context: string,
-  ): void {
+  ): number {
     const types = params.map((param) => this.param(param, context))
     const result = returns === 'void' ? 0 : returns === 'scalar' ? this.int : this.pointer(this.int)
     const proto = this.type('', BTF.funcProto, params.length, result)
@@ -128,6 +135,7 @@ export class BtfBuilder {
     const list = this.funcs.get(section) ?? []
     this.funcs.set(section, list)
     list.push({ offset, type: func })
+    return func
   }
 
   private param(param: ParamDef, context: string): number {

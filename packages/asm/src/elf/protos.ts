@@ -1,12 +1,11 @@
 // The types of functions from BTF, as far as a verifier looks at them: linkage, what callers may pass, what comes back.
 // Documentation/bpf/btf.rst; the tags are those of libbpf's bpf_helpers.h (__arg_ctx, __arg_nonnull).
 
+import { CONTEXTS } from '../abi/contexts.ts'
 import type { FunctionProto, ParamDef } from '../object.ts'
 import { type Btf, type BtfType, plainType, sizeOfType } from './btf.ts'
 import { BTF } from './format.ts'
 
-/** Structs that are a program's context. */
-const CONTEXTS: ReadonlySet<string> = new Set(['xdp_md', '__sk_buff'])
 const GLOBAL_LINKAGE = 1
 const SCALARS: ReadonlySet<number> = new Set([BTF.int, BTF.enum, BTF.enum64])
 
@@ -44,7 +43,7 @@ function paramOf(btf: Btf, id: number, tags: readonly string[]): ParamDef {
   if (SCALARS.has(type.kind)) return { kind: 'scalar' }
   if (type.kind !== BTF.ptr) return { kind: 'other', what: 'an argument that is neither a number nor a pointer' }
   const target = plainType(btf, type.sizeOrType)
-  if (tags.includes('arg:ctx') || CONTEXTS.has(target.name)) return { kind: 'ctx' }
+  if (tags.includes('arg:ctx') || Object.hasOwn(CONTEXTS, target.name)) return { kind: 'ctx' }
   const size = target.kind === BTF.fwd ? 0 : sizeOfType(btf, type.sizeOrType)
   if (size === 0) return { kind: 'other', what: `a pointer to ${target.name || 'void'}, whose size is not known` }
   return { kind: 'mem', size, nullable: !tags.includes('arg:nonnull') }

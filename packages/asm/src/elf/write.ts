@@ -7,10 +7,10 @@ import { type MapDef, programsIn } from '../abi/maps.ts'
 import { PROG_TYPES } from '../abi/prog-types.ts'
 import { encode } from '../codec.ts'
 import { type Insn, insn, slotTable } from '../insn.ts'
-import type { BpfObject, DataSection, FunctionDef, FunctionProto, Program } from '../object.ts'
+import type { BpfObject, DataSection, FunctionDef, Program } from '../object.ts'
 import { targetSlot } from '../text/print.ts'
 import { utf8 } from '../utf8.ts'
-import { BtfBuilder } from './btf-builder.ts'
+import { BtfBuilder, UNKNOWN_PROTO } from './btf-builder.ts'
 import { Strings, Writer } from './bytes.ts'
 import { BIND, ELF, FLAG, RELOC, SECTION, SYMBOL } from './format.ts'
 
@@ -73,9 +73,6 @@ function functionsOf({ name, insns, functions }: Program, slots: Uint32Array): r
   })
   return [...names].map(([slot, name]) => ({ name, slot })).sort((a, b) => a.slot - b.slot)
 }
-
-/** What is written of a function whose type is not known: `int name(void *ctx)`. */
-const MAIN: FunctionProto = { global: true, params: [{ kind: 'other', what: 'a pointer' }], returns: 'scalar' }
 
 class ObjectWriter {
   private readonly object: BpfObject
@@ -197,8 +194,8 @@ class ObjectWriter {
       })
       const size = slots[piece.insns.length]! * 8
       const { type, functions } = this.object.programs[piece.program]!
-      const { proto = MAIN } = functions.find(({ slot }) => slot === piece.slot) ?? {}
-      const global = name !== '.text' || (proto !== MAIN && proto.global)
+      const { proto = UNKNOWN_PROTO } = functions.find(({ slot }) => slot === piece.slot) ?? {}
+      const global = name !== '.text' || (proto !== UNKNOWN_PROTO && proto.global)
       this.symbols.push({ name: piece.name, kind: SYMBOL.func, bind: global ? BIND.global : BIND.local, section: name, value: piece.at, size }) // biome-ignore format: a row
       this.btf.func(name, piece.name, piece.at, { ...proto, global }, PROG_TYPES[type ?? 'xdp'].context)
       this.lines(name, piece, slots)

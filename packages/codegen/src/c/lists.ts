@@ -6,7 +6,7 @@ import { EXTENSION_HEADERS, IPPROTO, NFPROTO, PROTOCOLS, type ProtocolName } fro
 import { transportGuards } from './fields.ts'
 import { checkedOptions } from './ipv4-options.ts'
 import { brokenProtocol } from './locate.ts'
-import { forget, get, load } from './prelude.ts'
+import { forget, load } from './prelude.ts'
 import { fetcher, type Scope } from './scope.ts'
 
 /** The function `(p, &value)` of the place of an entry. */
@@ -19,17 +19,16 @@ export function findFunction(scope: Scope, what: Find): string {
   })
 }
 
-/** Whether an entry is there, as a condition. */
+/** The function `(p, &value)` of whether an entry is there. */
 export function exists(scope: Scope, what: ProtocolName | Find): string {
   const { unit } = scope
   const find = entryOf(what)
   const name = scope.name(`has_${nameOf(find)}`)
-  unit.need(name, () => {
+  return unit.need(name, () => {
     const seek = seekFunction(scope, find)
     const title = typeof what === 'string' ? `/* ${PROTOCOLS[what].title} */\n` : ''
     return `${title}${fetcher(name, '__u64')}\n{\n	int failed = ${seek}(p, value);\n\n	*value = !failed;\n	return failed == ABSENT ? 0 : failed;\n}`
   })
-  return `${get(unit, { wide: false, zero: false })}(${name}, p)`
 }
 
 const nameOf = ({ list, type, bytes }: Find): string => `${list}_${type}${bytes > 0 ? `_of_${bytes}` : ''}`

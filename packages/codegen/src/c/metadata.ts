@@ -7,11 +7,13 @@ import { u128 } from './prelude.ts'
 import { fetcher, type Scope } from './scope.ts'
 import { identifier, when } from './text.ts'
 import type { Unit } from './unit.ts'
+import { NotKept } from './values.ts'
 
 /** The function `(p, &value)` of a field: as it came, or as rules have set it. */
 export function metadataFunction(scope: Scope, field: MetadataId): string {
   const own = identifier(field)
   if (!scope.metadata.locals.has(field)) return fromOutside(scope, field, own)
+  if (scope.beforeRules) throw new NotKept()
   return `/* ${field}, which rules set */
 ${fetcher(scope.name(own), '__u64')}
 {
@@ -23,9 +25,11 @@ ${when(`!p->${own}_known`, `return ${scope.absent};`)}
 
 /** Fields that rules set are members of the packet's struct, filled at the start of the program; the statements that do so. */
 export function localsAtFirst(scope: Scope): string[] {
+  const { unit, values } = scope
   return [...scope.metadata.locals.keys()].map((field) => {
     const own = identifier(field)
-    const name = scope.unit.need(scope.name(`${own}_at_first`), () => fromOutside(scope, field, `${own}_at_first`))
+    const name = unit.need(scope.name(`${own}_at_first`), () => fromOutside(scope, field, `${own}_at_first`))
+    if (values) return values.fetchedFirst(unit, field, name)
     return `	p.${own}_known = !${name}(&p, &value);\n	p.${own} = value;`
   })
 }
@@ -34,10 +38,12 @@ export const localMembers = (fields: readonly MetadataId[]): string[] =>
   fields.flatMap((field) => [`__u32 ${identifier(field)};`, `bool ${identifier(field)}_known;`])
 
 /** The statements that write what rules have set where others see it. */
-export function localsAtLast({ metadata, type }: Scope): string[] {
+export function localsAtLast({ metadata, type, values }: Scope): string[] {
   return [...metadata.locals.keys()].flatMap((field) => {
     const offset = metadata.writable(field)
-    return offset === undefined ? [] : [`	ctx->${contextName(type, offset)} = p.${identifier(field)};`]
+    return offset === undefined
+      ? []
+      : [`	ctx->${contextName(type, offset)} = ${values ? `v.${values.own(field)}.value` : `p.${identifier(field)}`};`]
   })
 }
 

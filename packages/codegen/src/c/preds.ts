@@ -5,8 +5,9 @@ import { compareValues, type Pred, type Term, type Test } from '@netsieve/ir'
 import { exists } from './lists.ts'
 import { number } from './prelude.ts'
 import type { Scope } from './scope.ts'
-import { finder, rangesFunction, setOf } from './sets.ts'
+import { finder, inRanges, setOf } from './sets.ts'
 import { asked, call, inOrder, isWide, kindOf } from './terms.ts'
+import { mayEnd, packetValue } from './values.ts'
 
 const OPPOSITE = { '==': '!=', '!=': '==', '<': '>=', '<=': '>', '>': '<=', '>=': '<' } as const satisfies Record<
   Test,
@@ -46,13 +47,13 @@ function condition(scope: Scope, pred: Pred, depth: number): string {
       return comparison(scope, pred.term, pred.test, pred.value)
     }
     case 'in':
-      return `${rangesFunction(scope, pred.ranges, isWide(scope, pred.term), kindOf(pred.term))}(${asked(scope, pred.term)})`
+      return inRanges(scope, asked(scope, pred.term), pred.ranges, isWide(scope, pred.term), kindOf(pred.term))
     case 'relation':
       return inOrder(scope, [pred.left, pred.right], ([left, right]) => `${left} ${pred.test} ${right}`)
     case 'inSet':
       return call(scope, finder(scope, setOf(scope, pred.set)).name, pred.terms)
     case 'exists':
-      return exists(scope, pred.what)
+      return packetValue(scope, 1, (from) => ({ name: exists(from, pred.what), args: [], wide: false }))
     case 'not':
       return unless(scope, pred.arg, depth)
     case 'and':
@@ -84,6 +85,6 @@ function isJunction(pred: Pred): boolean {
 function comparison(scope: Scope, term: Term, test: Test, value: bigint): string {
   const text = asked(scope, term)
   if (value === 0n && (test === '<' || test === '>='))
-    return text.includes('GET') ? `({ (void)${text}; ${test === '>='}; })` : String(test === '>=')
+    return mayEnd(text) ? `({ (void)${text}; ${test === '>='}; })` : String(test === '>=')
   return `${text} ${test} ${number(scope.unit, value, kindOf(term))}`
 }

@@ -4,7 +4,9 @@ import type { ProgTypeName } from '@netsieve/asm'
 import type { Span } from '@netsieve/diag'
 import type { Chain, Filter, SetDef, View, ViewName } from '@netsieve/ir'
 import type { MetadataSource } from '../metadata.ts'
+import type { Parts } from './parts.ts'
 import type { Unit } from './unit.ts'
+import type { Values } from './values.ts'
 
 export interface Scope {
   readonly unit: Unit
@@ -22,6 +24,11 @@ export interface Scope {
   readonly name: (plain: string) => string
   /** The verdict of a rule that asks for what is not there. */
   readonly absent: 'NEXT' | 'POLICY'
+  /** Of a filter that is divided: what its rules ask for, fetched before them, and how its rules are divided. */
+  readonly values?: Values
+  readonly parts?: Parts
+  /** What is written is done before any rule. */
+  readonly beforeRules?: boolean
   /** The same packets as another part of the tool sees them. */
   readonly seenAs: (view: ViewName) => Scope
 }

@@ -14,8 +14,26 @@ const MOST_CASES = 1024
 /** The same for keys of several numbers: the verifier would go through too many ways. */
 const MOST_COMPARED = 16
 
+/** The condition that a value is in ranges. */
+export function inRanges(
+  scope: Scope,
+  value: string,
+  ranges: readonly Range[],
+  wide: boolean,
+  kind?: ValueKind,
+): string {
+  const { unit } = scope
+  const [range] = ranges
+  if (ranges.length !== 1 || !range || wide) return `${rangesFunction(scope, ranges, wide, kind)}(${value})`
+  unit.need('within', () => `static __always_inline bool within(__u64 value, __u64 from, __u64 to)
+{
+	return value >= from && value <= to;
+}`) // biome-ignore format: C
+  return `within(${value}, ${number(unit, range.lo, kind)}, ${number(unit, range.hi, kind)})`
+}
+
 /** The function `(value)` that tells whether it is in ranges: like sets share one. */
-export function rangesFunction({ unit }: Scope, ranges: readonly Range[], wide: boolean, kind?: ValueKind): string {
+function rangesFunction({ unit }: Scope, ranges: readonly Range[], wide: boolean, kind?: ValueKind): string {
   const key = `ranges ${wide} ${kind} ${ranges.map(({ lo, hi }) => `${lo}-${hi}`).join()}`
   return unit.called(key, () => {
     const name = unit.unique('in_set')

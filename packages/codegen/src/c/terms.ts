@@ -8,8 +8,9 @@ import { findFunction } from './lists.ts'
 import { metadataFunction } from './metadata.ts'
 import { get, number, u128 } from './prelude.ts'
 import { fetcher, type Scope, Unsupported } from './scope.ts'
-import { rangesFunction, setOf, valueFunction } from './sets.ts'
+import { inRanges, setOf, valueFunction } from './sets.ts'
 import { hex, identifier } from './text.ts'
+import { type Fetch, isOwn, mayEnd, ownValue, packetValue } from './values.ts'
 import { walkFunction } from './walk-headers.ts'
 
 /** The term of a comparison. */
@@ -18,6 +19,10 @@ export function asked(scope: Scope, term: Term): string {
   const simple = term.kind === 'mask' ? term.term : term
   if (simple.kind !== 'bin' && simple.kind !== 'mask' && !('index' in simple)) return expression(scope, term, true)
   // More than one value may be absent: a function of its own, whose absence is 0.
+  return packetValue(scope, 64, (from) => termFunction(from, term), true)
+}
+
+function termFunction(scope: Scope, term: Term): Fetch {
   const { unit } = scope
   const text = expression(scope, term)
   const wide = isWide(scope, term)
@@ -29,11 +34,11 @@ export function asked(scope: Scope, term: Term): string {
     },
     'prelude',
   )
-  return macro(scope, name, ['p'], wide, true)
+  return { name, args: [], wide }
 }
 
-/** A use of GET. */
-function macro({ unit }: Scope, name: string, args: readonly string[], wide: boolean, zero = false): string {
+/** A use of GET with other values than the packet. */
+function got({ unit }: Scope, name: string, args: readonly string[], wide = false, zero = false): string {
   return `${get(unit, { wide, zero })}(${[name, ...args].join(', ')})`
 }
 
@@ -44,17 +49,26 @@ export function expression(scope: Scope, term: Term, zero = false): string {
       // Unsigned: a sum of two would be signed otherwise, and could overflow.
       return number(scope.unit, term.value).replace(/\d$/, '$&U')
     case 'length':
-      return '(__u64)p->size'
-    case 'field':
-      return macro(scope, fieldFunction(scope, term.field), ['p'], isWide(scope, term), zero)
+      return scope.values ? packetValue(scope, 32, (from) => simply(lengthFunction(from))) : '(__u64)p->size'
+    case 'field': {
+      const { field } = term
+      if (isOwn(scope, field) && scope.values) return ownValue({ ...scope, values: scope.values }, field, zero)
+      const wide = isWide(scope, term)
+      return packetValue(scope, FIELDS[field].bits, (from) => simply(fieldFunction(from, field), wide), zero)
+    }
     case 'load': {
       const { base, offset, bytes, index } = term
       const short = !index && isShort(offset * 8, bytes * 8)
-      const at = index ? `${offset} + ${near(scope, index)}` : String(offset)
-      return macro(scope, loader(scope, base, bytes > 8, { short }), ['p', at, String(bytes)], bytes > 8, zero)
+      const wide = bytes > 8
+      return packetValue(scope, bytes * 8, (from) => {
+        const at = index ? `${offset} + ${near(from, index)}` : String(offset)
+        return { name: loader(from, base, wide, { short }), args: [at, String(bytes)], wide }
+      }, zero) // biome-ignore format: one value
     }
-    case 'raw':
-      return macro(scope, rawFunction(scope, term), ['p'], isWide(scope, term), zero)
+    case 'raw': {
+      const wide = isWide(scope, term)
+      return packetValue(scope, term.bits, (from) => simply(rawFunction(from, term), wide), zero)
+    }
     case 'mask': {
       const kind = kindOf(term.term)
       const mask = number(scope.unit, term.mask, kind === 'ipv4' || kind === 'mac' ? kind : 'hex')
@@ -64,13 +78,19 @@ export function expression(scope: Scope, term: Term, zero = false): string {
       return arithmetic(scope, term)
     case 'mapped': {
       const { name, wide } = valueFunction(scope, setOf(scope, term.map))
-      return inOrder(scope, term.terms, (values) => macro(scope, name, values, wide, zero))
+      return inOrder(scope, term.terms, (values) => got(scope, name, values, wide, zero))
     }
     case 'find':
-      return macro(scope, findFunction(scope, term), ['p'], false, zero)
+      return packetValue(scope, 32, (from) => simply(findFunction(from, term)), zero)
     case 'walk':
-      return macro(scope, walkFunction(scope, term), ['p'], false, zero)
+      return packetValue(scope, 16, (from) => simply(walkFunction(from, term)), zero)
   }
+}
+
+const simply = (name: string, wide = false): Fetch => ({ name, args: [], wide })
+
+function lengthFunction({ unit }: Scope): string {
+  return unit.need('frame_size', () => `${fetcher('frame_size', '__u64')}\n{\n	*value = p->size;\n	return 0;\n}`)
 }
 
 /** A function of the values of terms. */
@@ -88,7 +108,7 @@ export function inOrder(
   const values = terms.map((term) => value(scope, term))
   const { cutDrops, chainDrops, lists } = scope.view
   const drops = cutDrops.length > 0 || chainDrops || lists.drops
-  if (!drops || values.filter((text) => text.includes('GET')).length < 2) return make(values)
+  if (!drops || values.filter(mayEnd).length < 2) return make(values)
   const names = values.map((_, i) => `v${i + 1}`)
   const first = values.map((text, i) => `${isWide(scope, terms[i]!) ? 'u128' : '__u64'} ${names[i]} = ${text};`)
   return `({ ${first.join(' ')} ${make(names)}; })`
@@ -158,7 +178,7 @@ function bitsFunction(scope: Scope, name: string, place: FieldPlace, field?: Fie
 function guarded(scope: Scope, guard: Pred): string[] {
   if (guard.kind === 'and') return guard.args.flatMap((arg) => guarded(scope, arg))
   if (guard.kind !== 'in') throw new Unsupported(`a header that is there by ${guard.kind}`)
-  return [`${rangesFunction(scope, guard.ranges, isWide(scope, guard.term))}(${asked(scope, guard.term)})`]
+  return [inRanges(scope, asked(scope, guard.term), guard.ranges, isWide(scope, guard.term))]
 }
 
 /** The bits that are meant of whole bytes; none where they are all. */
@@ -214,7 +234,7 @@ static __always_inline int ${divide}(__u64 left, __u64 right, __u64 *value)
 	*value = left ${operator} right;
 	return 0;
 }`) // biome-ignore format: C
-      return both((first, second) => macro(scope, divide, [first, second], false))
+      return both((first, second) => got(scope, divide, [first, second]))
     }
   }
 }

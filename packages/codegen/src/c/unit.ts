@@ -7,7 +7,8 @@ type Part = 'prelude' | 'rules'
 export class Unit {
   private readonly headers = new Set<string>()
   private readonly pieces = new Map<string, { readonly text: string; readonly part: Part } | undefined>()
-  private readonly names = new Set<string>()
+  /** The last number that a name was given, from 1. */
+  private readonly names = new Map<string, number>()
   private readonly known = new Map<string, string>()
 
   include(header: string): void {
@@ -41,10 +42,12 @@ export class Unit {
 
   /** A name that no other piece has. */
   unique(name: string): string {
-    let free = name
-    for (let i = 2; this.names.has(free); i++) free = `${name}_${i}`
-    this.names.add(free)
-    return free
+    const numbered = (count: number) => (count === 1 ? name : `${name}_${count}`)
+    let count = (this.names.get(name) ?? 0) + 1
+    while (this.names.has(numbered(count))) count++
+    this.names.set(name, count)
+    if (count > 1) this.names.set(numbered(count), 1)
+    return numbered(count)
   }
 
   /** The whole file under its opening comment. */

@@ -3,11 +3,13 @@
 import {
   disassemble,
   encode,
+  functionInfo,
   type Insn,
   toJson as insnsToJson,
   kernelFunctions,
   linkToKernel,
   listObject,
+  type ProgTypeName,
   printCbpf,
   writeElf,
 } from '@netsieve/asm'
@@ -98,7 +100,8 @@ function scriptOf(compiled: Compiled): string {
   })
 }
 
-function object({ source, syntax, filter, type, insns, maps, programs }: Compiled): object {
+function object(compiled: Compiled): object {
+  const { source, syntax, filter, type, maps, programs } = compiled
   return {
     v: 1,
     rules: source.name,
@@ -109,12 +112,23 @@ function object({ source, syntax, filter, type, insns, maps, programs }: Compile
       ...map,
       ...(entries && { entries: entries.map(([key, value]) => [hex(key), hex(value)]) }),
     })),
-    ...codeOf(insns),
-    ...(programs && { programs: programs.map((each) => codeOf(each.insns)) }),
+    ...codeOf(compiled, type),
+    ...(programs && { programs: programs.map((each) => codeOf(each, type)) }),
   }
 }
 
-const codeOf = (insns: readonly Insn[]) => ({ hex: hex(encode(insns)), instructions: insnsToJson(insns) })
+function codeOf({ insns, functions }: Pick<Compiled, 'insns' | 'functions'>, type: ProgTypeName): object {
+  const info = functions && functionInfo(functions, type)
+  return {
+    hex: hex(encode(insns)),
+    // For whoever loads the code with bpf(2): prog_btf_fd and func_info.
+    ...(info && {
+      btf: hex(info.btf),
+      func_info: info.functions.map(({ insnOff, typeId, name }) => ({ insn_off: insnOff, type_id: typeId, name })),
+    }),
+    instructions: insnsToJson(insns),
+  }
+}
 
 export function define(command: Command, done: (exitCode: number) => void): void {
   withRuleOptions(command)
@@ -164,6 +178,13 @@ function writeMaps(output: string | undefined, compiled: Compiled): void {
 
 const CODE: readonly string[] = ['hex', 'bin', 'json']
 
+/** Bytes of code say nothing of the types of functions. */
+function sayFunctions({ functions }: Compiled, emit: string): void {
+  if (!functions || (emit !== 'hex' && emit !== 'bin')) return
+  const message = `these are ${functions.length} functions, and a kernel takes them one by one only if it is told their types, which code alone does not say: --emit json and elf do`
+  say([{ severity: 'warning', code: 'cli/functions', message }])
+}
+
 /** With the numbers of the kernel's functions, where a kernel is given. @throws Trouble for a file that is no kernel's BTF */
 function linked(compiled: Compiled, { btf, emit }: CompileFlags): Compiled {
   if (!programsOf(compiled).some(({ insns }) => insns.some(({ spec }) => spec.call === 'kfunc'))) return compiled
@@ -195,6 +216,7 @@ export function compileCommand(words: readonly string[], flags: CompileFlags): n
   const simple = options.optimize && flags.emit.startsWith('ir') && { ...compiled, filter: simplify(filterOf(compiled), { level: options.optimize }) } // biome-ignore format: one value
   if (compiled.filter && !flags.emit.startsWith('ir')) say(shortcomings(compiled.filter, compiled.type))
   writeOutput(flags.output, emit(simple || linked(compiled, flags)))
+  sayFunctions(compiled, flags.emit)
   if (flags.emit === 'elf') writeMaps(flags.output, compiled)
   return 0
 }
