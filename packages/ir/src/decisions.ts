@@ -27,11 +27,14 @@ export interface DecisionGraph {
   readonly nodes: readonly TestNode[]
 }
 
-/** Keys of terms that were asked for: parts of a term are often shared, and its text is as long as if they were not. */
+/** Keys of terms that have others in them: these are often shared, and the text is as long as if they were not. */
 const KEYS = new WeakMap<Term, string>()
 
 /** A term as text: equal texts, equal values. */
 export function termKey(term: Term): string {
+  if (term.kind === 'field') return term.field
+  const simple = term.kind === 'const' || term.kind === 'mask' || (term.kind === 'load' && !term.index)
+  if (simple) return textOf(term)
   const known = KEYS.get(term)
   if (known !== undefined) return known
   const key = textOf(term)

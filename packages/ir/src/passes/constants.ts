@@ -18,17 +18,20 @@ export const constants: Pass = {
   run: (filter) => mapPreds(filter, normal),
 }
 
-/** By predicate: every pass asks for them. */
+/** Of predicates that have others in them: these may be shared by many. */
 const FORMS = new WeakMap<Pred, Pred>()
 
-/** A predicate's normal form: the same outcome, `missing` and `cut` included, on every packet. */
+/** A predicate's normal form: the same outcome, `missing` and `cut` included, on every packet; itself if that says the same. */
 export function normal(pred: Pred): Pred {
-  const known = FORMS.get(pred)
+  const list = pred.kind === 'and' || pred.kind === 'or' || pred.kind === 'not'
+  const known = list ? FORMS.get(pred) : undefined
   if (known) return known
   const other = formOf(pred)
   const form = samePred(other, pred) ? pred : other
-  FORMS.set(pred, form)
-  FORMS.set(form, form)
+  if (list) {
+    FORMS.set(pred, form)
+    FORMS.set(form, form)
+  }
   return form
 }
 

@@ -40,17 +40,14 @@ export function topOf(bits: number): bigint {
   return TOPS[bits]
 }
 
-/** By predicate: every pass asks about the same ones. */
-const REGIONS = new WeakMap<Pred, { readonly region: Region | undefined }>()
+/** The last one: who asks about a predicate asks again soon. */
+let last: { readonly pred: Pred; readonly region: Region | undefined } | undefined
 
 /** What a comparison of one term with numbers says; of a prefix of a term it is said about the term itself. */
 export function regionOf(pred: Pred): Region | undefined {
   if (pred.kind !== 'cmp' && pred.kind !== 'in') return undefined
-  const known = REGIONS.get(pred)
-  if (known) return known.region
-  const region = regionIn(pred)
-  REGIONS.set(pred, { region })
-  return region
+  if (last?.pred !== pred) last = { pred, region: regionIn(pred) }
+  return last.region
 }
 
 function regionIn(pred: Extract<Pred, { kind: 'cmp' | 'in' }>): Region | undefined {

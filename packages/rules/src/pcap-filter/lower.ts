@@ -27,7 +27,7 @@ import { hasLlc } from './link.ts'
 import type { NameFiles } from './names.ts'
 import { portMatch, portNumber, service, serviceRange, transportOf } from './ports.ts'
 import { protocolAlone, protocolByNumber, protocolNamed } from './protocols.ts'
-import { type Settled, settle } from './settle.ts'
+import { isLarge, type Settled, settle } from './settle.ts'
 import { combine, constant, type Refusal, relate, relateInFull } from './terms.ts'
 import { LLC_TYPES, type LlcType } from './words.ts'
 
@@ -77,10 +77,11 @@ export function lowerExpression(ast: Ast, settings: Settings): Outcome<Filter> {
 function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonly warnings: readonly Diagnostic[] } {
   const short = new Lowering(settings, 'short')
   // Before a protocol chain libpcap's optimiser gives up; where a tunnel was looked into, values are kept from test to test, and it moves none.
+  // Large expressions are left as they are.
   const plain = short.expr(expr)
   if (short.walksChain)
     return { pred: flat(new Lowering(settings, 'unoptimized').expr(expr)), warnings: short.warnings }
-  if (short.seesTunnel) return { pred: flat(plain), warnings: short.warnings }
+  if (short.seesTunnel || isLarge(plain)) return { pred: flat(plain), warnings: short.warnings }
   const { pred, mistaken } = placed(expr.span, () => new Lowering(settings, 'full').settled(expr, plain))
   if (mistaken) {
     short.warnings.push({

@@ -10,6 +10,21 @@ import { relate } from './terms.ts'
 /** Graphs above this many tests are left as they are: their optimisation would take too long. */
 const LARGEST = 4000
 
+/** Whether the graph of an expression is above that: it has as many tests at least as its predicate in short has comparisons. */
+export function isLarge(short: Pred): boolean {
+  const seen = new Set<Pred>()
+  let tests = 0
+  const count = (pred: Pred): void => {
+    if (tests > LARGEST || seen.has(pred)) return
+    seen.add(pred)
+    if (pred.kind === 'not') count(pred.arg)
+    else if (pred.kind === 'and' || pred.kind === 'or') for (const arg of pred.args) count(arg)
+    else if (pred.kind !== 'const') tests++
+  }
+  count(short)
+  return tests > LARGEST
+}
+
 export interface Settled {
   readonly pred: Pred
   /** The optimiser moved a test that it should not: the predicate may not be what is written. */
