@@ -98,8 +98,9 @@ export const LOCALS = -512
 export type Locals = ReadonlyMap<MetadataId, number>
 
 export function localsOf(filter: Filter): Locals {
-  const steps = filter.chains.flatMap((chain) => chain.rules.flatMap((rule) => rule.steps))
-  const fields = new Set(steps.flatMap((step) => (step.kind === 'set' ? [step.field] : [])))
+  const fields = new Set<MetadataId>()
+  for (const { rules } of filter.chains)
+    for (const { steps } of rules) for (const step of steps) if (step.kind === 'set') fields.add(step.field)
   return new Map([...fields].sort().map((field, i) => [field, LOCALS + 8 * i]))
 }
 

@@ -2,7 +2,7 @@
 // fill a program are divided as base chains are.
 
 import { LIMITS } from '@netsieve/asm'
-import { calledBy, type Filter, type Rule, type SetDef, setsOf, termsIn } from '@netsieve/ir'
+import { calledIn, type Filter, type Rule, type SetDef, setsOf, termsIn } from '@netsieve/ir'
 import { TOO_LONG, TooLong } from './limits.ts'
 
 /** How a program is divided. */
@@ -35,8 +35,7 @@ export function callsOf(filter: Filter): ReadonlyMap<string, number> {
   const sets = setsOf(filter)
   const uses = new Map<string, number>()
   for (const { rules } of filter.chains)
-    for (const { steps } of rules)
-      for (const step of steps) for (const called of calledBy(step, sets)) uses.set(called, (uses.get(called) ?? 0) + 1)
+    for (const rule of rules) for (const called of calledIn(rule, sets)) uses.set(called, (uses.get(called) ?? 0) + 1)
   return uses
 }
 
@@ -86,12 +85,10 @@ export function outlined(filter: Filter, plan: Plan): Outlined {
 function ownOf(rules: readonly Rule[], sets: ReadonlyMap<string, SetDef>): Own {
   let size = 0
   const calls: string[] = []
-  for (const { steps } of rules) {
+  for (const rule of rules) {
     size += RULE
-    for (const step of steps) {
-      for (const _ of termsIn(step)) size += TERM
-      calls.push(...calledBy(step, sets))
-    }
+    for (const step of rule.steps) for (const _ of termsIn(step)) size += TERM
+    calls.push(...calledIn(rule, sets))
   }
   return { size, calls }
 }

@@ -97,6 +97,7 @@ function checkCalls(
     let rules = chains.get(name)?.rules.length ?? 0
     for (const rule of chains.get(name)?.rules ?? []) {
       for (const step of rule.steps) {
+        if (step.kind === 'match') continue
         const span = ('span' in step ? step.span : undefined) ?? rule.span
         for (const chain of calledBy(step, sets)) {
           if (!chains.has(chain)) diags.error('ir/chain', `there is no chain ${chain}`, span)

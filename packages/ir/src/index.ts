@@ -33,7 +33,7 @@ export { PASSES, type Pass, passesOf, type SimplifyOptions, simplify } from './p
 export { entryOf, type FieldPlace, find, listBase, placeOf } from './places.ts'
 export { print, printPred, printRule, printTerm, printValue } from './print.ts'
 export { headerEnd, isShort } from './reading.ts'
-export { calledBy, findElement, setsOf, verdictKey, verdictsIn } from './sets.ts'
+export { calledBy, calledIn, findElement, setsOf, verdictKey, verdictsIn } from './sets.ts'
 export { type Count, capacity, cost, countsOnMatch, type FilterState, firstTurn, newState } from './state.ts'
 export type {
   BaseChain,

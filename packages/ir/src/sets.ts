@@ -1,6 +1,6 @@
 // Sets and maps by their meaning: what is looked up in them, and the verdicts that a step can come to.
 
-import type { ElementData, Filter, SetDef, Step, Verdict } from './types.ts'
+import type { ElementData, Filter, Rule, SetDef, Step, Verdict } from './types.ts'
 
 /** The sets of a filter by name. */
 export function setsOf({ sets = [] }: Filter): ReadonlyMap<string, SetDef> {
@@ -38,6 +38,16 @@ export function calledBy(step: Step, sets: ReadonlyMap<string, SetDef>): readonl
   const map = step.kind === 'vmap' ? sets.get(step.map) : undefined
   if (!map) return NONE
   return [...new Set(verdictsIn(map).flatMap((verdict) => ('chain' in verdict ? [verdict.chain] : [])))]
+}
+
+/** The chains that a rule can call, in the order of its steps. */
+export function calledIn({ steps }: Rule, sets: ReadonlyMap<string, SetDef>): readonly string[] {
+  let found = NONE
+  for (let i = 0; i < steps.length; i++) {
+    const called = steps[i]!.kind === 'match' ? NONE : calledBy(steps[i]!, sets)
+    if (called.length > 0) found = [...found, ...called]
+  }
+  return found
 }
 
 const NONE: readonly string[] = []

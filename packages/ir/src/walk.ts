@@ -2,7 +2,7 @@
 
 import type { FieldId } from '@netsieve/packet'
 import { entryOf, placeOf } from './places.ts'
-import { calledBy, setsOf } from './sets.ts'
+import { calledIn, setsOf } from './sets.ts'
 import type { Filter, Pred, Rule, Step, Term } from './types.ts'
 
 /** The rules that some chains, by default all base chains, can come to. Each chain is walked once. */
@@ -15,7 +15,7 @@ export function reachedRules(filter: Filter, starts: readonly string[] = startsO
   for (const name of names) {
     for (const rule of chains.get(name)?.rules ?? []) {
       out.push(rule)
-      for (const step of rule.steps) for (const called of calledBy(step, sets)) names.add(called)
+      for (const called of calledIn(rule, sets)) names.add(called)
     }
   }
   return out

@@ -28,8 +28,11 @@ export interface Asked {
   readonly ranges: readonly Range[]
 }
 
-/** By key. */
-export type RuleBox = ReadonlyMap<string, Asked>
+/** Each key once. */
+export type RuleBox = readonly Asked[]
+
+/** What a box asks by a key. */
+export const sideOf = (box: RuleBox, key: string): Asked | undefined => box.find((asked) => asked.key === key)
 
 export interface RuleBoxes {
   readonly rule: Rule
@@ -60,9 +63,11 @@ function boxesOf(rule: Rule, place: Place): RuleBoxes | undefined {
   const last = rest[end]
   if (last?.kind !== 'verdict' || last.verdict.kind === 'jump' || last.verdict.kind === 'continue') return undefined
   try {
-    let boxes: readonly RuleBox[] = [new Map()]
-    for (const step of rule.steps.slice(0, at))
-      if (step.kind === 'match') boxes = product(boxes, expand(step.pred, true, step.view, place))
+    let boxes: readonly RuleBox[] = [[]]
+    for (const step of rule.steps) {
+      if (step.kind !== 'match') break
+      boxes = product(boxes, expand(step.pred, true, step.view, place))
+    }
     return { rule, boxes, rest: rest.slice(0, end + 1) }
   } catch (beyond) {
     if (beyond instanceof NoBoxes) return undefined
@@ -115,7 +120,7 @@ function isFinal({ rest }: RuleBoxes): boolean {
 function expand(pred: Pred, holds: boolean, view: ViewName | undefined, place: Place): readonly RuleBox[] {
   switch (pred.kind) {
     case 'const':
-      return pred.value === holds ? [new Map()] : []
+      return pred.value === holds ? [[]] : []
     case 'not':
       return expand(pred.arg, !holds, view, place)
     case 'and':
@@ -124,11 +129,11 @@ function expand(pred: Pred, holds: boolean, view: ViewName | undefined, place: P
       if (all)
         return pred.args.reduce(
           (boxes: readonly RuleBox[], arg) => product(boxes, expand(arg, holds, view, place)),
-          [new Map()],
+          [[]],
         )
       // The first argument that decides is the last that is asked: those before it were there, and did not.
       const out: RuleBox[] = []
-      let before: readonly RuleBox[] = [new Map()]
+      let before: readonly RuleBox[] = [[]]
       for (const arg of pred.args) {
         out.push(...product(before, expand(arg, holds, view, place)))
         before = product(before, expand(arg, !holds, view, place))
@@ -166,11 +171,20 @@ const OPPOSITE: Readonly<Record<Test, Test>> = { '==': '!=', '!=': '==', '<': '>
 const HUGE = 1n << 128n
 
 function rangesOf(test: Test, value: bigint): Range[] {
-  const below = { lo: 0n, hi: value - 1n }
-  const above = { lo: value + 1n, hi: HUGE }
-  const same = { lo: value, hi: value }
-  const ranges = { '==': [same], '!=': [below, above], '<': [below], '<=': [below, same], '>': [above], '>=': [same, above] }[test] // biome-ignore format: a table
-  return joinRanges(ranges.filter(({ lo, hi }) => lo <= hi))
+  switch (test) {
+    case '==':
+      return [{ lo: value, hi: value }]
+    case '!=':
+      return outside([{ lo: value, hi: value }])
+    case '<':
+      return value > 0n ? [{ lo: 0n, hi: value - 1n }] : []
+    case '<=':
+      return [{ lo: 0n, hi: value }]
+    case '>':
+      return [{ lo: value + 1n, hi: HUGE }]
+    case '>=':
+      return [{ lo: value, hi: HUGE }]
+  }
 }
 
 /** What lies between and around sorted ranges. */
@@ -191,8 +205,9 @@ function box(term: Term, view: ViewName | undefined, place: Place, ranges: reado
   const bits = termBits(inner)
   const top = (1n << BigInt(bits)) - 1n
   const whole = term.kind === 'mask' ? unmasked(term.mask & top, top, ranges) : clipped(ranges, top)
-  const key = `${view ?? ''} ${keyOf(inner, view ?? place.view)}`
-  return new Map([[key, { key, term: inner, view, bits, ranges: whole }]])
+  const own = keyOf(inner, view ?? place.view)
+  const key = view ? `${view} ${own}` : own
+  return [{ key, term: inner, view, bits, ranges: whole }]
 }
 
 /** Terms of one key are loaded from the same place under the same conditions. @throws NoBoxes for what must be searched or computed */
@@ -220,14 +235,15 @@ function keyOf(term: Term, view: ViewName): string {
   }
 }
 
-function clipped(ranges: readonly Range[], top: bigint): Range[] {
+function clipped(ranges: readonly Range[], top: bigint): readonly Range[] {
+  if (ranges.every(({ hi }) => hi <= top)) return ranges
   return ranges.filter(({ lo }) => lo <= top).map(({ lo, hi }) => ({ lo, hi: hi < top ? hi : top }))
 }
 
 /** Fields of so few bits are tried value by value under a mask with gaps. */
 const FEW_BITS = 0xffn
 
-function unmasked(mask: bigint, top: bigint, ranges: readonly Range[]): Range[] {
+function unmasked(mask: bigint, top: bigint, ranges: readonly Range[]): readonly Range[] {
   const unit = top ^ mask
   // A mask without gaps at the top: each number under it stands for `unit + 1` numbers in a row.
   if ((unit & (unit + 1n)) === 0n) {
@@ -245,15 +261,18 @@ function unmasked(mask: bigint, top: bigint, ranges: readonly Range[]): Range[] 
 
 function product(left: readonly RuleBox[], right: readonly RuleBox[]): RuleBox[] {
   if (left.length * right.length > MOST_BOXES) throw new NoBoxes()
-  return left.flatMap((a) => right.map((b) => joined(a, b)))
+  const out: RuleBox[] = []
+  for (const a of left) for (const b of right) out.push(a.length === 0 ? b : joined(a, b))
+  return out
 }
 
 /** Both: where both ask for a number, what both allow of it. */
 function joined(a: RuleBox, b: RuleBox): RuleBox {
-  const out = new Map(a)
-  for (const [key, asked] of b) {
-    const before = out.get(key)
-    out.set(key, before ? { ...before, ranges: common(before.ranges, asked.ranges) } : asked)
+  const out = a.slice()
+  for (const asked of b) {
+    const at = a.findIndex(({ key }) => key === asked.key)
+    if (at < 0) out.push(asked)
+    else out[at] = { ...a[at]!, ranges: common(a[at]!.ranges, asked.ranges) }
   }
   return out
 }

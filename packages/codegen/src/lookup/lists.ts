@@ -10,7 +10,7 @@ import { constantOf } from '../predicates.ts'
 import type { RuleScope } from '../rules.ts'
 import { type Scope, seenAs } from '../scope.ts'
 import { number } from '../terms.ts'
-import { type Asked, decidingRules, type RuleBox, type RuleBoxes } from './boxes.ts'
+import { type Asked, decidingRules, type RuleBox, type RuleBoxes, sideOf } from './boxes.ts'
 import type { Maps } from './maps.ts'
 import { cut, type Pieces } from './pieces.ts'
 import { MOST_COMPONENTS, scan } from './scan.ts'
@@ -45,14 +45,14 @@ export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number):
         const box = way.left(whole)
         if (!box) continue
         here.push({ box, rule: each.rule, rest: each.rest })
-        for (const [key, side] of box) if (!asked.has(key)) added.set(key, side)
+        for (const side of box) if (!asked.has(side.key)) added.set(side.key, side)
       }
     }
     if (asked.size + added.size > MOST_COMPONENTS) break
     for (const [key, each] of added) asked.set(key, each)
     for (const each of here) boxes.push(each)
     // Nothing comes behind a rule that takes every packet.
-    if (here.some(({ box }) => box.size === 0)) {
+    if (here.some(({ box }) => box.length === 0)) {
       length++
       break
     }
@@ -91,18 +91,19 @@ class Way {
 
   /** What is left of a box to be asked; undefined if it holds no packet. */
   left(box: RuleBox): RuleBox | undefined {
-    let left: Map<string, Asked> | undefined
-    for (const asked of box.values()) {
+    let left: Asked[] | undefined
+    for (let i = 0; i < box.length; i++) {
+      const asked = box[i]!
       const { path, told } = this.look(asked)
       if (told === undefined) {
         if (asked.ranges.every(({ lo, hi }) => lo === hi && excluded(path, asked.term, lo))) return undefined
+        left?.push(asked)
         continue
       }
       if (told === 'missing' && path.view.missing !== 'zero') return undefined
       const value = told === 'missing' ? 0n : told
       if (!asked.ranges.some(({ lo, hi }) => lo <= value && value <= hi)) return undefined
-      left ??= new Map(box)
-      left.delete(asked.key)
+      left ??= box.slice(0, i)
     }
     return left ?? box
   }
@@ -193,7 +194,7 @@ export function emitRun(
     const made = maps.once(
       `list ${name} ${scope.base.view} ${path.kind} ${path.tagBeside} ${path.net} ${path.transport} ${run.boxes.length}`,
       () => {
-        const boxes = run.boxes.map(({ box }): Box => run.asked.map(({ key }) => box.get(key)?.ranges))
+        const boxes = run.boxes.map(({ box }): Box => run.asked.map(({ key }) => sideOf(box, key)?.ranges))
         return vectors(maps, run.asked.map(({ bits }) => bits), boxes, path.view.missing === 'zero') // biome-ignore format: one call
       },
     )
@@ -218,7 +219,7 @@ function oneNumber(
 ): void {
   const { e, path } = scope
   const last = run.boxes.length - 1
-  const always = run.boxes[last]!.box.size === 0
+  const always = run.boxes[last]!.box.length === 0
   const pieces = firstBoxes(run, asked, always ? last : undefined)
   const labels = new Map<number, Label>()
   const to = (held: number): Label => {
@@ -238,7 +239,7 @@ function oneNumber(
 
 /** Classes are the first box plus 1. */
 function firstBoxes({ boxes }: Run, { key, bits }: Asked, always: number | undefined): Pieces {
-  const held = boxes.flatMap(({ box }, index) => (box.get(key)?.ranges ?? []).map((range) => ({ ...range, index })))
+  const held = boxes.flatMap(({ box }, index) => (sideOf(box, key)?.ranges ?? []).map((range) => ({ ...range, index })))
   const open = new FirstOf(boxes.length)
   return cut(bits, held, {
     enter: (index) => open.turn(index),

@@ -1,6 +1,6 @@
 // Neighbouring rules that ask the same first: it is asked once, and the rules stand in a chain of their own.
 
-import { calledBy, setsOf } from '../sets.ts'
+import { calledIn, setsOf } from '../sets.ts'
 import type { Chain, Filter, Pred, Rule, Step } from '../types.ts'
 import { predKey } from './constants.ts'
 import type { Pass } from './pass.ts'
@@ -101,7 +101,7 @@ function depthOf(filter: Filter): number {
   const sets = setsOf(filter)
   const depths = new Map<string, number>()
   for (const chain of reachedChains(filter).reverse()) {
-    const called = chain.rules.flatMap(({ steps }) => steps.flatMap((step) => calledBy(step, sets)))
+    const called = chain.rules.flatMap((rule) => calledIn(rule, sets))
     depths.set(chain.name, 1 + called.reduce((most, name) => Math.max(most, depths.get(name) ?? 0), 0))
   }
   return Math.max(0, ...filter.base.map(({ chain }) => depths.get(chain) ?? 0))

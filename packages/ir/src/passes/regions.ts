@@ -123,11 +123,14 @@ export function isSubset(a: readonly Range[], b: readonly Range[]): boolean {
 
 /** Numbers of a term as one comparison: a plain one where that says it, a prefix, else ranges. Undefined where `check` takes no such comparison. */
 export function predOf({ term, bits, ranges }: Omit<Region, 'key'>): Pred | undefined {
-  const outside = complement(ranges, topOf(bits))
+  const [only] = ranges
   // All and none: what counts is that the term can be computed.
-  if (ranges.length === 0 || outside.length === 0) return { kind: 'in', term: bare(term), ranges }
-  const plain = (ranges.length === 1 && oneRange(term, bits, ranges[0]!, true)) || (outside.length === 1 && oneRange(term, bits, outside[0]!, false)) // biome-ignore format: one value
-  if (plain) return plain
+  if (!only || (only.lo === 0n && only.hi === topOf(bits))) return { kind: 'in', term: bare(term), ranges }
+  const inside = ranges.length === 1 && oneRange(term, bits, only, true)
+  if (inside) return inside
+  const outside = complement(ranges, topOf(bits))
+  const around = outside.length === 1 && oneRange(term, bits, outside[0]!, false)
+  if (around) return around
   return term.kind === 'mask' && bits > 64 ? undefined : { kind: 'in', term, ranges }
 }
 

@@ -1,6 +1,6 @@
 // The chains of a filter with what is known of packets at each rule, callers before those that they call.
 
-import { calledBy, setsOf } from '../sets.ts'
+import { calledBy, calledIn, setsOf } from '../sets.ts'
 import type { Chain, Filter, Rule, SetDef, Step } from '../types.ts'
 import { normal } from './constants.ts'
 import { assume, assumeNot, type Facts, familyFacts, meet, NOTHING } from './facts.ts'
@@ -30,8 +30,7 @@ export function reachedChains(filter: Filter): Chain[] {
     const chain = chains.get(name)
     if (!chain || done.has(name)) return
     done.add(name)
-    for (const { steps } of chain.rules)
-      for (const step of steps) for (const called of calledBy(step, sets)) visit(called)
+    for (const rule of chain.rules) for (const called of calledIn(rule, sets)) visit(called)
     out.push(chain)
   }
   for (const { chain } of filter.base) visit(chain)
@@ -57,7 +56,7 @@ export function forEachRule(filter: Filter, change: (rule: Rule, facts: Facts) =
       const now = change(rule, facts)
       facts = afterRule(now, facts, sets, enter)
       // What a called chain sets is not known behind the call.
-      if (setting && now.steps.some((step) => calledBy(step, sets).length > 0)) facts = NOTHING
+      if (setting && calledIn(now, sets).length > 0) facts = NOTHING
       return now
     })
     if (rules.some((rule, i) => rule !== chain.rules[i])) changed.set(chain.name, { ...chain, rules })
@@ -68,17 +67,18 @@ export function forEachRule(filter: Filter, change: (rule: Rule, facts: Facts) =
 
 /** The facts for packets that go on behind a rule; chains that it calls are entered with what its matches tell. */
 function afterRule(
-  { steps }: Rule,
+  rule: Rule,
   before: Facts,
   sets: ReadonlyMap<string, SetDef>,
   enter: (name: string, facts: Facts) => void,
 ): Facts {
+  const { steps } = rule
   if (!steps.every(changesNothing)) {
-    for (const step of steps) for (const called of calledBy(step, sets)) enter(called, NOTHING)
+    for (const called of calledIn(rule, sets)) enter(called, NOTHING)
     return NOTHING
   }
   // What the matches tell is only asked where a chain is called.
-  const calling = steps.some((step) => step.kind === 'vmap' || (step.kind === 'verdict' && 'chain' in step.verdict))
+  const calling = calledIn(rule, sets).length > 0
   let here = before
   let only: Extract<Step, { kind: 'match' }> | undefined
   let matches = 0

@@ -64,15 +64,17 @@ class Writer {
     if (look) return `(?${look === '&' ? '=' : '!'}${this.once(part, true)})`
     const repeat = max === 'many' ? (min === 0 ? '*' : '+') : min === 0 ? '?' : ''
     const choice = rule !== undefined && this.rules.get(rule)!.alternatives.length > 1
-    if (repeat === '' && (last || !choice)) return this.once(part, last)
-    if (last) return this.once(part, false) + repeat
-    // A group that is found by looking ahead stays as it was found.
+    if (repeat === '' && !choice) return this.once(part, last)
+    if (last) return this.once(part, true) + repeat
+    // A group that is found by looking ahead stays as it was found: it is the last for what is in it.
     const group = ++this.groups
-    return `(?:(?=(${this.once(part, false)}${repeat}))\\${group})`
+    return `(?:(?=(${this.once(part, true)}${repeat}))\\${group})`
   }
 
   private once({ lit, chars, rule }: Part, last: boolean): string {
     if (rule !== undefined) return `(?:${this.alternatives(rule, last)})`
-    return chars ?? `(?:${lit!.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')})`
+    if (chars !== undefined) return chars
+    const quoted = lit!.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+    return lit!.length === 1 ? quoted : `(?:${quoted})`
   }
 }
