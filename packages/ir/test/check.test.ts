@@ -42,9 +42,9 @@ describe('chains', () => {
   it.each([
     ['are fine 16 deep', calls(16, 1), []],
     ['are too deep with 17', calls(17, 1), ['ir/depth']],
-    // 4 + 4² + … + 4⁷ = 21,844 rules, with one more level 87,380.
-    ['are fine with 21,844 rules in all', calls(7, 4), []],
-    ['are too many with 87,380', calls(8, 4), ['ir/size']],
+    // 4 + 4² + … + 4⁹ = 349,524 rules, with one more level 1,398,100.
+    ['are fine with 349,524 rules in all', calls(9, 4), []],
+    ['are too many with 1,398,100', calls(10, 4), ['ir/size']],
     ['are too many beyond counting', calls(16, 300), ['ir/size']],
     ['must be there', { c0: [rule(0, jump('x'))] }, ['ir/chain']],
     ['do not call themselves', { c0: [rule(0, jump('c0'))] }, ['ir/cycle']],

@@ -79,7 +79,9 @@ describe('the matcher', () => {
   })
 
   test('a rule that is named but not there is our own fault', () => {
-    expect(() => new Grammar([{ name: 'a', alternatives: [[{ rule: 'b' }]] }])).toThrow('grammar names b')
+    expect(() => new Grammar([{ name: 'a', alternatives: [[{ rule: 'b' }]] }]).explain('a', '')).toThrow(
+      'grammar names b',
+    )
     expect(() => grammar.match('nothing', '')).toThrow('no rule nothing')
   })
 })
