@@ -125,6 +125,45 @@ const XT_MODULES: readonly ProtocolName[] = [
   'esp',
 ]
 
+const XT_IP = {
+  title: 'iptables-legacy at the IP hooks of Linux 6.18',
+  tags: 'priority',
+  reach: 'ip',
+  trim: true,
+  header: 'checked',
+  netNeeds: 'bytes',
+  ipv6Walk: [...WALK, 'ah'],
+  chainDrops: true,
+  laterFragments: 'none',
+  firstFragments: 'read',
+  transportNeeds: 'header',
+  lists: XT_LISTS,
+  missing: 'rule',
+  cutDrops: XT_MODULES,
+  tinyDrops: ['tcp'],
+} as const satisfies View
+
+const XT_COMPAT = {
+  title: 'xt matches called by nft (nft_compat) on Linux 6.18: nft finds the headers, the match reads them',
+  tags: 'priority',
+  reach: 'ip',
+  trim: true,
+  header: 'checked',
+  netNeeds: 'bytes',
+  ipv6Walk: WALK,
+  chainDrops: false,
+  laterFragments: 'none',
+  firstFragments: 'read',
+  transportNeeds: 'header',
+  lists: XT_LISTS,
+  missing: 'rule',
+  cutDrops: XT_MODULES,
+  tinyDrops: ['tcp'],
+} as const satisfies View
+
+/** A list that is not all there has no such entry. */
+const MILD_LISTS: ListView = { ...XT_LISTS, drops: false }
+
 export const VIEWS = {
   'nft-ip': {
     title: 'nft at the IP hooks of Linux 6.18',
@@ -195,39 +234,13 @@ export const VIEWS = {
     cutDrops: [],
     tinyDrops: [],
   },
-  'xt-ip': {
-    title: 'iptables-legacy at the IP hooks of Linux 6.18',
-    tags: 'priority',
-    reach: 'ip',
-    trim: true,
-    header: 'checked',
-    netNeeds: 'bytes',
-    ipv6Walk: [...WALK, 'ah'],
-    chainDrops: true,
-    laterFragments: 'none',
-    firstFragments: 'read',
-    transportNeeds: 'header',
-    lists: XT_LISTS,
-    missing: 'rule',
-    cutDrops: XT_MODULES,
-    tinyDrops: ['tcp'],
-  },
-  'xt-compat': {
-    title: 'xt matches called by nft (nft_compat) on Linux 6.18: nft finds the headers, the match reads them',
-    tags: 'priority',
-    reach: 'ip',
-    trim: true,
-    header: 'checked',
-    netNeeds: 'bytes',
-    ipv6Walk: WALK,
-    chainDrops: false,
-    laterFragments: 'none',
-    firstFragments: 'read',
-    transportNeeds: 'header',
-    lists: XT_LISTS,
-    missing: 'rule',
-    cutDrops: XT_MODULES,
-    tinyDrops: ['tcp'],
+  'xt-ip': XT_IP,
+  'xt-ip-mild': { ...XT_IP, title: `${XT_IP.title}: matches that drop no packet for what it has`, lists: MILD_LISTS },
+  'xt-compat': XT_COMPAT,
+  'xt-compat-mild': {
+    ...XT_COMPAT,
+    title: `${XT_COMPAT.title}: those that drop no packet for what it has`,
+    lists: MILD_LISTS,
   },
   pcap: {
     title: 'libpcap 1.10 on a capture file',

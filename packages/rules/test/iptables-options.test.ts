@@ -1,11 +1,11 @@
 // Options of iptables' matches and targets: which are needed, what each may be given, and which exclude one another.
 
 import { code, renderAll, source } from '@netsieve/diag'
-import { type Filter, print } from '@netsieve/ir'
+import { evaluate, type Filter, type ProfileName, print } from '@netsieve/ir'
 import { describe, expect, test } from 'vitest'
 import { iptables } from '../src/index.ts'
 
-function read(text: string, options: { readonly hook?: string } = {}) {
+function read(text: string, options: { readonly hook?: string; readonly profile?: ProfileName } = {}) {
   const parsed = iptables.parse(source('rules', text))
   const lowered = parsed.value ? iptables.lower(parsed.value, options) : { diagnostics: [] }
   return { ...lowered, diagnostics: [...parsed.diagnostics, ...lowered.diagnostics] }
@@ -77,6 +77,25 @@ test.each([
   ['--hashlimit-upto 5/s --hashlimit-mode srcip --hashlimit-htable-size 32768 --hashlimit-htable-gcinterval 60000 --hashlimit-name x', 'size 65535'], // biome-ignore format: a table
 ])('hashlimit takes %s', (options, shown) => {
   expect(print(filter(`iptables -A INPUT -m hashlimit ${options} -j DROP`))).toContain(shown)
+})
+
+describe('a burst of limit', () => {
+  const burst = (options: string, profile: 'xt-nft' | 'xt-legacy') => {
+    const { value, diagnostics } = read(`iptables -A INPUT -m limit ${options} -j DROP`, { profile })
+    const [limit] = value?.state ?? []
+    return limit?.kind === 'limit' ? limit.burst : code(diagnostics)
+  }
+  // Of the kernel behind iptables-legacy 1.8.9 (Result not representable), and of what iptables-nft lists.
+  test.each([
+    ['--limit-burst 0', 5n, ['iptables/match']],
+    ['--limit 5/s --limit-burst 0', 5n, ['iptables/match']],
+    ['--limit-burst 10000', 10_000n, ['iptables/match']],
+    ['--limit 1/day --limit-burst 10000', 10_000n, ['iptables/match']],
+    ['--limit 10000/s --limit-burst 1', 1n, 1n],
+  ])('%s', (options, nft, legacy) => {
+    expect(burst(options, 'xt-nft')).toEqual(nft)
+    expect(burst(options, 'xt-legacy')).toEqual(legacy)
+  })
 })
 
 test.each<[string, string]>([
@@ -181,6 +200,19 @@ describe('targets whose doings are told', () => {
     ['-j LED --led-trigger-id x --led-delay q', '`q` is not a number'],
     ['-j RATEEST --rateest-name x --rateest-interval 250ms', 'RATEEST needs --rateest-ewmalog'],
     ['-j RATEEST --rateest-name x --rateest-interval q --rateest-ewmalog 1s', '`q` is no time'],
+    [
+      '-j RATEEST --rateest-name x --rateest-interval 16s --rateest-ewmalog 1000s',
+      'the interval of a rate is at most 8 seconds',
+    ],
+    [
+      '-j RATEEST --rateest-name x --rateest-interval 8s --rateest-ewmalog 8s',
+      'a rate of this interval is smoothed over 11.54 seconds or more',
+    ],
+    [
+      '-j RATEEST --rateest-name x --rateest-interval 0ms --rateest-ewmalog 2ms',
+      'a rate of this interval is smoothed over 0.00 seconds or more',
+    ],
+    ['-j NFLOG --nflog-range 1 --nflog-size 2', '--nflog-range does not go with --nflog-size'],
     ['-j SECMARK', 'SECMARK needs --selctx'],
     ['-j CONNSECMARK', 'CONNSECMARK needs an option'],
     ['-j CONNSECMARK --save --restore', 'CONNSECMARK takes one of its options'],
@@ -204,7 +236,7 @@ describe('targets whose doings are told', () => {
       '-j TTL --ttl-set 0x10', 'ip6 -j HL --hl-inc 255', '-j DSCP --set-dscp-class be', '-j TOS --set-tos 0x10/0x3f', '-j TOS --set-tos Normal-Service',
       '-p tcp --syn -j TCPMSS --clamp-mss-to-pmtu --set-mss 20', '-p tcp -j TCPOPTSTRIP', '-p tcp -j TCPOPTSTRIP --strip-options wscale,5', '-p tcp -j ECN --ecn-tcp-remove',
       '-j CHECKSUM --checksum-fill', '-j TEE --gateway 192.0.2.1 --oif lo', 'ip6 -j TEE --gateway ::1', '-j IDLETIMER --label x --timeout 5',
-      '-j RATEEST --rateest-name x --rateest-interval 250ms --rateest-ewmalog 1s', '-j CONNSECMARK --save', '-j AUDIT --type ACCEPT', '-j LOG --log-level panic',
+      '-j RATEEST --rateest-name x --rateest-interval 250ms --rateest-ewmalog 1s', '-j RATEEST --rateest-name x --rateest-interval 8s --rateest-ewmalog 16s', '-j CONNSECMARK --save', '-j AUDIT --type ACCEPT', '-j LOG --log-level panic',
       '-j LOG --log-level 7', '-j NFLOG', '-j NFQUEUE', '-j NFQUEUE --queue-balance 0:1 --queue-cpu-fanout',
     ], // biome-ignore format: a list
   )('%s is taken', (rule) => {
@@ -219,5 +251,37 @@ describe('targets whose doings are told', () => {
     ['--ctevents new,destroy', []],
   ])('CT %s', (options, codes) => {
     expect(code(read(`iptables -t raw -A OUTPUT -j CT ${options}`, { hook: 'output' }).diagnostics)).toEqual(codes)
+  })
+})
+
+describe('time', () => {
+  const SECOND = 1_000_000_000n
+  /** Whether a packet that comes then is dropped. */
+  const drops = (options: string, when: string) => {
+    const at = new Date(`${when}Z`)
+    const meta = {
+      'meta.time': BigInt(at.getTime() / 1000) * SECOND,
+      'meta.day': BigInt(at.getUTCDay()),
+      'meta.hour': BigInt(at.getUTCHours() * 3600 + at.getUTCMinutes() * 60 + at.getUTCSeconds()),
+    }
+    const frame = Uint8Array.from([...Array(12).fill(0), 8, 0, 0x45, 0, 0, 20, 0, 0, 0, 0, 64, 17, ...Array(10).fill(0)]) // biome-ignore format: one frame
+    return evaluate(filter(`iptables -A INPUT -m time ${options} -j DROP`), frame, { meta }).decision === 'drop'
+  }
+  // As net/netfilter/xt_time.c of Linux 6.18 has it; 27 November 2026 is a Friday.
+  test.each([
+    ['--monthdays 1,15,31', '2026-11-15T00:00:00', true],
+    ['--monthdays 1,15,31', '2026-11-30T23:59:59', false],
+    ['--monthdays 1,15,31', '2024-12-31T23:59:59', true],
+    ['! --monthdays 29', '2024-02-29T12:00:00', false],
+    ['! --monthdays 29', '2025-03-01T12:00:00', true],
+    ['--weekdays Fri --timestart 23:00 --timestop 01:00', '2026-11-27T00:30:00', true],
+    ['--weekdays Fri --timestart 23:00 --timestop 01:00 --contiguous', '2026-11-27T00:30:00', false],
+    ['--weekdays Fri --timestart 23:00 --timestop 01:00 --contiguous', '2026-11-28T00:30:00', true],
+    ['--weekdays Fri --timestart 23:00 --timestop 01:00 --contiguous', '2026-11-27T23:30:00', true],
+    ['! --weekdays Fri --timestart 23:00 --timestop 01:00 --contiguous', '2026-11-28T00:30:00', false],
+    ['--monthdays 30 --timestart 23:00 --timestop 01:00 --contiguous', '2026-12-01T00:59:59', true],
+    ['--monthdays 30 --timestart 23:00 --timestop 01:00 --contiguous', '2026-12-01T01:00:01', false],
+  ])('%s at %s: %s', (options, when, expected) => {
+    expect(drops(options, when)).toBe(expected)
   })
 })

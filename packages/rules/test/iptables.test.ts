@@ -350,7 +350,7 @@ describe('time', () => {
     ['--timestart 8', 'iptables/value'],
     ['--weekdays Noday', 'iptables/value'],
     ['--datestart 2026-13-01', 'iptables/value'],
-    ['--monthdays 5', 'iptables/unsupported'],
+    ['--kerneltz', 'iptables/unsupported'],
     ['--kerneltz', 'iptables/unsupported'],
   ])('%s is %s', (options, expected) => {
     expect(code(read(`iptables -A INPUT -m time ${options} -j DROP`).diagnostics)).toEqual([expected])

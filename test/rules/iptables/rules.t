@@ -203,6 +203,17 @@
 -p dccp --dccp-types REQUEST,RESPONSE -j DROP ; OK
 -p dccp ! --dccp-option 5 -j DROP ; OK
 -m frag -j DROP ; FAIL iptables/match
+-m ttl --ttl-eq 5 --ttl-lt 9 -j DROP ; FAIL iptables/option
+-m time --monthdays 1,15,31 -j DROP ; OK
+-m time ! --monthdays 1 -j DROP ; OK
+-m time --monthdays 32 -j DROP ; FAIL iptables/value
+-m time --monthdays 1-3 -j DROP ; FAIL iptables/value
+-m time --monthdays 0 -j DROP ; STRICTER iptables/value
+-m time --contiguous -j DROP ; FAIL iptables/match
+-m time --contiguous --timestart 23:00 --timestop 01:00 --weekdays Mon -j DROP ; OK
+-m time --contiguous --timestart 01:00 --timestop 23:00 -j DROP ; FAIL iptables/match
+-m time --kerneltz -j DROP ; UNSUPPORTED
+-m limit --limit-burst 10001 -j DROP ; FAIL rules/number
 @ ip6tables
 -s 2001:db8::1 -j DROP ; OK
 -s 2001:db8::/32 -j DROP ; OK
@@ -223,10 +234,36 @@
 -m frag --fragres --fraglast -j DROP ; OK
 -m hbh --hbh-len 8 -j DROP ; OK
 -m hbh -j DROP ; OK
--m hbh --hbh-opts 1:4 -j DROP ; UNSUPPORTED
+-m hbh --hbh-opts 1:4 -j DROP ; OK
+-m hbh --hbh-opts 5:2,0,7 --hbh-len 8 -j DROP ; OK
+-m hbh --hbh-opts 0:1 -j DROP ; FAIL iptables/value
+-m hbh --hbh-opts 5: -j DROP ; FAIL iptables/value
+-m hbh --hbh-opts 256 -j DROP ; STRICTER iptables/value
+-m hbh ! --hbh-opts 5 -j DROP ; FAIL iptables/negation
+-m hbh --hbh-opts 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17 -j DROP ; FAIL iptables/value
+-m dst --dst-opts 5 -j DROP ; OK
 -m dst ! --dst-len 16 -j DROP ; OK
 -m rt --rt-type 0 --rt-segsleft 0:1 -j DROP ; OK
--m rt --rt-type 0 --rt-0-res -j DROP ; UNSUPPORTED
+-m rt --rt-type 0 --rt-0-res -j DROP ; OK
+-m rt --rt-0-res -j DROP ; FAIL iptables/option
+-m rt ! --rt-type 0 --rt-0-res -j DROP ; FAIL iptables/option
+-m rt --rt-type 0 --rt-0-addrs 2001:db8::1,2001:db8::2 -j DROP ; OK
+-m rt --rt-type 0 --rt-0-addrs 10.0.0.1 -j DROP ; FAIL rules/address
+-m rt --rt-type 0 --rt-0-addrs ::1 --rt-0-not-strict -j DROP ; UNSUPPORTED
+-p mobility-header -m mh -j DROP ; OK
+-p 135 -m mh ! --mh-type bu -j DROP ; OK
+-p mh -m mh --mh-type hoti:cot -j DROP ; OK
+-p 135 -m mh --mh-type 256 -j DROP ; FAIL iptables/value
+-p 135 -m mh --mh-type 6:5 -j DROP ; FAIL iptables/value
+-p 135 --mh-type 5 -j DROP ; FAIL iptables/option
+-m mh --mh-type 5 -j DROP ; FAIL iptables/protocol
+-m srh -j DROP ; OK
+-m srh --srh-next-hdr 17 ! --srh-tag 5 -j DROP ; OK
+-m srh --srh-next-hdr udp -j DROP ; FAIL iptables/value
+-m srh --srh-hdr-len-eq 8 --srh-hdr-len-gt 5 -j DROP ; STRICTER iptables/option
+-m srh --srh-psid 2001:db8::1/64 ! --srh-lsid ::1 -j DROP ; OK
+-m srh --srh-tag 65536 -j DROP ; FAIL iptables/value
+-m hl --hl-lt 5 --hl-gt 1 -j DROP ; FAIL iptables/option
 -m ah --ahspi 5 -j DROP ; OK
 -m ah --ahlen 24 --ahres -j DROP ; OK
 -m hl --hl-eq 5 -j DROP ; OK

@@ -1,7 +1,7 @@
 // What iptables, ip6tables and iptables-save text says, as a tree with spans: commands in the order of the text.
 
 import type { Source, Span } from '@netsieve/diag'
-import type { Step } from '@netsieve/ir'
+import type { Pred, Step } from '@netsieve/ir'
 import type { FieldId, ListName } from '@netsieve/packet'
 import type { IpFamily, Network, Word } from '../shared/index.ts'
 import type { IcmpTest } from './icmp.ts'
@@ -153,6 +153,9 @@ export type HeaderTest = { readonly negated?: boolean } & (
   | { readonly kind: 'all' | 'any'; readonly tests: readonly HeaderTest[] }
   /** So many bytes of an option of TCP lie inside of the header. */
   | { readonly kind: 'whole'; readonly type: number; readonly bytes: bigint }
+  | { readonly kind: 'pred'; readonly pred: Pred }
+  /** Must hold, or the packet is dropped. */
+  | { readonly kind: 'sound'; readonly pred: Pred }
   /** A bit of a transport header, of which so many bytes are there; where they are not, the rule does not match. */
   | { readonly kind: 'bit'; readonly offset: number; readonly mask: bigint; readonly bytes: number }
 )

@@ -1,14 +1,24 @@
 // Matches of iptables that look at one header: what their options ask of its fields. Sources: iptables-extensions(8), the modules' help texts.
 
 import type { Diagnostics } from '@netsieve/diag'
+import { cmp, not, type Pred } from '@netsieve/ir'
 import { type FieldId, type ListName, VALUE_NAMES } from '@netsieve/packet'
 import { type IpFamily, parseNumber, split, type Word } from '../shared/index.ts'
 import { readAddressRange, readAddressTypes } from './addresses.ts'
 import type { HeaderTest } from './ast.ts'
+import {
+  ROUTE_RESERVED,
+  readMobility,
+  readOptions,
+  readRoute,
+  readSegment,
+  readSegmentNumber,
+  SEGMENTS,
+} from './extensions.ts'
 import type { OptionRow } from './options.ts'
 
 /** `invert`: the test of the header itself is turned round. `nothing`: it changes no answer. */
-type Read = (word: Word | undefined, family: IpFamily, diagnostics: Diagnostics) => HeaderTest | 'invert' | 'nothing' | undefined // biome-ignore format: one type
+type Read = (word: Word | undefined, family: IpFamily, diagnostics: Diagnostics, negated?: boolean) => HeaderTest | 'invert' | 'nothing' | undefined // biome-ignore format: one type
 
 interface HeaderModule {
   /** The family it is for, where there is but one. */
@@ -16,7 +26,18 @@ interface HeaderModule {
   /** What its header is: looked for before any option is asked. */
   readonly header?: (family: IpFamily) => readonly HeaderTest[]
   /** It needs `-p` of this protocol; in one family only, if so said. */
-  readonly protocol?: { readonly number: bigint; readonly name: string; readonly in?: IpFamily }
+  readonly protocol?: {
+    readonly number: bigint
+    readonly name: string
+    readonly in?: IpFamily /** Its options want `-m` too. */
+    readonly named?: true
+  }
+  /** A header chain that cannot be followed has no such header, and drops no packet. */
+  readonly mild?: true
+  /** Options of which a rule has one at most. */
+  readonly alone?: readonly (readonly string[])[]
+  /** What an option wants before it. */
+  readonly after?: Readonly<Record<string, readonly [string, (tests: readonly HeaderTest[]) => boolean]>>
   readonly options: Readonly<Record<string, { readonly values: 0 | 1; readonly negatable?: true; readonly read: Read }>>
 }
 
@@ -117,6 +138,29 @@ export const readDscpClass: Read = (word, family, diagnostics) => {
   return undefined
 }
 
+const asked = (pred: Pred | undefined): HeaderTest | undefined => pred && { kind: 'pred', pred }
+/** The addresses of a source route are those of a header of type 0. */
+const OF_TYPE_0 = ['--rt-type 0', (tests: readonly HeaderTest[]) => tests.some((test) => !test.negated && test.kind === 'field' && test.field === 'routing.type' && 'lo' in test.test && test.test.hi === 0n)] as const // biome-ignore format: one row
+
+const SEGMENT_NUMBERS = { 'hdr-len': 'routing.length', 'segs-left': 'routing.left', 'last-entry': 'srh.last' } as const
+const THAN = ['eq', 'gt', 'lt'] as const
+/** Numbers of the header of segment routing. */
+const segmentNumbers: HeaderModule['options'] = Object.fromEntries(
+  Object.entries(SEGMENT_NUMBERS).flatMap(
+    ([name, field]) =>
+    THAN.map((than) => [`srh-${name}-${than}`, { values: 1, negatable: true, read: (word, _, diagnostics) => asked(readSegmentNumber(field, than, word!, diagnostics)) }]), // biome-ignore format: one row
+  ),
+)
+/** Addresses of segments: where there is none, the rule does not match, turned round or not. */
+const segment = (which: 'psid' | 'nsid' | 'lsid'): HeaderModule['options'][string] => ({
+  values: 1,
+  negatable: true,
+  read: (word, _, diagnostics, negated) => {
+    const pred = readSegment(which, word!, negated ?? false, diagnostics)
+    return pred && { kind: 'pred', pred: negated ? not(pred) : pred }
+  },
+})
+
 const bit = (...tests: readonly HeaderTest[]): { readonly values: 0; readonly read: Read } => ({
   values: 0,
   read: () => ({ kind: 'all', tests }),
@@ -128,8 +172,8 @@ const tcpBit = (mask: bigint): { readonly values: 0; readonly negatable: true; r
 const ECN_TCP = { 'ecn-tcp-cwr': tcpBit(0x80n), 'ecn-tcp-ece': tcpBit(0x40n) } as const
 
 export const HEADER_MODULES: Readonly<Record<string, HeaderModule>> = {
-  ttl: { only: 'ipv4', options: compared('ipv4.ttl') },
-  hl: { only: 'ipv6', options: compared('ipv6.hoplimit') },
+  ttl: { only: 'ipv4', options: compared('ipv4.ttl'), alone: [THAN.map((than) => `ttl-${than}`)] },
+  hl: { only: 'ipv6', options: compared('ipv6.hoplimit'), alone: [THAN.map((than) => `hl-${than}`)] },
   tos: { options: { tos: negatable(readTos) } },
   dscp: {
     options: {
@@ -198,8 +242,22 @@ export const HEADER_MODULES: Readonly<Record<string, HeaderModule>> = {
       fraglast: bit(is('fragment.mf', 0n)),
     },
   },
-  hbh: { only: 'ipv6', header: EXTENSION.hbh, options: { 'hbh-len': negatable(bytesOf('hopopt.length', 8n, 1n)) } },
-  dst: { only: 'ipv6', header: EXTENSION.dst, options: { 'dst-len': negatable(bytesOf('dstopts.length', 8n, 1n)) } },
+  hbh: {
+    only: 'ipv6',
+    header: EXTENSION.hbh,
+    options: {
+      'hbh-len': negatable(bytesOf('hopopt.length', 8n, 1n)),
+      'hbh-opts': { values: 1, read: (word, _, diagnostics) => asked(readOptions('hopopt', word!, diagnostics)) },
+    },
+  },
+  dst: {
+    only: 'ipv6',
+    header: EXTENSION.dst,
+    options: {
+      'dst-len': negatable(bytesOf('dstopts.length', 8n, 1n)),
+      'dst-opts': { values: 1, read: (word, _, diagnostics) => asked(readOptions('dstopts', word!, diagnostics)) },
+    },
+  },
   rt: {
     only: 'ipv6',
     header: EXTENSION.rt,
@@ -207,7 +265,39 @@ export const HEADER_MODULES: Readonly<Record<string, HeaderModule>> = {
       'rt-type': negatable(single(() => 'routing.type', 255n)),
       'rt-segsleft': negatable(inRange('routing.left', 255n)),
       'rt-len': negatable(bytesOf('routing.length', 8n, 1n)),
+      'rt-0-res': { values: 0, read: () => asked(ROUTE_RESERVED) },
+      'rt-0-addrs': { values: 1, read: (word, _, diagnostics) => asked(readRoute(word!, diagnostics)) },
     },
+    after: { 'rt-0-res': OF_TYPE_0, 'rt-0-addrs': OF_TYPE_0 },
+  },
+  mh: {
+    only: 'ipv6',
+    protocol: { number: 135n, name: 'mobility-header', named: true },
+    header: () => [entry('ipv6', 135), { kind: 'sound', pred: cmp('mobility.nexthdr', '==', 59) }],
+    options: {
+      'mh-type': negatable((word, _, diagnostics) => {
+        const found = readMobility(word!, diagnostics)
+        return found && range('mobility.type', found.lo, found.hi)
+      }),
+    },
+  },
+  srh: {
+    only: 'ipv6',
+    mild: true,
+    header: () => [entry('ipv6', 43), { kind: 'pred', pred: SEGMENTS }],
+    options: {
+      'srh-next-hdr': negatable(single(() => 'routing.nexthdr', 255n)),
+      ...segmentNumbers,
+      // The number is compared as it lies in the memory of a little-endian machine.
+      'srh-tag': negatable((word, _, diagnostics) => {
+        const found = numbers(word!, 0xffffn, diagnostics, false)
+        return found && is('srh.tag', ((found.lo & 0xffn) << 8n) | (found.lo >> 8n))
+      }),
+      'srh-psid': segment('psid'),
+      'srh-nsid': segment('nsid'),
+      'srh-lsid': segment('lsid'),
+    },
+    alone: Object.keys(SEGMENT_NUMBERS).map((name) => THAN.map((than) => `srh-${name}-${than}`)),
   },
 }
 

@@ -174,7 +174,7 @@ function readNumbers(
           'a rate such as 5/minute, at most 10000/second',
         ])
       const word = given('limit-burst')?.values[0]
-      const burst = word ? readNumber(word, { min: 1, max: 10_000, octal: true }, diagnostics) : 5n
+      const burst = word ? readNumber(word, { max: 10_000, octal: true }, diagnostics) : 5n
       const ticks = UNITS[unit]! / TICK / rate
       if (burst === undefined) return undefined
       return ticks === 0n
@@ -190,6 +190,22 @@ function readNumbers(
     }
   }
 }
+
+/**
+ * What a limit of packets is under a profile: iptables-nft takes a burst of 0 for 5; the kernel refuses iptables-legacy's where the tokens of the
+ * burst are more than 32 bits hold (xt_limit of Linux 6.18). Undefined if it does.
+ */
+export function limitUnder(kept: Kept, legacy: boolean): Kept | undefined {
+  if (kept.kind !== 'limit' || kept.keyed) return kept
+  if (!legacy) return kept.burst === 0n ? { ...kept, burst: 5n } : kept
+  const tokens = (ticks: bigint) =>
+    BigInt.asUintN(32, ticks > 134_217n ? (ticks / 10_000n) * TOKENS : (ticks * TOKENS) / 10_000n)
+  const ticks = kept.per / TICK
+  const full = tokens(BigInt.asUintN(32, ticks * kept.burst))
+  return kept.burst === 0n || full < tokens(ticks) ? undefined : kept
+}
+/** Tokens a second: the kernel's clock times the highest power of two that a day of them leaves room for. */
+const TOKENS = 32_000n
 
 /** The name that rules share what they keep by; undefined where each rule has its own. */
 export function sharedName(kept: Kept, family: IpFamily): string | undefined {

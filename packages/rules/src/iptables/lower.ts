@@ -15,8 +15,8 @@ import type { LowerOptions } from '../front.ts'
 import { chooseHook, chooseProfile, type Hook, type HookUse, hookPath, type IpFamily } from '../shared/index.ts'
 import { apply, type ChainState, type TableState } from './apply.ts'
 import type { Kept, Match, RuleSpec, Ruleset, Target } from './ast.ts'
-import { keptStep, sameSettings, sharedName } from './kept.ts'
-import { lowerMatch, XT_PROFILES, type XtProfile } from './match.ts'
+import { keptStep, limitUnder, sameSettings, sharedName } from './kept.ts'
+import { DROPPED, lowerMatch, XT_PROFILES, type XtProfile } from './match.ts'
 import { TABLES, UNSUPPORTED_TARGETS } from './options.ts'
 import { checkPlaces } from './places.ts'
 import { TARGET_OPTIONS } from './targets.ts'
@@ -75,6 +75,8 @@ class Lowering {
   private readonly state: StateDef[] = []
   /** What the first rule of each shared name keeps: the kernel makes it when that rule comes, and gives it to all others. */
   private readonly shared: ReadonlyMap<string, Kept>
+  /** Rules beside those of the text. */
+  private extra = 0
   /** Connections are tracked: fragments are put together before any rule sees them. */
   private readonly tracked: boolean
 
@@ -158,7 +160,7 @@ class Lowering {
     const ids = new Map(specs.map((spec, id) => [spec, id]))
     return reached.map(({ table, chain }) => ({
       name: nameOf(table, chain.name),
-      rules: chain.rules.map((spec) => this.rule(table, spec, ids.get(spec)!)),
+      rules: chain.rules.flatMap((spec) => this.rules(table, spec, ids.get(spec)!, ids.size)),
       ...(chain.span && { span: chain.span }),
     }))
   }
@@ -170,9 +172,33 @@ class Lowering {
       this.diagnostics.error('iptables/unsupported', 'unsupported: a hashlimit whose settings differ from those of the first rule of its name', span) // biome-ignore format: one message
       return []
     }
-    const { step, def } = keptStep(kept, shared ?? own, span)
+    const under = limitUnder(kept, this.profile === 'xt-legacy')
+    if (!under) {
+      this.diagnostics.error('iptables/match', 'the kernel refuses this burst of iptables-legacy: its tokens are none, or do not fit 32 bits', span) // biome-ignore format: one message
+      return []
+    }
+    const { step, def } = keptStep(under, shared ?? own, span)
     if (!this.state.some(({ name }) => name === def.name)) this.state.push(def)
     return [step]
+  }
+
+  /** A rule, after those that drop what a match of its drops whatever the rest says. */
+  private rules(table: TableState, spec: RuleSpec, id: number, count: number): Rule[] {
+    const whole = this.rule(table, spec, id)
+    const steps: Step[] = []
+    const out: Rule[] = []
+    for (const [i, step] of whole.steps.entries()) {
+      if (step !== DROPPED) {
+        steps.push(step)
+        continue
+      }
+      const before = steps.at(-1)!
+      if (whole.steps.slice(0, i).some(({ kind }) => kind !== 'match'))
+        this.diagnostics.error('iptables/unsupported', 'unsupported: a match that may drop packets, behind one that keeps something', 'span' in before ? before.span : undefined) // biome-ignore format: one message
+      out.push({ ...whole, id: count + this.extra++, steps: [...steps, step] })
+      steps.pop()
+    }
+    return [...out, { ...whole, steps }]
   }
 
   private rule(table: TableState, spec: RuleSpec, id: number): Rule {

@@ -21,10 +21,12 @@ import {
   type Pred,
   type Step,
   type Term,
+  type ViewName,
 } from '@netsieve/ir'
 import { CT_STATES, type FieldId, prefixMask } from '@netsieve/packet'
 import { addressBits, type IpFamily, type Network, networkPrefix } from '../shared/index.ts'
 import type { HeaderTest, Match, PortTest } from './ast.ts'
+import { HEADER_MODULES } from './headers.ts'
 import type { IcmpTest } from './icmp.ts'
 import { u32Pred } from './u32.ts'
 
@@ -59,7 +61,11 @@ export function lowerMatch(
       return profile === 'xt-nft' ? compatible(found) : found
     }
     case 'header': {
-      const found = steps(...each.tests.map((test) => headerPred(test, family)))
+      const found = each.tests.flatMap((test) =>
+        test.kind === 'sound' ? [...steps(not(test.pred)), DROPPED] : steps(headerPred(test, family)),
+      )
+      if (HEADER_MODULES[each.module]?.mild)
+        return seenBy(found, profile === 'xt-nft' ? 'xt-compat-mild' : 'xt-ip-mild')
       return profile === 'xt-nft' ? compatible(found) : found
     }
     case 'u32': {
@@ -75,6 +81,9 @@ export function lowerMatch(
       return []
   }
 }
+
+/** What stands before it, when it holds, drops the packet whatever the rest of the rule says: it becomes a rule of its own. */
+export const DROPPED: Step = { kind: 'verdict', verdict: { kind: 'drop' } }
 
 type Of<Kind extends Match['kind']> = Extract<Match, { kind: Kind }>
 
@@ -114,6 +123,9 @@ function headerPred(test: HeaderTest, family: IpFamily): Pred {
 
 function asked(test: HeaderTest, family: IpFamily): Pred {
   switch (test.kind) {
+    case 'pred':
+    case 'sound':
+      return test.pred
     case 'field':
       return fieldPred(test)
     case 'entry':
@@ -218,5 +230,9 @@ function nftTransport({ module, sport, dport, flags }: Of<'transport'>, diagnost
 
 /** Matches that iptables-nft leaves to the kernel's xt modules, which see cut headers and fragments in their own way. */
 function compatible(steps: readonly Step[]): Step[] {
-  return steps.map((step) => (step.kind === 'match' ? { ...step, view: 'xt-compat' } : step))
+  return seenBy(steps, 'xt-compat')
+}
+
+function seenBy(steps: readonly Step[], view: ViewName): Step[] {
+  return steps.map((step) => (step.kind === 'match' ? { ...step, view } : step))
 }

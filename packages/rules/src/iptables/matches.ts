@@ -106,7 +106,11 @@ export class MatchList {
     const { value } = protocol
     if (value === ICMP_PROTOCOL[family]) return ICMP_MODULE[family]
     return (
-      this.portModule() ?? Object.keys(HEADER_MODULES).find((name) => HEADER_MODULES[name]!.protocol?.number === value)
+      this.portModule() ??
+      Object.keys(HEADER_MODULES).find((name) => {
+        const { protocol: own } = HEADER_MODULES[name]!
+        return own?.number === value && !own.named
+      })
     )
   }
 
@@ -206,7 +210,15 @@ export class MatchList {
       this.line.fail('option', `${spanText(nameSpan)} is for IPv6`, span)
       return
     }
-    const test = this.line.read(HEADER_MODULES[module]!.options[key]!.read(values[0], family, diagnostics))
+    const { options, alone, after } = HEADER_MODULES[module]!
+    const [wanted, given] = after?.[key] ?? []
+    if (given && !given(match.tests)) return void this.line.fail('option', `${spanText(nameSpan)} needs ${wanted} before it`, span) // biome-ignore format: one call
+    const others = alone
+      ?.find((names) => names.includes(key))
+      ?.filter((name) => name !== key && this.line.seen.has(name))
+    if (others && others.length > 0)
+      return void this.line.fail('option', `${spanText(nameSpan)} does not go with --${others[0]}`, span)
+    const test = this.line.read(options[key]!.read(values[0], family, diagnostics, negated))
     if (test === 'invert') match.tests[0] = { ...match.tests[0]!, negated: true }
     else if (test && test !== 'nothing') match.tests.push({ ...test, negated })
   }

@@ -121,6 +121,8 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
   time: [
     ...['timestart', 'timestop', 'datestart', 'datestop'].map((name) => row(name, 1, 1)),
     row('weekdays', 1, 1, undefined, true),
+    row('monthdays', 1, 1, undefined, true),
+    row('contiguous', 0, 0),
     row('utc', 0, 0),
   ],
   quota: [row('quota', 1, 1, undefined, true)],
@@ -134,20 +136,18 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
 
 /** Matches that may stand without any option; every other needs at least one of its own. */
 export const BARE_MATCHES: ReadonlySet<string> = new Set(
-  'tcp udp sctp dccp esp ah frag hbh dst rt rpfilter limit time'.split(' '),
+  'tcp udp sctp dccp esp ah frag hbh dst rt mh srh rpfilter limit time'.split(' '),
 )
 
 /** Options of understood matches that are themselves not. */
 export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   hashlimit: ['hashlimit-htable-max', 'hashlimit-rate-match', 'hashlimit-rate-interval'],
-  hbh: ['hbh-opts'],
-  dst: ['dst-opts'],
   frag: ['fraglen'],
-  rt: ['rt-0-res', 'rt-0-addrs', 'rt-0-not-strict'],
+  rt: ['rt-0-not-strict'],
   owner: ['socket-exists', 'suppl-groups'],
   addrtype: ['limit-iface-in', 'limit-iface-out'],
   rpfilter: ['loose'],
-  time: ['monthdays', 'contiguous', 'kerneltz'],
+  time: ['kerneltz', 'localtz'],
 }
 
 /** The IP protocol that a match needs (`-p`), by its module's name. */
@@ -161,8 +161,8 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
-  bpf cgroup cluster connbytes connlabel connlimit eui64 helper ipcomp ipv6header ipvs l2tp mh osf physdev policy rateest recent
-  set socket srh string udplite unclean
+  bpf cgroup cluster connbytes connlabel connlimit eui64 helper ipcomp ipv6header ipvs l2tp osf physdev policy rateest recent
+  set socket string udplite unclean
   account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 
 /** Targets that iptables has and this front-end does not understand. */

@@ -21,6 +21,8 @@ interface ToldTarget {
   readonly only?: IpFamily
   /** It needs `-p tcp`. */
   readonly tcp?: true
+  /** What is wrong with values that are each right. */
+  readonly together?: (values: Readonly<Record<string, unknown>>) => string | undefined
   /** It changes bytes of the packet which later rules may look at. */
   readonly rewrites?: true
 }
@@ -51,8 +53,10 @@ const listOf =
 const audited: Value = ({ text: value, span }, family, diagnostics) =>
   either(['accept', 'drop', 'reject'])({ text: value.toLowerCase(), span }, family, diagnostics)
 
+/** Seconds. */
 const duration: Value = ({ text: value, span }, _, diagnostics) => {
-  if (/^(?:\d+\.?\d*|\.\d+)(?:s|secs?|ms|msecs?|us|usecs?)?$/i.test(value)) return value
+  const found = /^(\d+\.?\d*|\.\d+)(s|secs?|ms|msecs?|us|usecs?)?$/i.exec(value)
+  if (found) return Number(found[1]) * ({ m: 1e-3, u: 1e-6 }[found[2]?.[0]?.toLowerCase() ?? ''] ?? 1)
   diagnostics.error('iptables/target', `\`${value}\` is no time`, span, { expected: ['a time such as 250ms'] })
   return undefined
 }
@@ -93,6 +97,8 @@ const TOLD: Readonly<Record<string, ToldTarget>> = {
       'nflog-size': number(0, U32),
       'nflog-threshold': number(0, 0xffff),
     },
+    together: (values) =>
+      'nflog-range' in values && 'nflog-size' in values ? '--nflog-range does not go with --nflog-size' : undefined,
   },
   ULOG: {
     only: 'ipv4',
@@ -142,6 +148,13 @@ const TOLD: Readonly<Record<string, ToldTarget>> = {
   RATEEST: {
     options: { 'rateest-name': text, 'rateest-interval': duration, 'rateest-ewmalog': duration },
     needs: ['rateest-name', 'rateest-interval', 'rateest-ewmalog'],
+    // The time over which the rate is smoothed is a power of two of how much a look counts, from one half on.
+    together: ({ 'rateest-interval': interval, 'rateest-ewmalog': smoothed }) => {
+      if (Number(interval) > 8) return 'the interval of a rate is at most 8 seconds'
+      const fewest = Number(interval) / Math.LN2
+      const most = -Number(interval) / Math.log1p(-(2 ** -31))
+      return Number(smoothed) < fewest || Number(smoothed) >= most || Number(interval) === 0 ? `a rate of this interval is smoothed over ${fewest.toFixed(2)} seconds or more` : undefined // biome-ignore format: one choice
+    },
   },
   SECMARK: { options: { selctx: text }, needs: ['selctx'] },
   CONNSECMARK: { options: { save: 'flag', restore: 'flag' }, needs: 'one' },
@@ -165,7 +178,7 @@ export function readTold(
   { family, protocol }: { readonly family: IpFamily; readonly protocol: bigint | undefined },
   diagnostics: Diagnostics,
 ): Target | undefined {
-  const { options, needs = [], only = family, tcp, rewrites } = TOLD[name]!
+  const { options, needs = [], only = family, tcp, rewrites, together } = TOLD[name]!
   const names = Object.keys(options).map((option) => `--${option}`)
   const wrong = (message: string, at = span, expected?: readonly string[]): undefined => {
     diagnostics.error('iptables/target', message, at, { ...(expected && { expected }) })
@@ -179,10 +192,14 @@ export function readTold(
     const missing = needs.find((option) => !given.some((each) => each.name === option))
     if (missing) return wrong(`${name} needs --${missing}`)
   }
+  const values: Record<string, unknown> = {}
   for (const option of given) {
     const read = options[option.name]!
-    if (read !== 'flag' && read(option.values[0]!, family, diagnostics) === undefined) return undefined
+    values[option.name] = read === 'flag' || read(option.values[0]!, family, diagnostics)
+    if (values[option.name] === undefined) return undefined
   }
+  const odd = together?.(values)
+  if (odd !== undefined) return wrong(odd, given.at(-1)!.span)
   if (tcp && protocol !== BigInt(IPPROTO.tcp)) return wrong(`${name} needs -p tcp`)
   const words = [name, ...given.map((option) => spanText(option.span))].join(' ')
   return { kind: 'steps', steps: [{ kind: 'log', words, span }], ...(rewrites && { rewrites: name }), span }
