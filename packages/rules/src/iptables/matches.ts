@@ -212,12 +212,17 @@ export class MatchList {
     }
     const { options, alone, after } = HEADER_MODULES[module]!
     const [wanted, given] = after?.[key] ?? []
-    if (given && !given(match.tests)) return void this.line.fail('option', `${spanText(nameSpan)} needs ${wanted} before it`, span) // biome-ignore format: one call
+    if (given && !given(match.tests)) {
+      this.line.fail('option', `${spanText(nameSpan)} needs ${wanted} before it`, span)
+      return
+    }
     const others = alone
       ?.find((names) => names.includes(key))
       ?.filter((name) => name !== key && this.line.seen.has(name))
-    if (others && others.length > 0)
-      return void this.line.fail('option', `${spanText(nameSpan)} does not go with --${others[0]}`, span)
+    if (others && others.length > 0) {
+      this.line.fail('option', `${spanText(nameSpan)} does not go with --${others[0]}`, span)
+      return
+    }
     const test = this.line.read(options[key]!.read(values[0], family, diagnostics, negated))
     if (test === 'invert') match.tests[0] = { ...match.tests[0]!, negated: true }
     else if (test && test !== 'nothing') match.tests.push({ ...test, negated })
