@@ -45,6 +45,7 @@ export {
   type MetadataSlot,
   metadataOf,
   PACKET_TYPES,
+  TC_CT_STATES,
   writeMetadata,
 } from './metadata.ts'
 export { metadataExpected, metadataFromJson, metadataId, parseMetadata } from './metadata-text.ts'

@@ -49,6 +49,8 @@ export const CT_STATUSES = {
   dnat: 32,
   dying: 512,
 } as const
+/** TCA_FLOWER_KEY_CT_FLAGS_*: of the action ct of tc (uapi linux/pkt_cls.h). */
+export const TC_CT_STATES = { new: 1, est: 2, rel: 4, trk: 8, inv: 16, rpl: 32 } as const
 const DAYS = { sunday: 0, monday: 1, tuesday: 2, wednesday: 3, thursday: 4, friday: 5, saturday: 6 } as const
 
 // biome-ignore format: one row each
@@ -112,6 +114,19 @@ export const METADATA = {
   'ct.reply.dst6': row(128, 'ipv6', 'destination of the answer to it', TRACKED),
   'ct.reply.sport': row(16, 'port', 'source port of the answer to it', TRACKED),
   'ct.reply.dport': row(16, 'port', 'destination port of the answer to it', TRACKED),
+  'ct.count': row(32, 'uint', 'connections that are counted together with its own', TRACKED),
+  'tunnel.id': row(32, 'uint', 'number of the tunnel that it was taken out of: a VNI or a key'),
+  'tunnel.src': row(32, 'ipv4', 'source of the tunnel that it was taken out of'),
+  'tunnel.dst': row(32, 'ipv4', 'destination of the tunnel that it was taken out of'),
+  'tunnel.src6': row(128, 'ipv6', 'source of the tunnel that it was taken out of'),
+  'tunnel.dst6': row(128, 'ipv6', 'destination of the tunnel that it was taken out of'),
+  'tunnel.dport': row(16, 'port', 'destination port of the tunnel that it was taken out of'),
+  'tunnel.tos': row(8, 'hex', 'type of service of the tunnel that it was taken out of'),
+  'tunnel.ttl': row(8, 'uint', 'time to live of the tunnel that it was taken out of'),
+  'tc.ct.state': row(16, 'flags', 'what the action ct found of its connection', { names: TC_CT_STATES, bitNames: true, unset: 0 }),
+  'tc.ct.zone': row(16, 'uint', 'zone that the action ct looked in', { unset: 0 }),
+  'tc.ct.mark': row(32, 'hex', 'mark of the connection that the action ct found', { unset: 0 }),
+  'tc.ct.label': row(128, 'hex', 'labels of the connection that the action ct found, their bytes in order', { unset: 0 }),
 } as const satisfies Record<string, MetadataField>
 
 export type MetadataId = keyof typeof METADATA

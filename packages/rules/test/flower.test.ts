@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { code, renderAll, source } from '@netsieve/diag'
 import { evaluate, type Filter } from '@netsieve/ir'
+import type { Metadata } from '@netsieve/packet'
 import { describe, expect, test } from 'vitest'
 import type { FlowerFilter, Key } from '../src/flower/index.ts'
 import { flower } from '../src/index.ts'
@@ -27,6 +28,8 @@ const ATTRS: Readonly<Record<string, readonly [number, number?]>> = {
   'src_port/tcp': [18, 35], 'dst_port/tcp': [19, 36], 'src_port/udp': [20, 37], 'dst_port/udp': [21, 38], 'src_port/sctp': [41, 43], 'dst_port/sctp': [42, 44],
   vlan_id: [23], vlan_prio: [24], ip_flags: [47, 48], 'code/4': [49, 50], 'type/4': [51, 52], 'code/6': [53, 54], 'type/6': [55, 56],
   arp_sip: [57, 58], arp_tip: [59, 60], arp_op: [61, 62], arp_sha: [63, 64], arp_tha: [65, 66], tcp_flags: [71, 72], ip_tos: [73, 74], ip_ttl: [75, 76],
+  ct_state: [91, 92], ct_zone: [93, 94], ct_mark: [95, 96], ct_label: [97, 98],
+  enc_key_id: [26], 'enc_src_ip/4': [27, 28], 'enc_dst_ip/4': [29, 30], 'enc_src_ip/6': [31, 32], 'enc_dst_ip/6': [33, 34], enc_dst_port: [45], enc_tos: [80, 81], enc_ttl: [82, 83],
   src_port_range: [87, 88], dst_port_range: [89, 90],
 } // biome-ignore format: numbers in pairs
 
@@ -41,6 +44,9 @@ function attributes({ keys, protocol, classid }: FlowerFilter): Map<number, bigi
   const pair = ({ name, constraint }: Key) =>
     ATTRS[constraint.kind === 'range' ? `${name}_range` : name] ??
     ATTRS[`${name}/${transport}`] ??
+    (name.startsWith('enc_')
+      ? ATTRS[`${name}/${'family' in constraint && constraint.family === 'ipv6' ? 6 : 4}`]
+      : undefined) ??
     ATTRS[`${name}/${protocol === 0x86dd || inner === 0x86ddn ? 6 : 4}`]!
   const [major, minor] = (classid ?? '').split(':').map((part) => BigInt(`0x0${part}`))
   if (classid) out.set(1, (major! << 16n) | minor!)
@@ -70,14 +76,16 @@ function attributes({ keys, protocol, classid }: FlowerFilter): Map<number, bigi
 }
 
 /** Attributes in the order of the machine that recorded them, little endian: classes, VLAN ids, labels. */
-const HOST_ORDER: readonly string[] = ['1', '23', '70', '77']
+const HOST_ORDER: readonly string[] = ['1', '23', '70', '77', '91', '92', '93', '94', '95', '96']
 const reversed = (hex: string) => hex.match(/../g)!.reverse().join('')
 
 /** An attribute's bytes as a number; a device's name (2) is filled up with zeros, the labels of `mpls` (99) are compared by themselves. */
 const sent = (number: string, hex: string) =>
   number === '99'
     ? 0n
-    : BigInt(`0x${HOST_ORDER.includes(number) ? reversed(hex) : number === '2' ? hex.padEnd(32, '0') : hex}`)
+    : BigInt(
+        `0x${HOST_ORDER.includes(number) ? reversed(hex) : ['2', '97', '98'].includes(number) ? hex.padEnd(32, '0') : hex}`,
+      )
 
 /** Labels by depth, as `depth field=value …`: those of our keys, and those that tc sends (TCA_FLOWER_KEY_MPLS_OPT_LSE_*). */
 function stack(keys: readonly Key[]): string[] {
@@ -110,10 +118,10 @@ const STRICTER: Readonly<Record<string, RegExp>> = {
   'rules/unsupported': /./,
   'rules/twice': /./,
   'flower/needs-protocol': /ip_tos|ip_ttl|ip_flags|rarp/,
-  'rules/number': /depth 8/,
+  'rules/number': /depth 8|ct_label 1 /,
   'flower/needs-proto': /tcp_flags/,
   'rules/protocol': /802_3|802_2|loop|vlan_ethtype all|protocol 0 /,
-  'rules/address': /src_ip (10|010|0x0a|any|default|all)/,
+  'rules/address': /(src|dst)_ip (10|010|0x0a|any|default|all)/,
   'rules/mac': /src_mac/,
   'rules/prefix': /src_mac .*\/(0|49) /,
   'rules/flags': /ip_flags (no)?frag\/frag/,
@@ -143,7 +151,7 @@ test.each(golden.rows)('tc 6.1: $line', (row) => {
   for (const [number, theirValue] of theirs) {
     // tc sends value bits outside the mask; they are never compared.
     const mask = theirs.get([...Object.values(ATTRS)].find(([first]) => first === number)?.[1] ?? -1)
-    const range = number >= 87
+    const range = number === 87 || number === 88 || number === 89 || number === 90
     expect([number, ours.get(number)]).toEqual([number, mask === undefined || range ? theirValue : theirValue & mask])
   }
   const full = (number: number) => /^1+$/.test(ours.get(number)!.toString(2))
@@ -413,8 +421,14 @@ describe('faults', () => {
     ['prio 1 protocol ip flower src_ip 10.0.0.1/8\nprio 1 protocol ip flower src_ip 10.0.0.2/8', 'flower/exists'],
     ['protocol ip flower src_ip 0.0.0.0/0 action drop', 'flower/never'],
     ['dev a flower\ndev b flower', 'rules/unsupported'],
-    ['protocol ip flower ct_state +trk+est action drop', 'rules/unsupported'],
-    ['protocol ip flower enc_key_id 5 action drop', 'rules/unsupported'],
+    ['protocol ip flower ct_state +trk+foo action drop', 'rules/flags'],
+    ['protocol ip flower ct_label 1 action drop', 'rules/number'],
+    ['protocol ip flower geneve_opts 0102:80:00800022 action drop', 'rules/unsupported'],
+    ['protocol ip flower enc_dst_ip 10.0.0.0/0 action drop', 'rules/unsupported'],
+    ['protocol ip flower action police rate 1mbit burst 10k', 'tc/police'],
+    ['protocol ip flower action police rate 1mbit', 'tc/police'],
+    ['protocol ip flower action police burst 10k', 'tc/police'],
+    ['protocol ip flower action police rate 1mbit burst 10k conform-exceed fall', 'tc/police'],
     ['protocol ppp_ses flower ppp_proto ip dst_ip 10.0.0.1 action drop', 'rules/unsupported'],
     ['protocol 802.1q flower vlan_ethtype 802.1q cvlan_ethtype 802.1q action drop', 'rules/unsupported'],
     ['protocol all flower num_of_vlans 5 action drop', 'rules/unsupported'],
@@ -461,4 +475,37 @@ describe('faults', () => {
     expect(code(parse(`flower ${'x'.repeat(300_000)}`).diagnostics)).toHaveLength(1)
     expect(code(parse('flower \u0000 \ud800').diagnostics)).toEqual(['rules/syntax'])
   })
+})
+
+describe('what is told beside the packet', () => {
+  const dropped = (keys: string, meta: Metadata) => evaluate(filterOf(`protocol ip flower ${keys} action drop`), bytes(FRAMES['tcp 80']), { meta }).decision === 'drop' // biome-ignore format: one call
+  const TUNNEL: Metadata = { 'tunnel.id': 5n, 'tunnel.dst': 0x0a010001n, 'tunnel.dport': 4789n, 'tunnel.ttl': 64n }
+  test.each<[string, Metadata, boolean]>([
+    ['ct_state +trk+est', { 'tc.ct.state': 10n }, true],
+    ['ct_state +trk-new', { 'tc.ct.state': 9n }, false],
+    // The action ct has not looked at it.
+    ['ct_state -trk', {}, true],
+    ['ct_state +trk', {}, false],
+    ['ct_zone 5/0xff ct_mark 0x10/0xf0', { 'tc.ct.zone': 0x105n, 'tc.ct.mark': 0x1fn }, true],
+    ['ct_zone 5', { 'tc.ct.zone': 0x105n }, false],
+    ['ct_label 0102/00ff', { 'tc.ct.label': 0x0902n << 112n }, true],
+    ['enc_key_id 5 enc_dst_ip 10.1.0.0/16 enc_dst_port 4789 enc_ttl 64', TUNNEL, true],
+    ['enc_key_id 6', TUNNEL, false],
+    ['enc_dst_ip 2001:db8::1', TUNNEL, false],
+    ['enc_key_id 5', {}, false],
+  ])('%s', (keys, meta, expected) => {
+    expect(dropped(keys, meta)).toBe(expected)
+  })
+})
+
+test('a policer is told of packets that it is taken to let pass', () => {
+  const text =
+    'protocol ip flower action police rate 1mbit burst 10k conform-exceed drop/pipe action mirred egress redirect dev eth1'
+  const filter = filterOf(text)
+  expect(filter.chains[0]!.rules[0]!.steps.map((step) => (step.kind === 'log' ? step.words : step.kind))).toEqual([
+    'match',
+    'match',
+    'police rate 1mbit burst 10k conform-exceed drop/pipe',
+    'verdict',
+  ])
 })

@@ -5,7 +5,8 @@ import type { Action, Frame } from '../tc/index.ts'
 import type { IpFlag, KeyName } from './words.ts'
 
 export type Constraint =
-  | { readonly kind: 'masked'; readonly value: bigint; readonly mask: bigint }
+  /** `family`: of an address that may be of either. */
+  | { readonly kind: 'masked'; readonly value: bigint; readonly mask: bigint; readonly family?: 'ipv4' | 'ipv6' }
   | { readonly kind: 'range'; readonly lo: bigint; readonly hi: bigint }
   | { readonly kind: 'flags'; readonly flags: readonly IpFlag[] }
 

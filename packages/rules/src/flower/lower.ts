@@ -146,6 +146,14 @@ function keyPred(key: Key, filter: FlowerFilter, stack: Stack, diagnostics: Diag
           return tcpFlags(value, mask)
         case 'spi':
           return cmp(keyValue(filter.keys, 'ip_proto') === 51n ? 'ah.spi' : 'esp.spi', '==', value)
+        case 'enc_src_ip':
+        case 'enc_dst_ip': {
+          // Linux compares the kind of the tunnel's addresses too: without a tunnel nothing matches.
+          const id = fieldOf(name, constraint.family === 'ipv6')
+          if (value !== 0n) return under(id, value, mask)
+          diagnostics.error('rules/unsupported', 'unsupported: an address of a tunnel of which no bit is set', key.span)
+          return FALSE
+        }
         case 'src_ip':
         case 'dst_ip':
           return address(key, filter, stack, diagnostics)

@@ -1,8 +1,8 @@
 // The values of flower keys, as tc 6.1 reads each of them: its bases differ from key to key (`ip_proto 17` is 0x17).
 
 import type { Diagnostics } from '@netsieve/diag'
-import { maxValue, parseMac, parseName, prefixMask } from '@netsieve/packet'
-import { readNetwork, split, splitAll, type Word } from '../shared/index.ts'
+import { maxValue, parseMac, parseName, prefixMask, TC_CT_STATES } from '@netsieve/packet'
+import { part, readNetwork, split, splitAll, type Word } from '../shared/index.ts'
 import { type Base, readEtherType, shortNumber, tcNumber } from '../tc/index.ts'
 import type { Constraint } from './ast.ts'
 import { ARP_OPS, IP_FLAGS, IP_PROTO_NAMES, type IpFlag, type KeyRow, PPP_PROTOCOLS } from './words.ts'
@@ -49,6 +49,18 @@ export function readValue(
       return readMasked(word, row.max!, 'decimal', undefined, diagnostics)
     case 'masked':
       return readMasked(word, row.max!, 'decimal', 'decimal', diagnostics)
+    case 'masked-any':
+      return readMasked(word, row.max!, 'any', 'any', diagnostics)
+    case 'one-port':
+      return readMasked(word, row.max!, 'decimal', undefined, diagnostics)
+    case 'any-network': {
+      const network = readNetwork(word, diagnostics, { form: 'prefix' })
+      return network && { kind: 'masked', value: network.value & network.mask, mask: network.mask, family: network.family } // biome-ignore format: one value
+    }
+    case 'ct-state':
+      return readCtState(word, diagnostics)
+    case 'ct-label':
+      return readLabel(word, diagnostics)
     case 'any-base':
       return readMasked(word, row.max!, 'any', undefined, diagnostics)
     case 'ether-type': {
@@ -187,4 +199,41 @@ function readFlags(word: Word, diagnostics: Diagnostics): Constraint | undefined
     flags.push(flag)
   }
   return { kind: 'flags', flags }
+}
+
+/** `+trk+new-est`: states that the connection has, and has not. */
+function readCtState(word: Word, diagnostics: Diagnostics): Constraint | undefined {
+  const names: Readonly<Record<string, number>> = TC_CT_STATES
+  let [value, mask] = [0, 0]
+  for (const [text] of word.text.matchAll(/[+-]?[^+-]*/g)) {
+    if (text === '') continue
+    const bit = /^[+-]/.test(text) ? names[text.slice(1)] : undefined
+    if (bit === undefined) {
+      const start = word.text.indexOf(text)
+      diagnostics.error(
+        'rules/flags',
+        `\`${text}\` is no state of a connection`,
+        part(word, start, start + text.length).span,
+        {
+          expected: Object.keys(names).map((name) => `'+${name}' or '-${name}'`),
+        },
+      )
+      return undefined
+    }
+    mask |= bit
+    value = text.startsWith('+') ? value | bit : value & ~bit
+  }
+  return { kind: 'masked', value: BigInt(value), mask: BigInt(mask) }
+}
+
+/** Bytes in hexadecimal, from the first on, `/` those of a mask. */
+function readLabel(word: Word, diagnostics: Diagnostics): Constraint | undefined {
+  const parts = splitAll(word, '/')
+  const [value, mask] = parts.map(({ text, span }) => {
+    if (/^(?:[0-9a-f]{2}){1,16}$/i.test(text)) return BigInt(`0x${text.padEnd(32, '0')}`)
+    diagnostics.error('rules/number', `\`${text}\` is no label`, span, { expected: ['1 to 16 bytes in hexadecimal, two digits each'] }) // biome-ignore format: one message
+    return undefined
+  })
+  const all = mask ?? (parts.length === 1 ? (1n << 128n) - 1n : undefined)
+  return value === undefined || all === undefined || parts.length > 2 ? undefined : { kind: 'masked', value: value & all, mask: all } // biome-ignore format: one choice
 }

@@ -13,11 +13,16 @@ export type ValueForm =
   | 'decimal'
   | 'masked'
   | 'any-base'
+  | 'masked-any'
   | 'arp-op'
   | 'ip-flags'
   | 'device'
   | 'ether-type'
   | 'ppp-proto'
+  | 'ct-state'
+  | 'ct-label'
+  | 'any-network'
+  | 'one-port'
 
 /** What Ethernet types say that there is, as keys ask for it. */
 export type Layer = 'ipv4' | 'ipv6' | 'arp' | 'vlan' | 'mpls' | 'pppoe' | 'cfm'
@@ -75,6 +80,17 @@ export const KEYS = {
   // Newer than tc 6.1, as tc-flower(8) of 6.18 has them.
   l2tpv3_sid: { form: 'any-base', max: 0xffffffff, with: IP, after: [115], field: 'l2tp3.sid' },
   spi: { form: 'any-base', max: 0xffffffff, with: IP, after: [50, 51] },
+  // What the action ct found in a filter before, and the tunnel that a packet came by: told beside its bytes.
+  ct_state: { form: 'ct-state', field: 'tc.ct.state' },
+  ct_zone: { form: 'masked-any', max: 0xffff, field: 'tc.ct.zone' },
+  ct_mark: { form: 'masked-any', max: 0xffffffff, field: 'tc.ct.mark' },
+  ct_label: { form: 'ct-label', field: 'tc.ct.label' },
+  enc_key_id: { form: 'decimal', max: 0xffffffff, field: 'tunnel.id' },
+  enc_src_ip: { form: 'any-network', field: { ipv4: 'tunnel.src', ipv6: 'tunnel.src6' } },
+  enc_dst_ip: { form: 'any-network', field: { ipv4: 'tunnel.dst', ipv6: 'tunnel.dst6' } },
+  enc_dst_port: { form: 'one-port', max: 0xffff, field: 'tunnel.dport' },
+  enc_tos: { form: 'byte', max: 255, field: 'tunnel.tos' },
+  enc_ttl: { form: 'byte', max: 255, field: 'tunnel.ttl' },
 } as const satisfies Record<string, KeyRow>
 
 export type KeyName = keyof typeof KEYS
@@ -90,10 +106,8 @@ export const MAX_LABELS = 7
 /** Keys of tc that are not modelled, and why not; said so, never left out. */
 export const OTHER_KEYS: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries({
-    'the tunnel that a packet came by is known to its device alone':
-      'enc_key_id enc_src_ip enc_dst_ip enc_dst_port enc_tos enc_ttl enc_flags geneve_opts vxlan_opts erspan_opts gtp_opts pfcp_opts',
-    'what connection tracking knows comes from the action ct, which is not modelled':
-      'ct_state ct_zone ct_mark ct_label',
+    'options of the tunnel that a packet came by are known to its device alone':
+      'enc_flags geneve_opts vxlan_opts erspan_opts gtp_opts pfcp_opts',
     'it is for devices that sort packets themselves': 'hw_tc',
     'it is told by the bridge that a packet came by': 'l2_miss',
   }).flatMap(([why, keys]) => keys.split(' ').map((key) => [key, why])),

@@ -33,6 +33,7 @@ const KNOWN = [
   'goto chain N',
   'mirred egress redirect dev …',
   'mirred egress mirror dev …',
+  'police rate … burst …',
 ]
 
 /** What the words behind the first `action` do. Undefined after an error. */
@@ -89,6 +90,8 @@ function readAction(words: readonly Word[], diagnostics: Diagnostics): Found | u
         return unsupported(rest[1] ?? first, 'a goto that names no chain by its number')
       return rest[2] ? unsupported(rest[2]) : { verdict: { kind: 'goto', chain: String(chain) } }
     }
+    case 'police':
+      return readPolice(words, rest, diagnostics)
     case 'trap':
       return last ? unsupported(last) : { verdict: { kind: 'act', act: 'trap', args: [] } }
     default: {
@@ -118,4 +121,46 @@ function readMirred(
   if (next === undefined) return unsupported(then!)
   const copies = `mirred ${direction.text} mirror dev ${name.text}`
   return { copies, verdict: next === 'pipe' ? undefined : { kind: next } }
+}
+
+/** What a policer may be told, each with a value (tc-police(8)). */
+const POLICE = 'rate burst buffer maxburst mtu minburst peakrate avrate overhead linklayer pkts_rate pkts_burst'.split(
+  ' ',
+)
+/** One of these says what it is that packets must stay within. */
+const BOUNDS = ['rate', 'avrate', 'pkts_rate', 'mtu']
+const AMOUNT = /^\d+(?:\.\d+)?(?:[kmgt]?i?(?:bit|bps|b)?)?(?:\/\d+)?$/i
+
+/** A policer: whether a packet is within its rate is not modelled, so what it does with those that are is done. */
+function readPolice(words: readonly Word[], rest: readonly Word[], diagnostics: Diagnostics): Found | undefined {
+  const wrong = ({ span }: Word, message: string, expected: readonly string[]): undefined => {
+    diagnostics.error('tc/police', message, span, { expected })
+    return undefined
+  }
+  const seen = new Set<string>()
+  let within: Control = 'accept'
+  for (let i = 0; i < rest.length; i++) {
+    const { text } = rest[i]!
+    const value = rest[i + 1]
+    if (POLICE.includes(text)) {
+      if (!value || (text !== 'linklayer' && !AMOUNT.test(value.text)))
+        return wrong(value ?? rest[i]!, `${text} needs an amount`, ['a number, with its unit'])
+      seen.add(text)
+      i++
+    } else if (text === 'conform-exceed') {
+      const [beyond, conform] = (value?.text ?? '').split('/') as [string, string?]
+      const then = conform === undefined ? 'accept' : control(conform)
+      if (!value || !(control(beyond) || beyond === 'reclassify') || then === undefined)
+        return wrong(value ?? rest[i]!, 'conform-exceed needs what becomes of packets', ['such as drop/pipe'])
+      within = then
+      i++
+    } else if (control(text) === undefined && text !== 'reclassify')
+      return wrong(rest[i]!, `\`${text}\` is not understood of a policer`, [...POLICE, 'conform-exceed', 'drop'])
+  }
+  const [first, last] = [words[0]!, words.at(-1)!]
+  if (!BOUNDS.some((name) => seen.has(name))) return wrong(first, 'a policer needs a rate', BOUNDS)
+  if (seen.has('rate') && !['burst', 'buffer', 'maxburst'].some((name) => seen.has(name)))
+    return wrong(first, 'the rate of a policer needs a burst', ['burst'])
+  diagnostics.warning('tc/police', 'every packet is taken to be within the rate', cover(first.span, last.span))
+  return { copies: words.map(({ text }) => text).join(' '), verdict: within === 'pipe' ? undefined : { kind: within } }
 }
