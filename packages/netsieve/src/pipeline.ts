@@ -214,6 +214,26 @@ const LONGEST_PACKET = 262_144
 /** Instructions that a run may take for each program: more than it has, with its loops. */
 const BUDGET = 10_000_000
 
+/**
+ * The machine that judges packets. The same program gets the same compiled code, byte for byte: threads share it.
+ * @param proved the instructions whose accesses a verifier proved, if one did
+ */
+export function machineFor(
+  { insns, type, maps, programs = [] }: Pick<Compiled, 'insns' | 'type' | 'maps' | 'programs'>,
+  engine: 'interpreter' | 'jit',
+  proved?: (insn: number) => boolean,
+): Machine {
+  return load(insns, {
+    type,
+    maps,
+    programs,
+    engine,
+    budget: { insns: BUDGET * (1 + programs.length) },
+    packetBytes: LONGEST_PACKET,
+    ...(proved && { proved }),
+  })
+}
+
 /** A compiled ruleset, ready to judge packets. */
 export class Sieve {
   readonly compiled: Compiled
@@ -225,16 +245,7 @@ export class Sieve {
   constructor(compiled: Compiled, engine: 'interpreter' | 'jit' = 'interpreter', facts?: Facts) {
     this.compiled = compiled
     this.facts = facts
-    const { insns, type, maps, programs = [] } = compiled
-    this.machine = load(insns, {
-      type,
-      maps,
-      programs,
-      engine,
-      budget: { insns: BUDGET * (1 + programs.length) },
-      packetBytes: LONGEST_PACKET,
-      ...(facts && { proved: facts.proved }),
-    })
+    this.machine = machineFor(compiled, engine, facts?.proved)
   }
 
   /**

@@ -4,7 +4,7 @@
 import { closeSync, readSync } from 'node:fs'
 import type { Diagnostic } from '@netsieve/diag'
 import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
-import type { Batch, Fault, PacketMeta } from '@netsieve/vm'
+import type { Batch, BatchOptions, Fault, PacketMeta } from '@netsieve/vm'
 import { FEED_BYTES, Feed, PIECE } from './feed.ts'
 import { captureParts, type Opened, type OutputFile, openCapture, readSome, reason, Trouble } from './io.ts'
 import type { LinkSieve } from './link-sieve.ts'
@@ -98,13 +98,14 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
   const { machine } = link.sieve
   const team = machine.stateless ? fast.team : undefined
   const chunkBytes = Math.max(team?.inputBytes ?? 0, FEED_BYTES)
-  const batch = machine.batch({
+  const batchOptions: BatchOptions = {
     chunkBytes,
     order: format.little ? 'little' : 'big',
     ticks: format.nanoseconds ? 'ns' : 'us',
     exits: options.exits,
-    ...(options.keep && { keep: 'pass' as const }),
-  })
+    ...(options.keep && { keep: 'pass' }),
+  }
+  const batch = machine.batch(batchOptions)
   const none = new Int32Array(0)
   if (options.keep) yield { kind: 'packets', first: 0, count: 0, r0: none, exits: none, faults: [], kept: header }
   // Pipes have no positions.
@@ -114,7 +115,7 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
   let outputFrom = 0
   try {
     if (team && batch.compiled) {
-      const together = judgeTogether(team, link, batch, fast, options)
+      const together = judgeTogether(team, link, batch, batchOptions, fast, options)
       begin = together.begin
       first = together.tally.packets
       reader.passOver(begin - FILE_HEADER, first)
@@ -158,7 +159,14 @@ function whatIsWrong(
   return reader.diagnostics
 }
 
-function judgeTogether(team: Team, link: LinkSieve, batch: Batch, fast: Fast, options: StreamOptions) {
+function judgeTogether(
+  team: Team,
+  link: LinkSieve,
+  batch: Batch,
+  batchOptions: BatchOptions,
+  fast: Fast,
+  options: StreamOptions,
+) {
   const { fd, format } = fast
   const start = new Uint8Array(4)
   readSync(fd, start, 0, 4, FILE_HEADER)
@@ -173,7 +181,7 @@ function judgeTogether(team: Team, link: LinkSieve, batch: Batch, fast: Fast, op
     exits: options.exits,
   }
   try {
-    const done = team.judge(link, batch, work, places?.end ?? 0)
+    const done = team.judge(link, batch, batchOptions, work, places?.end ?? 0)
     options.output?.goOnAt(done.output)
     return done
   } catch (error) {

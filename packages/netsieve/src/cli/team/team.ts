@@ -5,7 +5,7 @@ import { fstatSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import { encode } from '@netsieve/asm'
-import type { Batch } from '@netsieve/vm'
+import type { Batch, BatchOptions } from '@netsieve/vm'
 import type { LinkSieve } from '../link-sieve.ts'
 import { Tally, type TallyRows } from '../tally.ts'
 import { Board, type Place } from './board.ts'
@@ -59,13 +59,14 @@ export class Team {
   judge(
     link: LinkSieve,
     batch: Batch,
+    options: BatchOptions,
     work: Omit<Work, 'size' | 'chunkBytes'>,
     output: number,
   ): Place & { readonly tally: TallyRows } {
     const { board, size, chunkBytes } = this
     const whole: Work = { ...work, size, chunkBytes }
     board.publish(0, work.from, output)
-    const job = jobOf(link, whole)
+    const job = jobOf(link, whole, options)
     for (const { port } of this.others) port.postMessage(job)
     board.start()
     const own = new Member(whole, board, batch)
@@ -96,7 +97,7 @@ export class Team {
   }
 }
 
-function jobOf({ sieve }: LinkSieve, work: Work): Job {
+function jobOf({ sieve }: LinkSieve, work: Work, batch: BatchOptions): Job {
   const { insns, type, maps } = sieve.compiled
   const { facts } = sieve
   return {
@@ -105,5 +106,6 @@ function jobOf({ sieve }: LinkSieve, work: Work): Job {
     maps,
     program: encode(insns),
     proved: facts && insns.map((_, i) => facts.proved(i)),
+    batch,
   }
 }

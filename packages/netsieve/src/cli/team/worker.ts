@@ -2,9 +2,10 @@
 
 import type { MessagePort } from 'node:worker_threads'
 import { decode, type MapDef, type ProgTypeName } from '@netsieve/asm'
-import { load } from '@netsieve/vm'
+import type { Batch, BatchOptions } from '@netsieve/vm'
+import { machineFor } from '../../pipeline.ts'
 import { Board, type BoardMemory } from './board.ts'
-import { LOOK_BACK, Member, type Work } from './member.ts'
+import { Member, type Work } from './member.ts'
 
 export interface WorkerData {
   readonly memory: BoardMemory
@@ -18,6 +19,7 @@ export interface Job {
   readonly maps: readonly MapDef[]
   readonly program: Uint8Array
   readonly proved: readonly boolean[] | undefined
+  readonly batch: BatchOptions
 }
 
 /** Waits for a job, does its part, and sends its tally, or `{ error }`. */
@@ -43,22 +45,9 @@ export function work({ memory, chunks, port }: WorkerData): void {
   }
 }
 
-function batchOf({ program, type, maps, proved, work }: Job) {
-  const machine = load(decode(program).program, {
-    type,
-    maps,
-    ...(proved && { proved: (insn) => proved[insn] === true }),
-  })
-  return machine.batch(batchOptions(work))
-}
-
-/** How a member's batch is made. */
-function batchOptions({ chunkBytes, shape, outputFd, exits }: Omit<Work, 'fd' | 'from' | 'size'>) {
-  return {
-    chunkBytes: chunkBytes + LOOK_BACK,
-    order: shape.little ? 'little' : 'big',
-    ticks: shape.nanoseconds ? 'ns' : 'us',
-    exits,
-    ...(outputFd !== undefined && { keep: 'pass' as const }),
-  } as const
+/** As the first thread has it. */
+function batchOf({ program, type, maps, proved, batch }: Job): Batch {
+  const insns = decode(program).program
+  const machine = machineFor({ insns, type, maps }, 'jit', proved && ((insn) => proved[insn] === true))
+  return machine.batch(batch)
 }
