@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { FEED_BYTES, Feed, PIECE } from '../../packages/netsieve/src/cli/feed.ts'
+import { FEED_BYTES, Feed, Pace, PIECE } from '../../packages/netsieve/src/cli/feed.ts'
 import { OutputFile } from '../../packages/netsieve/src/cli/io.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'netsieve-feed-'))
@@ -20,12 +20,17 @@ function fileOf(length: number): { readonly path: string; readonly bytes: Uint8A
 }
 
 /** What a feed gives, when some bytes at the end of each piece are left for the next. */
-async function gathered(path: string, from: number | null, left: (piece: number) => number) {
+async function gathered(
+  path: string,
+  from: number | null,
+  left: (piece: number) => number,
+  pace?: Pick<Pace, 'begin' | 'ahead'>,
+) {
   const fd = openSync(path, 'r')
   const memory = new Uint8Array(FEED_BYTES)
   const parts: Uint8Array[] = []
   try {
-    const feed = new Feed(fd, 'a file', () => memory, from)
+    const feed = new Feed(fd, 'a file', () => memory, from, pace)
     for (let i = 0; ; i++) {
       const piece = await feed.next()
       const end = piece.last ? piece.to : Math.max(piece.from, piece.to - left(i))
@@ -47,8 +52,35 @@ test.each(LENGTHS)('%i bytes of a file, in pieces', async (length) => {
     expect(got.equals(bytes.subarray(from))).toBe(true)
     expect(position).toBe(length)
   }
+  for (const ahead of [() => false, (turn: number) => turn % 5 < 2, (turn: number) => turn % 3 === 1]) {
+    const ways: boolean[] = []
+    const pace = { begin: (_: number, way: boolean) => void ways.push(way), ahead }
+    expect((await gathered(path, 0, (i) => (i * 7919) % 100_000, pace)).bytes.equals(bytes)).toBe(true)
+    if (length > 4 * PIECE) expect(new Set(ways).size).toBe(2)
+  }
   // As from a pipe: where the file stands, without positions.
   expect((await gathered(path, null, (i) => (i * 104_729) % PIECE)).bytes.equals(bytes)).toBe(true)
+})
+
+test('the way of reading that is faster is taken, and found out again', () => {
+  let clock = 0
+  const pace = new Pace(() => clock)
+  const pieces = (count: number, cost: (ahead: boolean) => number): boolean[] =>
+    Array.from({ length: count }, () => {
+      const ahead = turn === 0 || pace.ahead(turn - 1)
+      pace.begin(turn++, ahead)
+      clock += cost(ahead)
+      return ahead
+    })
+  let turn = 0
+  const share = (ways: readonly boolean[]): number => ways.filter(Boolean).length / ways.length
+  // Slow at first, whichever way.
+  pieces(5, () => 50)
+  expect(share(pieces(300, (ahead) => (ahead ? 2 : 3)))).toBeGreaterThan(0.9)
+  pieces(160, (ahead) => (ahead ? 9 : 4))
+  expect(share(pieces(320, (ahead) => (ahead ? 9 : 4)))).toBeLessThan(0.15)
+  pieces(160, (ahead) => (ahead ? 2 : 3))
+  expect(share(pieces(320, (ahead) => (ahead ? 2 : 3)))).toBeGreaterThan(0.9)
 })
 
 test('as much as a piece may be left of one, and no more', async () => {

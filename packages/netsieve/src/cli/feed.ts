@@ -1,5 +1,5 @@
-// A capture's bytes, piece by piece, in the memory in which they are judged. A plain file is read ahead: while one piece is judged, a thread of
-// Node's pool reads the next ones. What is left of a piece, the start of a record, is put before the next one, so that records lie whole.
+// A capture's bytes, piece by piece, in the memory in which they are judged. A plain file is read ahead where that is faster: while one
+// piece is judged, a thread of Node's pool reads the next ones. What is left of a piece, the start of a record, is put before the next one, so that records lie whole.
 
 import { fstatSync, read } from 'node:fs'
 import { readSome, reason, Trouble } from './io.ts'
@@ -29,7 +29,9 @@ export class Feed {
   private readonly name: string
   /** The memory: a view that is good now. */
   private readonly memory: () => Uint8Array
-  private readonly reading: Promise<number>[] = []
+  /** By place: the piece that is being read there. */
+  private readonly reading: (Promise<number> | undefined)[] = []
+  private readonly pace: Pick<Pace, 'begin' | 'ahead'> | undefined
   private turn = 0
   private left = { from: 0, to: 0 }
 
@@ -37,29 +39,41 @@ export class Feed {
    * Begins to read.
    * @param memory FEED_BYTES of it
    * @param position where to begin in the file; null: where it stands
+   * @param pace which pieces of a plain file are read ahead
    */
-  constructor(fd: number, name: string, memory: () => Uint8Array, position: number | null) {
+  constructor(
+    fd: number,
+    name: string,
+    memory: () => Uint8Array,
+    position: number | null,
+    pace: Pick<Pace, 'begin' | 'ahead'> = new Pace(),
+  ) {
     this.fd = fd
     this.name = name
     this.memory = memory
     this.position = position
-    if (position !== null && fstatSync(fd).isFile())
-      for (let turn = 0; turn < PIECES - 1; turn++) this.readAhead(turn, position + turn * PIECE)
+    if (position === null || !fstatSync(fd).isFile()) return
+    this.pace = pace
+    this.readAhead(0)
   }
 
   /** The next piece. @throws Trouble if it cannot be read */
   async next(): Promise<Piece> {
-    const { turn, left } = this
-    const at = (turn % PIECES) * 2 * PIECE + PIECE
-    const ahead = this.reading[turn % PIECES]
+    const { pace, left, turn } = this
+    const reading = this.reading[turn % PIECES]
+    this.reading[turn % PIECES] = undefined
+    pace?.begin(turn, reading !== undefined)
+    const at = placeOf(turn)
     const memory = this.memory()
-    const got = await (ahead ?? readSome(this.fd, memory.subarray(at, at + PIECE), this.name, this.position))
+    const into = memory.subarray(at, at + PIECE)
+    const got = reading ? await reading : readSome(this.fd, into, this.name, this.position)
     const from = at - (left.to - left.from)
     memory.copyWithin(from, left.from, left.to)
-    const last = ahead ? got < PIECE : got === 0
     if (this.position !== null) this.position += got
-    if (ahead && !last) this.readAhead(turn + PIECES - 1, this.position! + (PIECES - 2) * PIECE)
     this.turn++
+    // A file that grows is read up to where it ended.
+    const last = reading ? got < PIECE : got === 0
+    if (pace?.ahead(turn) && !last) this.readAhead(this.turn)
     return { from, to: at + got, last }
   }
 
@@ -69,13 +83,67 @@ export class Feed {
     return to - from <= PIECE
   }
 
-  private readAhead(turn: number, position: number): void {
-    const at = (turn % PIECES) * 2 * PIECE + PIECE
-    const reading = readWhole(this.fd, this.memory().subarray(at, at + PIECE), position, this.name)
-    // Who waits for it is told of an error then.
-    reading.catch(() => {})
-    this.reading[turn % PIECES] = reading
+  /** Has the next pieces read that are not being read yet, but for the place of the one that is looked at. */
+  private readAhead(next: number): void {
+    for (let turn = next; turn < next + PIECES - 1; turn++) {
+      if (this.reading[turn % PIECES]) continue
+      const at = placeOf(turn)
+      const position = this.position! + (turn - next) * PIECE
+      const reading = readWhole(this.fd, this.memory().subarray(at, at + PIECE), position, this.name)
+      // Who waits for it is told of an error then.
+      reading.catch(() => {})
+      this.reading[turn % PIECES] = reading
+    }
   }
+}
+
+const placeOf = (turn: number): number => (turn % PIECES) * 2 * PIECE + PIECE
+
+/** Pieces that are read the same way while that is tried, and until both ways are tried again. */
+const TRIAL = 5
+const CYCLE = 160
+
+/**
+ * Which way is faster now. Reading ahead uses two cores, but what one has read the other must fetch: where they share no cache, that takes
+ * longer than reading each piece where it is judged, and where a virtual machine's processors are changes while it runs.
+ */
+export class Pace {
+  private readonly now: () => number
+  private readonly times: { readonly ahead: number[]; readonly inTurn: number[] } = { ahead: [], inTurn: [] }
+  private aheadIsFaster = true
+  private since = 0
+  private way: boolean | undefined
+
+  /** @param now the time, in any unit */
+  constructor(now = () => performance.now()) {
+    this.now = now
+  }
+
+  /** A piece is asked for: the one before is done. */
+  begin(turn: number, ahead: boolean): void {
+    const now = this.now()
+    const at = turn % CYCLE
+    // The code is slow at first, and so is the first piece that is read another way.
+    if (at > TRIAL && at <= 3 * TRIAL && this.way === ahead)
+      this.times[ahead ? 'ahead' : 'inTurn'].push(now - this.since)
+    if (at === 3 * TRIAL) {
+      const { ahead: one, inTurn: other } = this.times
+      this.aheadIsFaster = median(one) <= median(other)
+      one.length = other.length = 0
+    }
+    this.since = now
+    this.way = ahead
+  }
+
+  /** Whether what follows a piece is read ahead. */
+  ahead(turn: number): boolean {
+    const trial = Math.floor((turn % CYCLE) / TRIAL)
+    return trial < 3 ? trial !== 1 : this.aheadIsFaster
+  }
+}
+
+function median(times: number[]): number {
+  return times.sort((one, other) => one - other)[times.length >> 1] ?? 0
 }
 
 /** Fills the bytes from a place of a file on. @returns how many there were @throws Trouble */
