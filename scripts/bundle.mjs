@@ -102,6 +102,7 @@ async function scripts(isCore) {
         treeshake: { moduleSideEffects: false },
         output: {
           format: 'cjs',
+          exports: 'named',
           entryFileNames: '[name].js',
           chunkFileNames: '[name].js',
           codeSplitting: isCore ? { groups: [{ name: 'core', test: isCore }] } : true,

@@ -1,5 +1,5 @@
-// Programs that are divided into functions, as objects that bpftool loads into the running kernel: it accepts them, after as many instructions as the
-// simulated verifier counts, and they return what the machine's do. Needs root, bpftool and namespaces; skipped, and said so, without.
+// Programs that are divided into functions, and into several programs, as objects that bpftool loads into the running kernel: it accepts them, libbpf fills
+// the array that leads from program to program, and they return what the machine's do. Needs root, bpftool and namespaces; skipped, and said so, without.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,11 +9,11 @@ import { PROG_TYPES, type ProgTypeName, writeElf } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
 import { check, type Filter } from '@netsieve/ir'
-import { verify } from '@netsieve/verifier'
 import { load } from '@netsieve/vm'
 import fc from 'fast-check'
 import { objectOf, readRules } from 'netsieve'
 import { afterAll, describe, expect, it } from 'vitest'
+import { byForce, verifyAll } from '../properties/by-force.ts'
 import { FRAMES } from '../properties/frames.ts'
 import { filterOf } from '../properties/random-ir.ts'
 
@@ -36,9 +36,10 @@ function inKernel(programs: readonly Generated[], frames: readonly Uint8Array[])
   const script = `mount -t bpf bpf /sys/fs/bpf
 for i in ${programs.map((_, i) => i).join(' ')}; do
   echo "program $i"
-  bpftool prog load $i.o /sys/fs/bpf/prog 2>error || { tr '\\n' ' ' <error; echo; continue; }
+  mkdir /sys/fs/bpf/maps
+  bpftool prog load $i.o /sys/fs/bpf/prog pinmaps /sys/fs/bpf/maps 2>error || { tr '\\n' ' ' <error; echo; continue; }
   for f in ${frames.map((_, i) => i).join(' ')}; do bpftool -j prog run pinned /sys/fs/bpf/prog data_in frame$f repeat 1; done
-  rm /sys/fs/bpf/prog
+  rm -r /sys/fs/bpf/prog /sys/fs/bpf/maps
 done`
   const { stdout, stderr } = spawnSync('unshare', ['-m', 'sh', '-c', script], {
     cwd: folder,
@@ -55,8 +56,8 @@ done`
   })
 }
 
-const inMachine = ({ insns, maps, type }: Generated, frames: readonly Uint8Array[]): number[] => {
-  const machine = load(insns, { type, maps })
+const inMachine = (generated: Generated, frames: readonly Uint8Array[]): number[] => {
+  const machine = load(generated.insns, generated)
   return frames.map((bytes) => machine.run(bytes).r0)
 }
 
@@ -68,8 +69,9 @@ describe.skipIf(WHY !== undefined)(`in the running kernel${WHY ? ` (skipped: ${W
       .flatMap((view) => fc.sample(filterOf(view), { numRuns: 15, seed: 20_261_127 }))
       .filter((filter: Filter) => check(filter).value !== undefined)
     const programs = filters.map((filter, i) =>
-      generate(filter, { type, plan: { part: 30, inline: 0, depth: i % 3, program: 1_000_000 } }),
+      byForce(filter, { type }, { part: 30, inline: 0, depth: i % 3, program: i % 2 ? 100 : 1_000_000 }),
     )
+    expect(programs.filter((each) => each.programs).length).toBeGreaterThan(5)
     expect(programs.filter(({ functions }) => functions!.length > 2).length).toBeGreaterThan(10)
     expect(inKernel(programs, frames)).toEqual(programs.map((program) => inMachine(program, frames)))
   })
@@ -78,8 +80,8 @@ describe.skipIf(WHY !== undefined)(`in the running kernel${WHY ? ` (skipped: ${W
     const rules = Array.from({ length: 20_000 }, (_, i) => `ip saddr & 0.0.255.255 == 0.0.${i >> 8}.${i & 255} tcp dport < ${1000 + (i % 50)} meta length > ${i % 40} drop`) // biome-ignore format: a rule
     const text = `table ip t { chain c { type filter hook prerouting priority 0; policy accept;\n${rules.join('\n')}\n} }`
     const generated = generate(readRules(source('rules', text)).value!, { type: 'xdp' })
-    const { status } = verify(generated.insns, generated)
-    expect(status).toBe('accepted')
+    expect(generated.programs).toHaveLength(1)
+    expect(verifyAll(generated).status).toBe('accepted')
     const packets = [0, 1, 257, 9_999, 19_999, 20_001].flatMap((id) =>
       [80, 2000].map((port) => {
         const bytes = new Uint8Array(60)

@@ -191,6 +191,27 @@ ask
     })
   })
 
+  it('loads several programs, and the array that leads from one to the next', { timeout: 240_000 }, () => {
+    const long = Array.from({ length: 20_000 }, (_, i) => `ip saddr & 0.0.255.255 == 0.0.${128 + (i >> 8)}.${i & 255} tcp dport < ${1000 + (i % 50)} meta length > ${i % 40} drop`) // biome-ignore format: a rule
+    write('load.sh', 'tc', `table ip f {
+  chain i { type filter hook input priority 0; policy accept;
+${long.join('\n')}
+udp dport 53 drop
+  } }`) // biome-ignore format: one text
+    const { lines, stderr, status } = inWorld(`
+sh load.sh a.1
+bpftool map dump pinned /sys/fs/bpf/netsieve-sched_cls-*/maps/netsieve_progs | tail -1
+ask
+sh load.sh --unload a.1
+ask
+ls -d /sys/fs/bpf/netsieve* 2>/dev/null || true
+`)
+    expect({ lines, stderr, status }).toMatchObject({
+      status: 0,
+      lines: [expect.stringMatching(/^loaded/), 'Found 1 element', 'came 80 443 4000', 'came 53 80 443 4000'],
+    })
+  })
+
   it('stops with an error, and leaves nothing behind', { timeout: 60_000 }, () => {
     write('load.sh', 'tc', PLAIN)
     const { lines, status } = inWorld(`
