@@ -387,6 +387,16 @@ describe('limits with a bucket for each key', () => {
         'limit ip/t/d[ipv4.src], → accept',
       ],
     ],
+    [
+      'add @d { ip saddr timeout 1h } accept',
+      [
+        'limit ip/t/d 1 packets a 1 ns burst 1000000 each 32:ipv4 size 10 timeout 3600000000000',
+        'limit ip/t/d[ipv4.src], → accept',
+      ],
+    ],
+    ['add @d { ip saddr ct count over 20 } drop', ['ct.count > 20, → drop']],
+    ['ct count over 20 drop', ['ct.count > 20, → drop']],
+    ['ct count 20 drop', ['ct.count <= 20, → drop']],
     ['meter m { ip saddr & 255.255.255.0 . tcp dport limit rate 1/second } accept', []],
     ['meter m size 7 { ip saddr & 255.255.255.0 limit rate 10 kbytes/second burst 1 kbytes } accept', ['limit ip/t/m 10240 bytes a 1000000000 ns burst 1024 each 32:ipv4 size 7 timeout 0', 'limit ip/t/m[ipv4.src & 255.255.255.0], → accept']],
     // biome-ignore format: a table
@@ -401,8 +411,8 @@ describe('limits with a bucket for each key', () => {
     ['add @full { ip saddr limit rate 5/minute } drop', 'nft/unsupported'],
     ['add @d { ip saddr limit rate 5/minute } drop; add @d { ip daddr limit rate 5/minute } drop', 'nft/unsupported'],
     ['ip saddr @d drop', 'nft/unsupported'],
-    ['add @d { ip saddr } drop', 'nft/unsupported'],
-    ['add @d { ip saddr ct count over 5 } drop', 'nft/unsupported'],
+    ['delete @d { ip saddr } drop', 'nft/unsupported'],
+    ['add @none { ip saddr ct count over 5 } drop', 'nft/name'],
     ['meter m { ip saddr limit rate 0/minute } drop', 'nft/limit'],
     ['meter m { ip saddr timeout 5x limit rate 1/minute } drop', 'nft/value'],
     ['meter m { ip saddr limit rate 1/minute counter } drop', 'nft/counter'],
@@ -453,4 +463,37 @@ test.each<[string, string]>([
   expect(text.slice(diagnostics[0]!.span!.start, diagnostics[0]!.span!.end)).toBe(at)
   const six = rule.replace('ip protocol', 'meta l4proto')
   expect(print(filter(chain(six, 'ip6')))).toContain(`fib.${at.replace(' ', '.')}`)
+})
+
+describe('numgen', () => {
+  const shown = (rule: string) => print(filter(chain(rule, 'ip'))).match(/(?<= {2}#\d+: ).*(?= {4};)/g)
+  // A drawn number of 32 bits times the modulus, without its lower half (reciprocal_scale of the kernel).
+  test.each<[string, string]>([
+    ['numgen random mod 2 == 0 drop', 'meta.random in {0-2147483647}, → drop'],
+    ['numgen random mod 3 { 0, 2 } drop', 'meta.random in {0-1431655765, 2863311531-4294967295}, → drop'],
+    ['numgen random mod 100 < 10 drop', 'meta.random in {0-429496729}, → drop'],
+    ['numgen random mod 4 offset 10 != 12 drop', 'not (meta.random in {2147483648-3221225471}), → drop'],
+    ['numgen random mod 4 offset 10 >= 20 drop', 'false, → drop'],
+    ['numgen inc mod 4 offset 10 != 14 drop', 'true, → drop'],
+  ])('%s', (rule, expected) => {
+    expect(shown(rule)).toEqual([expected])
+  })
+
+  test('each part of the drawn numbers has its verdict', () => {
+    const text = print(filter(chain('numgen random mod 4 vmap { 0 : drop, 1-2 : accept, 3 : return }', 'ip')))
+    expect(text).toContain('0-1073741823 → drop')
+    expect(text).toContain('1073741824-3221225471 → accept')
+    expect(text).toContain('3221225472-4294967295 → return')
+  })
+
+  test.each<[string, string]>([
+    ['numgen random mod 0 == 0 drop', 'nft/value'],
+    ['numgen random mod 4 vmap { 4 : drop }', 'nft/value'],
+    ['numgen random mod 4 & 1 == 1 drop', 'nft/unsupported'],
+    ['numgen inc mod 4 < 2 drop', 'nft/unsupported'],
+    ['numgen inc mod 2 vmap { 0 : drop }', 'nft/unsupported'],
+    ['jhash ip saddr mod 2 seed 1 vmap { 0 : drop }', 'nft/unsupported'],
+  ])('%s is %s', (rule, expected) => {
+    expect(code(read(chain(rule, 'ip')).diagnostics)).toContain(expected)
+  })
 })

@@ -278,7 +278,6 @@ ct protocol tcp ; OK
 ct original protocol udp ; OK
 ct original proto-dst 80 ; FAIL nft/unsupported
 ct label 5 ; UNSUPPORTED
-ct count over 5 ; UNSUPPORTED
 meta secmark 5 ; FAIL nft/unsupported
 ct state new accept ; OK
 limit rate over 10 mbytes/minute burst 5 kbytes drop ; OK

@@ -79,7 +79,9 @@ export type Step =
   | { readonly kind: 'reject' | 'queue' | 'log'; readonly words: string; readonly span: Span }
   /** A limit or quota of the rule's own, or one that the table has. */
   | { readonly kind: 'gate'; readonly kept: Kept | Word; readonly what: 'limit' | 'quota'; readonly span: Span }
-  /** `add @set { ip saddr limit rate 5/second }`, `meter name { … }`: a limit with a bucket for each key. */
+  /** `ct count over 20`: of the connections that are counted together, there are more than so many, or not. */
+  | { readonly kind: 'connections'; readonly over: boolean; readonly number: bigint; readonly span: Span }
+  /** `add @set { ip saddr limit rate 5/second }`, `meter name { … }`: a limit with a bucket for each key, or only the key. */
   | {
       readonly kind: 'buckets'
       readonly set: Word
@@ -87,7 +89,8 @@ export type Step =
       readonly meter?: { readonly size?: number }
       readonly key: readonly Selector[]
       readonly mask?: Value
-      readonly limit: Kept
+      readonly limit?: Kept
+      readonly connections?: Extract<Step, { kind: 'connections' }>
       /** Nanoseconds. */
       readonly timeout?: bigint
       /** The time begins anew with each packet. */

@@ -21,6 +21,8 @@ export interface Component {
   readonly term: Term
   readonly kind: Kind
   readonly written: ValueKind
+  /** What a range of values is among those of the term; none where it has no such values. */
+  readonly scale?: (range: Range) => Range | undefined
 }
 
 /** What the elements of a set are wanted to hold: nothing, verdicts, or numbers of a type. */
@@ -212,7 +214,13 @@ function keyOf(
     diagnostics.error('nft/interval', 'ranges and prefixes need `flags interval`', wide.span, { expected: ['single values'] }) // biome-ignore format: one message
     return undefined
   }
-  const ranges = parts.map((part, i) => readRange(part, components[i]!.kind, diagnostics))
+  const ranges = parts.map((part, i) => {
+    const { kind, scale = (range: Range) => range } = components[i]!
+    const range = readRange(part, kind, diagnostics)
+    const own = range && scale(range)
+    if (range && !own) diagnostics.error('nft/value', 'no packet has this number', part.span)
+    return own
+  })
   return ranges.every((range) => range !== undefined) ? ranges : undefined
 }
 

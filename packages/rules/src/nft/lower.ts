@@ -214,7 +214,7 @@ function lowerRule(
     const { span } = step
     switch (step.kind) {
       case 'match':
-        return matches.lower(step)
+        return matches.lower(step, place)
       case 'exists':
         return matches.lowerExistence(step)
       case 'vmap':

@@ -27,8 +27,9 @@ import { isPartlyCertain, withCertain } from './fib.ts'
 import { ENTRIES, MORE_NEEDS, TAGS } from './headers.ts'
 import { type Component, type Lookups, lookupSet, partOf, typeName } from './lookups.ts'
 import { devicesOf } from './metadata.ts'
+import { isNumgen, NUMBER, readNumgen, scaled } from './numgen.ts'
 import { anyPlace, isRaw, rawBits } from './raw.ts'
-import { type StatementPlace, settable } from './statements.ts'
+import { connectionsStep, type StatementPlace, settable } from './statements.ts'
 import { type Kind, readValue } from './typed.ts'
 import { type FieldRow, HEADERS, NEEDS, UNSUPPORTED_FIELDS } from './words.ts'
 
@@ -66,7 +67,8 @@ export class Matches {
     this.network = place.family === 'ip' || place.family === 'ip6' ? [place.family] : []
   }
 
-  lower(step: MatchStep): Step[] {
+  lower(step: MatchStep, place: StatementPlace): Step[] {
+    if (isNumgen(step) && !step.more) return this.lowerNumgen(step, place)
     if (step.more) return this.concatenation(step, step.more)
     if (isRaw(step)) return this.lowerRaw(step)
     const row = this.row(step)
@@ -96,6 +98,31 @@ export class Matches {
     const before = needs ? this.needNetwork(needs, { header, span }) : []
     const there = exists(find(entry.list, entry.type))
     return (before ?? []).concat(missing ? not(there) : there).map((pred) => ({ ...match(pred), span }))
+  }
+
+  /** `numgen random mod 10 < 3`: parts of a number that was drawn; `numgen inc mod 10 == 3`: whose turn it is. */
+  private lowerNumgen(step: MatchStep, { state, fresh }: StatementPlace): Step[] {
+    const { diagnostics } = this.place
+    const { span } = step
+    const drawn = readNumgen(step, diagnostics)
+    const term = fieldTerm('meta.random')
+    const found = drawn && compare(step, term, NUMBER, this.place)
+    if (!drawn || !found) return []
+    if (!drawn.counts) {
+      const pred = scaled(found.pred, drawn.scale)
+      return pred
+        ? [{ ...match(pred), span }]
+        : (this.error('unsupported', 'unsupported: bits of `numgen`', span) ?? [])
+    }
+    const { pred } = found
+    const [test, over] = pred.kind === 'not' ? [pred.arg, true] : [pred, false]
+    const one = test.kind === 'cmp' && test.term === term && (test.test === '==' || test.test === '!=')
+    if (!one) return this.error('unsupported', 'unsupported: several numbers of `numgen inc`', span, ['numgen random', 'one number']) ?? [] // biome-ignore format: one choice
+    const before = test.value - drawn.offset
+    if (before < 0n || before >= drawn.modulus) return [{ ...match({ kind: 'const', value: over !== (test.test === '!=') }), span }] // biome-ignore format: one list
+    const name = fresh('nth')
+    state.set(name, { kind: 'nth', name, every: drawn.modulus, before, span })
+    return [{ kind: 'nth', state: name, over: over !== (test.test === '!='), span }]
   }
 
   /** `@th,16,16`, `tcp option @34,16,32`: bits at a place. */
@@ -173,7 +200,7 @@ export class Matches {
 
   /** A limit with a bucket for each key, in a set that rules add to, or in one of the rule's own. */
   buckets(step: Extract<AstStep, { kind: 'buckets' }>, { state }: StatementPlace): Step[] {
-    const { set: word, meter, key, mask, limit, span, counter } = step
+    const { set: word, meter, key, mask, limit = ALWAYS, connections, span, counter } = step
     const found = this.components(key, { kind: 'set', elements: [], span }, span)
     const set = meter ? undefined : this.place.sets.get(word.text)
     if (!found || limit.kind !== 'limit') return []
@@ -187,6 +214,8 @@ export class Matches {
     const name = this.place.lookups.nameOf(word.text)
     if (state.has(name))
       return this.error('unsupported', `unsupported: several statements that add to ${word.text}`, word.span) ?? []
+    const before = found.before.map((pred) => ({ ...match(pred), span }))
+    if (connections) return [...before, connectionsStep(connections)]
     const terms = found.components.map(({ term }) => term)
     const bits = mask && readValue(mask, found.components[0]!.kind, this.place.diagnostics)
     if (mask && bits === undefined) return []
@@ -199,10 +228,10 @@ export class Matches {
       refreshed: step.refreshed && timeout > 0n,
     }
     const { rate, per, burst, unit, over } = limit
-    state.set(name, { kind: 'limit', name, rate, per, burst, unit, each, span: limit.span })
+    state.set(name, { kind: 'limit', name, rate, per, burst, unit, each, span: step.limit?.span ?? span })
     if (counter) this.place.diagnostics.warning('nft/counter', 'what is counted for each key is not told', counter)
     const keyed = bits === undefined ? terms : [masked(terms[0]!, bits)]
-    return [...found.before.map((pred) => ({ ...match(pred), span })), { kind: 'limit', state: name, over, key: keyed, span }] // biome-ignore format: one list
+    return [...before, { kind: 'limit', state: name, over, key: keyed, span }]
   }
 
   /** What a statement that changes a field asks for: its protocol, and of an option that there is a TCP header. */
@@ -225,6 +254,12 @@ export class Matches {
     const components: Component[] = []
     for (const [i, selector] of key.entries()) {
       const { header, index } = selector
+      if (isNumgen(selector)) {
+        const drawn = readNumgen(selector, this.place.diagnostics)
+        if (!drawn || drawn.counts) return drawn && this.error('unsupported', 'unsupported: looking up `numgen inc`', selector.field.span, ['numgen random']) // biome-ignore format: one choice
+        components.push({ term: fieldTerm('meta.random'), kind: NUMBER, written: 'uint', scale: drawn.scale })
+        continue
+      }
       if (isRaw(selector)) {
         const component = this.rawComponent(selector)
         if (!component) return undefined
@@ -372,6 +407,9 @@ export class Matches {
     }
   }
 }
+
+/** What a key alone asks for: room for it. More packets than these do not come at one time. */
+const ALWAYS = { kind: 'limit', over: false, rate: 1n, per: 1n, burst: 1_000_000n, unit: 'packets' } as const
 
 /** The room of a set that rules add to, where it says nothing. */
 const DEFAULT_SIZE = 65_535

@@ -32,6 +32,12 @@ export function readSelector(selector: Node, word: (node: Node) => Word): Select
       },
     }
   }
+  const numgen = child(selector, 'numgen')
+  if (numgen) {
+    const { text, span } = word(numgen)
+    const field = { text: text.slice('numgen'.length).trim().replace(/\s+/g, ' '), span }
+    return { header: { text: 'numgen', span: at(span.source, numgen.start, numgen.start + 6) }, field }
+  }
   const special = selector.children.find(({ rule }) => ['raw', 'rawoption', 'arpaddress', 'entry'].includes(rule))
   if (special) return readSpecial(selector, special, word)
   const proto = child(selector, 'proto')

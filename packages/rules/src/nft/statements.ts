@@ -67,6 +67,8 @@ export class Statements {
         return this.assignment(node, span)
       case 'buckets':
         return this.buckets(node, span)
+      case 'connections':
+        return this.connections(node)
       case 'told':
         return this.told(node.children[0]!, span)
       default:
@@ -78,21 +80,35 @@ export class Statements {
     const word = (each: Node): Word => ({ text: this.slice(each), span: this.span(each) })
     const set = child(node, 'dynset')
     const [mask, time, size, counter] = ['mask', 'duration', 'room', 'counter'].map((rule) => child(node, rule))
-    const limit = this.kept(child(node, 'rate')!)
+    const rate = child(node, 'rate')
+    const counted = child(node, 'connections')
+    const limit = rate && this.kept(rate)
     const bits = mask && this.values.value(mask.children[0]!)
     const timeout = time && readLifetime(word(time), this.diagnostics)
-    if (!limit || (mask && !bits) || (time && timeout === undefined)) return undefined
+    if ((rate && !limit) || (mask && !bits) || (time && timeout === undefined)) return undefined
     return {
       kind: 'buckets',
       set: word(child(set ?? node, 'name')!),
       ...(!set && { meter: size ? { size: Number(this.slice(size)) } : {} }),
       key: readKey(child(node, 'key')!, word),
       ...(bits && { mask: bits }),
-      limit,
+      ...(limit && { limit }),
+      ...(counted && { connections: this.connections(counted) }),
       ...(timeout !== undefined && { timeout }),
       refreshed: set ? this.slice(child(set, 'dynop')!) === 'update' : time !== undefined,
       ...(counter && { counter: this.span(counter) }),
       span,
+    }
+  }
+
+  private connections(node: Node): Extract<AstStep, { kind: 'connections' }> {
+    const over = child(node, 'over')
+    const number = BigInt(/\d+$/.exec(this.slice(node))![0])
+    return {
+      kind: 'connections',
+      over: over !== undefined && this.slice(over) === 'over',
+      number,
+      span: this.span(node),
     }
   }
 
@@ -191,7 +207,10 @@ export interface StatementPlace {
   readonly diagnostics: Diagnostics
 }
 
-type Statement = Extract<AstStep, { kind: 'counter' | 'reject' | 'queue' | 'log' | 'gate' | 'assignment' }>
+type Statement = Extract<
+  AstStep,
+  { kind: 'counter' | 'reject' | 'queue' | 'log' | 'gate' | 'assignment' | 'connections' }
+>
 
 /** A statement as steps; none after an error. */
 export function lowerStatement(step: Statement, place: StatementPlace): Step[] {
@@ -202,6 +221,8 @@ export function lowerStatement(step: Statement, place: StatementPlace): Step[] {
       const counter = keep(step.name, 'counter', place)
       return counter === undefined ? [] : [{ kind: 'count', counter, span }]
     }
+    case 'connections':
+      return [connectionsStep(step)]
     case 'log':
       return [{ kind: 'log', words: step.words, span }]
     case 'queue':
@@ -223,6 +244,11 @@ export function lowerStatement(step: Statement, place: StatementPlace): Step[] {
     case 'assignment':
       return assign(step, place)
   }
+}
+
+/** How many connections there are is told with the packet, whatever it is that they are counted by. */
+export function connectionsStep({ over, number, span }: Extract<AstStep, { kind: 'connections' }>): Step {
+  return { ...match(cmp('ct.count', over ? '>' : '<=', number)), span }
 }
 
 /** The name in the filter's state of what a table keeps under a name. Undefined after an error. */
