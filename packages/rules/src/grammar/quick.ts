@@ -10,6 +10,7 @@ export const DEEPEST = 400
 /** What a text may take. */
 export const stepsFor = (length: number): number => 20_000 + 400 * length
 
+/** One of a literal, a regular expression and a rule; how often, and whether it is only looked at, is a rule's. */
 interface Step {
   readonly lit: string | undefined
   readonly regex: RegExp | undefined
@@ -85,20 +86,13 @@ export class Quick {
     for (let i = 0; i < parts.length; ) {
       let end = i
       while (end < parts.length && this.flat.isFlat(parts[end]!)) end++
-      const { lit, rule, min, max, look } = parts[i]!
-      const plain = min === undefined && max === undefined && look === undefined
-      const once = { lit: undefined, rule: undefined, min: 1, many: false, look: undefined }
-      if (end === i)
-        out.push({
-          lit: undefined,
-          regex: undefined,
-          rule: this.rule(rule!),
-          min: min ?? 1,
-          many: max === 'many',
-          look,
-        })
-      else if (end === i + 1 && lit !== undefined && plain) out.push({ ...once, lit, regex: undefined })
-      else out.push({ ...once, regex: this.flat.sequence(parts.slice(i, end)) })
+      const { lit, rule, min = 1, max = 1, look } = parts[i]!
+      const many = max === 'many'
+      const plain = lit !== undefined && min === 1 && !many && !look
+      const none = { lit: undefined, regex: undefined, rule: undefined, min, many, look }
+      if (end === i) out.push({ ...none, rule: this.rule(rule!) })
+      else if (end === i + 1 && plain) out.push({ ...none, lit })
+      else out.push({ ...none, regex: this.flat.sequence(parts.slice(i, end)) })
       i = Math.max(end, i + 1)
     }
     return out
@@ -107,7 +101,10 @@ export class Quick {
 
 const FAILED = -1
 
-/** One run over one text. Everything gives where it ends, or FAILED. Loops count, since code that has just begun to run iterates slowly. */
+/**
+ * One run over one text. Everything gives where it ends, or FAILED. Loops count, and little is called, since code that has just begun to run does
+ * both slowly.
+ */
 class Run {
   /** What was found so far and belongs to a rule that is not over yet. */
   readonly nodes: Node[] = []
@@ -123,58 +120,60 @@ class Run {
 
   rule(rule: Rule, at: number, depth: number): number {
     if (--this.steps < 0 || depth > DEEPEST) return FAILED
-    const mark = this.nodes.length
-    const end = rule.flat ? this.regex(rule.flat, at) : this.alternatives(rule, at, depth)
-    if (end === FAILED || rule.hidden) return end
-    const children = this.nodes.length === mark ? NONE : this.nodes.splice(mark)
-    this.nodes.push({ rule: rule.name, start: at, end, children })
-    return end
-  }
-
-  private alternatives(rule: Rule, at: number, depth: number): number {
+    const { flat, hidden } = rule
+    if (flat) {
+      flat.lastIndex = at
+      if (!flat.test(this.text)) return FAILED
+      const end = flat.lastIndex
+      if (!hidden) this.nodes.push({ rule: rule.name, start: at, end, children: NONE })
+      return end
+    }
     const mark = this.nodes.length
     const may = this.grammar.starting(rule, this.text.charCodeAt(at))
     for (let i = 0; i < may.length; i++) {
       const end = this.sequence(may[i]!, at, depth)
-      if (end !== FAILED) return end
-      while (this.nodes.length > mark) this.nodes.pop()
+      if (end === FAILED) {
+        this.forget(mark)
+        continue
+      }
+      if (hidden) return end
+      const children = this.nodes.length === mark ? NONE : this.nodes.splice(mark)
+      this.nodes.push({ rule: rule.name, start: at, end, children })
+      return end
     }
     return FAILED
+  }
+
+  private forget(mark: number): void {
+    while (this.nodes.length > mark) this.nodes.pop()
   }
 
   private sequence(steps: readonly Step[], start: number, depth: number): number {
     let at = start
     for (let i = 0; i < steps.length; i++) {
-      const step = steps[i]!
-      if (step.look) {
+      const { lit, regex, rule, look, min, many } = steps[i]!
+      if (regex) {
+        regex.lastIndex = at
+        if (!regex.test(this.text)) return FAILED
+        at = regex.lastIndex
+      } else if (!rule) {
+        if (!this.text.startsWith(lit!, at)) return FAILED
+        at += lit!.length
+      } else if (look) {
         const mark = this.nodes.length
-        const seen = this.once(step, at, depth) !== FAILED
-        while (this.nodes.length > mark) this.nodes.pop()
-        if (seen !== (step.look === '&')) return FAILED
-        continue
+        const seen = this.rule(rule, at, depth + 1) !== FAILED
+        this.forget(mark)
+        if (seen !== (look === '&')) return FAILED
+      } else {
+        let next = this.rule(rule, at, depth + 1)
+        if (next === FAILED && min > 0) return FAILED
+        while (next !== FAILED) {
+          const stuck = next === at
+          at = next
+          next = many && !stuck ? this.rule(rule, at, depth + 1) : FAILED
+        }
       }
-      let count = 0
-      for (;;) {
-        const next = this.once(step, at, depth)
-        if (next === FAILED) break
-        count++
-        const stuck = next === at
-        at = next
-        if (!step.many || stuck) break
-      }
-      if (count < step.min) return FAILED
     }
     return at
-  }
-
-  private once({ lit, regex, rule }: Step, at: number, depth: number): number {
-    if (rule) return this.rule(rule, at, depth + 1)
-    if (regex) return this.regex(regex, at)
-    return this.text.startsWith(lit!, at) ? at + lit!.length : FAILED
-  }
-
-  private regex(regex: RegExp, at: number): number {
-    regex.lastIndex = at
-    return regex.test(this.text) ? regex.lastIndex : FAILED
   }
 }
