@@ -86,13 +86,30 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
     [
       'an empty ruleset (flower)',
       () => ['run', '-r', TALK, '-s', 'flower', '-f', file('e.tc', '\n')],
-      /\[rules\/empty\]/,
+      /e\.tc: error: .*\[rules\/empty\]/,
     ],
     [
       'an empty ruleset (ethtool)',
       () => ['run', '-r', TALK, '-s', 'ethtool', '-f', file('e.eth', '\n')],
-      /\[rules\/empty\]/,
+      /e\.eth: error: .*\[rules\/empty\]/,
     ],
+    [
+      'an empty ruleset (cbpf)',
+      () => ['run', '-r', TALK, '-s', 'cbpf', '-f', file('e.bpf', '\n')],
+      /e\.bpf: error: .*\[cbpf\/empty\]/,
+    ],
+    ['an empty ruleset (lint)', () => ['lint', file('e.any', '\n')], /e\.any: error: .*\[rules\/empty\]/],
+    [
+      'nft rules as classic BPF',
+      () => ['compile', '-f', 'samples/rules/http.nft', '--emit', 'cbpf'],
+      /samples\/rules\/http\.nft: error: .*\[codegen\/cbpf\]/,
+    ],
+    [
+      'no BTF of a kernel',
+      () => ['compile', '--prog', 'netfilter', '--emit', 'hex', '--btf', '/dev/null', 'tcp'],
+      /^\/dev\/null: error: .*\n\/dev\/null: error: not the BTF of a kernel/m,
+    ],
+    ['no folder to write to', () => ['compile', '-o', '/no/such', 'tcp'], /\/no\/such: error: there is no such folder/],
     [
       'port 70000 (iptables)',
       () => ['run', '-r', TALK, '--', '-A INPUT -p tcp --dport 70000 -j DROP'],

@@ -84,11 +84,37 @@ describe('lint', () => {
     })
   })
 
+  it('looks at all hooks, and at what they share only if none of them needs it', () => {
+    const rules = `table inet t {
+  chain shared {
+    udp dport 53 accept
+    tcp dport 22 drop
+    tcp dport 22 accept
+  }
+  chain in {
+    type filter hook input priority 0; policy accept;
+    meta l4proto tcp jump shared
+  }
+  chain fwd {
+    type filter hook forward priority 0; policy accept;
+    tcp dport 80 drop
+    tcp dport 80 accept
+    jump shared
+  }
+}`
+    const lines = (...args: string[]) =>
+      netsieve(['lint', '-', '--json', ...args], rules).stdout.trim().split('\n').map((line) => (JSON.parse(line) as { line: number }).line) // biome-ignore format: one act
+    // Rules for UDP match nothing of what comes by the first hook, but do by the other.
+    expect(lines('--hook', 'input')).toEqual([3, 5])
+    expect(lines()).toEqual([5, 14])
+    expect(netsieve(['lint', '-'], rules).stdout).toContain('2 found at the hooks input, forward, under')
+    expect(netsieve(['lint', '-'], 'iptables -A INPUT -j DROP\niptables -A INPUT -j ACCEPT\niptables -A OUTPUT -j DROP').stdout).toContain('1 found at the hooks input, output, under') // biome-ignore format: one act
+  })
+
   it('has nothing to say of sound rules, and refuses what is no ruleset', () => {
     expect(netsieve(['lint', 'samples/rules/web.nft'])).toMatchObject({
       status: 0,
-      stdout:
-        'nothing to say of samples/rules/web.nft at the hook input, under the profile nft-6.18; --hook chooses another\n',
+      stdout: 'nothing to say of samples/rules/web.nft at the hook input, under the profile nft-6.18\n',
     })
     expect(netsieve(['lint', '-', '--fail-on', 'all'], RULES)).toMatchObject({ status: 2, stdout: '' })
     expect(netsieve(['lint', '-'], 'table ip t {')).toMatchObject({ status: 2, stdout: '' })

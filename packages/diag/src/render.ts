@@ -5,10 +5,10 @@ import { lineText, position, type Span } from './source.ts'
 
 const WIDEST_LINE = 160
 
-/** One diagnostic as lines of text, without a final newline. */
-export function render(diagnostic: Diagnostic): string {
+/** One diagnostic as lines of text, without a final newline. `file`: what it is about if it has no place. */
+export function render(diagnostic: Diagnostic, file?: string): string {
   const { severity, message, span, expected, notes, hint } = diagnostic
-  const lines = place(severity, `${message} [${diagnostic.code}]`, span)
+  const lines = place(severity, `${message} [${diagnostic.code}]`, span, file)
   if (expected?.length) lines.push(`  expected ${expected.length > 1 ? 'one of ' : ''}${expected.join(', ')}`)
   if (hint) lines.push(`  hint: ${hint}`)
   for (const note of notes ?? []) lines.push(...place('note', note.message, note.span))
@@ -16,8 +16,8 @@ export function render(diagnostic: Diagnostic): string {
 }
 
 /** Many diagnostics, each ended by a newline; the empty string for none. */
-export function renderAll(diagnostics: readonly Diagnostic[]): string {
-  return diagnostics.map((diagnostic) => `${render(diagnostic)}\n`).join('')
+export function renderAll(diagnostics: readonly Diagnostic[], file?: string): string {
+  return diagnostics.map((diagnostic) => `${render(diagnostic, file)}\n`).join('')
 }
 
 /** Messages quote what they are about, which may be of any length. */
@@ -25,9 +25,9 @@ const LONGEST = 1000
 const shortened = (text: string): string =>
   text.length <= LONGEST ? text : `${text.slice(0, LONGEST / 2)} … ${text.slice(-LONGEST / 4)}`
 
-function place(severity: Severity, whole: string, span: Span | undefined): string[] {
+function place(severity: Severity, whole: string, span: Span | undefined, file?: string): string[] {
   const message = shortened(whole)
-  if (!span) return [`${severity}: ${message}`]
+  if (!span) return [`${file === undefined ? '' : `${file}: `}${severity}: ${message}`]
   const { line, column } = position(span.source, span.start)
   return [`${span.source.name}:${line}:${column}: ${severity}: ${message}`, ...excerpt(span)]
 }

@@ -1,3 +1,4 @@
+export { type Linted, lintRules } from './lint.ts'
 export { metadataFields, needsSidecar } from './metadata.ts'
 export { objectOf } from './object.ts'
 export {

@@ -9,6 +9,8 @@ import { iptables } from './iptables/index.ts'
 import { ir } from './ir/index.ts'
 import { nft } from './nft/index.ts'
 import { type PcapOptions, pcapFilter } from './pcap-filter/index.ts'
+import { HOOKS } from './shared/index.ts'
+import { TC_HOOKS } from './tc/order.ts'
 import { u32 } from './u32/index.ts'
 
 /** Options of every front-end together; each takes what is its own. */
@@ -28,6 +30,8 @@ export interface Syntax {
   readonly aliases: readonly string[]
   /** What text of this syntax starts with, or has in it. */
   readonly signs: RegExp | undefined
+  /** The hooks that its rules can be at, in the order of a packet's way; none of a syntax without hooks. */
+  readonly hooks: readonly string[]
   /** Options that mean something to it. */
   readonly takes: readonly OwnOption[]
   read(source: Source, options: RuleOptions): Outcome<Filter>
@@ -38,6 +42,7 @@ function syntax<Ast>(
   takes: readonly OwnOption[],
   aliases: readonly string[],
   signs?: RegExp,
+  hooks: readonly string[] = [],
 ): Syntax {
   return {
     // Asked for when they are wanted: a front-end may be loaded as late as that.
@@ -49,6 +54,7 @@ function syntax<Ast>(
     },
     aliases,
     signs,
+    hooks,
     takes,
     read(source, options) {
       const foreign = (Object.keys(OPTION_WORDS) as OwnOption[]).filter(
@@ -83,12 +89,14 @@ export const SYNTAXES = {
     OF_HOOKS,
     ['ip6tables', 'iptables-save'],
     /^\s*(?:\*(?:raw|mangle|nat|filter|security)\s*$|(?:sudo\s+)?ip6?tables\b|-[AINPtDRXF]\s)/m,
+    HOOKS,
   ),
   nft: syntax(
     nft,
     OF_HOOKS,
     ['nftables'],
     /^\s*(?:nft\s|table\s|flush\s+ruleset|define\s|(?:add|create|insert)\s+(?:table|chain|rule|set|element)\b)/m,
+    HOOKS,
   ),
   // Before flower, which takes every tc filter else: the word stands alone where it is no match of iptables.
   u32: syntax(
@@ -96,9 +104,10 @@ export const SYNTAXES = {
     OF_HOOKS,
     ['tc-u32'],
     /(?:^|\s)u32\s+(?:match|divisor|ht|link|order|classid|flowid|indev|offset|hashkey|sample|police|action|skip_[hs]w)(?:\s|$)/,
+    TC_HOOKS,
   ),
-  flower: syntax(flower, OF_HOOKS, ['tc', 'tc-flower'], /(?:^|\s)(?:flower|matchall)(?:\s|$)|^\s*tc\s+filter\b/m),
-  ethtool: syntax(ethtool, OF_HOOKS, ['ntuple'], /(?:^|\s)flow-type\s|^\s*ethtool\s/m),
+  flower: syntax(flower, OF_HOOKS, ['tc', 'tc-flower'], /(?:^|\s)(?:flower|matchall)(?:\s|$)|^\s*tc\s+filter\b/m, TC_HOOKS), // biome-ignore format: a row
+  ethtool: syntax(ethtool, OF_HOOKS, ['ntuple'], /(?:^|\s)flow-type\s|^\s*ethtool\s/m, ['ingress']),
   pcap: syntax(pcapFilter, OF_PCAP, ['tcpdump', 'pcap-filter']),
 } as const satisfies Record<string, Syntax>
 

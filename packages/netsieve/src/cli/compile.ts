@@ -63,8 +63,8 @@ function onlyProgram({ insns, programs }: Compiled): readonly Insn[] {
 }
 
 /** @throws Trouble for a program that was never rules */
-function filterOf({ filter, syntax }: Compiled): Filter {
-  if (!filter) throw new Trouble(`error: unsupported: ${syntax} has no IR [cli/emit]`)
+function filterOf({ filter, syntax, source }: Compiled): Filter {
+  if (!filter) throw new Trouble(`${source.name}: error: unsupported: ${syntax} has no IR [cli/emit]`)
   return filter
 }
 
@@ -72,7 +72,7 @@ function filterOf({ filter, syntax }: Compiled): Filter {
 function cOf(compiled: Compiled): string {
   const { source, type, attach } = compiled
   const { value, diagnostics } = generateC(filterOf(compiled), { type, ...(attach && { attach }), from: source.name })
-  say(diagnostics)
+  say(diagnostics, source.name)
   if (value === undefined) throw new Trouble('')
   return value
 }
@@ -196,11 +196,11 @@ function linked(compiled: Compiled, { btf, emit }: CompileFlags): Compiled {
   }
   if (emit === 'elf' || emit === 'load-script') return compiled
   const functions = kernelFunctions(readBytes(btf))
-  say(functions.diagnostics)
+  say(functions.diagnostics, btf)
   const link = <T extends ProgramCode>(program: T): T => {
     const done = functions.value && linkToKernel(program.insns, functions.value)
-    if (done) say(done.diagnostics)
-    if (!done?.value) throw new Trouble(`error: ${btf}: not the BTF of a kernel that has these functions [cli/btf]`)
+    if (done) say(done.diagnostics, btf)
+    if (!done?.value) throw new Trouble(`${btf}: error: not the BTF of a kernel that has these functions [cli/btf]`)
     return { ...program, insns: done.value }
   }
   return { ...link(compiled), ...(compiled.programs && { programs: compiled.programs.map(link) }) }
@@ -214,7 +214,8 @@ export function compileCommand(words: readonly string[], flags: CompileFlags): n
   const compiled = compileOrEnd(rulesOf(flags, words), options)
   // The IR is shown as the rules say it, or where a level is asked for as the passes leave it.
   const simple = options.optimize && flags.emit.startsWith('ir') && { ...compiled, filter: simplify(filterOf(compiled), { level: options.optimize }) } // biome-ignore format: one value
-  if (compiled.filter && !flags.emit.startsWith('ir')) say(shortcomings(compiled.filter, compiled.type))
+  if (compiled.filter && !flags.emit.startsWith('ir'))
+    say(shortcomings(compiled.filter, compiled.type), compiled.source.name)
   writeOutput(flags.output, emit(simple || linked(compiled, flags)))
   sayFunctions(compiled, flags.emit)
   if (flags.emit === 'elf') writeMaps(flags.output, compiled)

@@ -20,13 +20,13 @@ export function readBytes(path: string): Uint8Array {
   try {
     return readFileSync(path === '-' ? 0 : path)
   } catch (error) {
-    throw new Trouble(`${path === '-' ? '<stdin>' : path}: error: ${reason(error)} [io/read]`)
+    throw new Trouble(`${nameOf(path)}: error: ${reason(error)} [io/read]`)
   }
 }
 
 /** A file of text. @throws Trouble if it cannot be read or holds bytes that are no text. */
 export function readText(path: string): Source {
-  const name = path === '-' ? '<stdin>' : path
+  const name = nameOf(path)
   const bytes = readBytes(path)
   const zero = bytes.indexOf(0)
   if (zero >= 0) throw new Trouble(`${name}: error: this is no text: byte ${zero} is 0 [io/text]`)
@@ -58,7 +58,7 @@ export class OutputFile {
     try {
       this.fd = path === '-' ? 1 : openSync(this.part ?? path, 'w')
     } catch (error) {
-      throw new Trouble(`${path}: error: ${reason(error)} [io/write]`)
+      throw new Trouble(`${path}: error: ${notWritten(error)} [io/write]`)
     }
   }
 
@@ -110,7 +110,7 @@ export class OutputFile {
       renameSync(this.part, this.path)
     } catch (error) {
       rmSync(this.part, { force: true })
-      throw new Trouble(`${this.path}: error: ${reason(error)} [io/write]`)
+      throw new Trouble(`${this.path}: error: ${notWritten(error)} [io/write]`)
     }
   }
 
@@ -183,9 +183,12 @@ function nap(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
 }
 
-/** Says diagnostics on stderr. */
-export function say(diagnostics: readonly Diagnostic[]): void {
-  err(renderAll(diagnostics))
+/** What a file is called in messages. */
+export const nameOf = (path: string): string => (path === '-' ? '<stdin>' : path)
+
+/** Says diagnostics on stderr. `file`: what those are about that have no place. */
+export function say(diagnostics: readonly Diagnostic[], file?: string): void {
+  err(renderAll(diagnostics, file))
 }
 
 const CHUNK = 1 << 20
@@ -198,7 +201,7 @@ export interface Opened {
 
 /** The parts of a capture, read in chunks; `.gz` is unpacked on the way. @throws Trouble if it is none, or cannot be read. */
 export function* captureParts(path: string, opened?: Opened): Generator<CapturePart, CaptureReader> {
-  const name = path === '-' ? '<stdin>' : path
+  const name = nameOf(path)
   const reader = new CaptureReader(name)
   let first = true
   for (const chunk of chunks(path, name, opened)) {
@@ -290,6 +293,10 @@ export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return REASONS[(error as { code?: string }).code ?? ''] ?? error.message
 }
+
+/** A file is made where there is none. */
+const notWritten = (error: unknown): string =>
+  (error as { code?: string }).code === 'ENOENT' ? 'there is no such folder' : reason(error)
 
 /** A whole number of an option. @throws Trouble */
 export function numberOf(text: string, flag: string): number {

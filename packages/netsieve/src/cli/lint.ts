@@ -1,11 +1,10 @@
 // `netsieve lint`: rules that do nothing, as warnings at their places, with the rules that take their packets.
 
 import { type Diagnostic, position, renderAll } from '@netsieve/diag'
-import { lint } from '@netsieve/ir'
 import type { Command } from 'commander'
-import { failed, readRules } from '../pipeline.ts'
-import { out, readText, say, Trouble } from './io.ts'
-import { compileOptions } from './rules.ts'
+import { lintRules } from '../lint.ts'
+import { nameOf, out, readText, Trouble } from './io.ts'
+import { compileOptions, understood } from './rules.ts'
 
 export interface LintFlags {
   readonly syntax?: string
@@ -22,7 +21,7 @@ export function define(command: Command, done: (exitCode: number) => void): void
   command
     .argument('<file>', 'file of rules; - is stdin')
     .option('-s, --syntax <name>', 'the syntax; by default what the rules look like')
-    .option('--hook <name>', 'the hook whose packets these are')
+    .option('--hook <name>', 'the hook whose packets these are; by default each that there are rules for')
     .option('--profile <name>', 'whose meaning the rules have')
     .option('--fail-on <findings>', `exit with 1 if there are any of these: any, or some of ${FINDINGS.join(',')}`)
     .option('--json', 'one object a finding')
@@ -35,17 +34,16 @@ export function lintCommand(file: string, flags: LintFlags): number {
   const fatal = fatalOf(flags.failOn)
   const { syntax, ...options } = compileOptions({ ...flags, prog: 'xdp' })
   if (syntax === 'cbpf') throw new Trouble('error: unsupported: cbpf has no rules to look at [cli/syntax]')
-  const { value, diagnostics } = readRules(readText(file), { ...options, ...(syntax && { syntax }) })
-  say(diagnostics)
-  if (!value || failed(diagnostics)) throw new Trouble('')
-  const found = lint(value)
+  const rules = readText(file)
+  const { found, hooks, profile } = understood(rules, syntax, () =>
+    lintRules(rules, { ...options, ...(syntax && { syntax }) }),
+  )
   if (flags.json) for (const one of found) out(`${JSON.stringify(plain(one))}\n`)
   else {
-    const hooks = [...new Set(value.base.map(({ hook }) => hook))].join(', ')
-    const under = `at the hook ${hooks}, under the profile ${value.profile}; --hook chooses another`
+    const under = `at the hook${hooks.length > 1 ? 's' : ''} ${hooks.join(', ')}, under the profile ${profile}`
     out(
       found.length === 0
-        ? `nothing to say of ${file} ${under}\n`
+        ? `nothing to say of ${nameOf(file)} ${under}\n`
         : `${renderAll(found)}${found.length} found ${under}\n`,
     )
   }

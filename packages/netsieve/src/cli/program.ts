@@ -12,7 +12,7 @@ import {
   readElf,
 } from '@netsieve/asm'
 import { source } from '@netsieve/diag'
-import { readBytes, say, Trouble } from './io.ts'
+import { nameOf, readBytes, say, Trouble } from './io.ts'
 
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46]
 
@@ -42,12 +42,12 @@ export function readObject(path: string, options: ReadOptions = {}): BpfObject {
 
 /** @throws Trouble */
 export function readProgramFile(path: string, options: ReadOptions = {}): ProgramFile {
-  const name = path === '-' ? '<stdin>' : path
+  const name = nameOf(path)
   const bytes = readBytes(path)
   if (bytes.length === 0) throw new Trouble(`${name}: error: this file is empty [program/empty]`)
   if (ELF_MAGIC.every((byte, i) => bytes[i] === byte)) {
     const { value, diagnostics } = readElf(bytes)
-    say(diagnostics.map((one) => ({ ...one, message: `${name}: ${one.message}` })))
+    say(diagnostics, name)
     if (!value) throw new Trouble('')
     return { kind: 'object', object: value }
   }

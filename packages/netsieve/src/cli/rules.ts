@@ -1,7 +1,7 @@
 // The options that name rules and say how to read them: the same for every verb.
 
 import type { ProgTypeName, Side } from '@netsieve/asm'
-import { type Source, source } from '@netsieve/diag'
+import { type Outcome, type Source, source } from '@netsieve/diag'
 import { PROFILES, type ProfileName } from '@netsieve/ir'
 import { parseIpv4 } from '@netsieve/packet'
 import { guessSyntax, pcapLinkOf, SYNTAXES, type SyntaxName, syntaxByName } from '@netsieve/rules'
@@ -135,11 +135,16 @@ export function namesOf({
 /** Compiles for captures of a link type, says what there is to say, and ends the command if rules are wrong. @throws Trouble */
 export function compileOrEnd(rules: Source, options: CompileOptions, linkType = 1): Compiled {
   const link = pcapLinkOf(linkType)
-  const guessed = options.syntax === undefined && guessSyntax(rules.text) === 'pcap'
+  return understood(rules, options.syntax, () => compile(rules, { ...options, ...(link && { link }) }))
+}
+
+/** What is made of rules; says what there is to say. @throws Trouble if they are wrong */
+export function understood<T>(rules: Source, syntax: string | undefined, make: () => Outcome<T>): T {
+  const guessed = syntax === undefined && guessSyntax(rules.text) === 'pcap'
   if (guessed && rules.text.replace(/^\s*#.*$/gm, '').trim() === '')
     throw new Trouble(`${rules.name}: error: there are no rules here [rules/empty]`)
-  const { value, diagnostics } = compile(rules, { ...options, ...(link && { link }) })
-  say(diagnostics)
+  const { value, diagnostics } = make()
+  say(diagnostics, rules.name)
   if (guessed && diagnostics.some(({ code }) => code === 'rules/syntax'))
     err(
       'note: this was taken for a pcap expression; -s names another syntax, whose rules are in tables and chains or commands [cli/guessed]\n',

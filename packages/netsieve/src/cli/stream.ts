@@ -6,7 +6,7 @@ import type { Diagnostic } from '@netsieve/diag'
 import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
 import type { Batch, BatchOptions, Fault, PacketMeta } from '@netsieve/vm'
 import { FEED_BYTES, Feed, PIECE } from './feed.ts'
-import { captureParts, type Opened, type OutputFile, openCapture, readSome, reason, Trouble } from './io.ts'
+import { captureParts, nameOf, type Opened, type OutputFile, openCapture, readSome, reason, Trouble } from './io.ts'
 import type { LinkSieve } from './link-sieve.ts'
 import type { TallyRows } from './tally.ts'
 import { Team } from './team/team.ts'
@@ -70,7 +70,7 @@ interface Fast {
 
 /** Opens a classic pcap file, or stdin that is one; what was read of anything else (pcapng, gzip, no capture) is for the slow way. */
 function openFast(path: string, { threads = 1, output }: StreamOptions): Fast | Opened {
-  const name = path === '-' ? '<stdin>' : path
+  const name = nameOf(path)
   const fd = openCapture(path)
   const header = new Uint8Array(FILE_HEADER)
   let length = 0

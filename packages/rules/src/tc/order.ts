@@ -5,7 +5,7 @@ import type { Diagnostics } from '@netsieve/diag'
 import type { Action } from './actions.ts'
 import type { Frame } from './frame.ts'
 
-const HOOKS = ['ingress', 'egress'] as const
+export const TC_HOOKS = ['ingress', 'egress'] as const
 
 /** A filter without a priority goes before all that have 0x8000 or more: the newest is asked first. */
 const AUTO_FROM = 0x8000
@@ -19,8 +19,10 @@ export interface Placed extends Frame {
 /** The filters at a hook; what is elsewhere is told. */
 export function atHook<F extends Frame>(filters: readonly F[], hook: string, diagnostics: Diagnostics): F[] {
   const here = filters.filter((filter) => filter.hook === hook)
-  if (!HOOKS.some((each) => each === hook))
-    diagnostics.error('rules/hook', `tc has no hook ${hook}`, undefined, { expected: HOOKS.map((each) => `'${each}'`) })
+  if (!TC_HOOKS.some((each) => each === hook))
+    diagnostics.error('rules/hook', `tc has no hook ${hook}`, undefined, {
+      expected: TC_HOOKS.map((each) => `'${each}'`),
+    })
   else if (here.length === 0)
     diagnostics.error('rules/empty', filters.length === 0 ? 'there is no filter' : `there is no filter at ${hook}`)
   for (const filter of filters) {

@@ -1,0 +1,64 @@
+// Rules that do nothing, at every hook that a ruleset has rules for. A rule or chain that packets of several hooks come to is told of only if it does
+// nothing at any of them.
+
+import type { Diagnostic, Outcome, Source, Span } from '@netsieve/diag'
+import { type Filter, lint, type ProfileName } from '@netsieve/ir'
+import { guessSyntax, type RuleOptions, SYNTAXES, type Syntax, type SyntaxName } from '@netsieve/rules'
+import { failed, readRules } from './pipeline.ts'
+
+export interface Linted {
+  readonly found: readonly Diagnostic[]
+  /** Those that were looked at, in the order of a packet's way. */
+  readonly hooks: readonly string[]
+  readonly profile: ProfileName
+}
+
+/** What a ruleset says at a hook where it has no rules, and what is of no concern where all hooks are looked at. */
+const ELSEWHERE: readonly string[] = ['rules/hook', 'rules/empty', 'tc/other-hook']
+
+/** What `lint` finds at the hook that is asked for, or at all hooks that there are rules for. */
+export function lintRules(
+  source: Source,
+  options: RuleOptions & { readonly syntax?: SyntaxName } = {},
+): Outcome<Linted> {
+  const { hooks }: Syntax = SYNTAXES[options.syntax ?? guessSyntax(source.text)]
+  const all = options.hook === undefined ? hooks.map((hook) => readRules(source, { ...options, hook })) : []
+  const refused = all.find(({ value, diagnostics }) => !value && !diagnostics.some(({ code }) => ELSEWHERE.includes(code))) // biome-ignore format: one act
+  if (refused) return { diagnostics: refused.diagnostics }
+  const read = all.filter(({ value, diagnostics }) => value && !failed(diagnostics))
+  const told = read.length > 0 ? read : [readRules(source, options)]
+  const filters = told.flatMap(({ value }) => (value ? [value] : []))
+  const diagnostics = distinct(told.flatMap((one) => one.diagnostics)).filter(({ code }) => read.length === 0 || !ELSEWHERE.includes(code)) // biome-ignore format: one act
+  const [first] = filters
+  if (!first || failed(diagnostics)) return { diagnostics }
+  const looked = filters.flatMap(({ base }) => base.map(({ hook }) => hook))
+  return { value: { found: everywhere(filters), hooks: [...new Set(looked)], profile: first.profile }, diagnostics }
+}
+
+/** What holds in all filters that have the rule or chain that it is about. */
+function everywhere(filters: readonly Filter[]): readonly Diagnostic[] {
+  const views = filters.map((filter) => ({ places: placesOf(filter), found: lint(filter) }))
+  const found = views.map((view) => new Set(view.found.map(({ span }) => keyOf(span))))
+  return distinct(views.flatMap((view) => view.found))
+    .filter(({ span }) => views.every(({ places }, i) => !places.has(keyOf(span)) || found[i]!.has(keyOf(span))))
+    .sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0))
+}
+
+const keyOf = (span: Span | undefined): string => `${span?.start} ${span?.end}`
+
+/** Where rules, their steps and chains stand. */
+function placesOf({ chains }: Filter): ReadonlySet<string> {
+  const spans = chains.flatMap((chain) => [chain, ...chain.rules, ...chain.rules.flatMap(({ steps }) => steps)])
+  return new Set(spans.map(({ span }) => keyOf(span)))
+}
+
+/** Each thing said once of a place. */
+function distinct(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const seen = new Set<string>()
+  return diagnostics.filter(({ code, span }) => {
+    const key = `${code} ${keyOf(span)}`
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}
