@@ -106,7 +106,7 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
     ],
     [
       'no BTF of a kernel',
-      () => ['compile', '--prog', 'netfilter', '--emit', 'hex', '--btf', '/dev/null', 'tcp'],
+      () => ['compile', '--prog', 'netfilter', '--emit', 'hex', '--btf', '/dev/null', '-f', 'samples/rules/web.nft'],
       /^\/dev\/null: error: .*\n\/dev\/null: error: not the BTF of a kernel/m,
     ],
     ['no folder to write to', () => ['compile', '-o', '/no/such', 'tcp'], /\/no\/such: error: there is no such folder/],

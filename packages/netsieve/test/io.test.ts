@@ -87,7 +87,7 @@ describe('writeOutput', () => {
     writeOutput(path('new'), 'two')
     expect(readFileSync(path('new'), 'utf8')).toBe('two')
     expect(() => writeOutput(folder, 'x')).toThrow(/this is a directory/)
-    expect(() => writeOutput(path('no/where'), 'x')).toThrow(/there is no such file/)
+    expect(() => writeOutput(path('no/where'), 'x')).toThrow(/there is no such folder/)
     expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([])
     expect(existsSync(`${folder}.${process.pid}.part`)).toBe(false)
   })
