@@ -85,6 +85,7 @@ export function verdict(what: Verdict['kind'] & ('accept' | 'drop' | 'return' | 
 
 /** Sorted, disjoint, not adjacent. */
 export function joinRanges(ranges: readonly Range[]): Range[] {
+  if (ranges.length < 2) return [...ranges]
   const sorted = [...ranges].sort((a, b) => (a.lo < b.lo ? -1 : a.lo > b.lo ? 1 : 0))
   const out: Range[] = []
   for (const range of sorted) {

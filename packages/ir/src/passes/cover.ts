@@ -50,9 +50,9 @@ function narrow(boxed: Boxed, pred: Pred, view: ViewName | undefined): void {
   }
   const key = view ? `${view} ${region.key}` : region.key
   const before = boxed.box.get(key)
-  const ranges = before ? intersect(before.ranges, region.ranges) : region.ranges
-  boxed.box.set(key, { bits: region.bits, ranges })
-  if (ranges.length === 0) boxed.empty = true
+  const side = before ? { bits: region.bits, ranges: intersect(before.ranges, region.ranges) } : region
+  boxed.box.set(key, side)
+  if (side.ranges.length === 0) boxed.empty = true
 }
 
 /** Whether a rule, where its matches hold, is the end of a packet's way through the chain. */

@@ -25,6 +25,16 @@ export const groups: Pass = {
   },
 }
 
+type Opening = Extract<Step, { kind: 'match' }>
+
+/** Whether two matches ask the same. */
+function alike(a: Opening, b: Opening | undefined): boolean {
+  if (!b || a.view !== b.view || a.pred.kind !== b.pred.kind) return false
+  // Most are told apart by their numbers.
+  if (a.pred.kind === 'cmp' && b.pred.kind === 'cmp' && a.pred.value !== b.pred.value) return false
+  return predKey(a.pred) === predKey(b.pred)
+}
+
 class Grouping {
   private readonly traceless: Traceless
   private readonly names: Set<string>
@@ -62,14 +72,14 @@ class Grouping {
 
   /** How many rules from one on begin with its first match; at least 1. */
   private run(rules: readonly Rule[], start: number): number {
-    const first = this.guard(rules[start]!)
+    const first = this.opening(rules[start]!)
     let end = start + 1
-    if (first !== undefined) while (end < rules.length && this.guard(rules[end]!) === first) end++
+    if (first) while (end < rules.length && alike(first, this.opening(rules[end]!))) end++
     return end - start
   }
 
-  /** A rule's first match as text, if the rule may stand in a chain of its own behind it. */
-  private guard({ steps }: Rule): string | undefined {
+  /** A rule's first match, if the rule may stand in a chain of its own behind it. */
+  private opening({ steps }: Rule): Opening | undefined {
     const [first] = steps
     if (first?.kind !== 'match' || !this.traceless(first)) return undefined
     // A way back to the calling chain would end in the chain that the rule stands in now.
@@ -78,7 +88,7 @@ class Grouping {
         step.kind === 'vmap' ||
         (step.kind === 'verdict' && (step.verdict.kind === 'return' || step.verdict.kind === 'goto')),
     )
-    return returns ? undefined : `${first.view ?? ''} ${predKey(first.pred)}`
+    return returns ? undefined : first
   }
 
   private name(from: string): string {

@@ -16,6 +16,7 @@ export const guards: Pass = {
 
 function guarded(rule: Rule, facts: Facts): Rule {
   let here = facts
+  const last = rule.steps.findLastIndex(({ kind }) => kind === 'match')
   let steps: Step[] | undefined
   for (let i = 0; i < rule.steps.length; i++) {
     const step = rule.steps[i]!
@@ -25,7 +26,7 @@ function guarded(rule: Rule, facts: Facts): Rule {
       continue
     }
     const pred = refine(normal(step.pred), here, step.view)
-    here = assume(pred, true, here, step.view)
+    if (i < last) here = assume(pred, true, here, step.view)
     if (pred !== step.pred || pred.kind === 'const') steps ??= rule.steps.slice(0, i)
     if (pred.kind === 'const' && pred.value) continue
     steps?.push(pred === step.pred ? step : { ...step, pred })
