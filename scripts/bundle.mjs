@@ -43,6 +43,8 @@ const LATE = {
   'ir/dist/evaluate.js': ['evaluate'],
   'ir/dist/passes/index.js': ['simplify', 'passesOf', 'PASSES'],
   'codegen/dist/generate.js': ['generate'],
+  'codegen/dist/c/index.js': ['generateC'],
+  'equiv/dist/passes.js': ['checkPasses'],
   'verifier/dist/verify.js': ['verify', 'verifyBytes'],
   'vm/dist/helpers/table.js': ['helperFunctions', 'IMPLEMENTED'],
   'packet/dist/summary/index.js': ['summarize'],
@@ -158,6 +160,8 @@ export async function bundle() {
 }
 
 const CAPTURE = join(ROOT, 'samples/http.pcap')
+/** Rules enough to be one decision. */
+const LIST = `table ip t { chain c { type filter hook input priority 0; ${Array.from({ length: 9 }, (_, i) => `ip saddr 10.${i}.0.0/16 tcp sport 1024-65535 tcp dport ${i}-${2 * i + 9} accept`).join('; ')}; } }`
 /** What is run to see what V8 compiles, for the scripts that no earlier run has loaded. */
 const WARM = {
   filter: (out) => [
@@ -168,6 +172,7 @@ const WARM = {
     ['run', '-r', CAPTURE, '-w', out, 'ip and tcp dst port 80'],
     ['run', '-r', CAPTURE, 'iptables -A INPUT -p tcp --dport 80 -j ACCEPT'],
     ['run', '-r', CAPTURE, 'table inet t { chain c { type filter hook input priority 0; tcp dport 80 accept; } }'],
+    ['compile', '--emit', 'bin', '-o', out, LIST],
   ],
 }
 
