@@ -93,6 +93,11 @@ export class Code {
     this.emit('ja', {}, target)
   }
 
+  /** Goes to a label once the program has passed such instructions 8,388,608 times (BPF_MAX_LOOPS): the verifier needs no other end of a loop. */
+  mayGoto(target: Label): void {
+    this.emit('may_goto', {}, target)
+  }
+
   /** A kernel function by its number in KFUNCS. */
   callKernel(id: number): void {
     this.emit('call_kfunc', { imm: id })

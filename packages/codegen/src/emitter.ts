@@ -112,6 +112,12 @@ export class Emitter {
     this.arrive(target)
   }
 
+  /** A loop that passes here may go round as often as it likes: once the program has passed too often, it goes to `spent`. */
+  mayGoto(spent: Label): void {
+    this.put((code) => code.mayGoto(spent))
+    if (this.reachable) this.arrive(spent)
+  }
+
   goto(target: Label): void {
     if (!this.reachable) return
     if (this.following.length > 0) this.flush()

@@ -92,13 +92,16 @@ function search(scope: Scope, find: Find, ends: Ends): void {
   }
 }
 
+/** Where a search looks. */
+export type Where = Pick<Search, 'scope' | 'ref'>
+
 /** R.A = the place that the search is at. */
-export function here({ scope: { e } }: Search): void {
+export function here({ scope: { e } }: Where): void {
   e.put((c) => c.load(8, R.A, R.FP, SLOT.walkAt))
 }
 
 /** Makes bytes of the list at the place that the search is at readable. */
-export function at(search: Search, offset: number, bytes: number, missing: Label): Place {
+export function at(search: Where, offset: number, bytes: number, missing: Label): Place {
   const { scope, ref } = search
   here(search)
   return scope.access.reachIndexed(scope.e, ref, offset, bytes, missing)

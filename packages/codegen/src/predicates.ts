@@ -2,6 +2,7 @@
 
 import type { Label } from '@netsieve/asm'
 import { compareValues, entryOf, type Pred, type Range, type SetDef, type Term, type Test } from '@netsieve/ir'
+import { contains } from './contains.ts'
 import { R } from './emitter.ts'
 import { findEntry } from './find.ts'
 import { termBits } from './lookup/key.ts'
@@ -39,6 +40,8 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
     case 'exists':
       findEntry(scope, entryOf(pred.what), { absent: no, ...failures })
       return e.goto(yes)
+    case 'contains':
+      return contains(scope, pred, yes, no)
     case 'cmp':
       return comparison(
         scope,

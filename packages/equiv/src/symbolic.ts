@@ -242,6 +242,8 @@ class Symbolic {
         }
         return { holds: all ? asked : decided, fails: all ? decided : asked, missing, cut }
       }
+      case 'contains':
+        throw new NotModelled('a search for bytes')
       case 'exists': {
         const { list, type } = entryOf(pred.what)
         const has = this.variable(`exists ${list} ${type}`)

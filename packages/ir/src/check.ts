@@ -4,6 +4,7 @@ import { Diagnostics, type Outcome, type Span } from '@netsieve/diag'
 import { FIELDS, isMetadata, loadableAt, METADATA, protocol } from '@netsieve/packet'
 import { checkSets, checkTerms } from './check-sets.ts'
 import { checkAct, checkKept, checkSettable, checkState } from './check-state.ts'
+import { LAST_CONTAINED, MOST_CONTAINED } from './contains.ts'
 import { calledBy, setsOf, verdictsIn } from './sets.ts'
 import type { BaseChain, Chain, Filter, Pred, Rule, SetDef, StateDef, Term } from './types.ts'
 import { samePlaces, VIEWS, type ViewName } from './views.ts'
@@ -163,6 +164,14 @@ function checkPred(pred: Pred, span: Span | undefined, place: CheckPlace): void 
       if (typeof what === 'string') {
         if (!protocol(what).entry) diags.error('ir/term', `${what} is no entry of a list`, span)
       } else widthOf(what, span, place)
+      return
+    }
+    case 'contains': {
+      const { from, to, bytes } = pred
+      if (!/^(?:[0-9a-f]{2})+$/.test(bytes) || bytes.length > MOST_CONTAINED * 2)
+        diags.error('ir/value', `1 to ${MOST_CONTAINED} bytes in hexadecimal are looked for, not ${bytes}`, span)
+      if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || from > to || to > LAST_CONTAINED)
+        diags.error('ir/term', `bytes are looked for from 0 to ${LAST_CONTAINED}, not from ${from} to ${to}`, span)
       return
     }
     case 'and':

@@ -22,6 +22,7 @@ export {
   verdict,
 } from './build.ts'
 export { check } from './check.ts'
+export { LAST_CONTAINED, MOST_CONTAINED, wantedBytes } from './contains.ts'
 export { type DecisionGraph, decisionGraph, type TestNode, termKey, threaded, type Way } from './decisions.ts'
 export { type Act, type Decision, type EvaluateOptions, evaluate } from './evaluate.ts'
 export { fromJson, toJson } from './json.ts'
@@ -40,6 +41,7 @@ export type {
   BinOp,
   Buckets,
   Chain,
+  Contains,
   Element,
   ElementData,
   Family,

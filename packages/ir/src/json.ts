@@ -200,6 +200,7 @@ const PRED = kinds<Pred>({
   not: { arg: pred },
   inSet: { terms: list(term), set: text },
   exists: { what: entry },
+  contains: { from: integer, to: integer, bytes: text, nocase: truth },
 })
 
 const VERDICT = kinds<Verdict>({

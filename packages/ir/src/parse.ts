@@ -13,7 +13,7 @@
 //           | ("→" | "->") (verdict | lookup) | [ "as" VIEW ":" ] pred
 //   verdict = "accept" | "drop" | "return" | "continue" | ("jump" | "goto") NAME | ACT "(" [ QUOTED { "," QUOTED } ] ")"
 //   pred    = single { "and" single } | single { "or" single }
-//   single  = "exists" "(" (PROTOCOL | find) ")" | "true" | "false" | "not" "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
+//   single  = "exists" "(" (PROTOCOL | find) ")" | "contains" "(" FROM TO BYTES [ "nocase" ] ")" | "true" | "false" | "not" "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
 //   test    = term OP (VALUE | operand) | term "in" "{" [ range { "," range } ] "}" | term { "." term } "in" "@" NAME
 //   term    = operand [ "&" VALUE ]
 //   lookup  = "@" NAME "[" term { "." term } "]"
@@ -299,6 +299,14 @@ function readSingle(scan: Scan): Pred {
     const what = scan.word('find') ? readFind(scan) : scan.oneOf(ENTRIES, 'entry of a list')
     scan.needMark(')')
     return { kind: 'exists', what }
+  }
+  if (scan.word('contains')) {
+    scan.needMark('(')
+    const [from, to] = [scan.integer('a place'), scan.integer('a place')]
+    const bytes = scan.name()
+    const nocase = scan.word('nocase')
+    scan.needMark(')')
+    return { kind: 'contains', from, to, bytes, nocase }
   }
   for (const kind of ['and', 'or'] as const) {
     if (!scan.word(kind)) continue

@@ -149,6 +149,8 @@ export function printPred(pred: Pred, inside = false): string {
       return `${printKey(pred.terms)} in @${printName(pred.set)}`
     case 'exists':
       return `exists(${typeof pred.what === 'string' ? pred.what : printTerm(pred.what)})`
+    case 'contains':
+      return `contains(${pred.from} ${pred.to} ${pred.bytes}${pred.nocase ? ' nocase' : ''})`
     case 'not':
       return `not (${printPred(pred.arg)})`
     case 'and':

@@ -12,6 +12,7 @@ import {
   readBits,
 } from '@netsieve/packet'
 import { arithmetic, compareValues } from './arithmetic.ts'
+import { containsBytes } from './contains.ts'
 import { type FoundAt, findEntry } from './lists.ts'
 import type { Located } from './locate.ts'
 import { entryOf, placeOf } from './places.ts'
@@ -97,6 +98,10 @@ export class Reading {
       case 'exists': {
         const at = this.entry(entryOf(pred.what))
         return typeof at === 'number' || (at === 'absent' ? false : at)
+      }
+      case 'contains': {
+        const { net, netEnd } = this.located
+        return net !== undefined && containsBytes(this.packet.frame.subarray(net, netEnd), pred)
       }
       case 'and':
       case 'or': {

@@ -54,6 +54,18 @@ export interface Find {
   readonly bytes: number
 }
 
+/**
+ * These bytes (in hexadecimal) lie somewhere in the packet, the first at `from` bytes from the network header or behind, the last before `to`.
+ * `nocase`: letters of either case (ISO 8859-1, as the kernel's ctype has it). False where there is no network header.
+ */
+export interface Contains {
+  readonly kind: 'contains'
+  readonly from: number
+  readonly to: number
+  readonly bytes: string
+  readonly nocase: boolean
+}
+
 export type BinOp = 'add' | 'sub' | 'mul' | 'div' | 'mod' | 'and' | 'or' | 'xor' | 'lsh' | 'rsh'
 export type Test = '==' | '!=' | '<' | '<=' | '>' | '>='
 
@@ -77,6 +89,7 @@ export type Pred =
    * there) and where the view drops packets whose list cannot be walked.
    */
   | { readonly kind: 'exists'; readonly what: ProtocolName | Find }
+  | Contains
   | { readonly kind: 'and'; readonly args: readonly Pred[] }
   | { readonly kind: 'or'; readonly args: readonly Pred[] }
   | { readonly kind: 'not'; readonly arg: Pred }

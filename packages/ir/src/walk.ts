@@ -82,6 +82,10 @@ function ofPred(pred: Pred, found: Found): void {
     case 'cmp':
     case 'in':
       return ofTerm(pred.term, found)
+    case 'contains':
+      // The network header, and where the packet ends.
+      ofTerm({ kind: 'load', base: 'net', offset: pred.from, bytes: 1 }, found)
+      return ofTerm({ kind: 'field', field: 'meta.length' }, found)
     case 'exists':
       found.add(entryOf(pred.what))
       return

@@ -29,6 +29,7 @@ function holds(pred: Pred, bytes: readonly [number, number]): boolean {
       return compare(value(pred.left), pred.test, value(pred.right))
     case 'inSet':
     case 'exists':
+    case 'contains':
       throw new Error('not in graphs')
   }
 }

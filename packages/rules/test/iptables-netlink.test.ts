@@ -30,7 +30,8 @@ function lower({ program, rule }: Row, profile: ProfileName) {
 }
 
 /** Matches that are the same by either way. */
-const METADATA = /-m (?:state|conntrack|connmark|limit|quota|statistic|pkttype|length|cpu|devgroup|realm|mark|mac)\b/
+const METADATA =
+  /-m (?:state|conntrack|connmark|connlimit|connbytes|limit|quota|statistic|pkttype|length|cpu|devgroup|realm|mark|mac)\b/
 
 test('the rules and what iptables made of them go together', () => {
   expect(golden.rows.length).toBe(wanted.length)

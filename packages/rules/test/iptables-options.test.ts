@@ -285,3 +285,23 @@ describe('time', () => {
     expect(drops(options, when)).toBe(expected)
   })
 })
+
+test.each<[string, string]>([
+  ['-m string --algo bm --string abc', 'contains(0 61440 616263)'],
+  ['-m string --algo kmp ! --string "GET /" --icase', 'not (contains(0 61440 474554202f nocase))'],
+  ['-m string --algo bm --hex-string "|0d 0a|x|7C|" --from 40 --to 100', 'contains(40 100 0d0a787c)'],
+  ['-m string --algo bm --hex-string "a\\\\|b"', 'contains(0 61440 617c62)'],
+  ['-m string --algo bm --string é', 'contains(0 61440 c3a9)'],
+  ['-m string --algo bm --string x --from 65000', 'false'],
+  ['-m connlimit --connlimit-above 20 --connlimit-mask 24', 'ct.count in {21-4294967295}'],
+  ['-m connlimit ! --connlimit-above 20', 'ct.count in {0-20}'],
+  ['-m connlimit --connlimit-upto 20', 'ct.count in {0-20}'],
+  [
+    '-m connbytes --connbytes 10: --connbytes-mode packets --connbytes-dir both',
+    'ct.packets in {10-18446744073709551615}',
+  ],
+  ['-m connbytes ! --connbytes 10:20 --connbytes-mode avgpkt --connbytes-dir both', 'not (ct.avgpkt in {10-20})'],
+])('%s: %s', (options, expected) => {
+  const text = print(filter(`iptables-legacy -A INPUT ${options} -j DROP`))
+  expect(text.match(/(?<= {2}#0: ).*(?=, → drop)/)?.[0]).toBe(expected)
+})

@@ -213,6 +213,27 @@
 -m time --contiguous --timestart 23:00 --timestop 01:00 --weekdays Mon -j DROP ; OK
 -m time --contiguous --timestart 01:00 --timestop 23:00 -j DROP ; FAIL iptables/match
 -m time --kerneltz -j DROP ; UNSUPPORTED
+-m string --algo bm --string abc -j DROP ; OK
+-m string --algo kmp ! --hex-string '|0d0a|GET' --from 40 --to 100 --icase -j DROP ; OK
+-m string --string abc -j DROP ; FAIL iptables/match
+-m string --algo bm -j DROP ; FAIL iptables/match
+-m string --algo xx --string abc -j DROP ; FAIL iptables/match
+-m string --algo bm --string abc --from 20 --to 10 -j DROP ; FAIL iptables/match
+-m string --algo bm --hex-string '|616' -j DROP ; FAIL iptables/match
+-m string --algo bm --hex-string '|6g|' -j DROP ; FAIL iptables/match
+-m string --algo bm --string abc --hex-string '|61|' -j DROP ; FAIL iptables/match
+-m connlimit --connlimit-above 2 -j DROP ; OK
+-m connlimit --connlimit-upto 2 --connlimit-mask 24 --connlimit-daddr -j DROP ; OK
+-m connlimit -j DROP ; FAIL iptables/option
+-m connlimit --connlimit-mask 24 -j DROP ; FAIL iptables/match
+-m connlimit --connlimit-above 2 --connlimit-upto 3 -j DROP ; FAIL iptables/match
+-m connlimit --connlimit-above 2 --connlimit-saddr --connlimit-daddr -j DROP ; FAIL iptables/match
+-m connlimit --connlimit-above 4294967296 -j DROP ; FAIL rules/number
+-m connbytes --connbytes 1000: --connbytes-mode bytes --connbytes-dir both -j DROP ; OK
+-m connbytes ! --connbytes 1:2 --connbytes-mode avgpkt --connbytes-dir both -j DROP ; OK
+-m connbytes --connbytes 1:2 --connbytes-mode bytes --connbytes-dir reply -j DROP ; UNSUPPORTED
+-m connbytes --connbytes 2:1 --connbytes-mode bytes --connbytes-dir both -j DROP ; FAIL iptables/match
+-m connbytes --connbytes 1:2 --connbytes-mode bytes -j DROP ; FAIL iptables/match
 -m limit --limit-burst 10001 -j DROP ; FAIL rules/number
 @ ip6tables
 -s 2001:db8::1 -j DROP ; OK

@@ -2,6 +2,7 @@
 // it: what is left to right here is left to right in ir's evaluate.ts.
 
 import { compareValues, type Pred, type Term, type Test } from '@netsieve/ir'
+import { contains } from './contains.ts'
 import { exists } from './lists.ts'
 import { number } from './prelude.ts'
 import type { Scope } from './scope.ts'
@@ -54,6 +55,8 @@ function condition(scope: Scope, pred: Pred, depth: number): string {
       return call(scope, finder(scope, setOf(scope, pred.set)).name, pred.terms)
     case 'exists':
       return packetValue(scope, 1, (from) => ({ name: exists(from, pred.what), args: [], wide: false }))
+    case 'contains':
+      return packetValue(scope, 1, (from) => ({ name: contains(from, pred), args: [], wide: false }))
     case 'not':
       return unless(scope, pred.arg, depth)
     case 'and':

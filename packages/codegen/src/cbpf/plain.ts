@@ -25,6 +25,8 @@ function simplestPred(pred: Pred): Pred {
   switch (pred.kind) {
     case 'const':
       return pred
+    case 'contains':
+      throw new Beyond('a search for bytes')
     case 'exists':
       throw new Beyond('a search in a list')
     case 'not':

@@ -162,6 +162,7 @@ function expand(pred: Pred, holds: boolean, view: ViewName | undefined, place: P
     }
     case 'relation':
     case 'exists':
+    case 'contains':
       throw new NoBoxes()
   }
 }

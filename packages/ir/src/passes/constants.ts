@@ -41,6 +41,7 @@ function formOf(pred: Pred): Pred {
     case 'relation':
     case 'inSet':
     case 'exists':
+    case 'contains':
       return pred
     case 'cmp':
     case 'in': {
@@ -97,6 +98,7 @@ export function negated(pred: Pred): Pred {
     }
     case 'inSet':
     case 'exists':
+    case 'contains':
     case 'and':
     case 'or':
       return { kind: 'not', arg: pred }
@@ -148,6 +150,8 @@ export function predKey(pred: Pred): string {
       return `${termKey(pred.left)} ${pred.test} (${termKey(pred.right)})`
     case 'inSet':
       return `${pred.terms.map(termKey).join(' . ')} in @${pred.set}`
+    case 'contains':
+      return `contains(${pred.from} ${pred.to} ${pred.bytes} ${pred.nocase})`
     case 'exists':
       return `exists(${termKey(entryOf(pred.what))})`
     case 'not':

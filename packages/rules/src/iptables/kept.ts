@@ -6,11 +6,22 @@ import { field, masked, type StateDef, type Step } from '@netsieve/ir'
 import { FIELDS, maxValue, prefixMask } from '@netsieve/packet'
 import { type IpFamily, parseNumber, readNumber, splitAll, type Word } from '../shared/index.ts'
 import type { Kept, KeyedBy, Match } from './ast.ts'
+import { readConnbytes, readConnlimit } from './counted.ts'
 import type { Option } from './matches.ts'
+import { readString } from './string.ts'
 import { readTime } from './time.ts'
 
-/** Modules whose options are read together: those that keep something, and time. */
-export const STATE_MODULES: ReadonlySet<string> = new Set(['limit', 'quota', 'statistic', 'hashlimit', 'time'])
+/** Modules whose options are read together: those that keep something or count connections, time, and string. */
+export const STATE_MODULES: ReadonlySet<string> = new Set([
+  'limit',
+  'quota',
+  'statistic',
+  'hashlimit',
+  'time',
+  'string',
+  'connlimit',
+  'connbytes',
+])
 
 const SECOND = 1_000_000_000n
 const UNITS: Readonly<Record<string, bigint>> = {
@@ -38,6 +49,9 @@ export function readKept(
 ): Match | undefined {
   const { span } = place
   if (module === 'time') return readTime(options, span, diagnostics)
+  if (module === 'string') return readString(options, span, diagnostics)
+  if (module === 'connlimit') return readConnlimit(options, place, diagnostics)
+  if (module === 'connbytes') return readConnbytes(options, span, diagnostics)
   if (module === 'hashlimit') return readHashlimit(options, place, diagnostics)
   if (module === 'statistic') return readStatistic(options, span, diagnostics)
   const kept = readNumbers(module, options, span, diagnostics)

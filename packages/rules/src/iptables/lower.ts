@@ -63,7 +63,7 @@ function warnNat(tables: readonly TableState[], hook: Hook, diagnostics: Diagnos
 type Reached = Map<string, { readonly table: TableState; readonly chain: ChainState }>
 
 /** What makes the kernel track connections. */
-const TRACKING = new Set(['state', 'conntrack', 'connmark', 'CONNMARK', 'CT'])
+const TRACKING = new Set(['state', 'conntrack', 'connmark', 'connlimit', 'connbytes', 'CONNMARK', 'CT'])
 
 /** How deep chains may nest: far beyond what people write, and within what the stages behind can follow. */
 const DEEPEST = 64

@@ -125,6 +125,22 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
     row('contiguous', 0, 0),
     row('utc', 0, 0),
   ],
+  string: [
+    row('algo', 1, 1),
+    row('string', 1, 1, undefined, true),
+    row('hex-string', 1, 1, undefined, true),
+    row('from', 1, 1),
+    row('to', 1, 1),
+    row('icase', 0, 0),
+  ],
+  connlimit: [
+    row('connlimit-above', 1, 1, undefined, true),
+    row('connlimit-upto', 1, 1, undefined, true),
+    row('connlimit-mask', 1, 1),
+    row('connlimit-saddr', 0, 0),
+    row('connlimit-daddr', 0, 0),
+  ],
+  connbytes: [row('connbytes', 1, 1, undefined, true), row('connbytes-mode', 1, 1), row('connbytes-dir', 1, 1)],
   quota: [row('quota', 1, 1, undefined, true)],
   statistic: [
     row('mode', 1, 1),
@@ -161,8 +177,8 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
-  bpf cgroup cluster connbytes connlabel connlimit eui64 helper ipcomp ipv6header ipvs l2tp osf physdev policy rateest recent
-  set socket string udplite unclean
+  bpf cgroup cluster connlabel eui64 helper ipcomp ipv6header ipvs l2tp osf physdev policy rateest recent
+  set socket udplite unclean
   account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 
 /** Targets that iptables has and this front-end does not understand. */
