@@ -305,3 +305,31 @@ test.each<[string, string]>([
   const text = print(filter(`iptables-legacy -A INPUT ${options} -j DROP`))
   expect(text.match(/(?<= {2}#0: ).*(?=, → drop)/)?.[0]).toBe(expected)
 })
+
+describe('bpf', () => {
+  test.each<[string, string]>([
+    ['3,48 0 0 9,21 0 0 6,6 0 0 1', 'net[9:1] in {0-255} and true'],
+    ['4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0', 'net[9:1] in {0-255} and net[9:1] == 6'],
+    ['4,48 0 0 9,21 0 1 300,6 0 0 1,6 0 0 0', 'net[9:1] in {0-255} and false'],
+    ['5,0 0 0 5,4 0 0 7,21 0 1 12,6 0 0 1,6 0 0 0,', 'true'],
+  ])('%s', (program, expected) => {
+    const text = print(filter(`iptables-legacy -A INPUT -m bpf --bytecode "${program}" -j DROP`))
+    expect(text.match(/(?<= {2}#0: ).*(?=, → drop)/)?.[0]).toBe(expected)
+  })
+
+  // As iptables 1.8.9, or the kernel behind it, refuses them.
+  test.each([
+    ['0,', 'iptables/match'],
+    ['2,6 0 0 0', 'iptables/match'],
+    ['1,6 0 0 x', 'iptables/match'],
+    ['1,48 0 0 9', 'iptables/match'],
+    ['2,21 0 5 6,6 0 0 1', 'iptables/match'],
+    ['2,96 0 0 3,6 0 0 1', 'iptables/match'],
+    ['2,52 0 0 0,6 0 0 1', 'iptables/match'],
+    ['2,255 0 0 0,6 0 0 1', 'iptables/match'],
+    // The protocol, as it lies beside the packet.
+    ['2,40 0 0 4294963200,22 0 0 0', 'iptables/unsupported'],
+  ])('%s is %s', (program, expected) => {
+    expect(code(read(`iptables -A INPUT -m bpf --bytecode "${program}" -j DROP`).diagnostics)).toEqual([expected])
+  })
+})

@@ -3,6 +3,7 @@
 import { cover, type Diagnostics, type Span, spanText } from '@netsieve/diag'
 import { type IpFamily, nearest, readNumber, type Word } from '../shared/index.ts'
 import type { FlagTest, HeaderTest, Match, PortModule, PortTest, Use } from './ast.ts'
+import { readBytecode } from './bytecode.ts'
 import { HEADER_MODULES, ONLY_IPV6_OPTIONS, readChunkTypes, readDccpTypes } from './headers.ts'
 import { readIcmpType } from './icmp.ts'
 import { readKept, STATE_MODULES } from './kept.ts'
@@ -194,6 +195,10 @@ export class MatchList {
     } else if (key === 'u32') {
       const tests = line.read(readU32(value, line.diagnostics))
       if (tests) this.later.push({ kind: 'u32', negated, tests, span })
+    } else if (key === 'bytecode') {
+      const pred = line.read(readBytecode(value, line.diagnostics))
+      if (pred === 'unsupported') this.unsupported('this program', span)
+      else if (pred) this.later.push({ kind: 'header', module, tests: [{ kind: 'pred', pred }], span })
     } else if (isMetadataOption(module, key)) {
       const match = line.read(readMetadataMatch(module, key, value, line.family, line.diagnostics))
       if (module === 'owner' && negated)

@@ -125,6 +125,7 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
     row('contiguous', 0, 0),
     row('utc', 0, 0),
   ],
+  bpf: [row('bytecode', 1, 1)],
   string: [
     row('algo', 1, 1),
     row('string', 1, 1, undefined, true),
@@ -164,6 +165,7 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = 
   addrtype: ['limit-iface-in', 'limit-iface-out'],
   rpfilter: ['loose'],
   time: ['kerneltz', 'localtz'],
+  bpf: ['object-pinned'],
 }
 
 /** The IP protocol that a match needs (`-p`), by its module's name. */
@@ -177,7 +179,7 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
-  bpf cgroup cluster connlabel eui64 helper ipcomp ipv6header ipvs l2tp osf physdev policy rateest recent
+  cgroup cluster connlabel eui64 helper ipcomp ipv6header ipvs l2tp osf physdev policy rateest recent
   set socket udplite unclean
   account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 
