@@ -227,6 +227,18 @@ it('reads captures from stdin, packed ones too', () => {
   }
 })
 
+it('reads a pipe that has a name, as from a shell', () => {
+  const shell = (words: string) =>
+    spawnSync('sh', ['-c', `cat ${TALK} | "${process.execPath}" "${BIN}" ${words}`], { cwd: ROOT, encoding: 'utf8' })
+  const report = shell('run -r /dev/stdin --json ip')
+  expect(report.stderr).toBe('')
+  expect(JSON.parse(report.stdout)).toMatchObject({ packets: 1504 })
+  const [piped, plain] = [join(folder, 'piped.pcap'), join(folder, 'plain.pcap')]
+  expect(shell(`-r /dev/stdin -w ${piped} tcp`).status).toBe(0)
+  expect(netsieve(['-r', TALK, '-w', plain, 'tcp']).status).toBe(0)
+  expect(readFileSync(piped).equals(readFileSync(plain))).toBe(true)
+})
+
 describe('run', () => {
   it('counts hits a rule, and says which verifier verdict, profile and hook', () => {
     const { status, stdout } = netsieve(['run', '-r', TALK, '-f', 'samples/rules/http.nft', '--check', '--json'])

@@ -1,7 +1,7 @@
 // A capture's bytes, piece by piece, in the memory in which they are judged. A plain file is read ahead where that is faster: while one
 // piece is judged, a thread of Node's pool reads the next ones. What is left of a piece, the start of a record, is put before the next one, so that records lie whole.
 
-import { fstatSync, read } from 'node:fs'
+import { read } from 'node:fs'
 import { readSome, reason, Trouble } from './io.ts'
 
 /** Bytes of a piece, and of the room before it: the longest record that is sure to be judged. */
@@ -38,7 +38,7 @@ export class Feed {
   /**
    * Begins to read.
    * @param memory FEED_BYTES of it
-   * @param position where to begin in the file; null: where it stands
+   * @param position where to begin in a plain file; null: where it stands, which is all that pipes have
    * @param pace which pieces of a plain file are read ahead
    */
   constructor(
@@ -52,7 +52,7 @@ export class Feed {
     this.name = name
     this.memory = memory
     this.position = position
-    if (position === null || !fstatSync(fd).isFile()) return
+    if (position === null) return
     this.pace = pace
     this.readAhead(0)
   }

@@ -1,7 +1,7 @@
 // A capture through a program, a chunk at a time. Classic pcap files are read straight into the machine's memory, where compiled code walks
 // the records; other files go record by record. Memory stays the same whatever the file's size.
 
-import { closeSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, readSync } from 'node:fs'
 import type { Diagnostic } from '@netsieve/diag'
 import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
 import type { Batch, BatchOptions, Fault, PacketMeta } from '@netsieve/vm'
@@ -108,8 +108,8 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
   const batch = machine.batch(batchOptions)
   const none = new Int32Array(0)
   if (options.keep) yield { kind: 'packets', first: 0, count: 0, r0: none, exits: none, faults: [], kept: header }
-  // Pipes have no positions.
-  let begin = fd === 0 ? null : FILE_HEADER
+  // Pipes have no positions, and a file that is stdin may not begin where it stands.
+  let begin = fd !== 0 && fstatSync(fd).isFile() ? FILE_HEADER : null
   let first = 0
   // Each piece's in the other half of the area: the one before may still be being written.
   let outputFrom = 0
