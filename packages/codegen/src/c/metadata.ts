@@ -43,7 +43,7 @@ export function localsAtLast({ metadata, type, values }: Scope): string[] {
     const offset = metadata.writable(field)
     return offset === undefined
       ? []
-      : [`	ctx->${contextName(type, offset)} = ${values ? `v.${values.own(field)}.value` : `p.${identifier(field)}`};`]
+      : [`	ctx->${contextName(type, offset)} = ${values ? `v.${values.own(field).name}` : `p.${identifier(field)}`};`]
   })
 }
 

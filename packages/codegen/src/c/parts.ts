@@ -8,7 +8,7 @@ const PART = 600
 /** Parts at most, with room for other functions: a program has 256. */
 const MOST_PARTS = 200
 /** From this weight on a filter is divided. */
-const LONG = 300
+const LONG = 150
 /** Called chains that weigh less are written where they are called. */
 const SHORT = 12
 /** Functions of chains that call each other, so deep: the kernel takes frames of eight functions. */

@@ -7,7 +7,7 @@ import { exists } from './lists.ts'
 import { number } from './prelude.ts'
 import type { Scope } from './scope.ts'
 import { finder, inRanges, setOf } from './sets.ts'
-import { asked, call, inOrder, isWide, kindOf } from './terms.ts'
+import { asked, call, compared, inOrder, isWide, kindOf } from './terms.ts'
 import { mayEnd, packetValue } from './values.ts'
 
 const OPPOSITE = { '==': '!=', '!=': '==', '<': '>=', '<=': '>', '>': '<=', '>=': '<' } as const satisfies Record<
@@ -22,6 +22,13 @@ const LONGEST = 90
 export function unless(scope: Scope, pred: Pred, depth = 1): string {
   switch (pred.kind) {
     case 'cmp':
+      // At the top of a rule: what is not there ends it as what is not so.
+      if (depth === 1 && (pred.test === '==' || pred.test === '<' || pred.test === '<='))
+        return comparison(scope, pred.term, OPPOSITE[pred.test], pred.value, compared)
+      return condition(scope, { ...pred, test: OPPOSITE[pred.test] }, depth)
+    case 'in':
+      if (depth === 1) return `!${ranges(scope, pred, compared)}`
+      return `!${condition(scope, pred, depth)}`
     case 'relation':
       return condition(scope, { ...pred, test: OPPOSITE[pred.test] }, depth)
     case 'not':
@@ -48,7 +55,7 @@ function condition(scope: Scope, pred: Pred, depth: number): string {
       return comparison(scope, pred.term, pred.test, pred.value)
     }
     case 'in':
-      return inRanges(scope, asked(scope, pred.term), pred.ranges, isWide(scope, pred.term), kindOf(pred.term))
+      return ranges(scope, pred)
     case 'relation':
       return inOrder(scope, [pred.left, pred.right], ([left, right]) => `${left} ${pred.test} ${right}`)
     case 'inSet':
@@ -84,9 +91,12 @@ function isJunction(pred: Pred): boolean {
   return pred.args.length === 1 ? isJunction(pred.args[0]!) : pred.args.length > 1
 }
 
+const ranges = (scope: Scope, { term, ranges }: Pred & { kind: 'in' }, value = asked): string =>
+  inRanges(scope, value(scope, term), ranges, isWide(scope, term), kindOf(term))
+
 /** A term against a constant. Unsigned numbers are never below 0: what is asked then is only whether the value is there. */
-function comparison(scope: Scope, term: Term, test: Test, value: bigint): string {
-  const text = asked(scope, term)
+function comparison(scope: Scope, term: Term, test: Test, value: bigint, write = asked): string {
+  const text = write(scope, term)
   if (value === 0n && (test === '<' || test === '>='))
     return mayEnd(text) ? `({ (void)${text}; ${test === '>='}; })` : String(test === '>=')
   return `${text} ${test} ${number(scope.unit, value, kindOf(term))}`

@@ -241,8 +241,7 @@ function setting(scope: Scope, { field, term }: Step & { kind: 'set' }): string[
   const value = asked(scope, term)
   const { values } = scope
   if (!values) return [`	p->${identifier(field)} = ${value};`, `	p->${identifier(field)}_known = true;`]
-  const member = values.own(field)
-  return [`	v->${member}.value = ${value};`, `	v->${member}.absent = 0;`]
+  return [`	v->${values.own(field).name} = ${value};`]
 }
 
 /** A switch over what a verdict map holds for a key. */

@@ -10,16 +10,16 @@ import { get, number, u128 } from './prelude.ts'
 import { fetcher, type Scope, Unsupported } from './scope.ts'
 import { inRanges, setOf, valueFunction } from './sets.ts'
 import { hex, identifier } from './text.ts'
-import { type Fetch, isOwn, mayEnd, ownValue, packetValue } from './values.ts'
+import { type Absence, type Fetch, isOwn, mayEnd, ownValue, packetValue } from './values.ts'
 import { walkFunction } from './walk-headers.ts'
 
 /** The term of a comparison. */
 export function asked(scope: Scope, term: Term): string {
   if (scope.view.missing !== 'zero') return expression(scope, term)
   const simple = term.kind === 'mask' ? term.term : term
-  if (simple.kind !== 'bin' && simple.kind !== 'mask' && !('index' in simple)) return expression(scope, term, true)
+  if (simple.kind !== 'bin' && simple.kind !== 'mask' && !('index' in simple)) return expression(scope, term, 'zero')
   // More than one value may be absent: a function of its own, whose absence is 0.
-  return packetValue(scope, 64, (from) => termFunction(from, term), true)
+  return packetValue(scope, 64, (from) => termFunction(from, term), 'zero')
 }
 
 function termFunction(scope: Scope, term: Term): Fetch {
@@ -42,8 +42,8 @@ function got({ unit }: Scope, name: string, args: readonly string[], wide = fals
   return `${get(unit, { wide, zero })}(${[name, ...args].join(', ')})`
 }
 
-/** A term as an expression, in brackets where it needs them; `zero`: what is not there is 0. */
-export function expression(scope: Scope, term: Term, zero = false): string {
+/** A term as an expression, in brackets where it needs them; and what becomes of values that are not there. */
+export function expression(scope: Scope, term: Term, absence: Absence = 'ends'): string {
   switch (term.kind) {
     case 'const':
       // Unsigned: a sum of two would be signed otherwise, and could overflow.
@@ -52,9 +52,9 @@ export function expression(scope: Scope, term: Term, zero = false): string {
       return scope.values ? packetValue(scope, 32, (from) => simply(lengthFunction(from))) : '(__u64)p->size'
     case 'field': {
       const { field } = term
-      if (isOwn(scope, field) && scope.values) return ownValue({ ...scope, values: scope.values }, field, zero)
+      if (isOwn(scope, field) && scope.values) return ownValue(scope.unit, scope.values, field, absence)
       const wide = isWide(scope, term)
-      return packetValue(scope, FIELDS[field].bits, (from) => simply(fieldFunction(from, field), wide), zero)
+      return packetValue(scope, FIELDS[field].bits, (from) => simply(fieldFunction(from, field), wide), absence)
     }
     case 'load': {
       const { base, offset, bytes, index } = term
@@ -63,27 +63,27 @@ export function expression(scope: Scope, term: Term, zero = false): string {
       return packetValue(scope, bytes * 8, (from) => {
         const at = index ? `${offset} + ${near(from, index)}` : String(offset)
         return { name: loader(from, base, wide, { short }), args: [at, String(bytes)], wide }
-      }, zero) // biome-ignore format: one value
+      }, absence) // biome-ignore format: one value
     }
     case 'raw': {
       const wide = isWide(scope, term)
-      return packetValue(scope, term.bits, (from) => simply(rawFunction(from, term), wide), zero)
+      return packetValue(scope, term.bits, (from) => simply(rawFunction(from, term), wide), absence)
     }
     case 'mask': {
       const kind = kindOf(term.term)
       const mask = number(scope.unit, term.mask, kind === 'ipv4' || kind === 'mac' ? kind : 'hex')
-      return `(${expression(scope, term.term, zero)} & ${mask})`
+      return `(${expression(scope, term.term, absence)} & ${mask})`
     }
     case 'bin':
       return arithmetic(scope, term)
     case 'mapped': {
       const { name, wide } = valueFunction(scope, setOf(scope, term.map))
-      return inOrder(scope, term.terms, (values) => got(scope, name, values, wide, zero))
+      return inOrder(scope, term.terms, (values) => got(scope, name, values, wide, absence === 'zero'))
     }
     case 'find':
-      return packetValue(scope, 32, (from) => simply(findFunction(from, term)), zero)
+      return packetValue(scope, 32, (from) => simply(findFunction(from, term)), absence)
     case 'walk':
-      return packetValue(scope, 16, (from) => simply(walkFunction(from, term)), zero)
+      return packetValue(scope, 16, (from) => simply(walkFunction(from, term)), absence)
   }
 }
 
@@ -91,6 +91,16 @@ const simply = (name: string, wide = false): Fetch => ({ name, args: [], wide })
 
 function lengthFunction({ unit }: Scope): string {
   return unit.need('frame_size', () => `${fetcher('frame_size', '__u64')}\n{\n	*value = p->size;\n	return 0;\n}`)
+}
+
+/** The term of a comparison that does not hold for numbers above all that the term can be: in brief, where a packet without it only ends the rule. */
+export function compared(scope: Scope, term: Term): string {
+  const { view, absent, values } = scope
+  const drops = view.cutDrops.length > 0 || view.tinyDrops.length > 0 || view.chainDrops || view.lists.drops
+  const plain = term.kind === 'field' || term.kind === 'load' || term.kind === 'raw'
+  return values && plain && !drops && absent === 'NEXT' && view.missing !== 'zero'
+    ? expression(scope, term, 'above')
+    : asked(scope, term)
 }
 
 /** A function of the values of terms. */

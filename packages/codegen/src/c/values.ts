@@ -22,15 +22,17 @@ interface Member {
   readonly fetch?: Fetch
 }
 
-/** Bytes of a member by the width of its number. */
-const BYTES = { wide: 24, 64: 16, 32: 8, 16: 4 } as const
-type Kind = keyof typeof BYTES
-const WORDS: Readonly<Record<Kind, string>> = {
-  wide: 'volatile __u64 high, low, absent;',
-  64: 'volatile __u64 value, absent;',
-  32: 'volatile __u32 value, absent;',
-  16: 'volatile __u16 value, absent;',
-}
+/** Members: a word of 32 or 64 bits, whose upper 16 are the verdict of an absence; more bits have that beside them. */
+const KINDS = {
+  wide: { bytes: 24, text: (name) => `struct { volatile __u64 high, low, absent; } ${name};` },
+  64: { bytes: 16, text: (name) => `struct { volatile __u64 value, absent; } ${name};` },
+  48: { bytes: 8, text: (name) => `volatile __u64 ${name};` },
+  16: { bytes: 4, text: (name) => `volatile __u32 ${name};` },
+} as const satisfies Record<string | number, { bytes: number; text: (name: string) => string }>
+type Kind = keyof typeof KINDS
+
+/** What becomes of a rule that asks for a value which is not there: it ends; or the value is 0; or above all that there are (which ends it too). */
+export type Absence = 'ends' | 'zero' | 'above'
 
 /** Bytes of the struct at most: it lies on the stack, which is of 512 bytes with the frames of all functions. */
 const MOST_BYTES = 224
@@ -45,48 +47,50 @@ export class Values {
   private bytes = 0
 
   /** The member of a value. @throws NotKept if there is no room for it */
-  keep({ name, args, wide }: Fetch, bits: number): string {
-    const kind = wide ? 'wide' : bits > 32 ? 64 : bits > 16 ? 32 : 16
+  keep({ name, args, wide }: Fetch, bits: number): Member {
+    const kind = wide ? 'wide' : bits > 48 ? 64 : bits > 16 ? 48 : 16
     return this.add(`${name}(${args.join()})`, [name, ...args].join('_'), { kind, fetch: { name, args, wide } })
   }
 
   /** The member of a field that rules set. @throws NotKept */
-  own(field: MetadataId): string {
-    return this.add(field, field, { kind: 32 })
+  own(field: MetadataId): Member {
+    return this.add(field, field, { kind: 48 })
   }
 
-  private add(key: string, name: string, member: Omit<Member, 'name'>): string {
+  private add(key: string, name: string, kept: Omit<Member, 'name'>): Member {
     const before = this.members.get(key)
-    if (before) return before.name
-    this.bytes += BYTES[member.kind]
+    if (before) return before
+    this.bytes += KINDS[kept.kind].bytes
     if (this.bytes > MOST_BYTES) throw new NotKept()
     let own = identifier(name)
     while (this.names.has(own)) own += '_'
     this.names.add(own)
-    this.members.set(key, { name: own, ...member })
-    return own
+    const member = { name: own, ...kept }
+    this.members.set(key, member)
+    return member
   }
 
   /** The statements that fetch those that are known by now. */
   fetched(unit: Unit): string[] {
-    return [...this.members.values()].flatMap(({ name, fetch }) =>
-      fetch ? [`	${FETCH(unit, fetch.wide)}(${[name, fetch.name, '&p', ...fetch.args].join(', ')});`] : [],
+    return [...this.members.values()].flatMap(({ name, kind, fetch }) =>
+      fetch ? [`	${FETCH(unit, kind)}(${[name, fetch.name, '&p', ...fetch.args].join(', ')});`] : [],
     )
   }
 
   /** The statement that fetches a field which rules set, from where it is at first. */
   fetchedFirst(unit: Unit, field: MetadataId, fetch: string): string {
-    return `	${FETCH(unit, false)}(${this.own(field)}, ${fetch}, &p);`
+    const { name, kind } = this.own(field)
+    return `	${FETCH(unit, kind)}(${name}, ${fetch}, &p);`
   }
 
   /** The struct, without holes: all of it is copied from the stack that has numbers in it. */
   text(): string {
-    const members = [...this.members.values()].sort((a, b) => BYTES[b.kind] - BYTES[a.kind])
-    const lines = members.map(({ name, kind }) => `	struct { ${WORDS[kind]} } ${name};`)
+    const members = [...this.members.values()].sort((a, b) => KINDS[b.kind].bytes - KINDS[a.kind].bytes)
+    const lines = members.map(({ name, kind }) => `	${KINDS[kind].text(name)}`)
     if (members.length === 0 || this.bytes % 8 !== 0) lines.push('	__u32 unused;')
     return `/*
- * What rules ask of a packet: numbers, each with the verdict of its absence, 0 where it is there. They are volatile, so each rule reads them anew: what
- * one rule has learnt of them, the verifier need not follow through all others.
+ * What rules ask of a packet: numbers; of one that is not there the upper 16 bits are the verdict that this has. They are volatile, so each rule
+ * reads them anew: what one rule has learnt of them, the verifier need not follow through all others.
  */
 struct values {
 ${lines.join('\n')}
@@ -94,28 +98,44 @@ ${lines.join('\n')}
   }
 }
 
-const FETCH = (unit: Unit, wide: boolean): string =>
-  unit.need(wide ? 'FETCH128' : 'FETCH', () =>
-    wide
-      ? `#define FETCH128(member, fetch, ...) \\
-	({ ${u128(unit)} value = 0; v->member.absent = fetch(__VA_ARGS__, &value); v->member.high = value >> 64; v->member.low = value; })`
-      : `/* Puts what a function fetches into a member of the values. */
+/** `FETCH(member, fetch, p…)`: puts what a function fetches into a member of the values. */
+function FETCH(unit: Unit, kind: Kind): string {
+  if (kind === 'wide')
+    return unit.need('FETCH128', () => `#define FETCH128(member, fetch, ...) \\
+	({ ${u128(unit)} value = 0; v->member.absent = fetch(__VA_ARGS__, &value); v->member.high = value >> 64; v->member.low = value; })`) // biome-ignore format: C
+  if (kind === 64)
+    return unit.need('FETCH64', () => `#define FETCH64(member, fetch, ...) \\
+	({ __u64 value = 0; v->member.absent = fetch(__VA_ARGS__, &value); v->member.value = value; })`) // biome-ignore format: C
+  return unit.need('FETCH', () => `/* Puts what a function fetches into a member of the values. */
 #define FETCH(member, fetch, ...) \\
-	({ __u64 value = 0; v->member.absent = fetch(__VA_ARGS__, &value); v->member.value = value; })`,
-  ) // biome-ignore format: C
+	({ __u64 value = 0, absent = fetch(__VA_ARGS__, &value); v->member = absent ? absent << (sizeof(v->member) * 8 - 16) : value; })`) // biome-ignore format: C
+}
 
-/** A value of the packet in an expression: fetched where it is asked for, or kept since the start; `zero`: 0 where it is not there. */
-export function packetValue(scope: Scope, bits: number, write: (from: Scope) => Fetch, zero = false): string {
+/** A value of the packet in an expression: fetched where it is asked for, or kept since the start. */
+export function packetValue(
+  scope: Scope,
+  bits: number,
+  write: (from: Scope) => Fetch,
+  absence: Absence = 'ends',
+): string {
   const { unit, values } = scope
   if (!values) {
     const { name, args, wide } = write(scope)
-    return `${get(unit, { wide, zero })}(${[name, 'p', ...args].join(', ')})`
+    return `${get(unit, { wide, zero: absence === 'zero' })}(${[name, 'p', ...args].join(', ')})`
   }
   const { values: _, ...from } = scope
   const fetch = write({ ...from, beforeRules: true })
-  const { wide } = fetch
-  return `${VALUE(unit, wide, zero)}(${values.keep(plain(scope, fetch), bits)}, v)`
+  return kept(unit, values.keep(plain(scope, fetch), bits), absence)
 }
+
+/** A field that rules set, where values are kept. */
+export const ownValue = (unit: Unit, values: Values, field: MetadataId, absence: Absence): string =>
+  kept(unit, values.own(field), absence)
+
+const kept = (unit: Unit, { name, kind }: Member, absence: Absence): string =>
+  absence === 'above' && (kind === 48 || kind === 16)
+    ? `v->${name}`
+    : `${VALUE(unit, kind, absence === 'zero')}(${name}, v)`
 
 /** What is fetched by values that are fetched themselves is so in a function. */
 function plain({ unit, name }: Scope, fetch: Fetch): Fetch {
@@ -132,29 +152,29 @@ function plain({ unit, name }: Scope, fetch: Fetch): Fetch {
   return { ...fetch, name: own, args: [] }
 }
 
-/** A field that rules set, where values are kept. */
-export function ownValue(
-  { unit, values }: Scope & { readonly values: Values },
-  field: MetadataId,
-  zero: boolean,
-): string {
-  return `${VALUE(unit, false, zero)}(${values.own(field)}, v)`
-}
-
 /** Whether rules have a field as a value that they set. */
 export const isOwn = ({ metadata }: Scope, field: string): field is MetadataId =>
   isMetadata(field as MetadataId) && metadata.locals.has(field as MetadataId)
 
 /** `VALUE(member, v)`: as `GET`. */
-function VALUE(unit: Unit, wide: boolean, zero: boolean): string {
-  const name = `VALUE${zero ? '0' : ''}${zero && wide ? '_' : ''}${wide ? '128' : ''}`
+function VALUE(unit: Unit, kind: Kind, zero: boolean): string {
+  const beside = kind === 'wide' ? '128' : kind === 64 ? '64' : ''
+  const name = `VALUE${zero ? '0' : ''}${zero && beside ? '_' : ''}${beside}`
   return unit.need(name, () => {
     const note = zero ? 'A value; 0 where there is none.' : 'A value; where there is none, the rule ends here.'
-    const value = wide ? `(${u128(unit)})v->member.high << 64 | v->member.low` : '(__u64)v->member.value'
+    const whole = {
+      wide: () => `(${u128(unit)})v->member.high << 64 | v->member.low`,
+      64: () => 'v->member.value',
+      48: () => 'word',
+      16: () => 'word',
+    }[kind]()
+    const read = beside
+      ? 'int absent = v->member.absent;'
+      : '__u64 word = v->member; int absent = word >> (sizeof(v->member) * 8 - 16);'
     const failed = zero
-      ? `if (absent && absent != NEXT) return absent; absent ? 0 : ${value};`
-      : `if (absent) return absent; ${value};`
-    return `/* ${note} */\n#define ${name}(member, v) \\\n	({ int absent = v->member.absent; ${failed} })`
+      ? `if (absent && absent != NEXT) return absent; absent ? 0 : ${whole};`
+      : `if (absent) return absent; ${whole};`
+    return `/* ${note} */\n#define ${name}(member, v) \\\n	({ ${read} ${failed} })`
   })
 }
 
