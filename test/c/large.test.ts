@@ -11,12 +11,12 @@ import { Sieve } from 'netsieve'
 import { describe, expect, it } from 'vitest'
 import { compileC, NO_CLANG } from './clang.ts'
 
-function filterOf(pred: Pred, sets: readonly SetDef[] = []): Filter {
+function filterOf(pred: Pred, sets: readonly SetDef[] = [], six = false): Filter {
   const { value, diagnostics } = check({
     syntax: 'test',
     profile: 'nft-6.18',
     sets,
-    base: [{ chain: 'main', hook: 'input', view: 'nft-ip', family: 'ipv4', policy: 'accept' }],
+    base: [{ chain: 'main', hook: 'input', view: 'nft-ip', family: six ? 'ipv6' : 'ipv4', policy: 'accept' }],
     chains: [
       {
         name: 'main',
@@ -91,6 +91,40 @@ describe.skipIf(NO_CLANG)(`large sets and metadata${NO_CLANG ? ` (skipped: ${NO_
       }
     }
     expect(seen.size).toBe(2)
+  })
+
+  it.each([
+    ['addresses and ports', { bits: 32, kind: 'ipv4' }, 'ipv4.src', 0x0a000000n],
+    ['IPv6 addresses', { bits: 128, kind: 'ipv6' }, 'ipv6.src', 0xfe80n << 112n],
+  ] as const)('searches pairs and more of %s by halves', (_, address, src, base) => {
+    // Ports in ranges, of every other address all of them.
+    const elements = Array.from({ length: 400 }, (_, i) => {
+      const port = i % 2 ? { lo: BigInt(i * 3), hi: BigInt(i * 3 + 1) } : { lo: 0n, hi: 65535n }
+      const own = { lo: base + BigInt(i), hi: base + BigInt(i) }
+      return { key: address.bits > 100 ? [own] : [own, port], value: BigInt(i % 3) }
+    })
+    const wide = address.bits > 100
+    const keys = wide ? [address] : [address, { bits: 16, kind: 'port' } as const]
+    const terms: Term[] = [{ kind: 'field', field: src }]
+    if (!wide) terms.push({ kind: 'field', field: 'tcp.dport' })
+    const set: SetDef = { name: 'sorted', keys, data: { bits: 32 }, elements }
+    const filter = filterOf({ kind: 'cmp', term: { kind: 'mapped', terms, map: 'sorted' }, test: '>=', value: 1n }, [set], wide) // biome-ignore format: one call
+    expect(generateC(filter, { type: 'xdp' }).value).toContain('halves')
+    const program = programOf(filter, 'xdp')
+    expect(verify(program.insns, program)).toMatchObject({ status: 'accepted' })
+    const machine = load(program.insns, program)
+    const decisions = new Set<string>()
+    for (let i = 0; i < 402; i++) {
+      for (const port of [0, i * 3 - 1, i * 3, i * 3 + 1, i * 3 + 2, 65535]) {
+        const to = `tcp(dport=${Math.max(0, port)})`
+        const text = wide ? `eth / ipv6(src=fe80::${i.toString(16)}) / ${to}` : `eth / ipv4(src=10.0.${i >> 8}.${i & 255}) / ${to}` // biome-ignore format: one value
+        const frame = buildPacket(text).value!.data
+        const { decision } = evaluate(filter, frame)
+        decisions.add(decision)
+        expect([i, port, machine.run(frame).r0 === 1]).toEqual([i, port, decision === 'drop'])
+      }
+    }
+    expect(decisions.size).toBe(2)
   })
 
   const METADATA: Pred = {

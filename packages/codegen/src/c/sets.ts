@@ -120,7 +120,11 @@ interface Row {
 function search(unit: Unit, name: string, rows: readonly Row[], keys: readonly SetKey[], otherwise: number): string {
   const names = keys.map((_, i) => keyName(keys, i))
   if (rows.length === 0) return `${names.map((key) => `	(void)${key};\n`).join('')}	return ${otherwise};`
-  if (rows.length > (keys.length === 1 ? MOST_CASES : MOST_COMPARED)) return array(unit, name, rows, keys, otherwise)
+  const [{ bits }] = keys as readonly [SetKey]
+  if (rows.length > (keys.length === 1 && bits <= 64 ? MOST_CASES : MOST_COMPARED)) {
+    const line = onLine(rows, keys)
+    return line ? byHalves(unit, name, line, keys, otherwise) : inTurn(unit, name, rows, keys, otherwise)
+  }
   if (keys.length === 1 && keys[0]!.bits <= 64) return cases(unit, rows, keys[0]!, otherwise)
   const tests = rows.map((row) => {
     const parts = row.key.flatMap((range, i) => comparison(unit, names[i]!, range, keys[i]!) ?? [])
@@ -151,32 +155,62 @@ function cases(unit: Unit, rows: readonly Row[], { kind }: SetKey, otherwise: nu
   return [...lines, '	}', `	return ${otherwise};`].join('\n')
 }
 
-/** The same in an array: by halves if keys are single numbers, else one row after another. */
-function array(unit: Unit, name: string, rows: readonly Row[], keys: readonly SetKey[], otherwise: number): string {
-  const single = keys.length === 1
-  const ordered = single ? [...rows].sort((a, b) => (a.key[0]!.lo < b.key[0]!.lo ? -1 : 1)) : rows
-  const part = (i: number) => (single ? '' : String(i + 1))
-  const members = keys.map(({ bits }, i) => `	${bits > 64 ? u128(unit) : '__u64'} lo${part(i)}, hi${part(i)};\n`)
-  const table = unit.need(`${name}_rows`, () => {
-    const lines = ordered.map(({ key, what }) => {
-      const numbers = key.flatMap(({ lo, hi }, i) => [lo, hi].map((value) => number(unit, value, keys[i]!.kind)))
-      return `	{ ${numbers.join(', ')}, ${what} },`
+/** A row as an interval of all its numbers in one, the first one on top. */
+interface Interval extends Row {
+  readonly lo: bigint
+  readonly hi: bigint
+}
+
+const maxOf = ({ bits }: SetKey): bigint => (1n << BigInt(bits)) - 1n
+const bitsOf = (keys: readonly SetKey[]): number => keys.reduce((sum, { bits }) => sum + bits, 0)
+
+/** Rows in the order of their numbers; none if they overlap, or if one is no interval: a range of one number, and then not all of the next. */
+function onLine(rows: readonly Row[], keys: readonly SetKey[]): readonly Interval[] | undefined {
+  if (bitsOf(keys) > 128) return undefined
+  const whole = ({ lo, hi }: Range, i: number) => lo === 0n && hi === maxOf(keys[i]!)
+  const joined = (numbers: readonly bigint[]) => numbers.reduce((sum, value, i) => (sum << BigInt(keys[i]!.bits)) | value, 0n) // biome-ignore format: one act
+  const intervals = rows.map((row) => {
+    const wide = row.key.findIndex(({ lo, hi }) => lo !== hi)
+    const apart = wide >= 0 && !row.key.every((range, i) => i <= wide || whole(range, i))
+    return apart ? undefined : { ...row, lo: joined(row.key.map(({ lo }) => lo)), hi: joined(row.key.map(({ hi }) => hi)) } // biome-ignore format: one value
+  })
+  if (!intervals.every((one) => one !== undefined)) return undefined
+  const sorted = intervals.sort((a, b) => (a.lo < b.lo ? -1 : 1))
+  return sorted.every(({ lo }, i) => i === 0 || sorted[i - 1]!.hi < lo) ? sorted : undefined
+}
+
+/** What a row's bounds are written as. */
+const bounds = (unit: Unit, { key }: Row, keys: readonly SetKey[]): [lo: string[], hi: string[]] => [
+  key.map(({ lo }, i) => number(unit, lo, keys[i]!.kind)),
+  key.map(({ hi }, i) => number(unit, hi, keys[i]!.kind)),
+]
+
+/** In an array that is in order, searched by halves; the numbers of a key are joined to one. */
+function byHalves(
+  unit: Unit,
+  name: string,
+  rows: readonly Interval[],
+  keys: readonly SetKey[],
+  otherwise: number,
+): string {
+  const type = bitsOf(keys) > 64 ? u128(unit) : '__u64'
+  const names = keys.map((_, i) => keyName(keys, i))
+  const join = keys.length === 1 ? undefined : `${name}_key`
+  if (join) {
+    const parts = names.map((each, i) => {
+      const shift = bitsOf(keys.slice(i + 1))
+      return shift === 0 ? `(${each})` : `(${type})(${each}) << ${shift}`
     })
-    return `${single ? 'static const ' : ''}struct {\n${members.join('')}	__u32 what;\n} ${name}_rows[${rows.length}] = {\n${lines.join('\n')}\n};`
-  }) // biome-ignore format: C
-  if (!single) {
-    // In variables, which the verifier does not know, and by differences: a comparison of the key itself would tell the verifier something new of it with each row.
-    const tests = keys.map(
-      (_, i) => `${keyName(keys, i)} - ${table}[i].lo${i + 1} <= ${table}[i].hi${i + 1} - ${table}[i].lo${i + 1}`,
-    )
-    return `	for (__u32 i = 0; i < ${rows.length}; i++)
-		if (${tests.join(' &&\n		    ')})
-			return ${table}[i].what;
-	return ${otherwise};`
+    unit.need(join, () => `#define ${join}(${names.join(', ')}) (${parts.join(' | ')})`)
   }
+  const one = (numbers: readonly string[]) => (join ? `${join}(${numbers.join(', ')})` : numbers[0]!)
+  const table = unit.need(`${name}_rows`, () => {
+    const lines = rows.map((row) => `	{ ${bounds(unit, row, keys).map(one).join(', ')}, ${row.what} },`)
+    return `static const struct {\n	${type} lo, hi;\n	__u32 what;\n} ${name}_rows[${rows.length}] = {\n${lines.join('\n')}\n};`
+  }) // biome-ignore format: C
   forget(unit)
   return `	__u32 low = 0, high = ${rows.length};
-
+${join ? `	${type} key = ${one(names)};\n` : ''}
 	for (int halves = 0; halves < ${Math.ceil(Math.log2(rows.length)) + 1} && low < high; halves++) {
 		__u32 middle = (low + high) / 2;
 
@@ -192,4 +226,24 @@ function array(unit: Unit, name: string, rows: readonly Row[], keys: readonly Se
 	if (low >= ${rows.length} || key > ${table}[low].hi)
 		return ${otherwise};
 	return ${table}[low].what;`
+}
+
+/** One row of an array after another. */
+function inTurn(unit: Unit, name: string, rows: readonly Row[], keys: readonly SetKey[], otherwise: number): string {
+  const members = keys.map(({ bits }, i) => `	${bits > 64 ? u128(unit) : '__u64'} lo${i + 1}, hi${i + 1};\n`)
+  const table = unit.need(`${name}_rows`, () => {
+    const lines = rows.map((row) => {
+      const [lo, hi] = bounds(unit, row, keys)
+      return `	{ ${lo.map((each, i) => `${each}, ${hi[i]}`).join(', ')}, ${row.what} },`
+    })
+    return `struct {\n${members.join('')}	__u32 what;\n} ${name}_rows[${rows.length}] = {\n${lines.join('\n')}\n};`
+  }) // biome-ignore format: C
+  // In variables, which the verifier does not know, and by differences: a comparison of the key itself would tell the verifier something new of it with each row.
+  const tests = keys.map(
+    (_, i) => `${keyName(keys, i)} - ${table}[i].lo${i + 1} <= ${table}[i].hi${i + 1} - ${table}[i].lo${i + 1}`,
+  )
+  return `	for (__u32 i = 0; i < ${rows.length}; i++)
+		if (${tests.join(' &&\n		    ')})
+			return ${table}[i].what;
+	return ${otherwise};`
 }
