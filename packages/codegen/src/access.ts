@@ -55,6 +55,8 @@ export interface Access {
   renew(e: Emitter): void
   /** R[dst] = bytes from the start of the packet's data to a base. */
   offsetInto(e: Emitter, dst: number, ref: BaseRef): void
+  /** R[dst] = bytes from a base to the end of the packet's data. */
+  rest(e: Emitter, dst: number, ref: BaseRef): void
   /** Goes to `target` if fewer than R[length] bytes follow the base; clobbers R.A. */
   tooShort(e: Emitter, ref: BaseRef, length: number, target: Label): void
   /** R[dst] = the packet's length. */
@@ -147,6 +149,13 @@ function direct(type: ProgTypeName): Access {
         if (disp !== 0) c.alu('add', dst, disp)
       })
     },
+    rest(e, dst, { reg, disp }) {
+      e.put((c) => {
+        c.mov(dst, { reg: R.END })
+        c.alu('sub', dst, { reg: reg ?? R.DATA })
+        if (disp !== 0) c.alu('sub', dst, disp)
+      })
+    },
     tooShort(e, { reg, disp }, length, target) {
       e.put((c) => {
         c.mov(R.A, { reg: reg ?? R.DATA })
@@ -217,6 +226,13 @@ function copied(own: Copying): Access {
     },
     baseInto: offset,
     offsetInto: offset,
+    rest(e, dst, { reg, disp }) {
+      own.length(e, dst)
+      e.put((c) => {
+        if (reg !== undefined) c.alu('sub', dst, { reg })
+        if (disp !== 0) c.alu('sub', dst, disp)
+      })
+    },
     tooShort(e, { reg, disp }, length, target) {
       own.length(e, R.A)
       e.put((c) => {

@@ -22,7 +22,7 @@ export function ipv6(d: Dispatch, netRef: BaseRef): void {
     })
     e.jump('jne', R.A, 6, bad)
   }
-  // R.AVAIL = length of the packet from its IPv6 header on; 0xffff (the frame's end counts) for a jumbogram.
+  // R.AVAIL = length of the packet from its IPv6 header on; of a jumbogram, and where packets are not trimmed, the frame's end counts.
   e.put((c) => c.load(1, R.RET, reg, disp + 6))
   if (view.header === 'checked') {
     const [sized, counted] = [e.label('sized'), e.label('counted')]
@@ -33,7 +33,8 @@ export function ipv6(d: Dispatch, netRef: BaseRef): void {
     e.jump('jne', R.AVAIL, 0, sized)
     // No code further down would do: a jump back is a loop to whoever reads the program.
     e.jump('jne', R.RET, IPPROTO.hopopt, sized)
-    e.put((c) => c.mov(R.AVAIL, 0xffff))
+    if (view.trim) access.rest(e, R.AVAIL, netRef)
+    else e.put((c) => c.mov(R.AVAIL, 0xffff))
     e.goto(counted)
     e.bind(sized)
     e.put((c) => c.alu('add', R.AVAIL, 40))

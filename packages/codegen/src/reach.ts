@@ -143,10 +143,6 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
   }
   const spread = Math.max(furthest, path.kind === 'ipv6' && view.ipv6Walk.length > 0 ? MAX_WALK : 0)
   const ref = { base: 'transport', reg: R.TRANSPORT, disp: 0, spread } as const
-  if (path.kind === 'ipv6' && view.trim && proto !== undefined && view.cutDrops.includes(proto)) {
-    // A jumbogram's packet ends where its frame does, which R.AVAIL does not tell: a header that is cut there is cut.
-    access.reach(e, ref, headerEnd(proto) - 1, 1, failures.cut)
-  }
   if (view.transportNeeds === 'header' && proto !== undefined && !view.trim) {
     // Where nothing trims the packet, its header ends within the frame or is not there: its last byte tells.
     const end = headerEnd(proto)

@@ -16,7 +16,7 @@ import {
 } from '@netsieve/ir'
 import { forgetTransport } from './anew.ts'
 import { R } from './emitter.ts'
-import { emitRun, type Run, runFrom, worthwhile } from './lookup/lists.ts'
+import { ALONE, emitRun, type Run, runFrom, takesAny, worthwhile } from './lookup/lists.ts'
 import { verdictMap } from './lookup/sets.ts'
 import { branch } from './predicates.ts'
 import { type Failures, type Scope, seenAs, setOf } from './scope.ts'
@@ -90,7 +90,7 @@ export function chainFrom(
     const whole = worthwhile(run)
     if (whole) together(scope, `${name} ${i}`, run, end, path)
     // Rules that this path's packets cannot match are left out.
-    else if (run.length === 0 || run.boxes.length > 0)
+    else if (run.length === 0 || takesAny(run))
       for (const rule of rules.slice(i, i + Math.max(1, run.length))) compileRule(scope, rule, end, path)
     i += Math.max(1, run.length)
     scope.grows?.(e.size, whole ? e.size - before : 0)
@@ -98,30 +98,28 @@ export function chainFrom(
   return i
 }
 
-/** No run: the next rule is compiled by itself. */
-const ALONE: Run = { length: 0, asked: [], boxes: [] }
-
 /** Compiles a run of rules as one decision. */
 function together(scope: RuleScope, name: string, run: Run, end: Label, callers: readonly string[]): void {
   const { e } = scope
   const outer = e.origin
   const [first, last] = [run.boxes[0]!.rule, run.boxes.at(-1)!.rule]
   e.origin = { text: `rules ${first.id} to ${last.id}` }
-  const [next, cut] = [e.label('next'), e.label('cut')]
-  const decide = (rule: Rule, rest: readonly Step[]): void => {
+  const next = e.label('next')
+  const does = (rule: Rule, what: readonly Step[] | 'cut'): void => {
     const search = e.origin
     e.origin = originOf(rule)
-    const counts = countsOnMatch(rule.steps)
-    for (const step of rest) {
-      if (step.kind === 'verdict') {
-        if (counts) countRule(scope, rule.id)
-        verdict(scope, step.verdict, next, end, callers)
-      } else if (step.kind === 'count' || step.kind === 'log')
-        effect(scope, step, rule.id, next, { missing: next, cut })
-    }
+    if (what === 'cut') decide(scope, 'drop')
+    else
+      for (const step of what) {
+        if (step.kind === 'verdict') {
+          if (countsOnMatch(rule.steps)) countRule(scope, rule.id)
+          verdict(scope, step.verdict, next, end, callers)
+        } else if (step.kind === 'count' || step.kind === 'log')
+          effect(scope, step, rule.id, next, { missing: next, cut: next })
+      }
     e.origin = search
   }
-  emitRun(scope, name, run, { decide, next, cut })
+  emitRun(scope, name, run, { decide: does, next })
   e.bind(next)
   e.origin = outer
 }

@@ -13,6 +13,7 @@ import {
   type Pred,
   type Rule,
   type SetDef,
+  type ViewName,
   verdict,
 } from '@netsieve/ir'
 import { buildPacket } from '@netsieve/packet'
@@ -32,11 +33,11 @@ function numbers(seed: number): (below: number) => number {
 
 const point = (value: number) => ({ lo: BigInt(value), hi: BigInt(value) })
 
-function filterOf(rules: readonly Rule[], sets: readonly SetDef[] = []): Filter {
+function filterOf(rules: readonly Rule[], sets: readonly SetDef[] = [], view: ViewName = 'nft-ip'): Filter {
   const filter: Filter = {
     syntax: 'test',
     profile: 'nft-6.18',
-    base: [{ chain: 'c', hook: 'prerouting', view: 'nft-ip', family: 'ipv4', policy: 'accept' }],
+    base: [{ chain: 'c', hook: 'prerouting', view, family: 'ipv4', policy: 'accept' }],
     chains: [{ name: 'c', rules }],
     sets,
   }
@@ -86,6 +87,30 @@ describe('lists', () => {
     const rules = Array.from({ length: 300 }, (_, id) => rule(id, [inRanges('udp.dport', [{ lo: BigInt(id * 7), hi: BigInt(id * 7 + 20) }])], id % 3 ? 'drop' : 'accept')) // biome-ignore format: one rule
     const frames = Array.from({ length: 120 }, (_, i) => frame(1, i * 19))
     expect(same(filterOf(rules), frames).drops).toBeGreaterThan(40)
+  })
+
+  test('of rules that drop what is cut are one decision for each thing that may be left of a header', () => {
+    const rules = Array.from({ length: 500 }, (_, id) => {
+      const proto = id % 2 ? 'tcp' : 'udp'
+      const from = inRanges('ipv4.src', [{ lo: BigInt(id * 256), hi: BigInt(id * 256 + 1000) }])
+      return rule(id, [from, cmp('meta.l4proto', '==', id % 2 ? 6 : 17), inRanges(`${proto}.dport`, [{ lo: BigInt(id * 100), hi: BigInt(id * 100 + 3000) }])], id % 3 ? 'accept' : 'drop') // biome-ignore format: one rule
+    })
+    const filter = filterOf(rules, [], 'xt-ip')
+    const whole = Array.from({ length: 100 }, (_, i) => frame(i * 1280 + 7, i * 500))
+    // The packet's end moves into its UDP header.
+    const cut = whole.map((bytes, i) => {
+      const shorter = bytes.slice()
+      shorter[17] = 20 + (i % 8)
+      return shorter
+    })
+    const { drops, insns } = same(filter, [...whole, ...cut])
+    expect(drops).toBeGreaterThan(90)
+    expect(insns).toBeLessThan(12 * 500)
+    const { insns: linear } = generate(filter, { type: 'xdp', oneByOne: true })
+    expect(linear.length).toBeGreaterThan(20 * 500)
+    const program = generate(filter, { type: 'xdp' })
+    const machine = load(program.insns, { type: 'xdp', maps: program.maps })
+    for (const bytes of [...whole, ...cut]) expect(machine.run(bytes).insns).toBeLessThan(300)
   })
 
   test('rule by rule, if that is asked for, and the same', () => {

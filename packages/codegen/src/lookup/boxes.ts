@@ -17,6 +17,7 @@ import {
 } from '@netsieve/ir'
 import { FIELDS } from '@netsieve/packet'
 import { termBits } from './key.ts'
+import type { Told } from './left.ts'
 
 /** What a box asks of one number: as the packet is seen by the chain, or by a view of the match's own. */
 export interface Asked {
@@ -37,6 +38,8 @@ export const sideOf = (box: RuleBox, key: string): Asked | undefined => box.find
 export interface RuleBoxes {
   readonly rule: Rule
   readonly boxes: readonly RuleBox[]
+  /** What the rule drops for asking, in no box of the others. */
+  readonly cuts: readonly RuleBox[]
   /** What the rule does once its matches hold. */
   readonly rest: readonly Step[]
 }
@@ -53,6 +56,8 @@ interface Place {
   readonly sets: ReadonlyMap<string, SetDef>
   /** The chain's. */
   readonly view: ViewName
+  /** Whether a number can be had; what asks for others ends the rule, or the packet. All can, where there is none. */
+  readonly told?: (term: Term, view: ViewName | undefined) => Told
 }
 
 /** A rule whose matches all come first, and that decides every packet for which they hold; undefined for others. */
@@ -64,11 +69,13 @@ function boxesOf(rule: Rule, place: Place): RuleBoxes | undefined {
   if (last?.kind !== 'verdict' || last.verdict.kind === 'jump' || last.verdict.kind === 'continue') return undefined
   try {
     let boxes: readonly RuleBox[] = [[]]
+    const cuts: RuleBox[] = []
     for (const step of rule.steps) {
       if (step.kind !== 'match') break
+      if (place.told) cuts.push(...product(boxes, cutting(step.pred, step.view, place)))
       boxes = product(boxes, expand(step.pred, true, step.view, place))
     }
-    return { rule, boxes, rest: rest.slice(0, end + 1) }
+    return { rule, boxes, cuts, rest: rest.slice(0, end + 1) }
   } catch (beyond) {
     if (beyond instanceof NoBoxes) return undefined
     throw beyond
@@ -97,13 +104,14 @@ export function decidingRules(
   const call = boxesOf({ ...rule, steps: [...matches, ACCEPT] }, place)
   const most = place.calls.get(verdict.verdict.chain) === 1 ? MOST_CALLED_ONCE : MOST_CALLED
   if (!called || !call || called.rules.length > most) return undefined
-  const out: RuleBoxes[] = []
+  const out: RuleBoxes[] = call.cuts.length > 0 ? [{ ...call, boxes: [] }] : []
   for (const inner of called.rules) {
     const deciding = decidingRules(inner, place)
     if (!deciding || out.length + deciding.length > most) return undefined
     for (const each of deciding) {
-      if (!isFinal(each) || call.boxes.length * each.boxes.length > MOST_BOXES) return undefined
-      out.push({ ...each, boxes: product(call.boxes, each.boxes) })
+      const most = Math.max(each.boxes.length, each.cuts.length)
+      if (!isFinal(each) || call.boxes.length * most > MOST_BOXES) return undefined
+      out.push({ ...each, boxes: product(call.boxes, each.boxes), cuts: product(call.boxes, each.cuts) })
     }
   }
   return out
@@ -142,6 +150,7 @@ function expand(pred: Pred, holds: boolean, view: ViewName | undefined, place: P
       return out
     }
     case 'cmp':
+      if (isGone(pred.term, view, place)) return []
       return [
         box(
           pred.term,
@@ -151,15 +160,50 @@ function expand(pred: Pred, holds: boolean, view: ViewName | undefined, place: P
         ),
       ]
     case 'in': {
+      if (isGone(pred.term, view, place)) return []
       const ranges = joinRanges(pred.ranges.filter(({ lo, hi }) => lo <= hi))
       return [box(pred.term, view, place, holds ? ranges : outside(ranges))]
     }
     case 'inSet': {
       const set = place.sets.get(pred.set)
       if (!set || set.keys.length > 1 || set.catchAll || set.elements.length > MOST_ELEMENTS) throw new NoBoxes()
+      if (isGone(pred.terms[0]!, view, place)) return []
       const ranges = joinRanges(set.elements.map(({ key }) => key[0]!))
       return [box(pred.terms[0]!, view, place, holds ? ranges : outside(ranges))]
     }
+    case 'relation':
+    case 'exists':
+    case 'contains':
+      throw new NoBoxes()
+  }
+}
+
+const isGone = (term: Term, view: ViewName | undefined, { told }: Place): boolean =>
+  told !== undefined && told(term, view) !== 'there'
+
+/** Where a predicate asks for what drops the packet. */
+function cutting(pred: Pred, view: ViewName | undefined, place: Place): readonly RuleBox[] {
+  switch (pred.kind) {
+    case 'const':
+      return []
+    case 'not':
+      return cutting(pred.arg, view, place)
+    case 'and':
+    case 'or': {
+      const out: RuleBox[] = []
+      let before: readonly RuleBox[] = [[]]
+      for (const arg of pred.args) {
+        out.push(...product(before, cutting(arg, view, place)))
+        before = product(before, expand(arg, pred.kind === 'and', view, place))
+        if (out.length > MOST_BOXES) throw new NoBoxes()
+      }
+      return out
+    }
+    case 'cmp':
+    case 'in':
+      return place.told?.(pred.term, view) === 'cut' ? [[]] : []
+    case 'inSet':
+      return place.told?.(pred.terms[0]!, view) === 'cut' ? [[]] : []
     case 'relation':
     case 'exists':
     case 'contains':

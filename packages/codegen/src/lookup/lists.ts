@@ -2,8 +2,17 @@
 // that holds them all tells the rule. Each rule keeps its own exits, so a run still ends where the rule that decided stands.
 
 import type { Label } from '@netsieve/asm'
-import { type Chain, type Filter, placeOf, type Rule, type Step, type Term, termsIn } from '@netsieve/ir'
-import { FIELDS } from '@netsieve/packet'
+import {
+  type Chain,
+  type Filter,
+  placeOf,
+  type Rule,
+  type Step,
+  type Term,
+  termsIn,
+  type View,
+  type ViewName,
+} from '@netsieve/ir'
 import { callsOf } from '../outline.ts'
 import { excluded, type Path } from '../path.ts'
 import { constantOf } from '../predicates.ts'
@@ -11,6 +20,7 @@ import type { RuleScope } from '../rules.ts'
 import { type Scope, seenAs } from '../scope.ts'
 import { number } from '../terms.ts'
 import { type Asked, decidingRules, type RuleBox, type RuleBoxes, sideOf } from './boxes.ts'
+import { allLeft, type Left, mayCut, sortLeft, told } from './left.ts'
 import type { Maps } from './maps.ts'
 import { cut, type Pieces } from './pieces.ts'
 import { MOST_COMPONENTS, scan } from './scan.ts'
@@ -22,51 +32,94 @@ export interface Run {
   /** How many rules of the chain it stands for. */
   readonly length: number
   readonly asked: readonly Asked[]
-  readonly boxes: readonly { readonly box: RuleBox; readonly rule: Rule; readonly rest: readonly Step[] }[]
+  readonly boxes: readonly Taken[]
+  /** The same rules for packets of which less is left than they ask for, where that may drop the packet; undefined if those are no boxes. */
+  readonly others: readonly { readonly left: Left; readonly run: Run }[] | undefined
 }
+
+/** A box, and what takes its packets. */
+interface Taken {
+  readonly box: RuleBox
+  readonly rule: Rule
+  /** What the rule does, or that it drops for asking. */
+  readonly what: readonly Step[] | 'cut'
+}
+
+/** No run: the next rule is compiled by itself. */
+export const ALONE: Run = { length: 0, asked: [], boxes: [], others: [] }
 
 /** The longest run that begins at a rule; of length 0 if that rule cannot be in one. */
 export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number): Run {
-  const asked = new Map<string, Asked>()
-  const boxes: Run['boxes'][number][] = []
-  let length = 0
   // Where a number that is not there ends the program, it does so at the first rule that asks.
-  if (scope.path.view.missing === 'reject') return { length, asked: [], boxes }
+  if (scope.path.view.missing === 'reject') return ALONE
+  const terms = new Set<Term>()
+  const run = gather(scope, { rules, from, to: rules.length }, undefined, (rule, deciding) => {
+    if (scope.alone?.(rule)) return false
+    const all = deciding.length === 1 && deciding[0]!.rule === rule ? [rule] : [rule, ...deciding.map((each) => each.rule)] // biome-ignore format: one choice
+    if (all.some((each) => mayCutElsewhere(scope, each))) return false
+    if (drops(scope.path.view)) for (const each of all) for (const step of each.steps) for (const term of termsIn(step)) terms.add(term) // biome-ignore format: one test
+    return true
+  })
+  if (run.length === 0 || ![...terms].some((term) => mayCut(scope.path, term))) return run
+  const others: NonNullable<Run['others']>[number][] = []
+  for (const left of allLeft(scope.path, terms)) {
+    const other = gather(scope, { rules, from, to: from + run.length }, left)
+    if (other.length < run.length && !isFull(other.boxes)) return { ...run, others: undefined }
+    others.push({ left, run: other })
+  }
+  return { ...run, others }
+}
+
+/** The last box takes every packet. */
+const isFull = (boxes: readonly Taken[]): boolean => boxes.at(-1)?.box.length === 0
+
+/** Rules from the first on, as long as they are boxes over few enough numbers, and `good`. */
+function gather(
+  scope: RuleScope,
+  { rules, from, to }: { readonly rules: readonly Rule[]; readonly from: number; readonly to: number },
+  left: Left | undefined,
+  good: (rule: Rule, deciding: readonly RuleBoxes[]) => boolean = () => true,
+): Run {
+  const asked = new Map<string, Asked>()
+  const boxes: Taken[] = []
   const way = new Way(scope)
-  for (; from + length < rules.length; length++) {
-    const rule = rules[from + length]!
-    if (mayDrop(scope, rule) || scope.alone?.(rule)) break
-    const deciding = decidingOf(scope, rule)
-    if (!deciding || deciding.some((each) => each.rule !== rule && mayDrop(scope, each.rule))) break
-    const here: Run['boxes'][number][] = []
-    const added = new Map<string, Asked>()
+  let length = 0
+  for (let i = from; i < to; i++) {
+    const rule = rules[i]!
+    const deciding = decidingOf(scope, rule, left)
+    if (!deciding || !good(rule, deciding)) break
+    const here: Taken[] = []
     for (const each of deciding) {
-      for (const whole of each.boxes) {
-        const box = way.left(whole)
-        if (!box) continue
-        here.push({ box, rule: each.rule, rest: each.rest })
-        for (const side of box) if (!asked.has(side.key)) added.set(side.key, side)
-      }
+      for (const whole of each.cuts) take(here, way.left(whole), each.rule, 'cut')
+      for (const whole of each.boxes) take(here, way.left(whole), each.rule, each.rest)
     }
+    const added = new Map<string, Asked>()
+    for (const { box } of here) for (const side of box) if (!asked.has(side.key)) added.set(side.key, side)
     if (asked.size + added.size > MOST_COMPONENTS) break
     for (const [key, each] of added) asked.set(key, each)
     for (const each of here) boxes.push(each)
-    // Nothing comes behind a rule that takes every packet.
-    if (here.some(({ box }) => box.length === 0)) {
-      length++
-      break
-    }
+    length++
+    if (isFull(here)) break
   }
-  return { length, asked: [...asked.values()], boxes }
+  return { length, asked: [...asked.values()], boxes, others: [] }
+}
+
+/** Nothing comes behind a box that takes every packet. */
+function take(taken: Taken[], box: RuleBox | undefined, rule: Rule, what: Taken['what']): void {
+  if (box && !isFull(taken)) taken.push({ box, rule, what })
 }
 
 /** The rules that a rule stands for, if they are boxes. What is called counts too, where rules are counted. */
-function decidingOf({ maps, sets, base, filter, state }: RuleScope, rule: Rule): readonly RuleBoxes[] | undefined {
-  const known = maps.once(`boxes ${base.view}`, () => new Map<Rule, readonly RuleBoxes[] | undefined>())
+function decidingOf(scope: RuleScope, rule: Rule, left: Left | undefined): readonly RuleBoxes[] | undefined {
+  const { maps, sets, base, filter, state, path } = scope
+  // What is told of numbers depends on the way only where something is left out.
+  const way = left ? ` ${JSON.stringify(left)} ${path.kind} ${path.l4proto === 'slot'}` : ''
+  const known = maps.once(`boxes ${base.view}${way}`, () => new Map<Rule, readonly RuleBoxes[] | undefined>())
   if (!known.has(rule)) {
     const place = {
       sets,
       view: base.view,
+      ...(left && { told: (term: Term, view: ViewName | undefined) => told(seenAs(scope, view).path, left, term) }),
       chains: state.counters === undefined ? chainsOf(maps, filter) : NO_CHAINS,
       calls: maps.once(callsOf, () => callsOf(filter)),
     }
@@ -128,30 +181,28 @@ function absent({ net, transport }: Path, { term }: Asked): boolean {
   return place?.base === 'transport' ? transport === 'absent' : place?.base === 'net' && !net
 }
 
-/** What a rule asks may drop the packet, though it may not match: also where its boxes, which hold what matches, do not tell. */
-function mayDrop(scope: RuleScope, rule: Rule): boolean {
+const drops = ({ chainDrops, cutDrops }: View): boolean => chainDrops || cutDrops.length > 0
+
+/** A step that sees the packet by a view of its own may drop it for asking: what is left of the packet is not told there. */
+function mayCutElsewhere(scope: RuleScope, rule: Rule): boolean {
   return rule.steps.some((step) => {
-    if (step.kind !== 'match') return false
+    if (step.kind !== 'match' || step.view === undefined) return false
     const { path } = seenAs(scope, step.view)
-    const { chainDrops, cutDrops } = path.view
-    if (!chainDrops && cutDrops.length === 0) return false
+    if (!drops(path.view)) return false
     for (const term of termsIn(step)) if (mayCut(path, term)) return true
     return false
   })
 }
 
-/** Asking for a number may drop the packet: at the first rule that asks, whatever the others say. */
-function mayCut({ view, kind, l4proto }: Path, term: Term): boolean {
-  if (term.kind !== 'field') return false
-  if (term.field === 'meta.l4proto') return view.chainDrops && kind === 'ipv6' && l4proto === 'slot'
-  const { proto } = FIELDS[term.field]
-  return (view.cutDrops as readonly string[]).includes(proto)
+/** Whether packets of this way can be taken by any rule of a run. */
+export function takesAny({ boxes, others }: Run): boolean {
+  return boxes.length > 0 || !others || others.some(({ run }) => run.boxes.length > 0)
 }
 
 /** Whether a run takes less time as a decision than rule by rule, in instructions. */
-export function worthwhile({ asked, boxes }: Run): boolean {
+export function worthwhile({ asked, boxes, others }: Run): boolean {
   const rules = boxes.length
-  if (asked.length === 0 || rules < 6) return false
+  if (!others || asked.length === 0 || rules < 6) return false
   if (asked.length === 1) return true
   const searches = asked.reduce((sum, { bits }) => sum + searchCost(bits, rules), 0)
   const joins = Math.ceil(rules / 64) * 2 * asked.length
@@ -164,32 +215,47 @@ function searchCost(bits: number, rules: number): number {
   return Math.ceil(Math.log2(2 * rules + 1)) * (bits > 48 ? 22 : 5)
 }
 
-/**
- * Emits a run; control leaves at what `decide` emits for the rule that takes the packet, or at `next`.
- * @param cut where a packet goes that is dropped for asking: never, since no run asks so
- */
-export function emitRun(
-  scope: RuleScope,
-  name: string,
-  run: Run,
-  {
-    decide,
-    next,
-    cut: dropped,
-  }: { readonly decide: (rule: Rule, rest: readonly Step[]) => void; readonly next: Label; readonly cut: Label },
-): void {
+/** Where control leaves a run. */
+interface Exits {
+  /** Emits what the rule does that takes the packet, or that it drops it for asking. */
+  readonly decide: (rule: Rule, what: readonly Step[] | 'cut') => void
+  /** No rule takes it. */
+  readonly next: Label
+}
+
+/** Emits a run: a decision for packets that are whole, and others for those that are not, where that matters. */
+export function emitRun(scope: RuleScope, name: string, run: Run, exits: Exits): void {
+  const { e, path } = scope
+  const others = run.others ?? []
+  const labels = new Map(others.map(({ left }) => [left, e.label(left.kind)]))
+  sortLeft(e, path, [...labels.keys()], (left) => labels.get(left)!)
+  decision(scope, name, run, exits)
+  for (const { left, run: other } of others) {
+    e.bind(labels.get(left)!)
+    if (!e.reachable) continue
+    if (left.kind === 'some') e.know({ avail: left.from })
+    decision(scope, `${name} ${JSON.stringify(left)}`, other, exits)
+  }
+}
+
+/** One decision; numbers that are asked for are known to drop nothing. */
+function decision(scope: RuleScope, name: string, run: Run, { decide, next }: Exits): void {
   const { e, path, maps } = scope
   // A rule of several boxes stands behind the search, since more than one way leads to it.
-  const shared = new Map<Rule, Label>()
+  const shared = { does: new Map<Rule, Label>(), cut: new Map<Rule, Label>() }
+  const labelsOf = (what: Taken['what']) => (what === 'cut' ? shared.cut : shared.does)
   const found = (i: number): void => {
-    const { rule, rest } = run.boxes[i]!
-    if (run.boxes[i - 1]?.rule !== rule && run.boxes[i + 1]?.rule !== rule) return decide(rule, rest)
-    const label = shared.get(rule) ?? e.label('rule')
-    shared.set(rule, label)
+    const { rule, what } = run.boxes[i]!
+    const alone = (other: Taken | undefined) => other?.rule !== rule || labelsOf(other.what) !== labelsOf(what)
+    if (alone(run.boxes[i - 1]) && alone(run.boxes[i + 1])) return decide(rule, what)
+    const label = labelsOf(what).get(rule) ?? e.label('rule')
+    labelsOf(what).set(rule, label)
     e.goto(label)
   }
   const [only] = run.asked
-  if (only && run.asked.length === 1 && only.bits <= 63) oneNumber(scope, run, only, found, next, dropped)
+  if (run.boxes.length === 0) e.goto(next)
+  else if (!only) found(0)
+  else if (run.asked.length === 1 && only.bits <= 63) oneNumber(scope, run, only, found, next)
   else {
     const made = maps.once(
       `list ${name} ${scope.base.view} ${path.kind} ${path.tagBeside} ${path.net} ${path.transport} ${run.boxes.length}`,
@@ -198,25 +264,18 @@ export function emitRun(
         return vectors(maps, run.asked.map(({ bits }) => bits), boxes, path.view.missing === 'zero') // biome-ignore format: one call
       },
     )
-    scan(scope, made, run.asked, { missing: next, cut: dropped }, found, next)
+    scan(scope, made, run.asked, { missing: next, cut: next }, found, next)
   }
-  for (const { rule, rest } of run.boxes) {
-    const label = shared.get(rule)
-    if (!label || !shared.delete(rule)) continue
+  for (const { rule, what } of run.boxes) {
+    const label = labelsOf(what).get(rule)
+    if (!label || !labelsOf(what).delete(rule)) continue
     e.bind(label)
-    if (e.reachable) decide(rule, rest)
+    if (e.reachable) decide(rule, what)
   }
 }
 
 /** All boxes ask about the same number: the first box of each of its pieces, told apart by comparisons. */
-function oneNumber(
-  scope: RuleScope,
-  run: Run,
-  asked: Asked,
-  found: (box: number) => void,
-  next: Label,
-  dropped: Label,
-): void {
+function oneNumber(scope: RuleScope, run: Run, asked: Asked, found: (box: number) => void, next: Label): void {
   const { e, path } = scope
   const last = run.boxes.length - 1
   const always = run.boxes[last]!.box.length === 0
@@ -229,7 +288,7 @@ function oneNumber(
     return known
   }
   const missing = path.view.missing === 'zero' ? pieces.classes[0]! : always ? last + 1 : 0
-  number(seenAs(scope, asked.view), asked.term, { missing: to(missing), cut: dropped })
+  number(seenAs(scope, asked.view), asked.term, { missing: to(missing), cut: next })
   compareTree(e, pieces, to)
   for (const [held, label] of labels) {
     e.bind(label)
