@@ -4,6 +4,7 @@
 
 import { isHidden } from './flat.ts'
 import { DEEPEST, Quick, stepsFor } from './quick.ts'
+import { Shapes } from './shapes.ts'
 import type { GrammarData, GrammarRule, Part } from './types.ts'
 
 /** A matched rule: its name, the range of text, and the named rules inside. */
@@ -41,6 +42,7 @@ export class Grammar {
   private readonly data: GrammarData
   private readonly labels: Readonly<Record<string, string>>
   private readonly quick: Quick
+  private readonly shapes: Shapes
   /** For texts that are wrong: made when the first one comes. */
   private rules: ReadonlyMap<string, Compiled> | undefined
 
@@ -52,6 +54,7 @@ export class Grammar {
     this.data = data
     this.labels = labels
     this.quick = new Quick(data)
+    this.shapes = new Shapes(data)
   }
 
   /** @throws Error for a rule that is named but not defined. */
@@ -83,9 +86,13 @@ export class Grammar {
   /** Matches `start` against all of `text[from..to)`. @throws Error if there is no rule of that name. */
   match(start: string, text: string, from = 0, to: number = text.length): MatchResult {
     if (!this.quick.has(start)) throw new Error(`no rule ${start} in this grammar`)
+    const known = this.shapes.find(start, text, from, to)
+    if (known) return { ok: true, node: known }
     // Most texts are right: what was expected where is only found out for those that are not.
     const node = this.quick.match(start, text, from, to)
-    return node ? { ok: true, node } : this.explain(start, text, from, to)
+    if (!node) return this.explain(start, text, from, to)
+    this.shapes.keep(start, text, from, to, node)
+    return { ok: true, node }
   }
 
   /** The same step by step. */
