@@ -101,10 +101,22 @@ function flat(pred: Pred, known = new Map<Pred, Pred>()): Pred {
   if (pred.kind !== 'and' && pred.kind !== 'or' && pred.kind !== 'not') return pred
   const before = known.get(pred)
   if (before) return before
-  const part = (arg: Pred) => flat(arg, known)
-  const made = pred.kind === 'not' ? not(part(pred.arg)) : { ...pred, args: pred.args.map(part).flatMap((arg) => (arg.kind === pred.kind ? arg.args : [arg])) } // biome-ignore format: one choice
+  const made = pred.kind === 'not' ? not(flat(pred.arg, known)) : joinedFlat(pred, known)
   known.set(pred, made)
   return made
+}
+
+/** The same object where nothing is in it to be made flat. */
+function joinedFlat(pred: Extract<Pred, { kind: 'and' | 'or' }>, known: Map<Pred, Pred>): Pred {
+  const args: Pred[] = []
+  let same = true
+  for (const arg of pred.args) {
+    const part = flat(arg, known)
+    same &&= part === arg && part.kind !== pred.kind
+    if (part.kind !== pred.kind) args.push(part)
+    else for (const each of part.args) args.push(each)
+  }
+  return same ? pred : { ...pred, args }
 }
 
 /** A fault without a place gets this one. */

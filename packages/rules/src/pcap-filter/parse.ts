@@ -348,8 +348,14 @@ class Parser {
     return { kind: 'relation', left, test, right, span: cover(left.span, right.span) }
   }
 
+  /** What is certainly arithmetic, also in parentheses. */
   private startsArithmetic(): boolean {
-    return this.is('(') || this.certainlyArithmetic()
+    if (!this.is('(')) return this.certainlyArithmetic()
+    const from = this.at
+    while (this.is('(') || this.is('-')) this.at++
+    const starts = this.certainlyArithmetic()
+    this.at = from
+    return starts
   }
 
   private certainlyArithmetic(): boolean {
