@@ -3,15 +3,14 @@
 
 /** `192.0.2.1` as a 32-bit number. Four decimal numbers without leading zeros (which some tools read as octal). */
 export function parseIpv4(text: string): bigint | undefined {
-  const parts = text.split('.')
-  if (parts.length !== 4) return undefined
-  let value = 0n
-  for (const part of parts) {
-    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined
-    value = (value << 8n) | BigInt(part)
-  }
-  return value
+  const parts = IPV4.exec(text)
+  if (!parts) return undefined
+  const [, a, b, c, d] = parts
+  return BigInt(((Number(a) * 256 + Number(b)) * 256 + Number(c)) * 256 + Number(d))
 }
+
+const BYTE = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
+const IPV4 = new RegExp(`^${BYTE}\\.${BYTE}\\.${BYTE}\\.${BYTE}$`)
 
 /** An IPv6 address (RFC 4291 §2.2, with `::` and a dotted tail) as a 128-bit number. */
 export function parseIpv6(text: string): bigint | undefined {

@@ -6,12 +6,16 @@ import type { Node } from './match.ts'
 
 /** The first child of a rule's name. */
 export function child(node: Node, rule: string): Node | undefined {
-  return node.children.find((each) => each.rule === rule)
+  const { children } = node
+  for (let i = 0; i < children.length; i++) if (children[i]!.rule === rule) return children[i]
+  return undefined
 }
 
 /** All children of a rule's name. */
 export function children(node: Node, rule: string): Node[] {
-  return node.children.filter((each) => each.rule === rule)
+  const found: Node[] = []
+  for (let i = 0; i < node.children.length; i++) if (node.children[i]!.rule === rule) found.push(node.children[i]!)
+  return found
 }
 
 /** The text that a node covers, with its place. */

@@ -171,6 +171,7 @@ export class MatchList {
 
   /** Of a module that is loaded twice, each option is the later one's. */
   private noLongerBare(module: string): void {
+    if (this.bare.length === 0) return
     const last = this.uses.findLast(({ name }) => name === module)
     this.bare = this.bare.filter((use) => use !== last)
   }

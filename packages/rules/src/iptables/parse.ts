@@ -150,6 +150,7 @@ function option(source: Source, item: Node): Option {
 /** A value without its quotes; the span is inside them if it is all one quoted piece. */
 function value(source: Source, node: Node): Word {
   const only = node.children.length === 1 ? node.children[0]!.children[0]! : undefined
+  if (only?.rule === 'plain') return wordOf(source, only)
   const inner = only?.rule === 'double' || only?.rule === 'single' ? 1 : 0
   const { start, end } = spanOf(source, node)
   return {

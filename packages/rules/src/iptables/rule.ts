@@ -27,6 +27,12 @@ export function parseCommand(
   return new LineParser(context, diagnostics).parse(options)
 }
 
+/** An option's row, and the match or target that it is of. */
+interface Found {
+  readonly row: OptionRow
+  readonly module: string | undefined
+}
+
 const COMMANDS = new Set(
   'append insert replace delete new-chain delete-chain flush zero rename-chain policy check list list-rules'.split(' '),
 )
@@ -110,7 +116,7 @@ class LineParser implements Line {
   }
 
   /** The option's row: exact name or letter, else the start of exactly one name; loads the protocol's match if that knows it. */
-  private find(option: Option): { readonly row: OptionRow; readonly module: string | undefined } | undefined {
+  private find(option: Option): Found | undefined {
     if (!option.long) {
       const row = BASE_OPTIONS.find(({ letter }) => letter === option.name)
       if (!row) this.unknown(option)
@@ -119,22 +125,33 @@ class LineParser implements Line {
     const implicit = this.matches.implicit()
     const { modules, foreign } = this.matches
     const loaded = [...modules, ...(implicit && !modules.has(implicit) ? [implicit] : [])]
+    const found = this.exact(option.name, loaded) ?? this.shortened(option, loaded, foreign)
+    if (found?.module !== undefined && found.module !== TARGET && !modules.has(found.module))
+      this.matches.load(found.module, option.nameSpan)
+    return found
+  }
+
+  /** Of matches with an option of one name, the last one that was loaded has it. */
+  private exact(name: string, loaded: readonly string[]): Found | undefined {
+    const own = this.named && TARGET_OPTIONS[this.named.text]?.find(({ names }) => names.includes(name))
+    if (own) return { row: own, module: TARGET }
+    for (let i = loaded.length - 1; i >= 0; i--) {
+      const row = MATCH_OPTIONS[loaded[i]!]?.find(({ names }) => names.includes(name))
+      if (row) return { row, module: loaded[i] }
+    }
+    const row = BASE_OPTIONS.find(({ names }) => names.includes(name))
+    return row && { row, module: undefined }
+  }
+
+  /** The one option that begins like this. What is not known may be one of a match or target that is not understood. */
+  private shortened(option: Option, loaded: readonly string[], foreign: boolean): Found | undefined {
     const rows = loaded.flatMap((module) => (MATCH_OPTIONS[module] ?? []).map((row) => ({ row, module })))
     const own = (this.named ? (TARGET_OPTIONS[this.named.text] ?? []) : []).map((row) => ({ row, module: TARGET }))
     const all = [...BASE_OPTIONS.map((row) => ({ row, module: undefined })), ...rows, ...own]
-    const exact = all.filter(({ row }) => row.names.includes(option.name))
-    // What begins like an option may be one of a match or target that is not understood.
-    const short = exact.length > 0 || foreign ? [] : all.filter(({ row }) => row.names.some((n) => n.startsWith(option.name))) // biome-ignore format: one choice
-    const close = exact.length > 0 ? exact : short
-    const distinct = new Set(close.map(({ row }) => row))
-    if (distinct.size !== 1 && exact.length === 0) {
-      this.unknown(option)
-      return undefined
-    }
-    // Of matches with an option of one name, the last one that was loaded has it.
-    const { row, module } = exact.length > 1 ? close.at(-1)! : close[0]!
-    if (module !== undefined && module !== TARGET && !modules.has(module)) this.matches.load(module, option.nameSpan)
-    return { row, module }
+    const close = foreign ? [] : all.filter(({ row }) => row.names.some((name) => name.startsWith(option.name)))
+    if (new Set(close.map(({ row }) => row)).size === 1) return close[0]
+    this.unknown(option)
+    return undefined
   }
 
   private unknown(option: Option): void {
@@ -165,7 +182,7 @@ class LineParser implements Line {
     const own =
       module !== undefined && (module === TARGET || STATE_MODULES.has(module) || isMetadataOption(module, key))
     const name = own ? `${module} ${key}` : key
-    if (!['match', 'verbose'].includes(key) && this.once(name, option)) return
+    if (key !== 'match' && key !== 'verbose' && this.once(name, option)) return
     switch (key) {
       case 'table':
         this.setTable(value)
@@ -241,8 +258,7 @@ class LineParser implements Line {
       this.fail('twice', 'a rule has one target', span)
       return
     }
-    const verdicts: Readonly<Record<string, 'accept' | 'drop' | 'return'>> = { ACCEPT: 'accept', DROP: 'drop', RETURN: 'return' } // biome-ignore format: one row
-    const verdict = key === 'jump' ? verdicts[value.text] : undefined
+    const verdict = key === 'jump' ? VERDICTS[value.text] : undefined
     if (verdict) this.target = { kind: 'verdict', verdict, span }
     else if (key === 'jump' && Object.hasOwn(TARGET_OPTIONS, value.text)) {
       this.named = value
@@ -322,6 +338,7 @@ class LineParser implements Line {
   }
 }
 
+const VERDICTS: Readonly<Record<string, 'accept' | 'drop' | 'return'>> = { ACCEPT: 'accept', DROP: 'drop', RETURN: 'return' } // biome-ignore format: one row
 const NO_INTERFACE = { in: ['OUTPUT', 'POSTROUTING'], out: ['PREROUTING', 'INPUT'] } as const
 
 /** Stands for the target where an option's match is named. */

@@ -30,11 +30,12 @@ export function readAddresses(
     readNetwork(family === 'ipv4' ? lengthened(each) : each, diagnostics, { family }),
   )
   if (networks.some((network) => network === undefined)) return undefined
-  return (networks as Network[]).map((network) => ({ ...network, value: network.value & network.mask }))
+  return (networks as Network[]).map(({ family, value, mask }) => ({ family, value: value & mask, mask }))
 }
 
 /** `10/8` means 10.0.0.0/8: iptables fills up networks with zero bytes. A short address without a mask stays what it is, an error. */
 function lengthened(word: Word): Word {
+  if (/^\d+(?:\.\d+){3}/.test(word.text)) return word
   const [host, mask] = split(word, '/')
   const parts = host.text.split('.')
   if (!mask || parts.length >= 4 || !parts.every((each) => /^\d+$/.test(each))) return word

@@ -29,6 +29,9 @@ export interface Found {
   readonly values?: readonly bigint[]
 }
 
+/** What there is no order of. */
+const SHAPES: Readonly<Record<string, string>> = { set: 'sets', setref: 'sets', range: 'ranges', prefix: 'prefixes', flagmask: 'masks' } // biome-ignore format: one row
+
 /** The comparison, and the single values it asks for if it is an equality. */
 export function compare(step: MatchStep, id: Term, kind: Kind, place: Place): Found | undefined {
   const { diagnostics } = place
@@ -39,11 +42,8 @@ export function compare(step: MatchStep, id: Term, kind: Kind, place: Place): Fo
   const equality = operator === '' || operator === '==' || negated
   if (operator === '!' && (!BIT_TYPES.has(kind.type) || right.kind !== 'word'))
     return error(place, 'operator', '! is for single bits of bit masks', step.span, ['=='])
-  const shape = { set: 'sets', setref: 'sets', range: 'ranges', prefix: 'prefixes', flagmask: 'masks' }[
-    right.kind as string
-  ]
-  if (shape && !equality)
-    return error(place, 'operator', `${operator} is not defined for ${shape}`, step.span, ['==', '!='])
+  const shape = equality ? undefined : SHAPES[right.kind]
+  if (shape) return error(place, 'operator', `${operator} is not defined for ${shape}`, step.span, ['==', '!='])
   const found = (pred: Pred, values?: readonly bigint[]): Found => ({ pred: negated ? not(pred) : pred, ...(!negated && values && { values }) }) // biome-ignore format: one value
   switch (right.kind) {
     case 'set':

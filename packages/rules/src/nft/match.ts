@@ -81,7 +81,8 @@ export class Matches {
     if (found.values) this.learn(row.field, found.values)
     if (step.header.text === 'ether') this.link = 'eth.type'
     const pred = withCertain(row.field, found.pred, this.place.family)
-    return [...before, ...message, pred].map((each) => ({ ...match(each), span: step.span }))
+    const { span } = step
+    return [...before, ...message, pred].map((each) => ({ kind: 'match', pred: each, span }))
   }
 
   /** `exthdr frag exists`, `tcp option sack missing`. */

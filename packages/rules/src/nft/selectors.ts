@@ -10,13 +10,15 @@ import type { Selector } from './ast.ts'
 export function readKey(key: Node, word: (node: Node) => Word): Selector[] {
   return children(key, 'selector').map((selector) => {
     const index = child(selector, 'index')
-    const text = index && word(index).text.slice(1, -1).trim()
-    return { ...readSelector(selector, word), ...(index && text !== undefined && { index: { ...word(index), text } }) }
+    const found = readSelector(selector, word)
+    return index ? { ...found, index: { ...word(index), text: word(index).text.slice(1, -1).trim() } } : found
   })
 }
 
 /** `tcp dport`, `meta mark`, `mark`, `ct state`, `ct original ip saddr`: header and field. */
 export function readSelector(selector: Node, word: (node: Node) => Word): Selector {
+  const proto = child(selector, 'proto')
+  if (proto) return { header: word(proto), field: word(child(selector, 'fieldname')!) }
   const fib = child(selector, 'fib')
   if (fib) {
     const { text, span } = word({ ...fib, start: child(fib, 'fibkey')!.start })
@@ -40,8 +42,6 @@ export function readSelector(selector: Node, word: (node: Node) => Word): Select
   }
   const special = selector.children.find(({ rule }) => ['raw', 'rawoption', 'arpaddress', 'entry'].includes(rule))
   if (special) return readSpecial(selector, special, word)
-  const proto = child(selector, 'proto')
-  if (proto) return { header: word(proto), field: word(child(selector, 'fieldname')!) }
   const conntrack = child(selector, 'conntrack')
   const bare = child(selector, 'baremeta')
   const { span } = word(selector)

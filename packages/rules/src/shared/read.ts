@@ -46,8 +46,7 @@ export interface NumberRules {
 /** The number that a text is (decimal, 0x hexadecimal, octal if asked), or undefined. */
 export function parseNumber(text: string, octal = false): bigint | undefined {
   if (text.length > 40) return undefined
-  if (/^0x[0-9a-f]+$/i.test(text)) return BigInt(text)
-  if (!/^[0-9]+$/.test(text)) return undefined
+  if (!/^[0-9]+$/.test(text)) return /^0x[0-9a-f]+$/i.test(text) ? BigInt(text) : undefined
   if (!octal || text === '0' || !text.startsWith('0')) return BigInt(text)
   return /^[0-7]+$/.test(text) ? BigInt(`0o${text.slice(1)}`) : undefined
 }
@@ -55,18 +54,16 @@ export function parseNumber(text: string, octal = false): bigint | undefined {
 /** A number within limits. */
 export function readNumber(word: Word, rules: NumberRules, diagnostics: Diagnostics): bigint | undefined {
   const { what = 'a number', min = 0, max, octal = false } = rules
-  const expected = [`${what} from ${min} to ${max}`]
   const value = parseNumber(word.text, octal)
+  if (value !== undefined && value >= min && value <= max) return value
+  const expected = [`${what} from ${min} to ${max}`]
   if (value === undefined) {
     diagnostics.error('rules/number', `\`${word.text}\` is not a number`, word.span, { expected })
     return undefined
   }
-  if (value < min || value > max) {
-    const side = value < min ? `below ${min}` : `above ${max}`
-    diagnostics.error('rules/number', `${word.text} is ${side}`, word.span, { expected })
-    return undefined
-  }
-  return value
+  const side = value < min ? `below ${min}` : `above ${max}`
+  diagnostics.error('rules/number', `${word.text} is ${side}`, word.span, { expected })
+  return undefined
 }
 
 /** A port: a number or a service's name (`http`), with the transport's own names first where one is given. */
@@ -75,10 +72,10 @@ export function readPort(
   diagnostics: Diagnostics,
   { transport, octal = false }: { readonly transport?: string | undefined; readonly octal?: boolean } = {},
 ): bigint | undefined {
-  const expected = ['a port from 0 to 65535', "a service's name"]
   const value = parseNumber(word.text, octal)
+  if (value !== undefined && value <= 65535n) return value
+  const expected = ['a port from 0 to 65535', "a service's name"]
   if (value !== undefined) {
-    if (value <= 65535n) return value
     diagnostics.error('rules/port', `port ${word.text} is above 65535`, word.span, { expected })
     return undefined
   }
@@ -230,8 +227,8 @@ export function readPortRange(
     readonly octal?: boolean
   },
 ): { readonly lo: bigint; readonly hi: bigint } | undefined {
-  // Service names hold dashes (`ftp-data`): a known name is one port.
-  const known = servicePort(word.text, options.transport) !== undefined
+  // Service names hold dashes (`ftp-data`): a known name is one port. Each has a letter (RFC 6335).
+  const known = /[a-z]/i.test(word.text) && servicePort(word.text, options.transport) !== undefined
   const [first, second] = known ? [word, undefined] : split(word, options.separator)
   if (second === undefined) {
     const port = readPort(first, diagnostics, options)
