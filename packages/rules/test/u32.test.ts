@@ -131,7 +131,9 @@ describe('what is refused or told', () => {
     ['protocol ip u32 match ip ttl 1 0xff action drop', 'rules/unknown-key', 'ttl'],
     ['protocol ip u32 match u32 1 0xffffffff at -20 action drop', 'rules/unsupported', 'u32 1 0xffffffff at -20'],
     ['protocol ip u32 match u8 1 0xff at 70000 action drop', 'rules/unsupported', 'u8 1 0xff at 70000'],
-    ['protocol ip u32 match u8 6 0xff at 9 police rate 1mbit burst 10k drop', 'rules/unsupported', 'police'],
+    ['protocol ip u32 match u8 6 0xff at 9 police rate 1mbit burst 10k drop', 'tc/police', 'police rate 1mbit burst 10k drop'],
+    ['protocol ip u32 match u8 6 0xff at 9 police rate 1mbit', 'tc/police', 'police'],
+    ['protocol ip u32 match u8 6 0xff at 9 police rate 1mbit burst 10k drop flowid 1:1 match u8 0 0', 'rules/unsupported', 'match'],
     ['protocol ip u32 match u8 6 0xff at 9 action foo', 'rules/unsupported', 'foo'],
     ['protocol ip u32 match u8 6 0xff at 9', 'u32/nothing', 'protocol ip u32 match u8 6 0xff at 9'],
     ['protocol ip u32 match tcp dst 80 0xffff action drop', 'u32/nexthdr', 'tcp dst 80 0xffff'],
@@ -172,6 +174,29 @@ tc filter add dev eth0 parent ffff: protocol ip prio 5 u32 match ip protocol 6 0
     '#2: meta.protocol == 0x800, net[8:4] & 0xff0000 == 393216, net[12:4] & 0xff000000 == 167772160, net[0:2] in {0-65535}, → jump "ingress/1:0 from net, next transport"',
   ])
   expect(guessSyntax(text)).toBe('u32')
+})
+
+test('a policer has a class behind it', () => {
+  const text = 'protocol ip prio 50 u32 match ip src 0.0.0.0/0 police rate 256kbit burst 10k drop flowid :1'
+  const { value } = u32.lower(parse(text).value!, {})
+  expect(value!.chains[0]!.rules[0]!.steps.slice(2)).toMatchObject([
+    { kind: 'log', words: 'police rate 256kbit burst 10k drop' },
+    { kind: 'verdict', verdict: { kind: 'act', act: 'class', args: ['0:1'] } },
+  ])
+})
+
+test('many filters take little time, and a bucket has room for 4095', () => {
+  const lines = (count: number) => Array.from({ length: count }, (_, i) => `prio 1 protocol ip u32 match ip dport ${i + 1} 0xffff action drop`).join('\n') // biome-ignore format: one text
+  const { value } = u32.lower(parse(lines(4095)).value!, {})
+  // What comes after number 0xfff has the lowest numbers, and is asked first.
+  expect(value!.chains[0]!.rules.map(({ id }) => id).slice(0, 2)).toEqual([2048, 2049])
+  expect(wrong(lines(4096))?.[0]).toBe('u32/full')
+})
+
+test('hostile text ends in a message', () => {
+  expect(code(parse(`u32 match ${'x'.repeat(300_000)}`).diagnostics)).toHaveLength(1)
+  expect(code(parse('u32 \u0000 \ud800').diagnostics)).toEqual(['rules/syntax'])
+  expect(parse(`u32 ${'match u8 0 0 '.repeat(5_000)}action drop`).value!.filters[0]!.keys).toHaveLength(1)
 })
 
 test('the syntax is told by its words', () => {

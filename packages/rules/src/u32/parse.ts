@@ -30,7 +30,19 @@ export function parse(source: Source): Outcome<U32Ast> {
 }
 
 /** What a filter has at most once: under the name of its grammar rule. */
-const ONCE = new Set(['link', 'table', 'order', 'class', 'offset', 'hashkey', 'sample', 'divisor', 'device', 'action'])
+const ONCE = new Set([
+  'link',
+  'table',
+  'order',
+  'class',
+  'offset',
+  'hashkey',
+  'sample',
+  'divisor',
+  'device',
+  'action',
+  'police',
+])
 
 /** Tables have 12 bits, buckets 8, the filters in one 12. */
 const MOST = { table: 0xfff, bucket: 0xff, node: 0xfff } as const
@@ -82,7 +94,7 @@ class Reader {
       kind: 'u32',
       handle: { ...name, ...(node12 !== undefined && { node: node12 }) },
       keys: this.keys.keys,
-      terminal: seen.has('action') || seen.has('class'),
+      terminal: seen.has('action') || seen.has('class') || seen.has('police'),
       action,
       actionSpan,
       ...(divisor !== undefined && { divisor }),
@@ -103,13 +115,13 @@ class Reader {
     if (seen.has('divisor')) {
       if (items.length > 1) diagnostics.error('u32/table', 'a table is made by a line of its own', own('divisor'))
       if (!handle) diagnostics.error('u32/table', 'a table needs a number: `handle 1:` before u32', own('divisor'))
-    } else if (!seen.has('match') && !seen.has('police')) {
+    } else if (!seen.has('match')) {
       diagnostics.error('u32/empty', 'Linux wants something to match', line.span, {
         expected: ["'match'", "'divisor'"],
         hint: '`match u32 0 0` is true of every packet of four bytes',
       })
     }
-    if (seen.has('link') && (seen.has('action') || seen.has('class')))
+    if (seen.has('link') && (seen.has('action') || seen.has('class') || seen.has('police')))
       this.unsupported(own('link'), 'a link that has an action too')
     for (const rule of ['offset', 'hashkey'] as const)
       if (seen.has(rule) && !seen.has('link'))
@@ -142,13 +154,8 @@ class Reader {
         else this.number(word, `a number from 1 to ${MOST.node}`)
         return
       }
-      case 'class': {
-        const text = classText(word.text)
-        if (text === undefined) this.number(word, 'a class such as 1:10')
-        // Class 0:0 is none.
-        else if (text !== '0:0') this.classid = text
-        return
-      }
+      case 'class':
+        return this.readClass(word)
       case 'offset':
         this.offset = this.readOffset(node)
         return
@@ -174,13 +181,33 @@ class Reader {
         if (word.text === 'skip_sw') this.unsupported(word.span, 'filters that only hardware runs (skip_sw)')
         return
       case 'police':
-        return this.unsupported(this.first(node).span, 'police')
+        return this.police(node)
       case 'action': {
         this.actionSpan = this.word(node).span
         const words = node.children.filter(({ rule }) => rule === 'value').map((each) => this.word(each))
         this.action = readActions(words, this.diagnostics) ?? this.action
       }
     }
+  }
+
+  /** `police rate 1mbit burst 10k drop flowid 1:1`: a policer's words, up to a class. */
+  private police(node: Node): void {
+    const values = node.children.filter(({ rule }) => rule === 'value').map((value) => this.word(value))
+    const end = values.findIndex(({ text }) => text === 'flowid' || text === 'classid')
+    const own = end < 0 ? values : values.slice(0, end)
+    const [word, more] = end < 0 ? [] : values.slice(end + 1)
+    if (more) return this.unsupported(more.span, 'what follows the class of a policer')
+    if (end >= 0) this.readClass(word ?? values[end]!)
+    const head = this.first(node)
+    this.actionSpan = { ...head.span, end: (own.at(-1) ?? head).span.end }
+    this.action = readActions([head, ...own], this.diagnostics) ?? this.action
+  }
+
+  private readClass(word: Word): void {
+    const text = classText(word.text)
+    if (text === undefined) this.number(word, 'a class such as 1:10')
+    // Class 0:0 is none.
+    else if (text !== '0:0') this.classid = text
   }
 
   private match(selector: Node): void {
