@@ -88,14 +88,34 @@ export function chainFrom(
     const run = scope.oneByOne ? ALONE : runFrom(scope, rules, i)
     const before = e.size
     const whole = worthwhile(run)
-    if (whole) together(scope, `${name} ${i}`, run, end, path)
+    const these = rules.slice(i, i + Math.max(1, run.length))
+    const oneByOne = (): void => {
+      for (const rule of these) compileRule(scope, rule, end, path)
+    }
+    if (whole) whereThere(scope, run.needs, () => together(scope, `${name} ${i}`, run, end, path), oneByOne)
     // Rules that this path's packets cannot match are left out.
-    else if (run.length === 0 || takesAny(run))
-      for (const rule of rules.slice(i, i + Math.max(1, run.length))) compileRule(scope, rule, end, path)
+    else if (run.length === 0 || takesAny(run) || run.needs !== undefined) oneByOne()
     i += Math.max(1, run.length)
     scope.grows?.(e.size, whole ? e.size - before : 0)
   }
   return i
+}
+
+/** Packets that have all bytes that are asked for are decided at once, those that are shorter rule by rule. */
+function whereThere(
+  { e, access, netRef }: RuleScope,
+  needs: number | undefined,
+  atOnce: () => void,
+  oneByOne: () => void,
+): void {
+  if (needs === undefined) return atOnce()
+  const [short, done] = [e.label('short'), e.label('done')]
+  access.reach(e, netRef, needs - 1, 1, short)
+  atOnce()
+  e.goto(done)
+  e.bind(short)
+  if (e.reachable) oneByOne()
+  e.bind(done)
 }
 
 /** Compiles a run of rules as one decision. */

@@ -246,6 +246,8 @@ function outside(ranges: readonly Range[]): Range[] {
 
 /** The box of one test. A term under a mask is the term itself: all its numbers that the test holds for. @throws NoBoxes */
 function box(term: Term, view: ViewName | undefined, place: Place, ranges: readonly Range[]): RuleBox {
+  const part = term.kind === 'mask' && VIEWS[view ?? place.view].missing === 'reject' ? partOf(term) : undefined
+  if (part) return box(part.term, view, place, moved(ranges, part.below))
   const inner = term.kind === 'mask' ? term.term : term
   const bits = termBits(inner)
   const top = (1n << BigInt(bits)) - 1n
@@ -253,6 +255,29 @@ function box(term: Term, view: ViewName | undefined, place: Place, ranges: reado
   const own = keyOf(inner, view ?? place.view)
   const key = view ? `${view} ${own}` : own
   return [{ key, term: inner, view, bits, ranges: whole }]
+}
+
+/**
+ * Bits of a load under a mask without gaps, and how many lie below them: as a number of its own, which fewer bytes tell. Of views that reject: there
+ * all bytes that rules ask for are there before they are decided at once.
+ */
+function partOf({ term, mask }: Term & { kind: 'mask' }): { readonly term: Term; readonly below: number } | undefined {
+  if (term.kind !== 'load' || term.index || mask === 0n) return undefined
+  const digits = mask.toString(2)
+  const found = /^(1+)(0*)$/.exec(digits)
+  const all = term.bytes * 8
+  if (!found || digits.length > all || found[1]!.length === all) return undefined
+  const [bits, below] = [found[1]!.length, found[2]!.length]
+  return { term: { kind: 'raw', base: term.base, bit: term.offset * 8 + all - below - bits, bits }, below }
+}
+
+/** Ranges without so many of their lowest bits, which are none. */
+function moved(ranges: readonly Range[], below: number): readonly Range[] {
+  const unit = (1n << BigInt(below)) - 1n
+  return ranges.flatMap(({ lo, hi }) => {
+    const range = { lo: (lo + unit) >> BigInt(below), hi: hi >> BigInt(below) }
+    return range.lo <= range.hi ? [range] : []
+  })
 }
 
 /** Terms of one key are loaded from the same place under the same conditions. @throws NoBoxes for what must be searched or computed */

@@ -35,6 +35,8 @@ export interface Run {
   readonly boxes: readonly Taken[]
   /** The same rules for packets of which less is left than they ask for, where that may drop the packet; undefined if those are no boxes. */
   readonly others: readonly { readonly left: Left; readonly run: Run }[] | undefined
+  /** It decides packets that have so many bytes from the network header on; others end at the first rule that asks for more. */
+  readonly needs?: number
 }
 
 /** A box, and what takes its packets. */
@@ -50,8 +52,7 @@ export const ALONE: Run = { length: 0, asked: [], boxes: [], others: [] }
 
 /** The longest run that begins at a rule; of length 0 if that rule cannot be in one. */
 export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number): Run {
-  // Where a number that is not there ends the program, it does so at the first rule that asks.
-  if (scope.path.view.missing === 'reject') return ALONE
+  if (scope.path.view.missing === 'reject') return rejecting(scope, rules, from)
   const terms = new Set<Term>()
   const run = gather(scope, { rules, from, to: rules.length }, undefined, (rule, deciding) => {
     if (scope.alone?.(rule)) return false
@@ -107,6 +108,35 @@ function gather(
 /** Nothing comes behind a box that takes every packet. */
 function take(taken: Taken[], box: RuleBox | undefined, rule: Rule, what: Taken['what']): void {
   if (box && !isFull(taken)) taken.push({ box, rule, what })
+}
+
+/** Where a number that is not there ends the program: rules that ask for nothing but words, of which packets have all or end at the first that they have not. */
+function rejecting(scope: RuleScope, rules: readonly Rule[], from: number): Run {
+  if (!scope.path.net) return ALONE
+  let needs = 0
+  const run = gather(scope, { rules, from, to: rules.length }, undefined, (rule, deciding) => {
+    const end = bytesOf(rule)
+    if (end === undefined || scope.alone?.(rule) || deciding.some((each) => each.rule !== rule)) return false
+    needs = Math.max(needs, end)
+    return true
+  })
+  return needs > 0 ? { ...run, needs } : run
+}
+
+/** Where the bytes end that a rule asks for, from the network header on, if it asks for nothing that may be missing elsewhere. */
+function bytesOf({ steps }: Rule): number | undefined {
+  let end = 0
+  for (const step of steps) {
+    if (step.kind !== 'match') continue
+    for (const term of termsIn(step)) {
+      if (term.kind === 'load' && term.base === 'net' && !term.index) end = Math.max(end, term.offset + term.bytes)
+      else if (term.kind === 'field' && term.field !== 'meta.protocol') return undefined
+      else if (term.kind === 'load' || term.kind === 'raw' || term.kind === 'find' || term.kind === 'walk')
+        return undefined
+      else if (term.kind === 'mapped' || term.kind === 'bin') return undefined
+    }
+  }
+  return end
 }
 
 /** The rules that a rule stands for, if they are boxes. What is called counts too, where rules are counted. */
