@@ -133,6 +133,12 @@ function equality(scope: Scope, bits: Bits, value: bigint, same: Label, differ: 
 
 /** The bytes `at..at+size` of a big-endian value of `bytes` bytes, as a little-endian number. */
 function cut(value: bigint, bytes: number, at: number, size: number): bigint {
+  if (size <= 4) {
+    const big = Number((value >> BigInt((bytes - at - size) * 8)) & 0xffffffffn)
+    if (size === 1) return BigInt(big & 0xff)
+    const swapped = ((big & 0xff) << 24) | ((big & 0xff00) << 8) | ((big >>> 8) & 0xff00) | (big >>> 24)
+    return BigInt(swapped >>> (32 - 8 * size))
+  }
   let out = 0n
   for (let i = 0; i < size; i++) out |= ((value >> BigInt((bytes - 1 - at - i) * 8)) & 0xffn) << BigInt(8 * i)
   return out

@@ -54,11 +54,16 @@ export function parseMac(text: string): bigint | undefined {
 export function prefixMask(length: number, bits: number): bigint {
   if (!Number.isInteger(length) || length < 0 || length > bits)
     throw new RangeError(`no prefix of ${length} bits in ${bits}`)
+  if (bits === 32) return length === 0 ? 0n : BigInt((-1 << (32 - length)) >>> 0)
   return ((1n << BigInt(length)) - 1n) << BigInt(bits - length)
 }
 
 /** The length of the prefix that a mask is, or undefined if its ones are not all in front. */
 export function maskPrefix(mask: bigint, bits: number): number | undefined {
+  if (bits === 32 && mask >= 0n && mask <= 0xffffffffn) {
+    const behind = ~Number(mask)
+    return (behind & (behind + 1)) === 0 ? Math.clz32(behind) : undefined
+  }
   const behind = mask ^ ((1n << BigInt(bits)) - 1n)
   if (behind < 0n || behind >> BigInt(bits) !== 0n || (behind & (behind + 1n)) !== 0n) return undefined
   return bits - bitLength(behind)

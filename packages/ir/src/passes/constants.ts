@@ -7,7 +7,7 @@ import { termKey } from '../decisions.ts'
 import { entryOf } from '../places.ts'
 import type { Pred, Term } from '../types.ts'
 import type { Pass } from './pass.ts'
-import { complement, intersect, predOf, regionOf, topOf } from './regions.ts'
+import { bare, complement, intersect, predOf, regionOf, topOf } from './regions.ts'
 import { mapPreds, samePred } from './rewrite.ts'
 
 export const constants: Pass = {
@@ -109,13 +109,16 @@ export function negated(pred: Pred): Pred {
 function list(kind: 'and' | 'or', args: readonly Pred[]): Pred {
   const decides = kind === 'or'
   const out: Pred[] = []
-  const seen = new Set<string>()
-  for (const arg of args.flatMap((each) => (each.kind === kind ? each.args : [each]))) {
+  const all = args.some((each) => each.kind === kind) ? args.flatMap((each) => (each.kind === kind ? each.args : [each])) : args // biome-ignore format: one choice
+  const seen = mayRepeat(all) ? new Set<string>() : undefined
+  for (const arg of all) {
     if (arg.kind === 'const' && arg.value !== decides) continue
-    const key = predKey(arg)
-    // Asked again, it says the same: it did not decide before.
-    if (seen.has(key)) continue
-    seen.add(key)
+    if (seen) {
+      const key = predKey(arg)
+      // Asked again, it says the same: it did not decide before.
+      if (seen.has(key)) continue
+      seen.add(key)
+    }
     const last = out.at(-1)
     const joined = last && together(kind, last, arg)
     if (joined) out[out.length - 1] = joined
@@ -127,8 +130,42 @@ function list(kind: 'and' | 'or', args: readonly Pred[]): Pred {
   return second ? { kind, args: out } : first
 }
 
+/** Whether some of the predicates can have one key: their numbers are the same then. */
+function mayRepeat(preds: readonly Pred[]): boolean {
+  if (preds.length < 3) return preds.length === 2 && sumOf(preds[0]!) === sumOf(preds[1]!)
+  return new Set(preds.map(sumOf)).size < preds.length
+}
+
+/** Equal keys, equal sums. */
+function sumOf(pred: Pred): number {
+  switch (pred.kind) {
+    case 'cmp':
+      return mixed(pred.test.charCodeAt(0), pred.value)
+    case 'in': {
+      let sum = pred.ranges.length
+      for (const { lo, hi } of pred.ranges) sum = mixed(mixed(sum, lo), hi)
+      return sum
+    }
+    case 'not':
+      return ~sumOf(pred.arg)
+    case 'and':
+    case 'or': {
+      let sum = pred.args.length
+      for (const arg of pred.args) sum = (Math.imul(sum, 31) + sumOf(arg)) | 0
+      return sum
+    }
+    default:
+      return 0
+  }
+}
+
+const mixed = (sum: number, value: bigint): number => (Math.imul(sum, 31) + Number(value)) | 0
+
 /** Two neighbouring comparisons of one term as one. */
 function together(kind: 'and' | 'or', a: Pred, b: Pred): Pred | undefined {
+  if ((a.kind !== 'cmp' && a.kind !== 'in') || (b.kind !== 'cmp' && b.kind !== 'in')) return undefined
+  const [one, other] = [bare(a.term), bare(b.term)]
+  if (one.kind !== other.kind || (one.kind === 'field' && one !== other && other.kind === 'field' && one.field !== other.field)) return undefined // biome-ignore format: one test
   const [x, y] = [regionOf(a), regionOf(b)]
   if (!x || !y || x.key !== y.key) return undefined
   return predOf({

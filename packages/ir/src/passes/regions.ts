@@ -61,10 +61,13 @@ function regionIn(pred: Extract<Pred, { kind: 'cmp' | 'in' }>): Region | undefin
   if (prefix === undefined) return { term, key: termKey(term), bits, ranges }
   // Each number of the prefix stands for a block of the term's numbers.
   const unit = topOf(bits - prefix)
-  const blocks = ranges.flatMap(({ lo, hi }) => {
-    const [from, to] = [(lo + unit) & ~unit, hi | unit]
-    return from <= (hi & ~unit) ? [{ lo: from, hi: to < top ? to : top }] : []
-  })
+  const blocks: Range[] = []
+  for (let i = 0; i < ranges.length; i++) {
+    const { lo, hi } = ranges[i]!
+    const from = (lo + unit) & ~unit
+    const to = hi | unit
+    if (from <= (hi & ~unit)) blocks.push({ lo: from, hi: to < top ? to : top })
+  }
   return { term: term.term, key: termKey(term.term), bits, ranges: joinRanges(blocks) }
 }
 
@@ -145,7 +148,8 @@ function oneRange(term: Term, bits: number, { lo, hi }: Range, inside: boolean):
   return { kind: 'cmp', term: { kind: 'mask', term, mask: prefixMask(prefix, bits) }, test: inside ? '==' : '!=', value: lo } // biome-ignore format: one value
 }
 
-function bare(term: Term): Term {
+/** The term that is under the masks. */
+export function bare(term: Term): Term {
   return term.kind === 'mask' ? bare(term.term) : term
 }
 
