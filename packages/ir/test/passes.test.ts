@@ -81,6 +81,32 @@ describe('constants', () => {
   ])('%#', (pred, text) => {
     expect(after('constants', pred)).toBe(text)
   })
+
+  it('has one form for each comparison, whichever way it comes to it', () => {
+    const twice = (pred: Pred): Pred => ({ kind: 'not', arg: { kind: 'not', arg: pred } })
+    for (const [id, bits] of [
+      ['ipv4.dscp', 6],
+      ['tcp.dport', 16],
+      ['ipv4.src', 32],
+      ['eth.dst', 48],
+      ['ipv6.src', 128],
+    ] as const) {
+      // biome-ignore format: a table
+      const top = (1n << BigInt(bits)) - 1n
+      const edges = [0n, 1n, 2n, top >> 1n, (top >> 1n) + 1n, top - 1n, top, 0x0a0100fe1200n & top, 6n, 4n]
+      const masks = [1, 3, bits / 2, bits - 1, bits].map((length) => top ^ (top >> BigInt(length)))
+      for (const lo of edges) {
+        const preds = edges.filter((hi) => lo <= hi).map((hi) => between(id, lo, hi))
+        for (const test of ['==', '!='] as const) {
+          preds.push(cmp(id, test, lo))
+          for (const mask of [...masks, 5n])
+            for (const value of [lo, lo & mask]) preds.push(cmp(masked(field(id), mask), test, value))
+        }
+        for (const pred of preds)
+          expect(after('constants', pred), printPred(pred)).toBe(after('constants', twice(pred)))
+      }
+    }
+  })
 })
 
 describe('guards', () => {

@@ -1,13 +1,14 @@
 // Predicates in one normal form, without constants inside. Nothing is asked earlier or less often than before where that shows: an argument
 // that fails to load still ends what it ended.
 
+import { maskPrefix } from '@netsieve/packet'
 import { compareValues } from '../arithmetic.ts'
 import { joinRanges } from '../build.ts'
 import { termKey } from '../decisions.ts'
 import { entryOf } from '../places.ts'
 import type { Pred, Term } from '../types.ts'
 import type { Pass } from './pass.ts'
-import { bare, complement, intersect, predOf, regionOf, topOf } from './regions.ts'
+import { bare, bitsOf, blockPrefix, complement, intersect, predOf, regionOf, topOf } from './regions.ts'
 import { mapPreds, samePred } from './rewrite.ts'
 
 export const constants: Pass = {
@@ -26,6 +27,7 @@ export function normal(pred: Pred): Pred {
   const list = pred.kind === 'and' || pred.kind === 'or' || pred.kind === 'not'
   const known = list ? FORMS.get(pred) : undefined
   if (known) return known
+  if (isNormal(pred)) return pred
   const other = formOf(pred)
   const form = samePred(other, pred) ? pred : other
   if (list) {
@@ -33,6 +35,27 @@ export function normal(pred: Pred): Pred {
     FORMS.set(form, form)
   }
   return form
+}
+
+/** Whether a comparison is in normal form, as most are: a value, a prefix or a range that nothing shorter says. */
+function isNormal(pred: Pred): boolean {
+  if (pred.kind !== 'cmp' && pred.kind !== 'in') return false
+  const term = pred.term.kind === 'mask' ? pred.term.term : pred.term
+  if (term.kind !== 'field' && term.kind !== 'load') return false
+  const bits = bitsOf(term)!
+  const top = topOf(bits)
+  if (pred.kind === 'in') {
+    const [only, more] = pred.ranges
+    if (!only || more || term !== pred.term) return false
+    return only.lo > 0n && only.lo < only.hi && only.hi < top && blockPrefix(only, bits) === undefined
+  }
+  const { value } = pred
+  if (pred.test !== '==') return false
+  if (pred.term.kind !== 'mask') return value >= 0n && value <= top
+  const { mask } = pred.term
+  const prefix = maskPrefix(mask, bits)
+  if (prefix === undefined || prefix === 0 || prefix === bits) return false
+  return value > 0n && (value & mask) === value && value + (top ^ mask) !== top
 }
 
 function formOf(pred: Pred): Pred {

@@ -15,7 +15,7 @@ export interface Region {
 }
 
 /** Bits of a term's number; undefined where that is not told by the term alone. */
-function bitsOf(term: Term): number | undefined {
+export function bitsOf(term: Term): number | undefined {
   switch (term.kind) {
     case 'field':
       return FIELDS[term.field].bits
@@ -155,6 +155,11 @@ export function bare(term: Term): Term {
 
 /** The prefix length of a range that is all numbers of one prefix. */
 export function blockPrefix({ lo, hi }: Range, bits: number): number | undefined {
+  if (hi <= 0x3fffffffn) {
+    const count = Number(hi - lo) + 1
+    const isBlock = (count & (count - 1)) === 0 && (Number(lo) & (count - 1)) === 0
+    return isBlock ? bits - 31 + Math.clz32(count) : undefined
+  }
   const size = hi - lo + 1n
   if ((size & (size - 1n)) !== 0n || (lo & (size - 1n)) !== 0n) return undefined
   return bits - bitLength(size) + 1
