@@ -25,6 +25,8 @@ export interface Dispatch {
   /** Which network protocols the chain is asked about; frames of others go to `unseen`. */
   readonly wants: { readonly ipv4: boolean; readonly ipv6: boolean; readonly other: boolean }
   readonly unseen: Label
+  /** Where packets go for which there are no rules. */
+  readonly idle?: { readonly ipv4: Label | undefined; readonly ipv6: Label | undefined } | undefined
   /** The program type may get frames whose outermost tag lies beside them. */
   readonly tagsBeside: boolean
   /** Compiles the rules for one kind of frame; control does not come back. */

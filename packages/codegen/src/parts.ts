@@ -15,6 +15,7 @@ import { setAside } from './anew.ts'
 import { Emitter, R } from './emitter.ts'
 import { compacted } from './frame.ts'
 import type { Made } from './functions.ts'
+import { busyRules } from './idle.ts'
 import { TOO_LONG, TooLong } from './limits.ts'
 import { LOCALS } from './metadata.ts'
 import type { Outlined, Plan } from './outline.ts'
@@ -143,6 +144,12 @@ export class Parts {
     e.exit()
   }
 
+  /** Whether a chain has no rules from one on that packets of a network protocol might match: their headers need not be found. */
+  private isIdle(scope: Scope, base: BaseChain, chain: string, from: number, kind: 'ipv4' | 'ipv6'): boolean {
+    const key = `busy ${this.shared.filter.base.indexOf(base)} ${kind} ${chain}`
+    return from >= this.shared.maps.once(key, () => busyRules(scope, base, this.rulesOf(chain), kind))
+  }
+
   /** However a program is divided, it does not become shorter: nor do chains that are written out where they are called. @throws TooLong */
   private grows(size: number): void {
     if (this.size + size > LIMITS.verifierInsns || size > LONGEST_FUNCTION) throw new TooLong(TOO_LONG)
@@ -197,7 +204,14 @@ export class Parts {
       this.shared,
       scope,
       base,
-      { unseen: last ? unseen : accepted, onAccept: last ? undefined : accepted },
+      {
+        unseen: last ? unseen : accepted,
+        onAccept: last ? undefined : accepted,
+        idle: {
+          ipv4: this.isIdle(scope, base, chain, from, 'ipv4') ? end : undefined,
+          ipv6: this.isIdle(scope, base, chain, from, 'ipv6') ? end : undefined,
+        },
+      },
       compileRules,
     )
     e.runDeferred()

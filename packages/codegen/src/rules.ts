@@ -16,6 +16,7 @@ import {
 } from '@netsieve/ir'
 import { forgetTransport } from './anew.ts'
 import { R } from './emitter.ts'
+import { isIdle } from './idle.ts'
 import { ALONE, emitRun, type Run, runFrom, takesAny, worthwhile } from './lookup/lists.ts'
 import { verdictMap } from './lookup/sets.ts'
 import { branch } from './predicates.ts'
@@ -150,6 +151,7 @@ function originOf({ id, text, span }: Rule): Origin {
 
 function compileRule(scope: RuleScope, rule: Rule, end: Label, callers: readonly string[]): void {
   const { e, path } = scope
+  if (isIdle(scope, rule)) return
   const outer = e.origin
   const origin = originOf(rule)
   const [next, cut] = [e.label('next'), e.label('cut')]

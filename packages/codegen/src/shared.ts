@@ -4,7 +4,7 @@ import { type Label, PROG_TYPES, type ProgType, type ProgTypeName } from '@netsi
 import { type BaseChain, type Filter, type SetDef, setsOf, VIEWS } from '@netsieve/ir'
 import type { MetadataLayout } from '@netsieve/packet'
 import { type Access, accessFor } from './access.ts'
-import { FILL } from './dispatch.ts'
+import { type Dispatch, FILL } from './dispatch.ts'
 import type { Emitter } from './emitter.ts'
 import { dispatch, LINK } from './headers.ts'
 import { type Kept, keptOf } from './kept.ts'
@@ -65,6 +65,8 @@ export interface Exits {
   readonly unseen: Label
   /** Accepted packets; none: they pass. */
   readonly onAccept: Label | undefined
+  /** Packets for which there are no rules, by their network protocol. */
+  readonly idle?: Dispatch['idle']
 }
 
 /** Emits the way to the headers, and what `rules` emits for each kind of frame; control does not come back. */
@@ -72,7 +74,7 @@ export function toRules(
   shared: Shared,
   scope: Scope,
   base: BaseChain,
-  { unseen, onAccept }: Exits,
+  { unseen, onAccept, idle }: Exits,
   rules: (scope: RuleScope) => void,
 ): void {
   const { filter, type, oneByOne, counters } = shared
@@ -84,6 +86,7 @@ export function toRules(
     needs: maps.once(base, () => needsOf(filter, base, counters || countsBytes(filter))),
     wants: { ipv4: base.family !== 'ipv6', ipv6: base.family !== 'ipv4', other: base.family === 'any' },
     unseen,
+    idle,
     tagsBeside: type.context === '__sk_buff',
     rules: (path, netRef) => rules({ ...scope, path, netRef, filter, base, type, oneByOne, onAccept }),
   })

@@ -1,5 +1,7 @@
-// Neighbouring rules that ask the same first: it is asked once, and the rules stand in a chain of their own.
+// Neighbouring rules that ask the same first: it is asked once, and the rules stand in a chain of their own. What is asked of the network protocol
+// stays in each rule: code is made for each protocol and knows it, and a chain that is a function by itself would not know it otherwise.
 
+import type { FieldId } from '@netsieve/packet'
 import { calledIn, setsOf } from '../sets.ts'
 import type { Chain, Filter, Pred, Rule, Step } from '../types.ts'
 import { predKey } from './constants.ts'
@@ -25,10 +27,18 @@ export const groups: Pass = {
   },
 }
 
-type Opening = Extract<Step, { kind: 'match' }>
+type Match = Extract<Step, { kind: 'match' }>
+
+const OF_PROTOCOL: ReadonlySet<FieldId> = new Set(['meta.nfproto', 'meta.protocol', 'eth.type'])
+
+const asksProtocol = (pred: Pred): boolean =>
+  pred.kind === 'cmp' && pred.term.kind === 'field' && OF_PROTOCOL.has(pred.term.field)
+
+const alikeAll = (a: readonly Match[], b: readonly Match[] | undefined): boolean =>
+  a.length === b?.length && a.every((one, i) => alike(one, b[i]))
 
 /** Whether two matches ask the same. */
-function alike(a: Opening, b: Opening | undefined): boolean {
+function alike(a: Match, b: Match | undefined): boolean {
   if (!b || a.view !== b.view || a.pred.kind !== b.pred.kind) return false
   // Most are told apart by their numbers.
   if (a.pred.kind === 'cmp' && b.pred.kind === 'cmp' && a.pred.value !== b.pred.value) return false
@@ -55,14 +65,15 @@ class Grouping {
     for (let i = 0; i < chain.rules.length; ) {
       const size = this.run(chain.rules, i)
       const group = chain.rules.slice(i, i + size)
-      const first = group[0]!.steps[0]
-      if (size < LEAST || first?.kind !== 'match') rules.push(...group)
+      const opening = size < LEAST ? undefined : this.opening(group[0]!)
+      if (!opening) rules.push(...group)
       else {
+        const at = opening.length - 1
         const inner: Chain = {
           name: this.name(chain.name),
-          rules: group.map((rule) => ({ ...rule, steps: rule.steps.slice(1) })),
+          rules: group.map((rule) => ({ ...rule, steps: rule.steps.toSpliced(at, 1) })),
         }
-        rules.push(this.call(first, inner))
+        rules.push(this.call(opening, inner))
         more.push(...this.chain(inner, levels - 1))
       }
       i += size
@@ -70,25 +81,30 @@ class Grouping {
     return more.length === 0 ? [chain] : [{ ...chain, rules }, ...more]
   }
 
-  /** How many rules from one on begin with its first match; at least 1. */
+  /** How many rules from one on begin as it does; at least 1. */
   private run(rules: readonly Rule[], start: number): number {
     const first = this.opening(rules[start]!)
     let end = start + 1
-    if (first) while (end < rules.length && alike(first, this.opening(rules[end]!))) end++
+    if (first) while (end < rules.length && alikeAll(first, this.opening(rules[end]!))) end++
     return end - start
   }
 
-  /** A rule's first match, if the rule may stand in a chain of its own behind it. */
-  private opening({ steps }: Rule): Opening | undefined {
-    const [first] = steps
-    if (first?.kind !== 'match' || !this.traceless(first)) return undefined
+  /** A rule's first match, behind those of the network protocol, if the rule may stand in a chain of its own behind it. */
+  private opening({ steps }: Rule): readonly Match[] | undefined {
+    const opening: Match[] = []
+    for (const step of steps) {
+      if (step.kind !== 'match' || !this.traceless(step)) return undefined
+      opening.push(step)
+      if (!asksProtocol(step.pred)) break
+    }
+    if (opening.length === 0 || asksProtocol(opening.at(-1)!.pred)) return undefined
     // A way back to the calling chain would end in the chain that the rule stands in now.
     const returns = steps.some(
       (step) =>
         step.kind === 'vmap' ||
         (step.kind === 'verdict' && (step.verdict.kind === 'return' || step.verdict.kind === 'goto')),
     )
-    return returns ? undefined : first
+    return returns ? undefined : opening
   }
 
   private name(from: string): string {
@@ -100,9 +116,9 @@ class Grouping {
     }
   }
 
-  private call(first: Step & { readonly kind: 'match'; readonly pred: Pred }, { name, rules }: Chain): Rule {
+  private call(opening: readonly Match[], { name, rules }: Chain): Rule {
     const text = `rules ${rules[0]!.id} to ${rules.at(-1)!.id}`
-    return { id: this.nextId++, text, steps: [first, { kind: 'verdict', verdict: { kind: 'jump', chain: name } }] }
+    return { id: this.nextId++, text, steps: [...opening, { kind: 'verdict', verdict: { kind: 'jump', chain: name } }] }
   }
 }
 
