@@ -242,7 +242,7 @@ export class MatchList {
 
   private transportOption(key: (typeof TRANSPORT_OPTIONS)[number], option: Option): void {
     const { line } = this
-    const match = this.later.findLast((each): each is Transport => 'module' in each)!
+    const match = this.later.findLast((each) => 'module' in each) as Transport
     const { negated, span, values } = option
     match.span = cover(match.span, span)
     if (key === 'tcp-option' || key === 'dccp-option') {

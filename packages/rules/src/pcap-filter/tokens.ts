@@ -59,8 +59,10 @@ function word(text: string, span: Span): Token {
   const named = Object.hasOwn(CONSTANTS, text) ? CONSTANTS[text] : undefined
   if (named !== undefined) return { kind: 'number', text, value: named, span }
   if (KEYWORDS.has(text)) return { kind: 'keyword', text, span }
-  if (/^\$[0-9a-f]{1,2}$/i.test(text)) return { kind: 'arcnet', text, span }
-  if (text.startsWith('$')) throw new Fault('rules/character', `\`${text}\` has no meaning here`, span)
+  if (text.startsWith('$')) {
+    if (/^\$[0-9a-f]{1,2}$/i.test(text)) return { kind: 'arcnet', text, span }
+    throw new Fault('rules/character', `\`${text}\` has no meaning here`, span)
+  }
   if (/^(0[xX][0-9a-fA-F]+|[0-9]+)$/.test(text) && !/^[0-9]{12}$/.test(text)) return number(text, span)
   const mac = hardware(text)
   if (mac !== undefined) return { kind: 'mac', text, value: mac, span }
@@ -77,8 +79,11 @@ function number(text: string, span: Span): Token {
   return { kind: 'number', text, value: Number(value), span }
 }
 
+const SHORTEST_MAC = '1-2-3-4-5-6'.length
+
 /** MAC addresses without colons: `1-2-3-4-5-6`, `1.2.3.4.5.6`, `0102.0304.0506`, `010203040506`. */
 function hardware(text: string): bigint | undefined {
+  if (text.length < SHORTEST_MAC) return undefined
   const bytes = /^[0-9a-f]{1,2}([-.])(?:[0-9a-f]{1,2}\1){4}[0-9a-f]{1,2}$/i.exec(text)
   if (bytes) return parseMac(text.replaceAll(bytes[1]!, ':'))
   if (/^[0-9a-f]{12}$/i.test(text)) return BigInt(`0x${text}`)

@@ -25,6 +25,7 @@ export function split(word: Word, separator: string): readonly [Word, Word | und
 
 /** Splits at every `separator`. */
 export function splitAll(word: Word, separator: string): Word[] {
+  if (!word.text.includes(separator)) return [word]
   const out: Word[] = []
   let start = 0
   for (const text of word.text.split(separator)) {
