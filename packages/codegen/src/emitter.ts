@@ -73,6 +73,7 @@ const NEAR = 0x3fff
 export class Emitter {
   private readonly code = new Code()
   private readonly arrivals = new Map<Label, Flow>()
+  private readonly bound = new Set<Label>()
   private readonly deferred: (() => void)[] = []
   // Jumps at the end of what is emitted wait here until it is known which label follows: that one needs no jump.
   private conditional: Conditional | undefined
@@ -83,6 +84,9 @@ export class Emitter {
   readonly searches: string[] = []
   reachable = true
   origin: Origin | undefined
+
+  /** Jumps back so far. */
+  loops = 0
 
   /** Slots of what was emitted so far. */
   get size(): number {
@@ -135,6 +139,7 @@ export class Emitter {
   bind(label: Label): void {
     const arriving = this.arrivals.get(label)
     if (!arriving && !this.reachable) return
+    this.bound.add(label)
     this.following.push(label)
     if (arriving) this.flow = this.reachable ? meet(this.flow, arriving) : arriving
     this.reachable = true
@@ -157,6 +162,7 @@ export class Emitter {
   }
 
   private arrive(target: Label): void {
+    if (this.bound.has(target)) this.loops++
     const before = this.arrivals.get(target)
     this.arrivals.set(target, before ? meet(before, this.flow) : this.flow)
   }

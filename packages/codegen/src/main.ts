@@ -115,8 +115,8 @@ class Main {
   }
 
   private get isFull(): boolean {
-    const { size, functions, plan } = this.parts
-    return size >= plan.program || functions.length >= MANY_FUNCTIONS || this.nodes.size >= MANY_PLACES
+    const { effort, functions, plan } = this.parts
+    return effort >= plan.program || functions.length >= MANY_FUNCTIONS || this.nodes.size >= MANY_PLACES
   }
 
   private nodeOf(place: Place): Node {

@@ -13,7 +13,7 @@ export interface Plan {
   readonly inline: number
   /** Chains that call functions may be functions themselves, so deep. */
   readonly depth: number
-  /** Slots after which a program ends. */
+  /** Instructions that a verifier is thought to process after which a program ends. */
   readonly program: number
 }
 
@@ -39,8 +39,8 @@ export function callsOf(filter: Filter): ReadonlyMap<string, number> {
   return uses
 }
 
-/** A chain with all that it calls is called far if it is more than this part of a program: rules become code several times, for kinds of packets. */
-const FAR = 1 / 4
+/** A chain with all that it calls is called far if its slots are more than this part of a program: rules become code several times, for kinds of packets. */
+const FAR = 1 / 8
 
 /** A chain by itself: slots of its rules, and the chains that they call, one for each call. */
 interface Own {

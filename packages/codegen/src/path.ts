@@ -58,10 +58,11 @@ export const SLOT = {
   kept: -296,
   key: -392,
   found: -448,
-  // Of the transport header, where rules find it anew (anew.ts); neither starts an eight-byte slot.
+  // Of the transport header, where rules find it anew (anew.ts); none starts an eight-byte slot.
   avail: -484,
   transportAt: -490,
   netAt: -491,
+  l4protoAnew: -494,
 } as const
 
 /** Two bytes each for where searches in lists ended, so that they are made once on a way; none starts an eight-byte slot (find.ts). */

@@ -3,7 +3,7 @@
 import { headerEnd, isShort, type Term } from '@netsieve/ir'
 import type { MetadataSlot, ProtocolName } from '@netsieve/packet'
 import { type BaseRef, MAX_OFFSET, MAX_WALK, type Place } from './access.ts'
-import { locateAnew } from './anew.ts'
+import { availAnew, locateAnew } from './anew.ts'
 import { R } from './emitter.ts'
 import { askKnown } from './metadata.ts'
 import { AVAIL_NONE, AVAIL_TINY, SLOT } from './path.ts'
@@ -35,6 +35,7 @@ export function reach(scope: Scope, bits: Bits, failures: Failures, depth = 0): 
   if (!bits.index) return access.reach(e, ref, bits.offset, bits.bytes, failures.missing)
   if (bits.base === 'transport' && path.bounded) {
     indexedEnd(scope, bits)
+    availAnew(e, path)
     e.jump('jsgt', R.B, { reg: R.AVAIL }, failures.missing)
   }
   e.put((c) => c.load(8, R.A, R.FP, SLOT.index))
@@ -135,7 +136,7 @@ function transport(scope: Scope, { offset, bytes, proto, index }: Bits, failures
     e.jump('jne', R.B, 0, failures.missing)
   }
   if (path.bounded) enough(scope, proto, offset + bytes, failures)
-  const furthest = path.anew ? locateAnew(e, access, path) : 0
+  const furthest = path.anew ? locateAnew(e, access, path, failures.missing) : 0
   const short = !index && isShort(offset * 8, bytes * 8)
   if (view.laterFragments === 'short' && !short && !found) {
     e.put((c) => c.load(4, R.B, R.FP, SLOT.fragment))

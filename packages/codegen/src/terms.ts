@@ -137,7 +137,7 @@ export function fromBits(scope: Scope, bits: Bits, failures: Failures, depth: nu
 }
 
 function l4FromSlot({ e, path }: Scope, failures: Failures): void {
-  e.put((c) => c.load(8, R.A, R.FP, SLOT.l4proto))
+  e.put((c) => (path.anew ? c.load(2, R.A, R.FP, SLOT.l4protoAnew) : c.load(8, R.A, R.FP, SLOT.l4proto)))
   if (path.kind === 'ipv6') e.jump('jeq', R.A, L4_BROKEN, path.view.chainDrops ? failures.cut : failures.missing)
 }
 

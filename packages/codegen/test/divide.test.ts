@@ -147,7 +147,7 @@ it('puts each function where its definition says, and calls nothing else', () =>
 })
 
 describe('several programs', () => {
-  const plan = { part: 60, inline: 0, depth: 1, program: 300 }
+  const plan = { part: 60, inline: 0, depth: 1, program: 600 }
   const accepted = (generated: ReturnType<typeof generate>) =>
     programsOf(generated).map(({ insns, functions }) => verify(insns, { ...generated, functions: functions! }).status)
 
@@ -155,7 +155,7 @@ describe('several programs', () => {
     const generated = generate(filter([long('main', 200)]), { type: 'xdp', oneByOne: true, plan })
     const programs = programsOf(generated)
     expect(programs.length).toBeGreaterThan(4)
-    for (const { insns } of programs) expect(insns.length).toBeLessThan(plan.program + 200)
+    for (const { insns } of programs) expect(insns.length).toBeLessThan(plan.program / 2 + 200)
     const led = programs.map(({ insns }) => insns.flatMap(({ spec, imm }, i) => (spec.call === 'helper' && imm === HELPERS.tail_call.id ? [insns[i - 1]!.imm] : []))) // biome-ignore format: a row
     expect(led).toEqual(programs.map((_, i) => (i + 1 < programs.length ? [i + 1] : [])))
     expect(new Set(accepted(generated))).toEqual(new Set(['accepted']))
