@@ -57,6 +57,26 @@ function judge(
   expect(Array.from({ length: records }, (_, i) => told(r0[i]!, exits[i]))).toEqual(meant)
 }
 
+it.each(Object.keys(VIEWS) as ViewName[])(
+  'view %s: rules that no packet of a protocol can match leave its headers looked at',
+  (view) => {
+    const match = (protocol: bigint) => ({ kind: 'match', pred: { kind: 'cmp', term: { kind: 'field', field: 'meta.nfproto' }, test: '==', value: protocol } }) as const // biome-ignore format: a step
+    const sample = fc.sample(frame, { numRuns: 400, seed: 11 })
+    // IPv4's rules, IPv6's, and none at all.
+    for (const protocols of [[2n, 2n, 2n], [10n], []]) {
+      const rules = protocols.map((protocol, id): Rule => ({ id, text: 'a rule', steps: [match(protocol), { kind: 'verdict', verdict: { kind: 'drop' } }] })) // biome-ignore format: a rule
+      for (const policy of ['accept', 'drop'] as const) {
+        const family = VIEWS[view].reach === 'ip' ? 'ip' : 'any'
+        const base = { hook: 'input', view, family, chain: 'c', policy } as const
+        const filter: Filter = { syntax: 'ir', profile: 'nft-6.18', base: [base], chains: [{ name: 'c', rules }] }
+        expect(check(filter).diagnostics).toEqual([])
+        for (const type of TYPES)
+          judge(filter, type, byForce(filter, { type }, { part: 10, inline: 0, depth: 0, program: 60 }), sample)
+      }
+    }
+  },
+)
+
 describe.each(Object.keys(VIEWS) as ViewName[])('view %s', (view) => {
   it.each(TYPES)('%s programs of several functions decide as evaluate does, and are accepted', (type) => {
     let divided = 0

@@ -25,7 +25,7 @@ export interface Dispatch {
   /** Which network protocols the chain is asked about; frames of others go to `unseen`. */
   readonly wants: { readonly ipv4: boolean; readonly ipv6: boolean; readonly other: boolean }
   readonly unseen: Label
-  /** Where packets go for which there are no rules. */
+  /** Where packets go for which there are no rules, once their header is known to be one that the view sees. */
   readonly idle?: { readonly ipv4: Label | undefined; readonly ipv6: Label | undefined } | undefined
   /** The program type may get frames whose outermost tag lies beside them. */
   readonly tagsBeside: boolean

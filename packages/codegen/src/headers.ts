@@ -74,8 +74,8 @@ function sorted(d: Dispatch, netRef: BaseRef, branches: (kinds: Kinds) => void):
   const labels = { ipv4: e.label('ipv4'), ipv6: e.label('ipv6'), other: e.label('other'), short: e.label('short') }
   const to = (kind: keyof typeof labels, wanted: boolean) => (wanted ? labels[kind] : d.unseen)
   const kinds = {
-    ipv4: (wants.ipv4 && d.idle?.ipv4) || to('ipv4', wants.ipv4),
-    ipv6: (wants.ipv6 && d.idle?.ipv6) || to('ipv6', wants.ipv6),
+    ipv4: to('ipv4', wants.ipv4),
+    ipv6: to('ipv6', wants.ipv6),
     other: to('other', wants.other && view.reach === 'frames'),
     short: to('short', wants.other && view.reach === 'frames'),
   }

@@ -9,6 +9,8 @@ export function ipv4(d: Dispatch, netRef: BaseRef): void {
   const { e, access, view, needs } = d
   e.origin = { text: 'IPv4 header' }
   const path = { ...FILL, kind: 'ipv4', view, net: true, l4proto: { netByte: 9 } } as const
+  const idle = d.idle?.ipv4
+  if (view.header === 'trust' && idle) return e.goto(idle)
   if (view.header === 'trust') return d.rules({ ...path, transport: 'lazy', bounded: false }, netRef)
   const bad = failing(d, 'ipv4', netRef)
   const bounded = view.trim || view.laterFragments === 'none' || view.firstFragments === 'none'
@@ -35,6 +37,7 @@ export function ipv4(d: Dispatch, netRef: BaseRef): void {
     e.jump('jlt', R.RET, { reg: R.C }, bad)
     access.tooShort(e, netRef, R.RET, bad)
   }
+  if (idle) return e.goto(idle)
   if (needs.transport) {
     access.baseInto(e, R.TRANSPORT, netRef)
     e.put((c) => {

@@ -11,6 +11,8 @@ import { AVAIL_NONE, L4_BROKEN, SLOT } from './path.ts'
 export function ipv6(d: Dispatch, netRef: BaseRef): void {
   const { e, access, view, needs } = d
   e.origin = { text: 'IPv6 header' }
+  const idle = d.idle?.ipv6
+  if (view.header === 'trust' && idle) return e.goto(idle)
   if (view.header === 'trust')
     return d.rules({ ...FILL, kind: 'ipv6', view, net: true, transport: 'lazy', l4proto: { netByte: 6 } }, netRef)
   const bad = failing(d, 'ipv6', netRef)
@@ -42,6 +44,7 @@ export function ipv6(d: Dispatch, netRef: BaseRef): void {
     if (!view.trim) e.put((c) => c.mov(R.AVAIL, 0xffff))
     e.bind(counted)
   } else e.put((c) => c.mov(R.AVAIL, 0xffff))
+  if (idle) return e.goto(idle)
   if (!needs.transport && !needs.l4proto) {
     return d.rules(
       { ...FILL, kind: 'ipv6', view, net: true, transport: 'absent', bounded: false, l4proto: 'absent' },

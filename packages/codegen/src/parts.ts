@@ -157,7 +157,7 @@ export class Parts {
     e.exit()
   }
 
-  /** Whether a chain has no rules from one on that packets of a network protocol might match: their headers need not be found. */
+  /** Whether a chain has no rules from one on that packets of a network protocol might match: what follows their header need not be found. */
   private isIdle(scope: Scope, base: BaseChain, chain: string, from: number, kind: 'ipv4' | 'ipv6'): boolean {
     const key = `busy ${this.shared.filter.base.indexOf(base)} ${kind} ${chain}`
     return from >= this.shared.maps.once(key, () => busyRules(scope, base, this.rulesOf(chain), kind))
