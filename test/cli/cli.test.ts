@@ -239,6 +239,15 @@ it('reads a pipe that has a name, as from a shell', () => {
   expect(readFileSync(piped).equals(readFileSync(plain))).toBe(true)
 })
 
+it('traces the run that it tells the verdict of, though rules keep something from packet to packet', () => {
+  const rules = 'table ip t { chain c { type filter hook input priority 0; policy drop; tcp dport 80 limit rate 1/minute burst 1 packets accept; } }' // biome-ignore format: one ruleset
+  const { status, stdout } = netsieve(['trace', '-r', 'samples/http.pcap', rules])
+  expect(status).toBe(0)
+  expect(stdout).toMatch(/r0 = 2 .*\n.*exit.*\npacket 0: pass, r0 = 2, by rule 0: tcp dport 80 limit/)
+  const lines = netsieve(['trace', '-r', 'samples/http.pcap', '--json', rules]).stdout.trim().split('\n')
+  expect(JSON.parse(lines.at(-1)!)).toMatchObject({ i: 0, verdict: 'pass', r0: 2, rule: 0, insns: lines.length - 1 })
+})
+
 describe('run', () => {
   it('counts hits a rule, and says which verifier verdict, profile and hook', () => {
     const { status, stdout } = netsieve(['run', '-r', TALK, '-f', 'samples/rules/http.nft', '--check', '--json'])

@@ -28,6 +28,9 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .action((words: string[], flags: TraceFlags) => done(trace(words, flags)))
 }
 
+/** Steps that are shown. */
+const MOST_STEPS = 100_000
+
 export function trace(words: readonly string[], flags: TraceFlags): number {
   const record = flags.packet === undefined ? captured(flags) : built(flags.packet, flags.read)
   const link = new LinkSieves(
@@ -41,8 +44,12 @@ export function trace(words: readonly string[], flags: TraceFlags): number {
   const insnAt = ({ program, insn }: TraceStep) => programs[program]!.insns[insn]
   const frame = link.frame(record)
   const [meta, values] = [link.meta(record, frame), link.values(record)]
-  const steps = machine.trace(link.sieve.frameFor(frame), link.sieve.prepare(frame, meta, values))
-  const verdict = link.sieve.judge(frame, meta, values)
+  const steps = machine.trace(link.sieve.frameFor(frame), link.sieve.prepare(frame, meta, values), MOST_STEPS)
+  let more = 0
+  while (machine.step()) more++
+  // The run that is shown, and no other: what rules keep would make another one end elsewhere.
+  const { r0, exit, fault, insns } = machine.result()
+  const verdict = { ...link.sieve.told(exit ?? -1, r0, fault?.reason), insns }
   if (flags.json) {
     for (const step of steps) {
       const insn = insnAt(step)
@@ -51,7 +58,7 @@ export function trace(words: readonly string[], flags: TraceFlags): number {
         `${JSON.stringify({ ...step, text: insn && formatInsn(insn, { slot: step.slot }), rule: origin?.rule ?? null, for: origin?.text })}\n`,
       )
     }
-    out(`${JSON.stringify({ i: record.index, ...verdict })}\n`)
+    out(`${JSON.stringify({ i: record.index, ...verdict, ...(more > 0 && { more }) })}\n`)
     return verdict.fault === undefined ? 0 : 2
   }
   let before: string | undefined
@@ -67,6 +74,7 @@ export function trace(words: readonly string[], flags: TraceFlags): number {
     const text = insn ? formatInsn(insn, { slot: step.slot }) : '?'
     out(`${String(step.slot).padStart(5)}: ${text.padEnd(36)}${effects(step)}\n`)
   }
+  if (more > 0) out(`; ${more} more instructions are not shown\n`)
   out(
     `packet ${record.index}: ${verdict.verdict}, r0 = ${verdict.r0}, by ${verdict.rule === null ? '' : `rule ${verdict.rule}: `}${verdict.by}\n`,
   )
