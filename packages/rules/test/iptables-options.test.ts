@@ -291,6 +291,13 @@ test.each<[string, string]>([
   ['-m string --algo kmp ! --string "GET /" --icase', 'not (contains(0 61440 474554202f nocase))'],
   ['-m string --algo bm --hex-string "|0d 0a|x|7C|" --from 40 --to 100', 'contains(40 100 0d0a787c)'],
   ['-m string --algo bm --hex-string "a\\\\|b"', 'contains(0 61440 617c62)'],
+  // As iptables 1.8.9 says that it read them.
+  ['-m string --algo bm --hex-string "|41||42|"', 'contains(0 61440 417c3432)'],
+  ['-m string --algo bm --hex-string "|41|||"', 'contains(0 61440 417c)'],
+  ['-m string --algo bm --hex-string "|41|\\\\x"', 'contains(0 61440 415c78)'],
+  ['-m string --algo bm --hex-string "|ab cd|ef|01|"', 'contains(0 61440 abcd656601)'],
+  ['-m string --algo bm --hex-string "a|  41 42 |b"', 'contains(0 61440 61414262)'],
+  ['-m string --algo bm --hex-string "x|"', 'contains(0 61440 78)'],
   ['-m string --algo bm --string é', 'contains(0 61440 c3a9)'],
   ['-m string --algo bm --string x --from 65000', 'false'],
   ['-m connlimit --connlimit-above 20 --connlimit-mask 24', 'ct.count in {21-4294967295}'],
@@ -327,6 +334,8 @@ describe('bpf', () => {
     ['2,96 0 0 3,6 0 0 1', 'iptables/match'],
     ['2,52 0 0 0,6 0 0 1', 'iptables/match'],
     ['2,255 0 0 0,6 0 0 1', 'iptables/match'],
+    // A number that is added to itself again and again.
+    [`${2 * 30 + 2},32 0 0 0,${'7 0 0 0,12 0 0 0,'.repeat(30)}22 0 0 0`, 'iptables/unsupported'],
     // The protocol, as it lies beside the packet.
     ['2,40 0 0 4294963200,22 0 0 0', 'iptables/unsupported'],
   ])('%s is %s', (program, expected) => {

@@ -30,6 +30,8 @@ interface Insn {
 const MOST_INSNS = 64
 /** Tests in a predicate at most: ways that part and meet again are written out. */
 const MOST_TESTS = 2000
+/** Numbers and operations in a term at most: one that is put together from itself is written out too. */
+const MOST_PARTS = 200
 /** Farther bytes lie in no packet that programs can reach; from here on numbers name what is beside the packet. */
 const FARTHEST = 0xf000
 
@@ -105,6 +107,7 @@ class Follower {
 
   /** What the program says from an instruction on. */
   private from(pc: number, state: State): { readonly pred: Pred; readonly tests: number } {
+    if (partsOf(state.a) > MOST_PARTS || partsOf(state.x) > MOST_PARTS) throw new Beyond()
     const key = `${pc} ${JSON.stringify(state, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}` // biome-ignore format: one key
     const before = this.known.get(key)
     if (before) return before
@@ -197,6 +200,18 @@ class Follower {
     }
     throw new Refused(`there is no load ${code} of ${k}`)
   }
+}
+
+const PARTS = new WeakMap<Term, number>()
+
+/** How many numbers and operations a term is made of. */
+function partsOf(term: Term): number {
+  const known = PARTS.get(term)
+  if (known !== undefined) return known
+  const inner = term.kind === 'bin' ? [term.left, term.right] : term.kind === 'mask' ? [term.term] : term.kind === 'load' && term.index ? [term.index] : [] // biome-ignore format: one choice
+  const parts = inner.reduce((sum, each) => sum + partsOf(each), 1)
+  PARTS.set(term, parts)
+  return parts
 }
 
 /** A test of two numbers; one that is told by their widths is a constant. */

@@ -38,20 +38,31 @@ export function readString(options: readonly Option[], span: Span, diagnostics: 
   return { kind: 'header', module: 'string', tests: [{ kind: 'pred', pred, negated: option.negated }], span }
 }
 
-/** `GET |0d 0a|`: bytes in hexadecimal between bars, letters outside of them; a backslash makes the next one a letter. */
+/**
+ * `GET |0d 0a|`: bytes in hexadecimal between bars, letters outside of them; a backslash makes the next one a letter. As iptables 1.8.9 reads it, what
+ * follows a closing bar is always a letter (`|41||42|` is `A|42`), and two digits have something behind them.
+ */
 function readBytes(word: Word, wrong: (message: string, at: Span) => undefined): number[] | undefined {
+  const letters = [...word.text]
   const out: number[] = []
-  const parts = word.text.matchAll(/\|([^|]*)(\|?)|\\(.)|([^|\\]+)/gsu)
-  for (const [whole, inside, closed, escaped, letters] of parts) {
-    if (inside === undefined) {
-      out.push(...utf8(escaped ?? letters ?? whole))
+  let coded = false
+  for (let i = 0; i < letters.length; ) {
+    if (letters[i] === '|') {
+      coded = !coded
+      i++
+      while (coded && letters[i] === ' ') i++
+      if (i === letters.length) break
+    } else if (letters[i] === '\\' && !coded && ++i === letters.length)
+      return wrong('nothing is behind the backslash at the end', word.span)
+    if (!coded) {
+      out.push(...utf8(letters[i++]!))
       continue
     }
-    const digits = inside.replace(/ /g, '')
-    // The last block may be left open.
-    if (!/^(?:[0-9a-f]{2})*$/i.test(digits) || (closed === '' && digits === ''))
-      return wrong(`\`${inside}\` are no bytes in hexadecimal, two digits each`, word.span)
-    for (const [pair] of digits.matchAll(/../g)) out.push(Number.parseInt(pair, 16))
+    const digits = letters.slice(i, i + 2).join('')
+    if (!/^[0-9a-f]{2}$/i.test(digits) || i + 2 === letters.length)
+      return wrong(`\`${letters.slice(i).join('')}\` does not go on with a byte in hexadecimal, two digits each, and a bar at the end`, word.span) // biome-ignore format: one message
+    out.push(Number.parseInt(digits, 16))
+    i += letters[i + 2] === ' ' ? 3 : 2
   }
   return out
 }
