@@ -27,6 +27,9 @@ import { inBucket, type Root, type Table, type Tables, tablesOf } from './tables
 /** Links inside links at most (TC_U32_MAXDEPTH). */
 const MOST_LINKS = 8
 
+/** Lists that packets come to at most: a table is one for each place that links lead it to count from. */
+const MOST_LISTS = 50_000
+
 export function lower(ast: U32Ast, { hook = 'ingress' }: LowerOptions): Outcome<Filter> {
   const diagnostics = new Diagnostics()
   const here = atHook(ast.filters, hook, diagnostics)
@@ -72,10 +75,17 @@ class Lowering {
   /** Numbers of rules for filters that are there once more, since their table is come to in several ways. */
   private next: number
   private readonly told = new Set<Span>()
+  /** Names of the chains that are tables' buckets. */
+  private readonly lists = new Set<string>()
+  /** Those of the maps that lead to them. */
+  private readonly maps = new Set<string>()
+  /** Where words lie may depend on the protocol, so tables that are linked to are apart for each. */
+  private readonly protocols: ReadonlySet<Root['protocol']>
 
   constructor({ filters }: U32Ast, hook: string, tables: Tables, diagnostics: Diagnostics) {
     this.hook = hook
     this.tables = tables
+    this.protocols = new Set([...tables.roots.values()].flatMap((roots) => roots.map(({ protocol }) => protocol)))
     this.diagnostics = diagnostics
     this.ids = new Map(filters.map((filter, id) => [filter, id]))
     this.next = filters.length
@@ -208,7 +218,7 @@ class Lowering {
       at: offset?.eat ? moved : way.at,
       nexthdr: moved,
     }
-    const jump = (bucket: number) => ({ kind: 'jump', chain: this.call(table, bucket, next) }) as const
+    const jump = (bucket: number) => ({ kind: 'jump', chain: this.call(table, bucket, next, span) }) as const
     const out: Step[] = offset ? this.led(filter, offset, way, next) : []
     if (table.buckets === 1) return [...out, { kind: 'verdict', verdict: jump(0), span }]
     const { at, mask } = hashkey ?? { at: 0, mask: 0 }
@@ -219,21 +229,32 @@ class Lowering {
       if (bucketOf(value, mask, table.buckets) !== bucket) return []
       return [{ key: [{ lo: BigInt(value), hi: BigInt(value) }], verdict: jump(bucket), span }]
     })
-    const name = `${this.hook}/${number.toString(16)}:${placeName(next)} by ${at}/${mask.toString(16)}`
-    if (!this.sets.some((set) => set.name === name))
-      this.sets.push({ name, keys: [{ bits: 32 }], data: 'verdict', elements, span })
+    const name = `${chainName(this.hook, way.chain)}/${number.toString(16)}:${this.wayName(next)} by ${at}/${mask.toString(16)}`
+    if (!this.maps.has(name)) this.sets.push({ name, keys: [{ bits: 32 }], data: 'verdict', elements, span })
+    this.maps.add(name)
     return [...out, { kind: 'vmap', terms: [masked(word(way.at, at), BigInt(counted >>> 0))], map: name, span }]
   }
 
+  /** What tells the ways to a table apart, as a part of a name. */
+  private wayName(way: Way): string {
+    const { protocol } = way.root
+    const of = protocol === 'all' ? 'all protocols' : `protocol ${protocol.toString(16)}`
+    return `${placeName(way)}${this.protocols.size > 1 ? ` for ${of}` : ''}`
+  }
+
   /** The chain that is the bucket of a table, as packets come to it. */
-  private call(table: Table, bucket: number, way: Way): string {
-    const name = `${chainName(this.hook, way.chain)}/${table.number.toString(16)}:${bucket.toString(16)}${placeName(way)}`
-    if (!this.chains.some((chain) => chain.name === name)) {
-      const filters = inBucket(table, bucket)
-      for (const { keys, span } of filters)
-        if (keys.length === 0 && way.at !== AT_NET) this.unsupported(span, 'a filter without a word to match in a table that is linked to with `eat`') // biome-ignore format: one call
-      this.chains.push({ name, rules: this.list(filters, way) })
+  private call(table: Table, bucket: number, way: Way, span: Span): string {
+    const name = `${chainName(this.hook, way.chain)}/${table.number.toString(16)}:${bucket.toString(16)}${this.wayName(way)}`
+    if (this.lists.has(name)) return name
+    if (this.lists.size >= MOST_LISTS) {
+      this.unsupported(span, `more than ${MOST_LISTS} lists, one for each bucket and place that links lead to`)
+      return name
     }
+    this.lists.add(name)
+    const filters = inBucket(table, bucket)
+    for (const { keys, span } of filters)
+      if (keys.length === 0 && way.at !== AT_NET) this.unsupported(span, 'a filter without a word to match in a table that is linked to with `eat`') // biome-ignore format: one call
+    this.chains.push({ name, rules: this.list(filters, way) })
     return name
   }
 
