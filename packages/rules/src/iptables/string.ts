@@ -43,7 +43,7 @@ export function readString(options: readonly Option[], span: Span, diagnostics: 
  * follows a closing bar is always a letter (`|41||42|` is `A|42`), and two digits have something behind them.
  */
 function readBytes(word: Word, wrong: (message: string, at: Span) => undefined): number[] | undefined {
-  const letters = [...word.text]
+  const letters = Array.from(word.text)
   const out: number[] = []
   let coded = false
   for (let i = 0; i < letters.length; ) {
