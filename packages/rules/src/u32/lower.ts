@@ -27,8 +27,8 @@ import { inBucket, type Root, type Table, type Tables, tablesOf } from './tables
 /** Links inside links at most (TC_U32_MAXDEPTH). */
 const MOST_LINKS = 8
 
-/** Lists that packets come to at most: a table is one for each place that links lead it to count from. */
-const MOST_LISTS = 50_000
+/** Lists at most that are there once more: a bucket is one for each place that links have it count from. */
+const MOST_COPIES = 10_000
 
 export function lower(ast: U32Ast, { hook = 'ingress' }: LowerOptions): Outcome<Filter> {
   const diagnostics = new Diagnostics()
@@ -77,6 +77,8 @@ class Lowering {
   private readonly told = new Set<Span>()
   /** Names of the chains that are tables' buckets. */
   private readonly lists = new Set<string>()
+  /** The buckets that they are, by their places. */
+  private readonly buckets = new Set<string>()
   /** Those of the maps that lead to them. */
   private readonly maps = new Set<string>()
   /** Where words lie may depend on the protocol, so tables that are linked to are apart for each. */
@@ -246,11 +248,12 @@ class Lowering {
   private call(table: Table, bucket: number, way: Way, span: Span): string {
     const name = `${chainName(this.hook, way.chain)}/${table.number.toString(16)}:${bucket.toString(16)}${this.wayName(way)}`
     if (this.lists.has(name)) return name
-    if (this.lists.size >= MOST_LISTS) {
-      this.unsupported(span, `more than ${MOST_LISTS} lists, one for each bucket and place that links lead to`)
+    this.lists.add(name)
+    this.buckets.add(`${table.number}:${bucket}`)
+    if (this.lists.size - this.buckets.size > MOST_COPIES) {
+      this.unsupported(span, `links by which buckets count from more than ${MOST_COPIES} places in all`)
       return name
     }
-    this.lists.add(name)
     const filters = inBucket(table, bucket)
     for (const { keys, span } of filters)
       if (keys.length === 0 && way.at !== AT_NET) this.unsupported(span, 'a filter without a word to match in a table that is linked to with `eat`') // biome-ignore format: one call
