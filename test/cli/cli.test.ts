@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { readElf } from '@netsieve/asm'
+import { Code, readElf, writeElf } from '@netsieve/asm'
 import { readCapture } from '@netsieve/packet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -237,6 +237,34 @@ it('reads a pipe that has a name, as from a shell', () => {
   expect(shell(`-r /dev/stdin -w ${piped} tcp`).status).toBe(0)
   expect(netsieve(['-r', TALK, '-w', plain, 'tcp']).status).toBe(0)
   expect(readFileSync(piped).equals(readFileSync(plain))).toBe(true)
+})
+
+it('verifies each program of an object, or the one that is named', () => {
+  const program = (name: string, section: string, r0: number | undefined) => {
+    const code = new Code()
+    if (r0 !== undefined) code.mov(0, r0)
+    code.exit()
+    return { name, section, type: 'xdp', insns: code.layout(), functions: [{ name, slot: 0 }] } as const
+  }
+  const path = join(folder, 'two.o')
+  const programs = [program('good', 'xdp', 1), program('bad', 'xdp', undefined)]
+  writeFileSync(path, writeElf({ programs, maps: [], data: [], license: 'GPL' }))
+  const both = netsieve(['verify', '--log', '0', path])
+  expect(both.status).toBe(1)
+  expect(both.stdout).toMatch(
+    /^good:\naccepted: 2 instructions processed\nbad:\n[\s\S]*rejected at instruction 0: R0 !read_ok\n$/,
+  )
+  expect(netsieve(['verify', '--program', 'good', path]).status).toBe(0)
+  const lines = netsieve(['verify', '--json', path])
+    .stdout.trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object)
+  expect(lines).toMatchObject([
+    { program: 'good', status: 'accepted' },
+    { program: 'bad', status: 'rejected' },
+  ])
+  const { status, stderr } = netsieve(['verify', '-w', join(folder, 'x.pcap'), path])
+  expect([status, stderr]).toEqual([2, 'error: -w and 2 programs: choose one with --program [cli/verify]\n'])
 })
 
 it('traces the run that it tells the verdict of, though rules keep something from packet to packet', () => {

@@ -1,12 +1,12 @@
 // `netsieve verify`: what the kernel's verifier would say of a program, whoever made it.
 
-import { decode } from '@netsieve/asm'
+import { type BpfObject, decode, type Program } from '@netsieve/asm'
 import { printPacket, writeCapture } from '@netsieve/packet'
 import { explain, type LoaderName, renderExplanation, verify, verifyBytes } from '@netsieve/verifier'
 import { type Command, Option } from 'commander'
 import { counterexample } from '../counterexample.ts'
 import { out, Trouble, writeOutput } from './io.ts'
-import { objectOf, programOf, readProgramFile } from './program.ts'
+import { objectOf, type ProgramFile, programOf, readProgramFile } from './program.ts'
 import { PROG_NAMES, progOf } from './rules.ts'
 
 export interface VerifyFlags {
@@ -27,7 +27,7 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .addOption(
       new Option('--prog <type>', 'program type; by default what its section says, or xdp').choices(PROG_NAMES),
     )
-    .option('--program <name>', 'which program of the file, if there are several')
+    .option('--program <name>', 'which program of the file; by default each of them')
     .option(
       '--log <level>',
       "how much of the log: 0 only what is wrong, 1 and 2 the kernel's levels, 4 statistics; sums of them up to 7",
@@ -41,15 +41,14 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('--strict-alignment', 'every access must be aligned (BPF_F_STRICT_ALIGNMENT)')
     .option('--explain', 'why, where the value at fault comes from, what to do, and a packet that goes wrong')
     .option('-w, --write <capture>', 'write that packet')
-    .option('--json', 'one object')
+    .option('--json', 'one object a program')
     .addHelpText('after', '\nExit code: 0 accepted, 1 rejected, 2 trouble or not decided.')
     .action((file: string, flags: VerifyFlags) => done(verifyCommand(file, flags)))
 }
 
-/** @returns exit code: 0 accepted, 1 rejected, 2 not decided */
+/** @returns exit code: 0 accepted, 1 rejected, 2 not decided; of several programs, the highest */
 export function verifyCommand(file: string, flags: VerifyFlags): number {
   if (!/^[0-7]$/.test(flags.log)) throw new Trouble(`error: --log ${flags.log}: 0 to 7 are expected [cli/log]`)
-  const logLevel = Number(flags.log)
   const read = readProgramFile(file, { keepReserved: true })
   // Bytes may be no instructions: the verifier says of which.
   const object = read.kind === 'object' ? read.object : objectOf(decode(read.bytes, { keepReserved: true }).program)
@@ -57,13 +56,30 @@ export function verifyCommand(file: string, flags: VerifyFlags): number {
     throw new Trouble(
       `${read.name}: error: ${read.bytes.length} bytes are no whole number of instructions [program/decode]`,
     )
-  const { insns, type, functions, section } = programOf(object, file, flags.program)
-  const { maps, license } = object
+  const { programs } = object
+  if (flags.program !== undefined || programs.length < 2)
+    return verifyProgram(read, object, programOf(object, file, flags.program), flags)
+  if (flags.write !== undefined)
+    throw new Trouble(`error: -w and ${programs.length} programs: choose one with --program [cli/verify]`)
+  // Each by itself, as they are loaded.
+  const codes = programs.map((program) => {
+    if (!flags.json) out(`${program.name}:\n`)
+    return verifyProgram(read, object, program, flags)
+  })
+  return Math.max(...codes)
+}
+
+function verifyProgram(
+  read: ProgramFile,
+  { maps, license, programs }: BpfObject,
+  { name, insns, type, functions, section }: Program,
+  flags: VerifyFlags,
+): number {
   const progType = flags.prog === undefined ? (type ?? 'xdp') : progOf(flags.prog)
   const options = {
     type: progType,
     maps,
-    logLevel,
+    logLevel: Number(flags.log),
     loader: flags.loader ?? (flags.strict ? 'bpf' : 'root'),
     strictAlignment: flags.strictAlignment ?? false,
     attach: (flags.prog ?? section).includes('egress') ? 'egress' : 'ingress',
@@ -83,7 +99,7 @@ export function verifyCommand(file: string, flags: VerifyFlags): number {
   if (flags.json) {
     const shown = found && { packet: printPacket(1, found.packet), fault: found.fault.reason }
     out(
-      `${JSON.stringify({ v: 1, status, message, slot, stats, log, ...(explanation && { explanation }), ...(shown && { counterexample: shown }) })}\n`,
+      `${JSON.stringify({ v: 1, ...(programs.length > 1 && { program: name }), status, message, slot, stats, log, ...(explanation && { explanation }), ...(shown && { counterexample: shown }) })}\n`,
     )
   } else {
     out(log)
