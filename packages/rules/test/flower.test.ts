@@ -422,6 +422,11 @@ describe('faults', () => {
     ['protocol ip flower src_ip 0.0.0.0/0 action drop', 'flower/never'],
     ['dev a flower\ndev b flower', 'rules/unsupported'],
     ['protocol ip flower ct_state +trk+foo action drop', 'rules/flags'],
+    ['protocol ip flower ct_state +new action drop', 'rules/flags'],
+    ['protocol ip flower ct_state +trk+new+est action drop', 'rules/flags'],
+    ['protocol ip flower ct_state +trk+new+rpl action drop', 'rules/flags'],
+    ['protocol ip flower ct_state +trk+inv+est action drop', 'rules/flags'],
+    ['protocol ip flower src_ip 10.1 action drop', 'rules/address'],
     ['protocol ip flower ct_label 1 action drop', 'rules/number'],
     ['protocol ip flower geneve_opts 0102:80:00800022 action drop', 'rules/unsupported'],
     ['protocol ip flower enc_dst_ip 10.0.0.0/0 action drop', 'rules/unsupported'],
@@ -482,6 +487,7 @@ describe('what is told beside the packet', () => {
   const TUNNEL: Metadata = { 'tunnel.id': 5n, 'tunnel.dst': 0x0a010001n, 'tunnel.dport': 4789n, 'tunnel.ttl': 64n }
   test.each<[string, Metadata, boolean]>([
     ['ct_state +trk+est', { 'tc.ct.state': 10n }, true],
+    ['ct_state +trk+inv-est', { 'tc.ct.state': 24n }, true],
     ['ct_state +trk-new', { 'tc.ct.state': 9n }, false],
     // The action ct has not looked at it.
     ['ct_state -trk', {}, true],

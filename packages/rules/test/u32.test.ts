@@ -141,6 +141,9 @@ describe('what is refused or told', () => {
     ['protocol ip u32 match u8 300 0xff at 9 action drop', 'rules/number', '300'],
     ['protocol ip u32 match u8 6 255 at 9 action drop', 'rules/number', '255'],
     ['protocol ip flower action drop', 'rules/syntax', 'flower'],
+    ['protocol ip u32 match ip dport 80 action drop', 'rules/syntax', 'action'],
+    ['protocol ip u32 match mark 5 action drop', 'rules/syntax', 'action'],
+    ['protocol ip u32 match ip src 10.1 action drop', 'rules/address', '10.1'],
     [`${TABLES}protocol ip prio 5 u32 match u32 0 0 offset at 0 mask 0f00 shift 6 link 2:\nprotocol ip prio 5 u32 match tcp dst 80 0xffff action drop`, 'rules/unsupported', 'tcp dst 80 0xffff'],
     [`${TABLES}protocol ip prio 5 u32 match u32 0 0 link 2:\nprotocol ip prio 6 u32 ${ANY}`, 'rules/unsupported', '2:'],
     [`prio 5 chain 1 u32 ${ANY}\nprio 5 u32 match u32 0 0 action goto chain 1\nprio 6 u32 ${ANY}`, 'rules/unsupported', 'action goto chain 1'],
@@ -191,6 +194,16 @@ test('many filters take little time, and a bucket has room for 4095', () => {
   // What comes after number 0xfff has the lowest numbers, and is asked first.
   expect(value!.chains[0]!.rules.map(({ id }) => id).slice(0, 2)).toEqual([2048, 2049])
   expect(wrong(lines(4096))?.[0]).toBe('u32/full')
+})
+
+test('a command that ends too early tells what it lacks', () => {
+  const lacks = (text: string) => parse(text).diagnostics.map(({ expected }) => expected)
+  expect(lacks('u32 match ip dport 80')).toEqual([['a mask in hexadecimal']])
+  expect(lacks('u32 match u32 0 0 flowid')).toEqual([['a value']])
+  expect(lacks('u32 match ip')).toEqual([
+    ["'df'", "'dst'", "'firstfrag'", "'mf'", "'nofrag'", "'src'", "a field's name"],
+  ])
+  expect(lacks('tc')).toEqual([["'-'", "'filter'"]])
 })
 
 test('hostile text ends in a message', () => {

@@ -272,6 +272,10 @@
 -m rt --rt-type 0 --rt-0-addrs 10.0.0.1 -j DROP ; FAIL rules/address
 -m rt --rt-type 0 --rt-0-addrs ::1 --rt-0-not-strict -j DROP ; UNSUPPORTED
 -p mobility-header -m mh -j DROP ; OK
+-p mh --mh-type 1 -j DROP ; OK
+-p MH --mh-type 1 -j DROP ; OK
+-p 135 --mh-type 1 -j DROP ; FAIL iptables/option
+-p mobility-header --mh-type 1 -j DROP ; FAIL iptables/option
 -p 135 -m mh ! --mh-type bu -j DROP ; OK
 -p mh -m mh --mh-type hoti:cot -j DROP ; OK
 -p 135 -m mh --mh-type 256 -j DROP ; FAIL iptables/value

@@ -2,7 +2,7 @@
 
 import type { Diagnostics } from '@netsieve/diag'
 import { maxValue, parseMac, parseName, prefixMask, TC_CT_STATES } from '@netsieve/packet'
-import { part, readNetwork, split, splitAll, type Word } from '../shared/index.ts'
+import { filledUp, part, readNetwork, split, splitAll, type Word } from '../shared/index.ts'
 import { type Base, readEtherType, shortNumber, tcNumber } from '../tc/index.ts'
 import type { Constraint } from './ast.ts'
 import { ARP_OPS, IP_FLAGS, IP_PROTO_NAMES, type IpFlag, type KeyRow, PPP_PROTOCOLS } from './words.ts'
@@ -54,7 +54,7 @@ export function readValue(
     case 'one-port':
       return readMasked(word, row.max!, 'decimal', undefined, diagnostics)
     case 'any-network': {
-      const network = readNetwork(word, diagnostics, { form: 'prefix' })
+      const network = readNetwork(filledUp(word), diagnostics, { form: 'prefix' })
       return network && { kind: 'masked', value: network.value & network.mask, mask: network.mask, family: network.family } // biome-ignore format: one value
     }
     case 'ct-state':
@@ -152,7 +152,7 @@ function readPort(word: Word, diagnostics: Diagnostics): number | undefined {
 }
 
 function readPrefix(word: Word, family: 'ipv4' | 'ipv6', diagnostics: Diagnostics): Constraint | undefined {
-  const network = readNetwork(word, diagnostics, { family, form: 'prefix' })
+  const network = readNetwork(family === 'ipv4' ? filledUp(word) : word, diagnostics, { family, form: 'prefix' })
   return network && { kind: 'masked', value: network.value & network.mask, mask: network.mask }
 }
 
@@ -223,7 +223,24 @@ function readCtState(word: Word, diagnostics: Diagnostics): Constraint | undefin
     mask |= bit
     value = text.startsWith('+') ? value | bit : value & ~bit
   }
+  const fault = ctFault(value, names)
+  if (fault) {
+    diagnostics.error('rules/flags', fault, word.span)
+    return undefined
+  }
   return { kind: 'masked', value: BigInt(value), mask: BigInt(mask) }
+}
+
+/** States that Linux refuses together (since 5.12). */
+function ctFault(
+  set: number,
+  { trk, est, rpl, inv, new: fresh }: Readonly<Record<string, number>>,
+): string | undefined {
+  const has = (bit: number | undefined) => (set & bit!) !== 0
+  if (set !== 0 && !has(trk)) return 'Linux wants +trk beside other states that a connection has'
+  if (has(inv) && set !== (inv! | trk!)) return 'Linux wants no other state but +trk beside +inv'
+  if (has(fresh) && (has(est) || has(rpl))) return `+new and ${has(est) ? '+est' : '+rpl'} exclude one another`
+  return undefined
 }
 
 /** Bytes in hexadecimal, from the first on, `/` those of a mask. */

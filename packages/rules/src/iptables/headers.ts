@@ -29,7 +29,7 @@ interface HeaderModule {
   readonly protocol?: {
     readonly number: bigint
     readonly name: string
-    readonly in?: IpFamily /** Its options want `-m` too. */
+    readonly in?: IpFamily /** Its options want `-m` too, unless `-p` has this very name. */
     readonly named?: true
   }
   /** A header chain that cannot be followed has no such header, and drops no packet. */
@@ -272,7 +272,7 @@ export const HEADER_MODULES: Readonly<Record<string, HeaderModule>> = {
   },
   mh: {
     only: 'ipv6',
-    protocol: { number: 135n, name: 'mobility-header', named: true },
+    protocol: { number: 135n, name: 'mh', named: true },
     header: () => [entry('ipv6', 135), { kind: 'sound', pred: cmp('mobility.nexthdr', '==', 59) }],
     options: {
       'mh-type': negatable((word, _, diagnostics) => {

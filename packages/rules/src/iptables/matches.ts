@@ -30,10 +30,17 @@ export interface Option {
   readonly nameSpan: Span
 }
 
+/** What `-p` says: its word in lower case, since some matches go by names. */
+export interface Protocol {
+  readonly value: bigint
+  readonly word: string
+  readonly negated: boolean
+}
+
 /** The line that matches stand in. */
 export interface Line {
   readonly family: IpFamily
-  readonly protocol: { readonly value: bigint; readonly negated: boolean } | undefined
+  readonly protocol: Protocol | undefined
   readonly diagnostics: Diagnostics
   /** Options that came, by their names; a module that is loaded again may have its own again. */
   readonly seen: Set<string>
@@ -110,7 +117,7 @@ export class MatchList {
       this.portModule() ??
       Object.keys(HEADER_MODULES).find((name) => {
         const { protocol: own } = HEADER_MODULES[name]!
-        return own?.number === value && !own.named
+        return own?.number === value && (!own.named || own.name === protocol.word)
       })
     )
   }

@@ -4,7 +4,7 @@ import { type Diagnostics, type Span, spanText } from '@netsieve/diag'
 import { type IpFamily, nearest, readIpProtocol, readNumber, type Word } from '../shared/index.ts'
 import type { Action, Command, RuleSpec, Target } from './ast.ts'
 import { STATE_MODULES } from './kept.ts'
-import { isPortModule, type Line, MatchList, type Option } from './matches.ts'
+import { isPortModule, type Line, MatchList, type Option, type Protocol } from './matches.ts'
 import { isMetadataOption, readInterface } from './metadata.ts'
 import { BASE_OPTIONS, MATCH_OPTIONS, type OptionRow, TABLES, UNSUPPORTED_TARGETS } from './options.ts'
 import { readTarget, TARGET_OPTIONS } from './targets.ts'
@@ -39,7 +39,7 @@ const COMMANDS = new Set(
 
 class LineParser implements Line {
   family: IpFamily
-  protocol: { readonly value: bigint; readonly negated: boolean } | undefined
+  protocol: Protocol | undefined
   readonly seen = new Set<string>()
   readonly diagnostics: Diagnostics
   private table: string
@@ -248,7 +248,7 @@ class LineParser implements Line {
       this.fail('never', 'this rule would never match: no packet has no protocol', option.span)
       return
     }
-    this.protocol = { value: number, negated: option.negated }
+    this.protocol = { value: number, word: value.text.toLowerCase(), negated: option.negated }
     if (number !== 0n)
       this.matches.own({ kind: 'protocol', negated: option.negated, protocol: number, span: option.span })
   }

@@ -2,6 +2,7 @@
 
 import type { Diagnostics } from '@netsieve/diag'
 import {
+  filledUp,
   type IpFamily,
   type Network,
   parseNumber,
@@ -26,20 +27,9 @@ export function readAddresses(
     diagnostics.error('iptables/negation', '! is not allowed with a list of addresses', word.span)
     return undefined
   }
-  const networks = words.map((each) =>
-    readNetwork(family === 'ipv4' ? lengthened(each) : each, diagnostics, { family }),
-  )
+  const networks = words.map((each) => readNetwork(family === 'ipv4' ? filledUp(each) : each, diagnostics, { family }))
   if (networks.some((network) => network === undefined)) return undefined
   return (networks as Network[]).map(({ family, value, mask }) => ({ family, value: value & mask, mask }))
-}
-
-/** `10/8` means 10.0.0.0/8: iptables fills up networks with zero bytes. A short address without a mask stays what it is, an error. */
-function lengthened(word: Word): Word {
-  if (/^\d+(?:\.\d+){3}/.test(word.text)) return word
-  const [host, mask] = split(word, '/')
-  const parts = host.text.split('.')
-  if (!mask || parts.length >= 4 || !parts.every((each) => /^\d+$/.test(each))) return word
-  return { text: `${host.text}${'.0'.repeat(4 - parts.length)}/${mask.text}`, span: word.span }
 }
 
 /** `80`, `http`, `1024:65535`, `:1023`, `1024:`. */

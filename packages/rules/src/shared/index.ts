@@ -5,6 +5,7 @@ export { etherType, nearest, protocolName, protocolNumber, serviceName, serviceP
 export {
   type Address,
   addressBits,
+  filledUp,
   type IpFamily,
   type MaskForm,
   type Network,

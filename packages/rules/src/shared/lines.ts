@@ -34,9 +34,17 @@ export function matchLine(grammar: Grammar, start: string, line: Line, diagnosti
   const span = at(source, from + result.at, from + result.at + (rest?.length ?? 1))
   if (result.tooComplex) diagnostics.error('rules/too-complex', 'this command is too long or too deep', line.span)
   else if (rest === undefined)
-    diagnostics.error('rules/syntax', 'the command ends too early', span, { expected: words(result.expected) })
+    diagnostics.error('rules/syntax', 'the command ends too early', span, {
+      expected: behindBlank(grammar, start, line) ?? words(result.expected),
+    })
   else diagnostics.error('rules/syntax', `\`${rest}\` is not expected here`, span, { expected: words(result.expected) })
   return undefined
+}
+
+/** What a command that ends too early lacks is what could stand behind one more blank. */
+function behindBlank(grammar: Grammar, start: string, { text }: Line): readonly string[] | undefined {
+  const longer = grammar.match(start, `${text} `)
+  return !longer.ok && longer.at > text.length ? words(longer.expected) : undefined
 }
 
 /** Blanks may stand nearly anywhere: they are named only where nothing else could stand. */

@@ -181,6 +181,16 @@ export interface Network extends Address {
 /** What may follow the `/` of an address. */
 export type MaskForm = 'prefix' | 'prefix or mask'
 
+/**
+ * `10/8` means 10.0.0.0/8 to iptables and tc, which fill up networks with zero bytes. Without a mask it stays what it is, an error: they differ on
+ * what it means (10.1 is 10.0.0.1 to iptables, 10.1.0.0 to tc).
+ */
+export function filledUp(word: Word): Word {
+  const [, host, mask] = /^(\d+(?:\.\d+){0,2})(\/.*)$/.exec(word.text) ?? []
+  if (host === undefined) return word
+  return { text: `${host}${'.0'.repeat(4 - host.split('.').length)}${mask}`, span: word.span }
+}
+
 /** An address with or without `/24` (or `/255.255.255.0`, contiguous or not). Bits outside the mask are kept: judge them yourself. */
 export function readNetwork(
   word: Word,

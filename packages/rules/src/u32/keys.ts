@@ -4,7 +4,15 @@
 import type { Diagnostics, Span } from '@netsieve/diag'
 import { parseMac } from '@netsieve/packet'
 import type { Node } from '../grammar/match.ts'
-import { addressBits, type IpFamily, nearest, networkPrefix, readNetwork, type Word } from '../shared/index.ts'
+import {
+  addressBits,
+  filledUp,
+  type IpFamily,
+  nearest,
+  networkPrefix,
+  readNetwork,
+  type Word,
+} from '../shared/index.ts'
 import { tcNumber } from '../tc/index.ts'
 import type { Key } from './ast.ts'
 
@@ -69,7 +77,7 @@ export class KeyReader {
   selector(node: Node): void {
     const { span, text } = this.word(node)
     const [head, name] = text.split(/[ \t]+/) as [string, string]
-    const values = node.children.filter(({ rule }) => rule === 'value').map((value) => this.word(value))
+    const values = valueAndMask(node).map((value) => this.word(value))
     const at = node.children.find(({ rule }) => rule === 'at')?.children.find(({ rule }) => rule === 'value')
     switch (node.rule) {
       case 'flags': {
@@ -134,7 +142,9 @@ export class KeyReader {
 
   private address(family: IpFamily, word: Word, place: Place, span: Span): void {
     const any = ['any', 'all', 'default'].includes(word.text)
-    const network = any ? { value: 0n, mask: 0n } : readNetwork(word, this.diagnostics, { family })
+    const network = any
+      ? { value: 0n, mask: 0n }
+      : readNetwork(family === 'ipv4' ? filledUp(word) : word, this.diagnostics, { family })
     if (!network || !this.aligned(place.offset, span)) return
     if ('family' in network && networkPrefix(network) === undefined) {
       this.diagnostics.error('rules/prefix', 'tc wants the mask of a prefix', word.span)
@@ -212,6 +222,11 @@ export class KeyReader {
     const value = ((other.value & other.mask) | (key.value & key.mask)) >>> 0
     this.keys[index] = { ...other, value, mask: (other.mask | key.mask) >>> 0 }
   }
+}
+
+/** What a selector compares with, and under which mask. */
+export function valueAndMask(selector: Node): Node[] {
+  return selector.children.filter(({ rule }) => rule === 'value' || rule === 'mask')
 }
 
 /** Bytes inside of the word that they lie in. */

@@ -194,7 +194,7 @@ class Lowering {
 
   private key(key: Key, way: Way): Pred {
     if (key.nexthdr && way.tables.length === 1)
-      this.diagnostics.warning('u32/nexthdr', 'no link has led anywhere: nexthdr+0 is the start of the network header', key.span, { hint: 'say where the next header starts: `at 20`, or a table that is linked to by an `offset`' }) // biome-ignore format: one message
+      this.diagnostics.warning('u32/nexthdr', 'no link has led anywhere: nexthdr+0 is the start of the network header', key.span, { hint: 'a table that is linked to by an `offset` knows where the next header starts; `match ip dport` takes it to be at 20' }) // biome-ignore format: one message
     const place = key.nexthdr ? way.nexthdr : way.at
     const pred = wordPred(key, place, way.root.protocol)
     if (pred) return pred

@@ -7,11 +7,12 @@ import { commandLines, type Line, matchLine, nodeWord, type Word } from '../shar
 import { type Action, classText, longNumber, readActions, readFrame, tcNumber } from '../tc/index.ts'
 import type { Bucket, HashKey, Offset, U32Ast, U32Filter } from './ast.ts'
 import { bucketOf } from './hash.ts'
-import { KeyReader } from './keys.ts'
+import { KeyReader, valueAndMask } from './keys.ts'
 import { GRAMMAR } from './u32.gen.ts'
 
 const grammar = new Grammar(GRAMMAR, {
   value: 'a value',
+  mask: 'a mask in hexadecimal',
   name: "a field's name",
   S: 'a blank',
   END: 'a blank',
@@ -212,7 +213,7 @@ class Reader {
 
   private match(selector: Node): void {
     if (selector.rule !== 'mark') return this.keys.selector(selector)
-    const words = selector.children.filter(({ rule }) => rule === 'value').map((value) => this.word(value))
+    const words = valueAndMask(selector).map((value) => this.word(value))
     const [value, mask] = words.map((word) => longNumber(word.text))
     const { span } = this.word(selector)
     for (const [i, number] of [value, mask].entries()) if (number === undefined) this.number(words[i]!, 'a number of 32 bits') // biome-ignore format: one line
