@@ -43,7 +43,10 @@ export class Diagnostics {
     this.limit = limit
   }
 
+  /** What has just been said of a place is not said again: one word of the user's may be several terms. */
   add(diagnostic: Diagnostic): void {
+    const last = this.list.at(-1)
+    if (last && diagnostic.span && same(last, diagnostic)) return
     if (this.list.length < this.limit) this.list.push(diagnostic)
   }
 
@@ -67,6 +70,17 @@ export class Diagnostics {
   outcome<T>(value: T | undefined): Outcome<T> {
     return this.hasErrors || value === undefined ? { diagnostics: this.list } : { value, diagnostics: this.list }
   }
+}
+
+function same(a: Diagnostic, b: Diagnostic): boolean {
+  return (
+    a.code === b.code &&
+    a.message === b.message &&
+    a.severity === b.severity &&
+    a.span?.source === b.span?.source &&
+    a.span?.start === b.span?.start &&
+    a.span?.end === b.span?.end
+  )
 }
 
 /** The codes of some diagnostics, in order: handy in tests and JSON. */

@@ -40,16 +40,28 @@ export function spanText(span: Span): string {
   return span.source.text.slice(span.start, span.end)
 }
 
-/** Line and column of an offset. Linear in the text before it: for messages, not for hot paths. */
+/** Where the lines of texts start, found when they are first asked for. */
+const lineStarts = new WeakMap<Source, readonly number[]>()
+
+function startsOf(src: Source): readonly number[] {
+  const known = lineStarts.get(src)
+  if (known) return known
+  const starts = [0]
+  for (let at = src.text.indexOf('\n'); at >= 0; at = src.text.indexOf('\n', at + 1)) starts.push(at + 1)
+  lineStarts.set(src, starts)
+  return starts
+}
+
+/** Line and column of an offset. */
 export function position(src: Source, offset: number): Position {
-  let line = 1
-  let lineStart = 0
-  for (let newline = src.text.indexOf('\n'); newline >= 0 && newline < offset; ) {
-    line++
-    lineStart = newline + 1
-    newline = src.text.indexOf('\n', lineStart)
+  const starts = startsOf(src)
+  let [low, high] = [0, starts.length]
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1
+    if (starts[middle]! <= offset) low = middle
+    else high = middle
   }
-  return { line, column: offset - lineStart + 1 }
+  return { line: low + 1, column: offset - starts[low]! + 1 }
 }
 
 /** The line that holds an offset, without its line end, and where it starts. */

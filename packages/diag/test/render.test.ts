@@ -55,3 +55,10 @@ describe('Diagnostics', () => {
     expect(diags.outcome(1)).not.toHaveProperty('value')
   })
 })
+
+it('does not say twice in a row what is wrong at a place', () => {
+  const diags = new Diagnostics()
+  const say = (message: string, start: number) => diags.error('rules/number', message, at(src, start, start + 5))
+  for (const [message, start] of [['a', 0], ['a', 0], ['b', 0], ['a', 0], ['a', 6]] as const) say(message, start)
+  expect(diags.list.map(({ message, span }) => [message, span!.start])).toEqual([['a', 0], ['b', 0], ['a', 0], ['a', 6]])
+}) // biome-ignore format: short lists

@@ -79,7 +79,9 @@ it('is written in every form that can hold it, and refused by those that cannot'
   const listing = EMITS.asm!(compiled) as string
   expect(listing.match(/^\.globl netsieve/gm)).toHaveLength(count)
   expect(listing).toContain('; netsieve_progs[1] = netsieve_1\n')
-  const json = JSON.parse(EMITS.json!(compiled) as string) as { programs: { hex: string; instructions: unknown[] }[] }
+  const json = JSON.parse([...(EMITS.json!(compiled) as Iterable<string>)].join('')) as {
+    programs: { hex: string; instructions: unknown[] }[]
+  }
   expect(json.programs.map(({ instructions }) => instructions.length)).toEqual(
     compiled.programs!.map(({ insns }) => insns.length),
   )

@@ -1,4 +1,4 @@
-import { code, renderAll, source } from '@netsieve/diag'
+import { code, renderAll, source, spanText } from '@netsieve/diag'
 import { type Filter, print } from '@netsieve/ir'
 import { describe, expect, test } from 'vitest'
 import type { LowerOptions } from '../src/front.ts'
@@ -496,4 +496,18 @@ describe('numgen', () => {
   ])('%s is %s', (rule, expected) => {
     expect(code(read(chain(rule, 'ip')).diagnostics)).toContain(expected)
   })
+})
+
+test.each<[string, string, readonly string[]]>([
+  ['numgen foo mod 2 0 drop', 'foo', ["'inc'", "'random'"]],
+  ['numgen inc 2 0 drop', '2', ["'mod'"]],
+  ['fib foo type local drop', 'foo', ["'daddr'", "'iif'", "'mark'", "'oif'", "'saddr'"]],
+  ['@xx,0,8 5 drop', 'xx', ["'ih'", "'ll'", "'nh'", "'th'"]],
+  ['@th,0 5 drop', '5', ["','"]],
+  ['ip saddr . drop', 'drop', ["a field such as 'tcp dport'"]],
+  ['counter packets x', 'x', ['a number']],
+])('%s: what is told is missing stands where it is missing', (rule, at, expected) => {
+  const { diagnostics } = nft.parse(source('t.nft', `table ip t { chain c { ${rule}; }; }`))
+  expect(diagnostics.map(({ span }) => spanText(span!))).toEqual([at])
+  expect(diagnostics[0]!.expected).toEqual(expected)
 })

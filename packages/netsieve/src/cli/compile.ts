@@ -22,6 +22,7 @@ import type { Compiled } from '../pipeline.ts'
 import { table } from '../report.ts'
 import { classicOf } from './classic.ts'
 import { err, numberOf, readBytes, say, Trouble, writeOutput } from './io.ts'
+import { jsonPieces } from './json.ts'
 import { loadScript } from './load-script.ts'
 import { compileOptions, compileOrEnd, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 
@@ -37,9 +38,9 @@ export interface CompileFlags extends RuleFlags {
 const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /** What can be emitted, by name. */
-export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uint8Array>> = {
+export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uint8Array | Iterable<string>>> = {
   ir: (compiled) => print(filterOf(compiled)),
-  'ir-json': (compiled) => `${JSON.stringify(toJson(filterOf(compiled)), undefined, 2)}\n`,
+  'ir-json': (compiled) => jsonPieces(toJson(filterOf(compiled))),
   cbpf: (compiled) => printCbpf(classicOf(compiled), 'd'),
   asm: (compiled) =>
     compiled.programs
@@ -51,7 +52,7 @@ export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uin
   c: cOf,
   maps: mapsOf,
   'load-script': scriptOf,
-  json: (compiled) => `${JSON.stringify(object(compiled), undefined, 2)}\n`,
+  json: (compiled) => jsonPieces(object(compiled)),
 }
 
 /** The instructions where bytes are all that is written. @throws Trouble for a set of programs, which is more than its bytes */

@@ -130,11 +130,26 @@ export class OutputFile {
   }
 }
 
-/** Writes a file, or stdout, at once. @throws Trouble */
-export function writeOutput(path: string | undefined, content: string | Uint8Array): void {
+/** How many characters of a text that comes in pieces are written at once. */
+const WRITTEN_AT_ONCE = 1 << 20
+
+/** Writes a file, or stdout, at once; a text that comes in pieces gets the end of its line. @throws Trouble */
+export function writeOutput(path: string | undefined, content: string | Uint8Array | Iterable<string>): void {
   const file = new OutputFile(path ?? '-')
+  const encoder = new TextEncoder()
   try {
-    file.write(typeof content === 'string' ? new TextEncoder().encode(content) : content)
+    if (content instanceof Uint8Array) file.write(content)
+    else if (typeof content === 'string') file.write(encoder.encode(content))
+    else {
+      let pending = ''
+      for (const piece of content) {
+        pending += piece
+        if (pending.length < WRITTEN_AT_ONCE) continue
+        file.write(encoder.encode(pending))
+        pending = ''
+      }
+      file.write(encoder.encode(`${pending}\n`))
+    }
     file.commit()
   } finally {
     file.abort()
