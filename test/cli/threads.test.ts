@@ -110,6 +110,20 @@ describe.each(Object.entries(CAPTURES))('%s', (name, make) => {
   })
 })
 
+test('the counts of rules that are divided into functions', () => {
+  const path = join(folder, 'divided.pcap')
+  writeFileSync(path, CAPTURES['frames of usual lengths']!())
+  const rules = join(folder, 'divided.rules')
+  const asked = ['-m ttl --ttl-eq', '-m length --length', '-m dscp --dscp']
+  const lines = Array.from({ length: 3000 }, (_, i) => `-A INPUT -s 10.0.${i >> 6}.${i & 63} ${asked[i % 3]} ${i & 63} -j DROP`) // biome-ignore format: one rule a line
+  writeFileSync(rules, [...lines, '-A INPUT -p tcp --dport 80 -j DROP'].join('\n'))
+  const [one, many] = ['1', '2'].map((threads) => run(['run', '-r', path, '-f', rules, '--hook', 'input', '-j', threads, '--json'])) // biome-ignore format: one call
+  const { hits } = JSON.parse(one!.stdout)
+  expect(hits.at(-1)).toMatchObject({ rule: 3000 })
+  expect(hits.at(-1).hits).toBeGreaterThan(1000)
+  expect(many).toEqual(one)
+})
+
 test.each([
   ['cut in the middle of a record', (bytes: Uint8Array) => bytes.subarray(0, bytes.length - 7)],
   [

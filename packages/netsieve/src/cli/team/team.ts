@@ -105,6 +105,7 @@ function jobOf({ sieve }: LinkSieve, work: Work, batch: BatchOptions): Job {
     type,
     maps,
     program: encode(insns),
+    handsOn: insns.flatMap(({ origin }, i) => (origin?.handsOn ? [i] : [])),
     proved: facts && insns.map((_, i) => facts.proved(i)),
     batch,
   }

@@ -17,7 +17,10 @@ export interface Job {
   readonly work: Work
   readonly type: ProgTypeName
   readonly maps: readonly MapDef[]
+  /** One that no tail call leads on from: sets of programs are not divided among threads. */
   readonly program: Uint8Array
+  /** Its exits that hand on what a function returned, which bytes do not tell. */
+  readonly handsOn: readonly number[]
   readonly proved: readonly boolean[] | undefined
   readonly batch: BatchOptions
 }
@@ -46,8 +49,9 @@ export function work({ memory, chunks, port }: WorkerData): void {
 }
 
 /** As the first thread has it. */
-function batchOf({ program, type, maps, proved, batch }: Job): Batch {
-  const insns = decode(program).program
+function batchOf({ program, handsOn, type, maps, proved, batch }: Job): Batch {
+  const insns = [...decode(program).program]
+  for (const i of handsOn) insns[i] = { ...insns[i]!, origin: { text: '', handsOn: true } }
   const machine = machineFor({ insns, type, maps }, 'jit', proved && ((insn) => proved[insn] === true))
   return machine.batch(batch)
 }
