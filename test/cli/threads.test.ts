@@ -112,15 +112,14 @@ describe.each(Object.entries(CAPTURES))('%s', (name, make) => {
 
 test('the counts of rules that are divided into functions', () => {
   const path = join(folder, 'divided.pcap')
-  writeFileSync(path, CAPTURES['frames of usual lengths']!())
+  writeFileSync(path, capture(10, 5, { lengths: [200, 1514], fill: nothing }))
   const rules = join(folder, 'divided.rules')
-  const asked = ['-m ttl --ttl-eq', '-m length --length', '-m dscp --dscp']
-  const lines = Array.from({ length: 3000 }, (_, i) => `-A INPUT -s 10.0.${i >> 6}.${i & 63} ${asked[i % 3]} ${i & 63} -j DROP`) // biome-ignore format: one rule a line
+  // Numbers that are compared with one another are no list, and asking so many rules takes longer than another thread needs to begin.
+  const lines = Array.from({ length: 2500 }, (_, i) => `-A INPUT -p tcp -m bpf --bytecode "7,40 0 0 2,7 0 0 0,48 0 0 8,4 0 0 ${i + 2000},29 0 1 0,6 0 0 1,6 0 0 0" -j DROP`) // biome-ignore format: one rule a line
   writeFileSync(rules, [...lines, '-A INPUT -p tcp --dport 80 -j DROP'].join('\n'))
   const [one, many] = ['1', '2'].map((threads) => run(['run', '-r', path, '-f', rules, '--hook', 'input', '-j', threads, '--json'])) // biome-ignore format: one call
   const { hits } = JSON.parse(one!.stdout)
-  expect(hits.at(-1)).toMatchObject({ rule: 3000 })
-  expect(hits.at(-1).hits).toBeGreaterThan(1000)
+  expect(hits.find(({ rule }: { rule: number }) => rule === 2500).hits).toBeGreaterThan(1000)
   expect(many).toEqual(one)
 })
 
