@@ -120,6 +120,13 @@ it('refuses bytes as text', () => {
   expect(() => readText(path('zero'))).toThrow(/zero: error: this is no text: byte 2 is 0/)
 })
 
+it('writes a text that comes in pieces, and no file without a name', () => {
+  const pieces = ['{', 'x'.repeat(3 << 20), 'é', '}']
+  writeOutput(path('pieces'), pieces)
+  expect(readText(path('pieces')).text).toBe(`${pieces.join('')}\n`)
+  expect(() => writeOutput('', 'a')).toThrow(/a file to write has no name/)
+})
+
 it('concat joins', () => {
   expect(concat([Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3)])).toEqual(Uint8Array.of(1, 2, 3))
 })

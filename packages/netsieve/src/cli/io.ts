@@ -52,6 +52,7 @@ export class OutputFile {
 
   /** @throws Trouble if it cannot be written */
   constructor(path: string) {
+    if (path === '') throw new Trouble('error: a file to write has no name [io/write]')
     this.path = path
     const there = path === '-' ? undefined : lstatSync(path, { throwIfNoEntry: false })
     this.part = path === '-' || (there && !there.isFile()) ? undefined : `${path}.${process.pid}.part`

@@ -9,7 +9,6 @@ import {
   part,
   readNetwork,
   readPortRange,
-  split,
   splitAll,
   type Word,
 } from '../shared/index.ts'

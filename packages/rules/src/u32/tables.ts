@@ -116,8 +116,12 @@ function place(filter: U32Filter, root: Table, byNumber: ReadonlyMap<number, Tab
   const clash = list.get(handle.node)
   if (clash && filter.verb === 'add') return exists('a filter of this number', handle.span, clash.span, diagnostics)
   const node = handle.node || free(list)
-  if (node === undefined) diagnostics.error('u32/full', 'this bucket is full', filter.span)
-  else list.set(node, filter)
+  if (node !== undefined) list.set(node, filter)
+  // The filters behind it have no room either: to say so once is enough.
+  else if (!diagnostics.list.some(({ code }) => code === 'u32/full'))
+    diagnostics.error('u32/full', `this bucket is full: Linux has room for ${LAST_NODE} filters in one`, filter.span, {
+      hint: 'other priorities have tables of their own, and a table with a `divisor` has up to 256 buckets',
+    })
 }
 
 /** The number of a filter that has none: the lowest that is free from 0x800 on, else from 1 on. */
