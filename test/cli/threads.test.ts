@@ -1,7 +1,7 @@
 // `-j`: several threads give what one gives, byte for byte, whatever the capture does to those who guess where its records begin.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -144,11 +144,25 @@ test.each([
   expect(results[0]!.stderr).toMatch(/capture\/(cut|length)/)
 })
 
+test('a file that there is no room for', () => {
+  const path = join(folder, 'room.pcap')
+  writeFileSync(path, CAPTURES['frames of usual lengths']!())
+  const [one, many] = ['1', '3'].map((threads) => {
+    const args = [BIN, '-r', path, '-w', join(folder, 'small.pcap'), '-j', threads, 'tcp']
+    const { status, stderr } = spawnSync('sh', ['-c', 'ulimit -f 2000; exec "$@"', 'sh', process.execPath, ...args], { encoding: 'utf8' }) // biome-ignore format: one call
+    return { status, stderr }
+  })
+  expect(one!.status).toBe(2)
+  expect(one!.stderr).toMatch(/small\.pcap: error: .*\[io\/write\]\n$/)
+  expect(many).toEqual(one)
+  expect(readdirSync(folder).filter((name) => name.startsWith('small'))).toEqual([])
+})
+
 test('a file whose last chunk would begin behind its end', () => {
   const path = join(folder, 'edge.pcap')
-  // Three chunks of 4 MiB and 10 bytes: the record that ends there is made as long as it has to be.
+  // Twelve chunks of 1 MiB and 10 bytes: the record that ends there is made as long as it has to be.
   const all = CAPTURES['frames of usual lengths']!()
-  const size = 3 * 4 * 1024 * 1024 + 10
+  const size = 12 * 1024 * 1024 + 10
   const view = new DataView(all.buffer, all.byteOffset)
   let at = 24
   while (at + 16 + view.getUint32(at + 8, true) < size - 2000) at += 16 + view.getUint32(at + 8, true)

@@ -41,7 +41,7 @@ const WORTH_WAITING = 128 * 1024
  * device, a link) is written to as it is: renaming would put a file in its place. `-` is stdout.
  */
 export class OutputFile {
-  private readonly path: string
+  readonly path: string
   /** The unfinished file; none for what is written to directly. */
   private readonly part: string | undefined
   private readonly fd: number

@@ -185,6 +185,9 @@ function judgeTogether(
     options.output?.goOnAt(done.output)
     return done
   } catch (error) {
+    const { syscall } = error as NodeJS.ErrnoException
+    if (syscall === 'write') throw new Trouble(`${options.output?.path}: error: ${reason(error)} [io/write]`)
+    if (syscall === 'read') throw new Trouble(`${fast.name}: error: ${reason(error)} [io/read]`)
     throw new Trouble(`error: ${reason(error)} [io/threads]`)
   }
 }

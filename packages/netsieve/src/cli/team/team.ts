@@ -88,9 +88,9 @@ export class Team {
     const { receiveMessageOnPort } = process.getBuiltinModule('node:worker_threads')
     const rows: TallyRows[] = []
     for (const { port } of this.others) {
-      const received = receiveMessageOnPort(port) as { message: TallyRows | { error: string } } | undefined
+      const received = receiveMessageOnPort(port) as { message: TallyRows | { error: Partial<Error> } } | undefined
       if (!received) continue
-      if ('error' in received.message) throw new Error(received.message.error)
+      if ('error' in received.message) throw Object.assign(new Error(), received.message.error)
       rows.push(received.message)
     }
     return rows

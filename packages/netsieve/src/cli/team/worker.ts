@@ -42,7 +42,8 @@ export function work({ memory, chunks, port }: WorkerData): void {
     port.postMessage(member.tally.rows())
   } catch (error) {
     board.stop()
-    port.postMessage({ error: error instanceof Error ? error.message : String(error) })
+    const { message = String(error), code, syscall } = error as Partial<NodeJS.ErrnoException>
+    port.postMessage({ error: { message, code, syscall } })
   } finally {
     board.leave()
   }
