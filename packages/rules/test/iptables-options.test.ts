@@ -313,6 +313,15 @@ test.each<[string, string]>([
   expect(text.match(/(?<= {2}#0: ).*(?=, → drop)/)?.[0]).toBe(expected)
 })
 
+// As iptables 1.8.9 refuses them.
+test.each(['|41', '|41 42', '|4 1|', '|41  42|', 'a||b', '|41\\\\42|', '|'])('--hex-string %s is refused', (text) => {
+  expect(code(read(`iptables -A INPUT -m string --algo bm --hex-string "${text}" -j DROP`).diagnostics)).toEqual(['iptables/match']) // biome-ignore format: one act
+})
+
+test('a backslash at the end of --hex-string', () => {
+  expect(code(read(`iptables -A INPUT -m string --algo bm --hex-string 'abc\\' -j DROP`).diagnostics)).toEqual(['iptables/match']) // biome-ignore format: one act
+})
+
 describe('bpf', () => {
   test.each<[string, string]>([
     ['3,48 0 0 9,21 0 0 6,6 0 0 1', 'net[9:1] in {0-255} and true'],
