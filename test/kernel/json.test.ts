@@ -53,7 +53,10 @@ describe.skipIf(WHY)(`JSON in the running kernel${WHY ? ` (skipped: ${WHY})` : '
     const compiled = compile(source('rules', long(4000)), { type }).value!
     const { insns, maps, functions } = compiled
     expect(functions!.length).toBeGreaterThan(2)
-    const program = JSON.parse(EMITS.json!(compiled) as string) as { btf: string; func_info: object[] }
+    const program = JSON.parse([...(EMITS.json!(compiled) as Iterable<string>)].join('')) as {
+      btf: string
+      func_info: object[]
+    }
     expect(program.func_info).toHaveLength(functions!.length)
     const machine = load(insns, { type, maps })
     const values = frames.map((frame) => machine.run(frame).r0)
