@@ -1,7 +1,7 @@
 // The C of every recorded ruleset, compiled by clang, in the running kernel: its verifier takes the programs, and BPF_PROG_TEST_RUN gives what
 // the rules mean on every frame that it takes.
 
-import { decisionOf, encode, type ProgTypeName, readElf } from '@netsieve/asm'
+import { decisionOf, type ProgTypeName, readElf } from '@netsieve/asm'
 import { beyondType, generateC } from '@netsieve/codegen'
 import { evaluate, type Filter, locate, VIEWS } from '@netsieve/ir'
 import { describe, expect, it } from 'vitest'
@@ -36,9 +36,8 @@ describe.skipIf(WHY)(`C of recorded rulesets in the kernel${WHY ? ` (skipped: ${
     const hex = frames.map((frame) => Buffer.from(frame).toString('hex'))
     let told = 0
     for (const { name, filter } of recorded(60)) {
-      const { programs } = readElf(compileC(generateC(filter, { type }).value!)).value!
-      const program = Buffer.from(encode(programs[0]!.insns)).toString('hex')
-      const [reply] = askKernel([{ op: 'run', type, hex: program, frames: hex }])
+      const { programs, maps } = readElf(compileC(generateC(filter, { type }).value!, { debug: true })).value!
+      const [reply] = askKernel([{ op: 'run', type, ...programOf({ ...programs[0]!, maps }), frames: hex }])
       expect(reply, name).toMatchObject({ accepted: true })
       told += hold(reply!, { name, filter, type }, frames)
     }
@@ -50,11 +49,11 @@ describe.skipIf(WHY)(`C of recorded rulesets in the kernel${WHY ? ` (skipped: ${
     let told = 0
     for (const { name, filter } of recorded(0)) {
       if (beyondType(filter, type).length > 0) continue
-      const { programs } = readElf(compileC(generateC(filter, { type }).value!)).value!
+      const { programs, maps } = readElf(compileC(generateC(filter, { type }).value!, { debug: true })).value!
       const seen = frames.filter((one) => filter.base.every(({ view }) => arrives(view, one) && locate(VIEWS[view], one).net === 14)) // biome-ignore format: one act
       for (const { whole, frames: given, ...context } of testRuns(type, seen)) {
         const hex = given.map((one) => Buffer.from(one).toString('hex'))
-        const [reply] = askKernel([{ op: 'run', type, ...programOf({ ...programs[0]!, maps: [] }), ...context, frames: hex }]) // biome-ignore format: one act
+        const [reply] = askKernel([{ op: 'run', type, ...programOf({ ...programs[0]!, maps }), ...context, frames: hex }]) // biome-ignore format: one act
         expect(reply, name).toMatchObject({ accepted: true })
         told += hold(reply!, { name, filter, type }, whole)
       }
