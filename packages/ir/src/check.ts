@@ -13,7 +13,7 @@ import { termsAt, termsOf } from './walk.ts'
 /** Chains called inside one another at most, as in the kernel (nft). */
 const MAX_DEPTH = 16
 
-/** Rules of a base chain at most, with those of called chains once for each call: code is generated for each. */
+/** Rules of a base chain at most, with those of called chains once for each call: a called chain that is short is written out at each. */
 const MAX_RULES = 500_000
 
 /**

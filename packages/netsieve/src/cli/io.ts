@@ -80,7 +80,7 @@ export class OutputFile {
       return this.settled()
     }
     const before = this.writing
-    this.writing = writeBehind(this.fd, bytes, this.path, this.length)
+    this.writing = writeInPool(this.fd, bytes, this.path, this.length)
     // Who waits for it is told of an error then.
     this.writing.catch(() => {})
     this.length += bytes.length
@@ -167,7 +167,7 @@ export function err(text: string): void {
 }
 
 /** Writes bytes at a place of a file in a thread of Node's pool. @throws Trouble */
-function writeBehind(fd: number, bytes: Uint8Array, name: string, position: number): Promise<void> {
+function writeInPool(fd: number, bytes: Uint8Array, name: string, position: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const from = (done: number): void =>
       write(fd, bytes, done, bytes.length - done, position + done, (error, count) => {
