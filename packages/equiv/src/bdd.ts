@@ -10,23 +10,26 @@ export const FALSE: Node = 0
 export const TRUE: Node = 1
 
 const LEAF_LEVEL = 0x7fff_ffff
-const CACHE_BITS = 18
+const FEWEST = 1 << 12
+/** Results that are remembered at most; before, as many as there is room for nodes. */
+const MOST_RESULTS = 1 << 20
 const [AND, OR, XOR] = [1, 2, 3]
 
 export class Bdd {
-  private levels = new Int32Array(1 << 12)
-  private lows = new Int32Array(1 << 12)
-  private highs = new Int32Array(1 << 12)
+  private levels = new Int32Array(FEWEST)
+  private lows = new Int32Array(FEWEST)
+  private highs = new Int32Array(FEWEST)
   /** Chains of the unique table: heads by hash, then the next node of the same hash. */
-  private next = new Int32Array(1 << 12)
-  private heads = new Int32Array(1 << 12)
+  private next = new Int32Array(FEWEST)
+  private heads = new Int32Array(FEWEST)
   private used = 2
-  private readonly cacheKeys = new Float64Array(1 << CACHE_BITS)
-  private readonly cacheOps = new Uint8Array(1 << CACHE_BITS)
-  private readonly cacheResults = new Int32Array(1 << CACHE_BITS)
+  /** What was combined, each in the one place that its hash has: the operands, the operation, the result. */
+  private cacheKeys = new Float64Array(FEWEST)
+  private cacheOps = new Uint8Array(FEWEST)
+  private cacheResults = new Int32Array(FEWEST)
   private readonly budget: number
 
-  constructor(budget = 2_000_000) {
+  constructor(budget = 8_000_000) {
     this.budget = budget
     this.levels[FALSE] = LEAF_LEVEL
     this.levels[TRUE] = LEAF_LEVEL
@@ -54,6 +57,13 @@ export class Bdd {
     if (a === TRUE || b === TRUE) return TRUE
     if (a === FALSE) return b
     return b === FALSE ? a : this.apply(OR, a, b)
+  }
+
+  /** What is in any of them: halves first, so that large sets are met seldom. */
+  union(nodes: readonly Node[]): Node {
+    if (nodes.length <= 2) return this.or(nodes[0] ?? FALSE, nodes[1] ?? FALSE)
+    const middle = nodes.length >> 1
+    return this.or(this.union(nodes.slice(0, middle)), this.union(nodes.slice(middle)))
   }
 
   xor(a: Node, b: Node): Node {
@@ -130,6 +140,11 @@ export class Bdd {
     this.highs = larger(this.highs)
     this.next = new Int32Array(size)
     this.heads = new Int32Array(size)
+    if (size <= MOST_RESULTS) {
+      this.cacheKeys = new Float64Array(size)
+      this.cacheOps = new Uint8Array(size)
+      this.cacheResults = new Int32Array(size)
+    }
     for (let node = 2; node < this.used; node++) {
       const slot = this.slot(this.levels[node]!, this.lows[node]!, this.highs[node]!)
       this.next[node] = this.heads[slot]!
@@ -142,17 +157,20 @@ export class Bdd {
     const [a, b] = left < right ? [left, right] : [right, left]
     const key = a * 0x8000_0000 + b
     let hash = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b) ^ Math.imul(op, 0xc2b2ae35)
-    hash = (hash ^ (hash >>> 13)) & ((1 << CACHE_BITS) - 1)
-    if (this.cacheOps[hash] === op && this.cacheKeys[hash] === key) return this.cacheResults[hash]!
+    hash ^= hash >>> 13
+    const known = hash & (this.cacheOps.length - 1)
+    if (this.cacheOps[known] === op && this.cacheKeys[known] === key) return this.cacheResults[known]!
     const [levelA, levelB] = [this.levels[a]!, this.levels[b]!]
     const level = levelA < levelB ? levelA : levelB
     const [lowA, highA] = levelA === level ? [this.lows[a]!, this.highs[a]!] : [a, a]
     const [lowB, highB] = levelB === level ? [this.lows[b]!, this.highs[b]!] : [b, b]
     const low = this.combine(op, lowA, lowB)
     const result = this.make(level, low, this.combine(op, highA, highB))
-    this.cacheOps[hash] = op
-    this.cacheKeys[hash] = key
-    this.cacheResults[hash] = result
+    // The cache may have grown meanwhile.
+    const place = hash & (this.cacheOps.length - 1)
+    this.cacheOps[place] = op
+    this.cacheKeys[place] = key
+    this.cacheResults[place] = result
     return result
   }
 
