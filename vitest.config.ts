@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   ssr: { resolve: { conditions: ['@netsieve/source'] } },
   test: {
+    // No test changes what others see: modules are loaded once for all files of a process.
+    isolate: false,
     projects: [
       { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'], testTimeout: 30_000 } },
       { extends: true, test: { name: 'system', include: ['test/**/*.test.ts'], testTimeout: 120_000 } },
