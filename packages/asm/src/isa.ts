@@ -161,14 +161,39 @@ function usesOf(words: string): ReadonlySet<FieldUse> {
   return uses
 }
 
-/** What forms have where their rows say nothing else. All have all properties, in one order: engines read them faster then. */
-const PLAIN = { name: '', opcode: 0, kind: 'exit', uses: usesOf(''), fixed: {}, group: 'base32', cpu: 'v1', slots: 1, width: 64, size: 0, source: 'none', symbol: undefined, alu: undefined, jump: undefined, end: undefined, atomic: undefined, fetch: undefined, signExtend: undefined, fromBits: undefined, call: undefined, imm64: undefined } as const satisfies InsnSpec // biome-ignore format: one row
-
-/** Completes a row, which may share a part with others: `uses` is written as words, `dst src off imm`. */
+/**
+ * Completes a row, which may share a part with others: `uses` is written as words, `dst src off imm`. All forms have all properties, in one
+ * order: engines read them faster then. Each is named here, because spreading objects of many shapes takes most of the time of a start.
+ */
 function form<Shared extends Partial<Draft>>(own: Omit<Draft, keyof Shared>, shared?: Shared): InsnSpec {
-  const { uses = shared?.uses ?? '' } = own as Partial<Draft>
-  return { ...PLAIN, ...shared, ...own, uses: usesOf(uses) }
+  const row: Partial<Draft> = own
+  const rest: Partial<Draft> = shared ?? NOTHING
+  return {
+    name: (row.name ?? rest.name)!,
+    opcode: (row.opcode ?? rest.opcode)!,
+    kind: (row.kind ?? rest.kind)!,
+    uses: usesOf((row.uses ?? rest.uses)!),
+    fixed: row.fixed ?? rest.fixed ?? NOTHING,
+    group: (row.group ?? rest.group)!,
+    cpu: (row.cpu ?? rest.cpu)!,
+    slots: row.slots ?? rest.slots ?? 1,
+    width: row.width ?? rest.width ?? 64,
+    size: row.size ?? rest.size ?? 0,
+    source: row.source ?? rest.source ?? 'none',
+    symbol: row.symbol ?? rest.symbol,
+    alu: row.alu ?? rest.alu,
+    jump: row.jump ?? rest.jump,
+    end: row.end ?? rest.end,
+    atomic: row.atomic ?? rest.atomic,
+    fetch: row.fetch ?? rest.fetch,
+    signExtend: row.signExtend ?? rest.signExtend,
+    fromBits: row.fromBits ?? rest.fromBits,
+    call: row.call ?? rest.call,
+    imm64: row.imm64 ?? rest.imm64,
+  }
 }
+
+const NOTHING = {} as const
 
 function* aluForms(): Generator<InsnSpec> {
   for (const width of [64, 32] as const) {

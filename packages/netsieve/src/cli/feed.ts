@@ -115,7 +115,7 @@ export class Pace {
   private way: boolean | undefined
 
   /** @param now the time, in any unit */
-  constructor(now = () => performance.now()) {
+  constructor(now = milliseconds) {
     this.now = now
   }
 
@@ -140,6 +140,12 @@ export class Pace {
     const trial = Math.floor((turn % CYCLE) / TRIAL)
     return trial < 3 ? trial !== 1 : this.aheadIsFaster
   }
+}
+
+/** Not `performance`, which Node loads when it is first used. */
+function milliseconds(): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1e3 + nanoseconds / 1e6
 }
 
 function median(times: number[]): number {

@@ -2,6 +2,7 @@
 // the records; other files go record by record. Memory stays the same whatever the file's size.
 
 import { closeSync, fstatSync, readSync } from 'node:fs'
+import { programsOf } from '@netsieve/codegen'
 import type { Diagnostic } from '@netsieve/diag'
 import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
 import type { Batch, BatchOptions, Fault, PacketMeta } from '@netsieve/vm'
@@ -52,6 +53,8 @@ export interface StreamOptions {
 export type Stream = AsyncGenerator<Judged | JudgedTogether, StreamEnd>
 
 const FILE_HEADER = 24
+/** Bytes of capture for each instruction above which compiling at once takes less time than first trying without. */
+const COMPILING_PAYS = 20_000
 
 /** @throws Trouble if the file cannot be read, or its packets cannot be judged */
 export async function* judgeStream(path: string, options: StreamOptions): Stream {
@@ -109,7 +112,8 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
   const none = new Int32Array(0)
   if (options.keep) yield { kind: 'packets', first: 0, count: 0, r0: none, exits: none, faults: [], kept: header }
   // Pipes have no positions, and a file that is stdin may not begin where it stands.
-  let begin = fd !== 0 && fstatSync(fd).isFile() ? FILE_HEADER : null
+  const stats = fd === 0 ? undefined : fstatSync(fd)
+  let begin = stats?.isFile() ? FILE_HEADER : null
   let first = 0
   // Each piece's in the other half of the area: the one before may still be being written.
   let outputFrom = 0
@@ -122,6 +126,8 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
       yield { kind: 'together', tally: together.tally }
     }
     const feed = new Feed(fd, name, () => batch.input, begin)
+    // While the first pieces are read.
+    if (begin !== null && stats!.size > COMPILING_PAYS * lengthOf(link)) batch.prepare()
     for (;;) {
       const { from, to, last } = await feed.next()
       const { records, consumed, r0, exits, output, faults } = batch.run(to, from, outputFrom)
@@ -136,6 +142,10 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
   } finally {
     if (fd !== 0) closeSync(fd)
   }
+}
+
+function lengthOf({ sieve }: LinkSieve): number {
+  return programsOf(sieve.compiled).reduce((sum, { insns }) => sum + insns.length, 0)
 }
 
 /** What is wrong behind the last whole record: the reader knows how to say it. */
