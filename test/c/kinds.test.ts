@@ -109,6 +109,8 @@ const STATE: readonly StateDef[] = [
   { kind: 'counter', name: 'c', packets: 3n, bytes: 0n },
   { kind: 'quota', name: 'q', bytes: 1000n, used: 0n },
   { kind: 'nth', name: 'n', every: 3n, before: 0n },
+  { kind: 'table', name: 't', keys: [{ bits: 8 }], size: 3, elements: [] },
+  { kind: 'recent', name: 'r', keys: [{ bits: 128, kind: 'ipv6' }], size: 3, stamps: 4 },
   keyed('k', [{ bits: 8 }, { bits: 128, kind: 'ipv6' }], 'packets'),
   keyed('h', [{ bits: 8 }], 'bytes'),
 ]
@@ -144,6 +146,14 @@ const STEPS: Readonly<Record<Step['kind'], Row<Step>>> = {
   limit: { what: { kind: 'limit', state: 'l', over: false }, text: 'if (!within_limit_l())' },
   quota: { what: { kind: 'quota', state: 'q', over: true }, text: 'if (within_quota_q(bytes_of(p)))' },
   nth: { what: { kind: 'nth', state: 'n', over: false }, text: 'if (!within_nth_n())' },
+  table: {
+    what: { kind: 'table', state: 't', does: 'add', over: false, key: [field('ipv4.ttl')], timeout: 5n },
+    text: 'if (!add_table_t(GET(ipv4_ttl, p), 5))',
+  },
+  recent: {
+    what: { kind: 'recent', state: 'r', does: 'check', over: true, key: [field('ipv6.dst')], within: 5n, hits: 2, ttl: field('meta.l4proto') }, // biome-ignore format: one value
+    text: 'if (!check_recent_r(GET128(ipv6_dst, p), GET(meta_l4proto, p), 5, 2, true))',
+  },
   set: { what: { kind: 'set', field: 'meta.mark', term: constant(5n) }, text: 'p->meta_mark = 5U;' },
   vmap: {
     what: { kind: 'vmap', terms: [field('tcp.dport')], map: 'verdicts' },
@@ -228,7 +238,7 @@ describe.each(CASES)('%s', (_, steps, text) => {
   ])(`decides as it means, %s${NO_CLANG ? ` (skipped: ${NO_CLANG})` : ''}`, (_, divide) => {
     const object = readElf(compileC(generateC(filter, { type: 'xdp', divide }).value!, { debug: true })).value!
     const [{ insns, functions }] = object.programs as [Program]
-    expect(functions.some(({ proto }, i) => i > 0 && proto?.global)).toBe(divide)
+    expect(functions.some(({ proto }, i) => i > 0 && proto?.global)).toBe(divide || text.includes('_recent'))
     expect(verify(insns, { type: 'xdp', maps: object.maps, functions })).toMatchObject({ status: 'accepted' })
     const machine = load(insns, { type: 'xdp', maps: object.maps })
     const state = newState(filter)

@@ -22,7 +22,8 @@ const { rows }: { readonly rows: readonly Row[] } = JSON.parse(
   readFileSync(join(import.meta.dirname, '../golden/state/golden.json'), 'utf8'),
 )
 const KEYED = rows.filter(
-  ({ name, tool }) => /^(?:meter|add-to|update-|x-hash)/.test(name) && tool !== 'iptables-legacy',
+  ({ name, tool }) =>
+    /^(?:meter|add-to|update-|seen|not-seen|x-hash|x-recent)/.test(name) && tool !== 'iptables-legacy',
 )
 
 function frames(text: string): string[] {

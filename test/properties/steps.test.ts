@@ -18,6 +18,7 @@ import {
   type StateDef,
   type Step,
   simplify,
+  type Term,
   toJson,
   type Verdict,
   VIEWS,
@@ -40,6 +41,18 @@ const KEYED = [
   ['k3', ['ipv4.src', 'th.dport']],
 ] as const satisfies readonly (readonly [string, readonly FieldId[]])[]
 const KEYS: readonly SetKey[][] = KEYED.map(([, fields]) => fields.map((id) => ({ bits: FIELDS[id].bits, kind: FIELDS[id].kind }))) // biome-ignore format: one call
+
+/** Tables of keys, and lists of when packets of a key came. */
+const TABLES = [
+  ['t1', ['ipv4.src']],
+  ['t2', ['ipv6.dst', 'meta.l4proto']],
+] as const satisfies readonly (readonly [string, readonly FieldId[]])[]
+const RECENTS = [
+  ['r1', 'ipv4.src'],
+  ['r2', 'ipv6.dst'],
+] as const satisfies readonly (readonly [string, FieldId])[]
+const keyOf = (id: FieldId): SetKey => ({ bits: FIELDS[id].bits, kind: FIELDS[id].kind })
+const termOf = (id: FieldId): Term => ({ kind: 'field', field: id })
 
 const number = (...values: readonly number[]) => fc.constantFrom(...values).map(BigInt)
 const state: fc.Arbitrary<readonly StateDef[]> = fc
@@ -73,6 +86,19 @@ const state: fc.Arbitrary<readonly StateDef[]> = fc
       const timeout = i === 0 ? 0n : nth.before * 60_000_000_000n
       return { kind: 'limit', name, ...rest, burst, ...(rest.unit === 'packets' && { rate: 3n }), each: { keys: KEYS[i]!, size, timeout, refreshed: i === 2 } } // biome-ignore format: one value
     }),
+    ...TABLES.map(([name, fields], i): StateDef => {
+      const elements = i === 0 && quota.used > 0n ? [[0x0a000001n], [0x0a000002n]] : []
+      return { kind: 'table', name, keys: fields.map(keyOf), size: elements.length + 1 + Number(nth.before), elements }
+    }),
+    ...RECENTS.map(
+      ([name, id], i): StateDef => ({
+        kind: 'recent',
+        name,
+        keys: [keyOf(id)],
+        size: 1 + i + Number(nth.before),
+        stamps: 4,
+      }),
+    ),
   ])
 
 const SETTABLE: readonly MetadataId[] = ['meta.mark', 'meta.priority', 'meta.nftrace', 'ct.mark', 'meta.pkttype']
@@ -104,6 +130,31 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc
     .tuple(fc.constantFrom(...KEYED), fc.boolean())
     .map(([[name, fields], over]): Step => ({ kind: 'limit', state: name, over, key: fields.map((field) => ({ kind: 'field', field })) })), // biome-ignore format: one value
+  fc
+    .record({
+      table: fc.constantFrom(...TABLES),
+      does: fc.constantFrom('has', 'add', 'update', 'delete' as const),
+      over: fc.boolean(),
+      timeout: number(0, 60_000_000_000),
+    })
+    .map(({ table: [name, fields], does, over, timeout }): Step => {
+      const adds = does === 'add' || does === 'update'
+      return { kind: 'table', state: name, does, over: over && does === 'has', key: fields.map(termOf), timeout: adds ? timeout : 0n } // biome-ignore format: one value
+    }),
+  fc
+    .record({
+      list: fc.constantFrom(...RECENTS),
+      does: fc.constantFrom('set', 'check', 'update', 'remove' as const),
+      over: fc.boolean(),
+      within: number(0, 60_000_000_000, 500_000_000),
+      hits: fc.constantFrom(1, 2, 3, 4),
+      ttl: fc.boolean(),
+    })
+    .map(({ list: [name, id], does, over, within, hits, ttl }): Step => {
+      const checks = does === 'check' || does === 'update'
+      const more = ttl && { ttl: termOf(id === 'ipv4.src' ? 'ipv4.ttl' : 'ipv6.hoplimit') }
+      return { kind: 'recent', state: name, does, over, key: [termOf(id)], within: checks ? within : 0n, hits: checks ? hits : 1, ...more } // biome-ignore format: one value
+    }),
   fc.boolean().map((over): Step => ({ kind: 'quota', state: 'q', over })),
   fc.boolean().map((over): Step => ({ kind: 'nth', state: 'n', over })),
   fc.tuple(settable, small).map(([field, value]): Step => ({ kind: 'set', field, term: { kind: 'const', value } })),
@@ -204,6 +255,21 @@ function bucketsOf({ machine }: Sieve, name: string): string[] {
   return out.sort()
 }
 
+/** The times that the program keeps in a table. */
+function timesOf({ machine }: Sieve, name: string): string[] {
+  const times = machine.map(name).entries().map(([, value]) => new DataView(value.buffer, value.byteOffset).getBigUint64(0, true)) // biome-ignore format: one chain
+  return [...times].map((time) => (time === (1n << 64n) - 1n ? 'never' : String(time))).sort()
+}
+
+/** Of each key in a list of times how many were written, and its time to live: the one that was written longest ago first. */
+function placesOf({ machine }: Sieve, name: string): string[] {
+  const value = machine.map(name).get(new Uint8Array(4))!
+  const view = new DataView(value.buffer, value.byteOffset, value.length)
+  const bytes = 24 + (name === 'r1' ? 8 : 16) + 8 * 4
+  const places = Array.from({ length: (value.length - 8) / bytes }, (_, i) => [0, 8, 16].map((at) => view.getBigUint64(8 + i * bytes + at, true))) // biome-ignore format: one value
+  return places.filter(([turn]) => turn! > 0n).sort((a, b) => Number(a[0]! - b[0]!)).map(([, count, ttl]) => `${count} ${ttl}`) // biome-ignore format: one chain
+}
+
 describe.each(
   (['nft-ip', 'nft-netdev', 'xt-ip', 'pcap'] as const).flatMap((view) => TYPES.map((type) => [view, type] as const)),
 )('view %s, %s', (view, type) => {
@@ -247,9 +313,15 @@ describe.each(
           judged++
         }
         const key = new Uint8Array(4)
-        const { rules: counted, buckets, ...others } = kept
+        const { rules: counted, buckets, tables, recents, ...others } = kept
         const stateValue = sieve.machine.map(STATE_MAP).get(key)!
-        expect({ ...readState(filter, stateValue), buckets: undefined }).toEqual(others)
+        expect({ ...readState(filter, stateValue), buckets: undefined, tables: undefined, recents: undefined }).toEqual(
+          others,
+        )
+        for (const [name, table] of tables)
+          if (generated.maps.some((map) => map.name === name)) expect(timesOf(sieve, name)).toEqual([...table.values()].map(String).sort()) // biome-ignore format: one comparison
+        for (const [name, recent] of recents)
+          if (generated.maps.some((map) => map.name === name)) expect(placesOf(sieve, name)).toEqual(recent.map(({ stamps }) => `${stamps.count} ${stamps.ttl}`)) // biome-ignore format: one comparison
         for (const [name, all] of buckets) {
           if (!generated.maps.some((map) => map.name === name)) expect(all.size).toBe(0)
           else expect(bucketsOf(sieve, name)).toEqual([...all.values()].map(({ tokens, last, until }) => `${tokens} ${last} ${until}`).sort()) // biome-ignore format: one comparison

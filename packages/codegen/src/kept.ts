@@ -13,7 +13,9 @@ export type Kept = ReadonlyMap<Term, number>
 /** The terms of a filter that are worth a slot. None if it looks into sets, or sees packets in more than one way. */
 export function keptOf(filter: Filter): Kept {
   const simple = filter.base.length === 1 && !filter.sets?.length && filter.chains.every(({ rules }) => rules.every(({ steps }) => steps.every((step) => step.kind !== 'match' || step.view === undefined))) // biome-ignore format: one condition
-  const keyed = filter.state?.some((def) => def.kind === 'limit' && def.each)
+  const keyed = filter.state?.some(
+    (def) => (def.kind === 'limit' && def.each) || def.kind === 'table' || def.kind === 'recent',
+  )
   if (!simple || keyed) return new Map()
   const uses = new Map<Term, number>()
   for (const term of termsOf(filter)) for (const part of partsOf(term)) uses.set(part, (uses.get(part) ?? 0) + 1)

@@ -33,6 +33,8 @@ export function readState(filter: Filter, value: Uint8Array): Omit<FilterState, 
     buckets: new Map(),
     quotas: new Map(),
     turns: new Map(),
+    tables: new Map(),
+    recents: new Map(),
   } as Omit<FilterState, 'rules'>
   let at = 0
   const word = () => {
@@ -41,12 +43,14 @@ export function readState(filter: Filter, value: Uint8Array): Omit<FilterState, 
   }
   for (const def of filter.state ?? []) {
     const { kind, name } = def
-    // Buckets of keys have tables of their own.
+    // Buckets of keys, tables and lists of times have maps of their own, which are not read here.
     const each = kind === 'limit' && def.each
     if (kind === 'counter') out.counters.set(name, { packets: word(), bytes: word() })
     else if (each) out.buckets.set(name, new Map())
     else if (kind === 'limit') out.limits.set(name, { tokens: word(), last: word() })
     else if (kind === 'quota') out.quotas.set(name, { used: word() })
+    else if (kind === 'table') out.tables.set(name, new Map())
+    else if (kind === 'recent') out.recents.set(name, [])
     else out.turns.set(name, { next: word() })
   }
   return out

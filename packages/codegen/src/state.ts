@@ -8,8 +8,10 @@ import { type KeyPart, wordsOf } from './lookup/key.ts'
 import type { Maps } from './lookup/maps.ts'
 import { lookUpKey, storeKey } from './lookup/sets.ts'
 import { SLOT } from './path.ts'
+import { recentStep } from './recent.ts'
 import type { Failures, Scope } from './scope.ts'
 import { COUNT_BYTES, COUNTER_MAP, STATE_MAP } from './state-maps.ts'
+import { tableStep, type Ways } from './tables.ts'
 import { constant } from './terms.ts'
 import { packetBytes } from './told.ts'
 
@@ -19,6 +21,8 @@ export interface StateSource {
   /** Indexes of the maps among the program's. */
   readonly map: number
   readonly counters: number | undefined
+  /** Tables of which some keys are forgotten after a time. */
+  readonly timed: ReadonlySet<string>
 }
 
 /** Adds the maps that a filter's state needs. */
@@ -35,7 +39,14 @@ export function stateFor(filter: Filter, counters: boolean, maps: Maps): StateSo
   const map = at > 0 ? maps.add(oneValue(STATE_MAP, at, initial)) : -1
   const rules = Math.max(-1, ...filter.chains.flatMap((chain) => chain.rules.map(({ id }) => id))) + 1
   const counted = counters && rules > 0
-  return { slots, map, counters: counted ? maps.add(oneValue(COUNTER_MAP, rules * COUNT_BYTES)) : undefined }
+  const timed = new Set(
+    filter.chains.flatMap(({ rules }) =>
+      rules.flatMap(({ steps }) =>
+        steps.flatMap((step) => (step.kind === 'table' && step.timeout > 0n ? step.state : [])),
+      ),
+    ),
+  )
+  return { slots, map, timed, counters: counted ? maps.add(oneValue(COUNTER_MAP, rules * COUNT_BYTES)) : undefined }
 }
 
 function atFirst(def: StateDef): readonly bigint[] {
@@ -48,6 +59,10 @@ function atFirst(def: StateDef): readonly bigint[] {
       return [def.used]
     case 'nth':
       return [firstTurn(def)]
+    // They have maps of their own.
+    case 'table':
+    case 'recent':
+      return []
   }
 }
 
@@ -82,18 +97,15 @@ function addTo(scope: Scope, map: number, at: number): void {
   })
 }
 
-type GateStep = Step & { readonly kind: 'limit' | 'quota' | 'nth' }
-
-/** Where a step goes on: behind it, or at the next rule. */
-interface Ways {
-  readonly holds: Label
-  readonly next: Label
-  readonly failures: Failures
-}
+type GateStep = Step & { readonly kind: 'limit' | 'quota' | 'nth' | 'table' | 'recent' }
 
 /** Goes on at `holds` if a packet is within what a step allows, else at `next`; the other way round for `over`. */
-export function gate(scope: Scope, step: GateStep, { holds, next, failures }: Ways): void {
+export function gate(scope: Scope, step: GateStep, ways: Ways): void {
   const { def, at } = scope.state.slots.get(step.state)!
+  const { holds, next, failures } = ways
+  if (def.kind === 'table' && step.kind === 'table')
+    return tableStep(scope, def, step, scope.state.timed.has(def.name), ways)
+  if (def.kind === 'recent' && step.kind === 'recent') return recentStep(scope, def, step, ways)
   const [within, beyond] = step.over ? [next, holds] : [holds, next]
   if (def.kind === 'limit' && def.each && step.kind === 'limit')
     return bucketed(scope, { ...def, each: def.each }, step.key ?? [], { within, beyond, full: next, failures })

@@ -6,7 +6,8 @@ import { type Located, locate } from './locate.ts'
 import { type Failure, type Packet, Reading } from './reading.ts'
 import { setsOf } from './sets.ts'
 import { bucketOf, count, countsOnMatch, type FilterState, newState, takeTokens } from './state.ts'
-import type { BaseChain, Chain, Filter, Rule, StateDef, Step, Term, Verdict } from './types.ts'
+import { askRecent, askTable } from './tables.ts'
+import type { BaseChain, Chain, Filter, RecentStep, Rule, StateDef, Step, TableStep, Term, Verdict } from './types.ts'
 import { VIEWS, type View } from './views.ts'
 
 /** What became of a frame, and why. A frame that passes was decided by the last base chain: every one before let it on. */
@@ -151,6 +152,13 @@ class Evaluation {
           if (within === step.over) return 'end'
           break
         }
+        case 'table':
+        case 'recent': {
+          const holds = step.kind === 'table' ? this.inTable(step) : this.recently(step)
+          if (typeof holds === 'string' && holds !== 'full') return this.failed(holds, rule)
+          if (holds !== true) return 'end'
+          break
+        }
         default:
           if (this.within(step) === step.over) return 'end'
       }
@@ -197,6 +205,24 @@ class Evaluation {
     if (typeof key === 'string') return key
     const bucket = bucketOf(this.keeping(state.buckets, name), { ...def, each: def.each }, key, now)
     return bucket ? takeTokens(bucket, def, this.reading.bytes(), now) : 'full'
+  }
+
+  private inTable(step: TableStep): boolean | Failure | 'full' {
+    const def = this.kept.get(step.state)
+    if (def?.kind !== 'table') throw new Error(`there is no table ${step.state}`)
+    const { state, now } = this.packet
+    const key = this.reading.key(step.key)
+    return typeof key === 'string' ? key : askTable(this.keeping(state.tables, step.state), def, step, key, now)
+  }
+
+  private recently(step: RecentStep): boolean | Failure {
+    const def = this.kept.get(step.state)
+    if (def?.kind !== 'recent') throw new Error(`there is no list ${step.state}`)
+    const { state, now } = this.packet
+    const key = this.reading.key(step.ttl ? [...step.key, step.ttl] : step.key)
+    if (typeof key === 'string') return key
+    const ttl = step.ttl ? key.pop()! : 0n
+    return askRecent(this.keeping(state.recents, step.state), def, step, { key, ttl, now })
   }
 
   /** @throws Error if there is none: the state is another filter's */

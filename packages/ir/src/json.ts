@@ -220,6 +220,22 @@ const STEP = kinds<Step>({
   limit: { state: text, over: truth, key: maybe(list(term)) },
   quota: { state: text, over: truth },
   nth: { state: text, over: truth },
+  table: {
+    state: text,
+    does: oneOf(['has', 'add', 'update', 'delete']),
+    over: truth,
+    key: list(term),
+    timeout: wide,
+  },
+  recent: {
+    state: text,
+    does: oneOf(['set', 'check', 'update', 'remove']),
+    over: truth,
+    key: list(term),
+    within: wide,
+    hits: integer,
+    ttl: maybe(term),
+  },
   set: { field: oneOf(Object.keys(METADATA) as MetadataId[]), term },
   verdict: { verdict: VERDICT },
   vmap: { terms: list(term), map: text },
@@ -250,6 +266,8 @@ const STATE = kinds<StateDef>({
   limit: { name: text, rate: wide, per: wide, burst: wide, unit: oneOf(['packets', 'bytes']), each: maybe(buckets) },
   quota: { name: text, bytes: wide, used: wide },
   nth: { name: text, every: wide, before: wide },
+  table: { name: text, keys: list(component), size: integer, elements: list(list(wide)) },
+  recent: { name: text, keys: list(component), size: integer, stamps: integer },
 })
 
 const FILTER = record<Filter>({

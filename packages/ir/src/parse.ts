@@ -4,19 +4,22 @@
 //   hook    = "hook" NAME "view" VIEW "family" FAMILY "chain" NAME "policy" ("accept" | "drop")
 //   state   = "counter" NAME N "packets" N "bytes" | "limit" NAME N ("packets" | "bytes") "a" N "ns" "burst" N
 //           | "quota" NAME N "bytes" "used" N | "nth" NAME N "before" N
+//           | "table" NAME key "size" N [ "holds" VALUE { "." VALUE } { "," VALUE { "." VALUE } } ] | "recent" NAME key "size" N "stamps" N
 //   set     = "set" NAME key "{" { element } "}" | "map" NAME key "→" ("verdict" | BITS) "{" { element "→" (verdict | VALUE) } "}"
 //   key     = BITS [ ":" KIND ] { "." BITS [ ":" KIND ] }
 //   element = "*" | range { "." range }                                                range: VALUE [ "-" VALUE ]
 //   chain   = "chain" NAME "{" { rule } "}"
 //   rule    = "#" ID { "+" ID } ":" [ step { "," step } ] [ ";" WORDS ]                           WORDS: the user's, quoted where they are not one plain line
 //   step    = "count" [ NAME ] | "log" QUOTED | ("limit" | "quota" | "nth") [ "over" ] NAME | "set" FIELD "=" term
+//           | "table" [ "not" ] NAME ("has" | "add" | "update" | "delete") terms [ "timeout" NS ]
+//           | "recent" [ "not" ] NAME ("set" | "check" | "update" | "remove") terms [ "ttl" term ] [ "within" NS ] [ "hits" N ]
 //           | ("→" | "->") (verdict | lookup) | [ "as" VIEW ":" ] pred
 //   verdict = "accept" | "drop" | "return" | "continue" | ("jump" | "goto") NAME | ACT "(" [ QUOTED { "," QUOTED } ] ")"
 //   pred    = single { "and" single } | single { "or" single }
 //   single  = "exists" "(" (PROTOCOL | find) ")" | "contains" "(" FROM TO BYTES [ "nocase" ] ")" | "true" | "false" | "not" "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
 //   test    = term OP (VALUE | operand) | term "in" "{" [ range { "," range } ] "}" | term { "." term } "in" "@" NAME
 //   term    = operand [ "&" VALUE ]
-//   lookup  = "@" NAME "[" term { "." term } "]"
+//   lookup  = "@" NAME terms                                                                     terms: "[" term { "." term } "]"
 //   find    = "find" "(" LIST TYPE [ BYTES ] ")"
 //   walk    = "walk" ("ipv4" | "ipv6") "[" OFFSET ":" NUMBER "]"
 //   operand = FIELD | lookup | find | [ "raw" ] BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | walk | VALUE | "[" term "]"
@@ -35,7 +38,7 @@ import {
 import { ACTS, type ActName } from './acts.ts'
 import { field } from './build.ts'
 import { readElement, readSetHead, type SetHead } from './parse-sets.ts'
-import { readState } from './parse-state.ts'
+import { readKeeping, readState } from './parse-state.ts'
 import { OPERATOR } from './print.ts'
 import { Fault, Scan } from './scan.ts'
 import type {
@@ -62,7 +65,7 @@ import { PROFILES, type ProfileName, VIEWS, type ViewName } from './views.ts'
 const TESTS = ['==', '!=', '<=', '>=', '<', '>'] as const satisfies readonly Test[]
 const BIN_OPS = (Object.keys(OPERATOR) as BinOp[]).sort((a, b) => OPERATOR[b].length - OPERATOR[a].length)
 const ACT_NAMES = Object.keys(ACTS) as ActName[]
-const STATES = ['counter', 'limit', 'quota', 'nth'] as const satisfies readonly StateDef['kind'][]
+const STATES = ['counter', 'limit', 'quota', 'nth', 'table', 'recent'] as const satisfies readonly StateDef['kind'][]
 const BASES = ['link', 'net', 'transport'] as const
 const LISTS: readonly ListName[] = ['ipv4', 'ipv6', 'tcp', 'dccp', 'sctp']
 const ENTRIES = (Object.keys(PROTOCOLS) as ProtocolName[]).filter((name) => protocol(name).entry)
@@ -236,6 +239,8 @@ function readStep(scan: Scan): Step {
     const key = kind === 'limit' && scan.at('[') ? readKey(scan) : undefined
     return { kind: kind as 'limit', state, over, ...(key && { key }), span: scan.span(start) }
   }
+  for (const kind of ['table', 'recent'] as const)
+    if (scan.word(kind)) return readKeeping(scan, kind, start, { key: readKey, term: readTerm })
   if (scan.word('set')) return readSetStep(scan, start)
   if (scan.mark('→') || scan.mark('->')) {
     if (scan.mark('@')) {

@@ -19,11 +19,13 @@ import type {
   Filter,
   Pred,
   Range,
+  RecentStep,
   Rule,
   SetDef,
   SetKey,
   StateDef,
   Step,
+  TableStep,
   Term,
   Verdict,
 } from './types.ts'
@@ -51,6 +53,12 @@ function printState(def: StateDef): string {
       return `quota ${name} ${def.bytes} bytes used ${def.used}`
     case 'nth':
       return `nth ${name} ${def.every} before ${def.before}`
+    case 'table': {
+      const held = def.elements.map((key) => key.map((value, i) => formatAs(def.keys[i]?.kind, value)).join(' . '))
+      return `table ${name} ${printKeys(def.keys)} size ${def.size}${held.length > 0 ? ` holds ${held.join(', ')}` : ''}`
+    }
+    case 'recent':
+      return `recent ${name} ${printKeys(def.keys)} size ${def.size} stamps ${def.stamps}`
   }
 }
 
@@ -113,6 +121,9 @@ function printStep(step: Step): string {
       const key = step.kind === 'limit' && step.key ? `[${printKey(step.key)}]` : ''
       return `${step.kind} ${step.over ? 'over ' : ''}${printName(step.state)}${key}`
     }
+    case 'table':
+    case 'recent':
+      return printKeeping(step)
     case 'set':
       return `set ${step.field} = ${printTerm(step.term)}`
     case 'verdict':
@@ -120,6 +131,14 @@ function printStep(step: Step): string {
     case 'vmap':
       return `→ @${printName(step.map)}[${printKey(step.terms)}]`
   }
+}
+
+/** `table not NAME has[ipv4.src]`, `table NAME add[ipv4.src] timeout 5`, `recent NAME update[ipv4.src] ttl ipv4.ttl within 60 hits 4`. */
+function printKeeping(step: TableStep | RecentStep): string {
+  const head = `${step.kind} ${step.over ? 'not ' : ''}${printName(step.state)} ${step.does}[${printKey(step.key)}]`
+  if (step.kind === 'table') return step.timeout > 0n ? `${head} timeout ${step.timeout}` : head
+  const ttl = step.ttl ? ` ttl ${printTerm(step.ttl)}` : ''
+  return `${head}${ttl}${step.within > 0n ? ` within ${step.within}` : ''}${step.hits > 1 ? ` hits ${step.hits}` : ''}`
 }
 
 function printVerdict(verdict: Verdict): string {

@@ -1,6 +1,7 @@
 // What steps keep from packet to packet: counters, token buckets, quotas, turns. Values that evaluate changes in place; time is that of packets.
 // How they count is the kernel's (nft_limit, nft_quota, xt_limit, xt_quota, xt_statistic of Linux 6.18): recorded in test/golden.
 
+import { newTable, type Recent, type Table } from './tables.ts'
 import type { Buckets, Filter, StateDef } from './types.ts'
 
 export interface Count {
@@ -26,6 +27,8 @@ export interface FilterState {
   readonly buckets: Map<string, Map<string, Bucket>>
   readonly quotas: Map<string, { used: bigint }>
   readonly turns: Map<string, { next: bigint }>
+  readonly tables: Map<string, Table>
+  readonly recents: Map<string, Recent>
   /** Packets and bytes that a rule counted: at its `count` steps, or with its last match where it has none. */
   readonly rules: Map<number, Count>
 }
@@ -37,6 +40,8 @@ export function newState({ state = [] }: Filter): FilterState {
     buckets: new Map(),
     quotas: new Map(),
     turns: new Map(),
+    tables: new Map(),
+    recents: new Map(),
     rules: new Map(),
   }
   for (const def of state) {
@@ -44,6 +49,8 @@ export function newState({ state = [] }: Filter): FilterState {
     else if (def.kind === 'limit' && def.each) out.buckets.set(def.name, new Map())
     else if (def.kind === 'limit') out.limits.set(def.name, { tokens: capacity(def), last: 0n })
     else if (def.kind === 'quota') out.quotas.set(def.name, { used: def.used })
+    else if (def.kind === 'table') out.tables.set(def.name, newTable(def))
+    else if (def.kind === 'recent') out.recents.set(def.name, [])
     else out.turns.set(def.name, { next: firstTurn(def) })
   }
   return out

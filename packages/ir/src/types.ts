@@ -118,6 +118,8 @@ export type Step =
   | KeyedLimit
   | Gate<'quota'>
   | Gate<'nth'>
+  | TableStep
+  | RecentStep
   /** Metadata of at most 32 bits has this value from here on. */
   | { readonly kind: 'set'; readonly field: MetadataId; readonly term: Term; readonly span?: Span }
   | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly span?: Span }
@@ -134,6 +136,38 @@ interface Gate<Kind extends 'limit' | 'quota' | 'nth'> {
 
 /** With a key, of the bucket that is this key's: the first packet of a key makes one, and ends the rule where there is no room for it. */
 type KeyedLimit = Gate<'limit'> & { readonly key?: readonly Term[] }
+
+/**
+ * `has`: a table holds the key and has not forgotten it (with `over`: it does not). `add` puts it there, `update` also makes its time begin anew,
+ * `delete` takes it out; they hold, but where there is no room for a key.
+ */
+export interface TableStep {
+  readonly kind: 'table'
+  readonly state: string
+  readonly does: 'has' | 'add' | 'update' | 'delete'
+  readonly over: boolean
+  readonly key: readonly Term[]
+  /** Nanoseconds until what is added or updated is forgotten; 0: never. */
+  readonly timeout: bigint
+  readonly span?: Span
+}
+
+/**
+ * When packets of a key came, as xt_recent has it. `set` writes the time down and holds; `check` holds if so many times (`hits`, at least one) are
+ * written down, the last so many of them not longer ago than `within` nanoseconds (0: however long); `update` writes the time down too where it
+ * is to go on; `remove` forgets the key, and holds if there was one. `over` turns the answer round. With `ttl`, keys are told apart by that too.
+ */
+export interface RecentStep {
+  readonly kind: 'recent'
+  readonly state: string
+  readonly does: 'set' | 'check' | 'update' | 'remove'
+  readonly over: boolean
+  readonly key: readonly Term[]
+  readonly within: bigint
+  readonly hits: number
+  readonly ttl?: Term
+  readonly span?: Span
+}
 
 export interface Rule {
   /** Unique in the filter, from 0, in the order of the text. Reports and `origin` name a rule by it. */
@@ -236,6 +270,24 @@ export type StateDef =
       readonly name: string
       readonly bytes: bigint
       readonly used: bigint
+      readonly span?: Span
+    }
+  /** Keys that steps add and look for; so many at most, those of `elements` from the start and for ever. */
+  | {
+      readonly kind: 'table'
+      readonly name: string
+      readonly keys: readonly SetKey[]
+      readonly size: number
+      readonly elements: readonly (readonly bigint[])[]
+      readonly span?: Span
+    }
+  /** Of so many keys the last `stamps` times (a power of two); a further key takes the place of the one that was written down longest ago. */
+  | {
+      readonly kind: 'recent'
+      readonly name: string
+      readonly keys: readonly SetKey[]
+      readonly size: number
+      readonly stamps: number
       readonly span?: Span
     }
   /** One packet in `every`; the first one after `before` others. */

@@ -39,7 +39,7 @@ export function termsOf(filter: Filter, starts: readonly string[] = startsOf(fil
 }
 
 /** Steps that ask for terms. */
-type Asking = Extract<Step, { kind: 'match' | 'vmap' | 'set' | 'limit' }>
+type Asking = Extract<Step, { kind: 'match' | 'vmap' | 'set' | 'limit' | 'table' | 'recent' }>
 
 /** The same with the rules and steps that they stand in: once a step. */
 export function* termsAt(
@@ -63,7 +63,8 @@ function ofStep(step: Step, found: Found): void {
   if (step.kind === 'match') ofPred(step.pred, found)
   else if (step.kind === 'vmap') for (const term of step.terms) ofTerm(term, found)
   else if (step.kind === 'set') ofTerm(step.term, found)
-  else if (step.kind === 'limit') for (const term of step.key ?? []) ofTerm(term, found)
+  else if (step.kind === 'limit' || step.kind === 'table') for (const term of step.key ?? []) ofTerm(term, found)
+  else if (step.kind === 'recent') for (const term of step.ttl ? [...step.key, step.ttl] : step.key) ofTerm(term, found)
 }
 
 /** Terms inside tunnels share so many parts that they cannot be gone through one by one. */

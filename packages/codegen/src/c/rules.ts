@@ -21,6 +21,7 @@ import { contextOf } from './prelude.ts'
 import { type Scope, Unsupported } from './scope.ts'
 import { finder, setOf } from './sets.ts'
 import { beyond, countNamed } from './state.ts'
+import { fails } from './tables.ts'
 import { asked, call } from './terms.ts'
 import { identifier, inComment, lineOf } from './text.ts'
 import type { Values } from './values.ts'
@@ -223,6 +224,10 @@ function steps(scope: Scope, rule: Rule): string[] {
       case 'quota':
       case 'nth':
         lines.push(`	if (${beyond(scope, step)})\n		return NEXT;`)
+        break
+      case 'table':
+      case 'recent':
+        lines.push(`	if (${fails(scope, step)})\n		return NEXT;`)
         break
       case 'set':
         lines.push(...setting(scope, step))

@@ -1,6 +1,6 @@
 // What a filter keeps from packet to packet, as variables: counters, token buckets, quotas, turns. libbpf makes maps of them.
 
-import { capacity, cost, firstTurn, type StateDef, type Step, type Term } from '@netsieve/ir'
+import { capacity, cost, firstTurn, type SetKey, type StateDef, type Step, type Term } from '@netsieve/ir'
 import { u128 } from './prelude.ts'
 import { fetcher, type Scope } from './scope.ts'
 import { asked, inOrder } from './terms.ts'
@@ -121,6 +121,26 @@ function beyondKeyed(scope: Scope, def: Limit, terms: readonly Term[], over: boo
   return `${inOrder(scope, terms, (values) => `${name}(${[...values, ...bytes].join(', ')})`, asked)} != ${over ? 'BEYOND' : 'WITHIN'}`
 }
 
+/** A key of some components: its type, with the struct's definition where it is one, a function's parameters, and the variable `key` made of them. */
+export function keyParts(unit: Unit, own: string, keys: readonly SetKey[]) {
+  const types = keys.map(({ bits }) => (bits > 64 ? u128(unit) : bits > 32 ? '__u64' : '__u32'))
+  const names = keys.map((_, i) => (keys.length === 1 ? 'key' : `key${i + 1}`))
+  const single = keys.length === 1 && keys[0]!.bits <= 64
+  const members = types.map((type, i) => `	${type} ${names[i]};\n`).join('')
+  // Without holes: all bytes of a key are compared.
+  const struct = single ? '' : `struct ${own}_key {\n${members}} __attribute__((packed, aligned(4)));\n\n`
+  const parameters = single || keys.length > 1 ? names : ['wide']
+  return {
+    struct,
+    type: single ? types[0]! : `struct ${own}_key`,
+    declared: types.map((each, i) => `${each} ${parameters[i]}`),
+    /** Whether a key is the one that `key` points to. */
+    same: (place: string) =>
+      single ? `${place} == *key` : names.map((name) => `${place}.${name} == key->${name}`).join(' && '),
+    given: single ? '' : `	struct ${own}_key key = { ${parameters.join(', ')} };\n`,
+  }
+}
+
 /** A hash table of buckets, and the function `(keys…[, bytes])` that looks one up, or makes it. */
 function keyed(scope: Scope, def: Limit, own: string): string {
   const { unit } = scope
@@ -138,21 +158,10 @@ struct key_bucket {
 	struct bucket bucket;
 	__u64 until;
 };`) // biome-ignore format: C
-  const types = keys.map(({ bits }) => (bits > 64 ? u128(unit) : bits > 32 ? '__u64' : '__u32'))
-  const names = keys.map((_, i) => (keys.length === 1 ? 'key' : `key${i + 1}`))
-  const single = keys.length === 1 && keys[0]!.bits <= 64
-  const members = types.map((type, i) => `	${type} ${names[i]};\n`).join('')
-  // Without holes: all bytes of a key are compared.
-  const struct = single ? '' : `struct ${own}_key {\n${members}} __attribute__((packed, aligned(4)));\n\n`
-  const type = single ? types[0] : `struct ${own}_key`
-  const parameters = single || keys.length > 1 ? names : ['wide']
-  const given = single ? '' : `	struct ${own}_key key = { ${parameters.join(', ')} };\n`
+  const { struct, type, given, declared: key } = keyParts(unit, own, keys)
   const old = refreshed ? `	else\n		found->until = now + ${u64(timeout)};\n` : ''
   const runsOut = timeout > 0n ? `	if (now >= found->until)\n		*found = fresh;\n${old}` : ''
-  const declared = [
-    ...types.map((each, i) => `${each} ${parameters[i]}`),
-    ...(def.unit === 'bytes' ? ['__u64 bytes'] : []),
-  ].join(', ')
+  const declared = [...key, ...(def.unit === 'bytes' ? ['__u64 bytes'] : [])].join(', ')
   return `/* ${titleOf(def)}; a bucket for each key */
 ${struct}struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -178,7 +187,7 @@ ${runsOut}	return take(&found->bucket, ${u64(capacity(def))}, ${priceOf(def)}, n
 }`
 }
 
-const u64 = (value: bigint): string => (value > 0x7fffffffn ? hex(value) : `${value}`)
+export const u64 = (value: bigint): string => (value > 0x7fffffffn ? hex(value) : `${value}`)
 
 /** A packet's bytes. */
 function bytesOf(scope: Scope): string {
@@ -196,7 +205,11 @@ const fetchBytes = (unit: Unit): string =>
   unit.need('packet_bytes', () => `${fetcher('packet_bytes', '__u64')}\n{\n	*value = bytes_of(p);\n	return 0;\n}`)
 
 /** @throws Error for a name that is not kept, or is something else */
-function kept<Kind extends StateDef['kind']>({ filter }: Scope, name: string, kind: Kind): StateDef & { kind: Kind } {
+export function kept<Kind extends StateDef['kind']>(
+  { filter }: Scope,
+  name: string,
+  kind: Kind,
+): StateDef & { kind: Kind } {
   const def = filter.state?.find((one) => one.name === name)
   if (def?.kind !== kind) throw new Error(`there is no ${kind} ${name}`)
   return def as StateDef & { kind: Kind }

@@ -5,6 +5,7 @@ import type { Pred, Step } from '@netsieve/ir'
 import type { FieldId, ListName } from '@netsieve/packet'
 import type { IpFamily, Network, Word } from '../shared/index.ts'
 import type { IcmpTest } from './icmp.ts'
+import type { FieldKey } from './key.ts'
 import type { U32Test } from './u32.ts'
 
 export interface Ruleset {
@@ -134,6 +135,18 @@ export type Kept =
     }
   | { readonly kind: 'quota'; readonly bytes: bigint; readonly over: boolean }
   | { readonly kind: 'nth'; readonly every: bigint; readonly before: bigint; readonly over: boolean }
+  /** When packets of an address came, in a list that rules of one family share by its name. */
+  | {
+      readonly kind: 'recent'
+      readonly name: string
+      readonly does: 'set' | 'check' | 'update' | 'remove'
+      readonly over: boolean
+      readonly key: FieldKey
+      /** Nanoseconds; 0: however long ago. */
+      readonly within: bigint
+      readonly hits: number
+      readonly ttl?: FieldId
+    }
 
 /** A bucket for each key, and whether the rule is for packets beyond it. */
 export interface KeyedBy {

@@ -8,6 +8,7 @@ import { type IpFamily, parseNumber, readNumber, splitAll, type Word } from '../
 import type { Kept, KeyedBy, Match } from './ast.ts'
 import { readConnbytes, readConnlimit } from './counted.ts'
 import type { Option } from './matches.ts'
+import { readRecent, recentStep } from './recent.ts'
 import { readString } from './string.ts'
 import { readTime } from './time.ts'
 
@@ -21,6 +22,7 @@ export const STATE_MODULES: ReadonlySet<string> = new Set([
   'string',
   'connlimit',
   'connbytes',
+  'recent',
 ])
 
 const SECOND = 1_000_000_000n
@@ -53,6 +55,7 @@ export function readKept(
   if (module === 'connlimit') return readConnlimit(options, place, diagnostics)
   if (module === 'connbytes') return readConnbytes(options, span, diagnostics)
   if (module === 'hashlimit') return readHashlimit(options, place, diagnostics)
+  if (module === 'recent') return readRecent(options, place, diagnostics)
   if (module === 'statistic') return readStatistic(options, span, diagnostics)
   const kept = readNumbers(module, options, span, diagnostics)
   return kept && { kind: 'kept', kept, span }
@@ -223,11 +226,13 @@ const TOKENS = 32_000n
 
 /** The name that rules share what they keep by; undefined where each rule has its own. */
 export function sharedName(kept: Kept, family: IpFamily): string | undefined {
+  if (kept.kind === 'recent') return `recent.${family}.${kept.name}`
   return kept.kind === 'limit' && kept.keyed ? `hashlimit.${family}.${kept.keyed.name}` : undefined
 }
 
 /** What rules of one shared name must agree on: all but which side of the rate each is for. */
 export function sameSettings(one: Kept, other: Kept): boolean {
+  if (one.kind === 'recent') return true
   const text = (kept: Kept) =>
     JSON.stringify({ ...kept, ...('keyed' in kept && { keyed: { ...kept.keyed, over: false } }) }, (_, value) =>
       typeof value === 'bigint' ? String(value) : value,
@@ -259,5 +264,7 @@ export function keptStep(kept: Kept, name: string, span: Span): { readonly step:
         step: { kind: 'nth', state: name, over: kept.over, span },
         def: { kind: 'nth', name, every: kept.every, before: kept.before, span },
       }
+    case 'recent':
+      return recentStep(kept, name, span)
   }
 }

@@ -178,7 +178,9 @@ class Lowering {
       return []
     }
     const { step, def } = keptStep(under, shared ?? own, span)
-    if (!this.state.some(({ name }) => name === def.name)) this.state.push(def)
+    const known = this.state.findIndex(({ name }) => name === def.name)
+    if (known < 0) this.state.push(def)
+    else if (def.kind === 'recent' && moreTimes(def, this.state[known]!)) this.state[known] = def
     return [step]
   }
 
@@ -223,6 +225,10 @@ class Lowering {
     }
     return { id, text: spec.text, span: spec.span, steps }
   }
+}
+
+function moreTimes(def: StateDef & { readonly kind: 'recent' }, than: StateDef): boolean {
+  return than.kind === 'recent' && def.stamps > than.stamps
 }
 
 /** What is kept under each shared name, as the first rule of the text has it, whatever its table and chain. */

@@ -142,6 +142,11 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
     row('connlimit-daddr', 0, 0),
   ],
   connbytes: [row('connbytes', 1, 1, undefined, true), row('connbytes-mode', 1, 1), row('connbytes-dir', 1, 1)],
+  recent: [
+    ...['set', 'rcheck', 'update', 'remove'].map((name) => row(name, 0, 0, undefined, true)),
+    ...['seconds', 'hitcount', 'name', 'mask'].map((name) => row(name, 1, 1)),
+    ...['rttl', 'reap', 'rsource', 'rdest'].map((name) => row(name, 0, 0)),
+  ],
   quota: [row('quota', 1, 1, undefined, true)],
   statistic: [
     row('mode', 1, 1),
@@ -179,7 +184,7 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
-  cgroup cluster connlabel eui64 helper ipcomp ipv6header ipvs l2tp osf physdev policy rateest recent
+  cgroup cluster connlabel eui64 helper ipcomp ipv6header ipvs l2tp osf physdev policy rateest
   set socket udplite unclean
   account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 

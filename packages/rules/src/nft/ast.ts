@@ -52,6 +52,8 @@ export interface NamedSet {
   size?: number
   /** Rules add to it. */
   dynamic?: true
+  /** Rules add to it that count connections by its keys. */
+  counted?: true
   autoMerge: boolean
   readonly elements: Value[]
 }
@@ -93,8 +95,8 @@ export type Step =
       readonly connections?: Extract<Step, { kind: 'connections' }>
       /** Nanoseconds. */
       readonly timeout?: bigint
-      /** The time begins anew with each packet. */
-      readonly refreshed: boolean
+      /** Of a meter: `add`. */
+      readonly does: 'add' | 'update' | 'delete'
       readonly counter?: Span
       readonly span: Span
     }

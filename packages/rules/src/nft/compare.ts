@@ -100,7 +100,7 @@ function rangesOf(right: Extract<Value, { kind: 'set' | 'setref' }>, kind: Kind,
   }
   if (set.unsupported) return error(place, 'unsupported', `unsupported: ${set.unsupported.what}`, set.unsupported.span)
   if (set.dynamic)
-    return error(place, 'unsupported', `unsupported: looking into ${set.name}, which rules add to`, right.span)
+    return error(place, 'unsupported', `unsupported: looking up a part of a field in ${set.name}, which rules add to`, right.span) // biome-ignore format: one message
   const types = set.types.map(typeName)
   if (set.data) return error(place, 'type', `${set.name} is a map: it is looked into by vmap or map`, right.span)
   const byName = types[0] === 'iface_index' && kind.type === 'ifkind'

@@ -99,7 +99,7 @@ function namedSet(
     return error('name', `there is no ${held === 'nothing' ? 'set' : 'map'} \`${word.text}\``, word.span, { expected: [...table.sets.keys()], ...(meant && { hint: `did you mean @${meant}?` }) }) // biome-ignore format: one message
   }
   if (set.unsupported) return error('unsupported', `unsupported: ${set.unsupported.what}`, set.unsupported.span)
-  if (set.dynamic) return error('unsupported', `unsupported: looking into ${set.name}, which rules add to`, span)
+  if (set.dynamic) return error('unsupported', `unsupported: looking up what rules add to ${set.name}`, span)
   const types = set.types.map(typeName)
   const wanted = components.map(({ kind }) => kind.type as string)
   if (types.join(' . ') !== wanted.join(' . '))
@@ -197,7 +197,7 @@ function verdictOf({ nameOf, diagnostics }: Lookups, value: Value): ElementData 
   return undefined
 }
 
-function keyOf(
+export function keyOf(
   key: Value,
   components: readonly Component[],
   interval: boolean,

@@ -10,7 +10,6 @@ import {
   find,
   inRanges,
   load,
-  masked,
   match,
   not,
   type Pred,
@@ -23,14 +22,15 @@ import { ETHERTYPE, FIELDS, type Field, type FieldId, type MetadataId, NFPROTO }
 import { nearest, protocolName, type Word } from '../shared/index.ts'
 import type { Step as AstStep, NamedSet, NftFamily, Selector, Value } from './ast.ts'
 import { compare } from './compare.ts'
+import { dynamicSet, lookIntoDynamic, lowerBuckets } from './dynamic.ts'
 import { isPartlyCertain, withCertain } from './fib.ts'
 import { ENTRIES, MORE_NEEDS, TAGS } from './headers.ts'
-import { type Component, type Lookups, lookupSet, partOf, typeName } from './lookups.ts'
+import { type Component, type Lookups, lookupSet, partOf } from './lookups.ts'
 import { devicesOf } from './metadata.ts'
 import { isNumgen, NUMBER, readNumgen, scaled } from './numgen.ts'
 import { anyPlace, isRaw, rawBits } from './raw.ts'
-import { connectionsStep, type StatementPlace, settable } from './statements.ts'
-import { type Kind, readValue } from './typed.ts'
+import { type StatementPlace, settable } from './statements.ts'
+import type { Kind } from './typed.ts'
 import { type FieldRow, HEADERS, NEEDS, UNSUPPORTED_FIELDS } from './words.ts'
 
 type MatchStep = Extract<AstStep, { kind: 'match' }>
@@ -69,7 +69,7 @@ export class Matches {
 
   lower(step: MatchStep, place: StatementPlace): Step[] {
     if (isNumgen(step) && !step.more) return this.lowerNumgen(step, place)
-    if (step.more) return this.concatenation(step, step.more)
+    if (step.more || dynamicSet(step.right, this.place)) return this.concatenation(step, step.more ?? [], place)
     if (isRaw(step)) return this.lowerRaw(step)
     const row = this.row(step)
     if (!row) return []
@@ -163,7 +163,7 @@ export class Matches {
   }
 
   /** `ip saddr . tcp dport @set`. */
-  private concatenation(step: MatchStep, more: readonly Selector[]): Step[] {
+  private concatenation(step: MatchStep, more: readonly Selector[], place: StatementPlace): Step[] {
     const { right, operator, span } = step
     const negated = operator === '!='
     if (step.mask || (operator !== '' && operator !== '==' && !negated)) {
@@ -172,6 +172,11 @@ export class Matches {
     }
     const found = this.components([step, ...more], right, span)
     if (!found) return []
+    const dynamic = dynamicSet(right, this.place)
+    if (dynamic) {
+      const asked = lookIntoDynamic(dynamic, found.components, { negated, span }, this.place, place.state)
+      return [...found.before.map((pred) => ({ ...match(pred), span })), ...asked]
+    }
     const set = lookupSet(this.place.lookups, right, found.components, 'nothing')
     if (!set) return []
     const pred: Pred = { kind: 'inSet', terms: found.components.map(({ term }) => term), set }
@@ -199,40 +204,13 @@ export class Matches {
     return [...before, { kind: 'set', field: target as MetadataId, term, span }]
   }
 
-  /** A limit with a bucket for each key, in a set that rules add to, or in one of the rule's own. */
+  /** A limit with a bucket for each key, or only the key: in a set that rules add to, or in one of the rule's own. */
   buckets(step: Extract<AstStep, { kind: 'buckets' }>, { state }: StatementPlace): Step[] {
-    const { set: word, meter, key, mask, limit = ALWAYS, connections, span, counter } = step
+    const { key, span } = step
     const found = this.components(key, { kind: 'set', elements: [], span }, span)
-    const set = meter ? undefined : this.place.sets.get(word.text)
-    if (!found || limit.kind !== 'limit') return []
-    if (!meter && !set) return this.error('name', `there is no set \`${word.text}\``, word.span) ?? []
-    const types = set?.types.map(typeName).join(' . ')
-    const asked = found.components.map(({ kind }) => kind.type).join(' . ')
-    if (set && types !== asked)
-      return this.error('type', `datatype mismatch: the set ${word.text} holds ${types}, not ${asked}`, word.span) ?? []
-    if (set?.interval || (set && set.elements.length > 0))
-      return this.error('unsupported', `unsupported: rules that add to a set which has ${set.interval ? 'intervals' : 'elements'} already`, word.span) ?? [] // biome-ignore format: one message
-    const name = this.place.lookups.nameOf(word.text)
-    if (state.has(name))
-      return this.error('unsupported', `unsupported: several statements that add to ${word.text}`, word.span) ?? []
+    if (!found) return []
     const before = found.before.map((pred) => ({ ...match(pred), span }))
-    if (connections) return [...before, connectionsStep(connections)]
-    const terms = found.components.map(({ term }) => term)
-    const bits = mask && readValue(mask, found.components[0]!.kind, this.place.diagnostics)
-    if (mask && bits === undefined) return []
-    if (mask && terms.length > 1) return this.error('operator', 'a mask is for a single field', span) ?? []
-    const timeout = step.timeout ?? set?.lifetime ?? 0n
-    const each = {
-      keys: found.components.map(({ kind, written }) => ({ bits: kind.bits, kind: written })),
-      size: meter?.size ?? set?.size ?? DEFAULT_SIZE,
-      timeout,
-      refreshed: step.refreshed && timeout > 0n,
-    }
-    const { rate, per, burst, unit, over } = limit
-    state.set(name, { kind: 'limit', name, rate, per, burst, unit, each, span: step.limit?.span ?? span })
-    if (counter) this.place.diagnostics.warning('nft/counter', 'what is counted for each key is not told', counter)
-    const keyed = bits === undefined ? terms : [masked(terms[0]!, bits)]
-    return [...before, { kind: 'limit', state: name, over, key: keyed, span }]
+    return [...before, ...lowerBuckets(step, found.components, this.place, state)]
   }
 
   /** What a statement that changes a field asks for: its protocol, and of an option that there is a TCP header. */
@@ -408,12 +386,6 @@ export class Matches {
     }
   }
 }
-
-/** What a key alone asks for: room for it. More packets than these do not come at one time. */
-const ALWAYS = { kind: 'limit', over: false, rate: 1n, per: 1n, burst: 1_000_000n, unit: 'packets' } as const
-
-/** The room of a set that rules add to, where it says nothing. */
-const DEFAULT_SIZE = 65_535
 
 function kindOf({ field, type }: FieldRow): Kind {
   const { bits, proto } = FIELDS[field]

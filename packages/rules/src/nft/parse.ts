@@ -64,7 +64,9 @@ function markDynamic({ chains, sets }: Table): void {
   const steps = [...chains.values()].flatMap(({ rules }) => rules.flatMap((rule) => rule.steps))
   for (const step of steps) {
     const set = step.kind === 'buckets' && !step.meter && sets.get(step.set.text)
-    if (set) set.dynamic = true
+    if (!set) continue
+    set.dynamic = true
+    if (step.kind === 'buckets' && step.connections) set.counted = true
   }
 }
 
@@ -370,8 +372,7 @@ class Parser {
         for (const flag of children(node, 'flag').map((each) => this.word(each))) {
           if (flag.text === 'interval') set.interval = true
           else if (flag.text === 'timeout') set.timeout = flag.span
-          else if (flag.text === 'dynamic') set.dynamic = true
-          else if (flag.text !== 'constant')
+          else if (flag.text !== 'constant' && flag.text !== 'dynamic')
             set.unsupported = { what: `the flag \`${flag.text}\` of a set`, span: flag.span }
         }
         return

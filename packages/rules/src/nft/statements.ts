@@ -95,7 +95,7 @@ export class Statements {
       ...(limit && { limit }),
       ...(counted && { connections: this.connections(counted) }),
       ...(timeout !== undefined && { timeout }),
-      refreshed: set ? this.slice(child(set, 'dynop')!) === 'update' : time !== undefined,
+      does: set ? (this.slice(child(set, 'dynop')!) as 'add' | 'update' | 'delete') : 'add',
       ...(counter && { counter: this.span(counter) }),
       span,
     }
