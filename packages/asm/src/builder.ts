@@ -2,20 +2,46 @@
 
 import Long from 'long'
 import { type Insn, type InsnFields, insn, type Origin } from './insn.ts'
-import type { AluOp, Bytes, JumpOp } from './isa.ts'
+import { type AluOp, type Bytes, type InsnSpec, type JumpOp, specByName } from './isa.ts'
 
 /** A place that jumps may name before it is known. Made by `Code.label()`, bound once by `Code.bind()`. */
 export interface Label {
   readonly name: string
 }
 
-type Item = { readonly insn: Insn; readonly target?: Label } | { readonly bind: Label }
-
 const LETTER = { 1: 'b', 2: 'h', 4: 'w', 8: 'dw' } as const satisfies Record<Bytes, string>
+
+/** Forms by a part of their names: to put names together for each instruction takes longer than all else. */
+function forms(nameOf: (part: string) => string): (part: string) => InsnSpec {
+  const known = new Map<string, InsnSpec>()
+  return (part) => {
+    let spec = known.get(part)
+    if (!spec) {
+      spec = specByName(nameOf(part))
+      known.set(part, spec)
+    }
+    return spec
+  }
+}
+
+const FORMS = {
+  alu64: { imm: forms((op) => `${op}_imm`), reg: forms((op) => `${op}_reg`) },
+  alu32: { imm: forms((op) => `${op}32_imm`), reg: forms((op) => `${op}32_reg`) },
+  jump64: { imm: forms((op) => `${op}_imm`), reg: forms((op) => `${op}_reg`) },
+  jump32: { imm: forms((op) => `${op}32_imm`), reg: forms((op) => `${op}32_reg`) },
+  load: forms((letter) => `ldx${letter}`),
+  store: { imm: forms((letter) => `st${letter}`), reg: forms((letter) => `stx${letter}`) },
+}
 
 /** A growing program. The `origin` set last is put on each instruction that follows. */
 export class Code {
-  private readonly items: Item[] = []
+  private readonly insns: Insn[] = []
+  /** Instructions that lead to labels, by their numbers, and those labels. */
+  private readonly jumps: number[] = []
+  private readonly targets: Label[] = []
+  /** Labels that are bound, and the numbers of the instructions behind them. */
+  private readonly bound: Label[] = []
+  private readonly places: number[] = []
   private labels = 0
   private slots = 0
   origin: Origin | undefined
@@ -30,25 +56,37 @@ export class Code {
   }
 
   bind(label: Label): void {
-    this.items.push({ bind: label })
+    this.bound.push(label)
+    this.places.push(this.insns.length)
   }
 
   emit(form: string, fields: InsnFields = {}, target?: Label): void {
-    this.add(insn(form, { origin: this.origin, ...fields }), target)
+    this.add(insn(form, fields.origin ? fields : { ...fields, origin: this.origin }), target)
   }
 
   /** An instruction as it is; with a target, its distance is filled in by `layout()`. */
   add(one: Insn, target?: Label): void {
-    this.items.push({ insn: one, ...(target && { target }) })
+    if (target) {
+      this.jumps.push(this.insns.length)
+      this.targets.push(target)
+    }
+    this.insns.push(one)
     this.slots += one.spec.slots
+  }
+
+  /** An instruction of one slot by all its fields. */
+  private put(spec: InsnSpec, dst: number, src: number, off: number, imm: number, target?: Label): void {
+    const { origin } = this
+    this.add(origin ? { spec, dst, src, off, imm, origin } : { spec, dst, src, off, imm }, target)
   }
 
   /** dst = dst op source, where source is a register (`{ reg }`) or a signed 32-bit number. */
   alu(op: AluOp, dst: number, source: number | { readonly reg: number }, width: 32 | 64 = 64): void {
-    const name = width === 64 ? op : `${op}32`
-    if (op === 'neg') this.emit(name, { dst })
-    else if (typeof source === 'number') this.emit(`${name}_imm`, { dst, imm: source | 0 })
-    else this.emit(`${name}_reg`, { dst, src: source.reg })
+    if (op === 'neg') return this.emit(width === 64 ? op : `${op}32`, { dst })
+    const forms = width === 64 ? FORMS.alu64 : FORMS.alu32
+    const isNumber = typeof source === 'number'
+    const spec = isNumber ? forms.imm(op) : forms.reg(op)
+    this.put(spec, dst, isNumber ? 0 : source.reg, spec.fixed.off ?? 0, isNumber ? source | 0 : 0)
   }
 
   mov(dst: number, source: number | { readonly reg: number }, width: 32 | 64 = 64): void {
@@ -70,12 +108,12 @@ export class Code {
   }
 
   load(size: Bytes, dst: number, src: number, off: number): void {
-    this.emit(`ldx${LETTER[size]}`, { dst, src, off })
+    this.put(FORMS.load(LETTER[size]), dst, src, off, 0)
   }
 
   store(size: Bytes, dst: number, off: number, source: number | { readonly reg: number }): void {
-    if (typeof source === 'number') this.emit(`st${LETTER[size]}`, { dst, off, imm: source | 0 })
-    else this.emit(`stx${LETTER[size]}`, { dst, off, src: source.reg })
+    if (typeof source === 'number') this.put(FORMS.store.imm(LETTER[size]), dst, 0, off, source | 0)
+    else this.put(FORMS.store.reg(LETTER[size]), dst, source.reg, off, 0)
   }
 
   /** dst = its low bits read as big endian, zero-extended. */
@@ -84,9 +122,9 @@ export class Code {
   }
 
   jump(op: JumpOp, dst: number, source: number | { readonly reg: number }, target: Label, width: 32 | 64 = 64): void {
-    const name = width === 64 ? op : `${op}32`
-    if (typeof source === 'number') this.emit(`${name}_imm`, { dst, imm: source | 0 }, target)
-    else this.emit(`${name}_reg`, { dst, src: source.reg }, target)
+    const forms = width === 64 ? FORMS.jump64 : FORMS.jump32
+    if (typeof source === 'number') this.put(forms.imm(op), dst, 0, 0, source | 0, target)
+    else this.put(forms.reg(op), dst, source.reg, 0, 0, target)
   }
 
   goto(target: Label): void {
@@ -118,62 +156,77 @@ export class Code {
    * @throws Error for a label that is not bound or bound twice.
    */
   layout(reach = 0x7fff): Insn[] {
-    const far = new Set<Item>()
+    const far = new Set<number>()
     for (;;) {
-      const places = this.places(far)
-      const found = this.tooFar(places, far, reach)
-      if (found.length === 0) return this.resolve(places, far, reach)
+      const slots = this.slotsWith(far)
+      const places = this.placesIn(slots)
+      const found = this.tooFar(slots, places, far, reach)
+      if (found.length === 0) return this.resolve(slots, places, far, reach)
       // Longer jumps move what is behind them, so more may not fit now.
-      for (const item of found) far.add(item)
+      for (const jump of found) far.add(jump)
     }
   }
 
-  private places(far: ReadonlySet<Item>): ReadonlyMap<Label, number> {
+  /** Slot of each instruction where some jumps, by their numbers, take three slots; and the number of slots. */
+  private slotsWith(far: ReadonlySet<number>): Uint32Array {
+    const { insns } = this
+    const slots = new Uint32Array(insns.length + 1)
+    for (let i = 0; i < insns.length; i++)
+      slots[i + 1] = slots[i]! + (far.size > 0 && far.has(i) ? 3 : insns[i]!.spec.slots)
+    return slots
+  }
+
+  private placesIn(slots: Uint32Array): ReadonlyMap<Label, number> {
+    const { bound } = this
     const places = new Map<Label, number>()
-    let slot = 0
-    for (const item of this.items) {
-      if ('insn' in item) slot += slotsOf(item, far)
-      else if (places.has(item.bind)) throw new Error(`label ${item.bind.name} is bound twice`)
-      else places.set(item.bind, slot)
-    }
-    return places
+    for (let i = 0; i < bound.length; i++) places.set(bound[i]!, slots[this.places[i]!]!)
+    if (places.size === bound.length) return places
+    const twice = bound.find((label, i) => bound.indexOf(label) < i)!
+    throw new Error(`label ${twice.name} is bound twice`)
   }
 
   /** Conditional jumps that do not reach their labels. */
-  private tooFar(places: ReadonlyMap<Label, number>, far: ReadonlySet<Item>, reach: number): Item[] {
-    const found: Item[] = []
-    let slot = 0
-    for (const item of this.items) {
-      if (!('insn' in item)) continue
-      slot += slotsOf(item, far)
-      const { kind } = item.insn.spec
-      if (!item.target || !(kind === 'jump' || kind === 'may_goto') || far.has(item)) continue
-      if (!isNear(placeOf(item.target, places) - slot, reach)) found.push(item)
+  private tooFar(
+    slots: Uint32Array,
+    places: ReadonlyMap<Label, number>,
+    far: ReadonlySet<number>,
+    reach: number,
+  ): number[] {
+    const { insns, jumps, targets } = this
+    const found: number[] = []
+    for (let i = 0; i < jumps.length; i++) {
+      const jump = jumps[i]!
+      const { kind } = insns[jump]!.spec
+      if ((kind !== 'jump' && kind !== 'may_goto') || far.has(jump)) continue
+      if (!isNear(placeOf(targets[i]!, places) - slots[jump + 1]!, reach)) found.push(jump)
     }
     return found
   }
 
-  private resolve(places: ReadonlyMap<Label, number>, far: ReadonlySet<Item>, reach: number): Insn[] {
+  private resolve(
+    slots: Uint32Array,
+    places: ReadonlyMap<Label, number>,
+    far: ReadonlySet<number>,
+    reach: number,
+  ): Insn[] {
+    const { insns, jumps, targets } = this
     const program: Insn[] = []
-    let slot = 0
-    for (const item of this.items) {
-      if (!('insn' in item)) continue
-      slot += slotsOf(item, far)
-      if (!item.target) program.push(item.insn)
-      else if (!far.has(item)) program.push(withOffset(item.insn, item.target, places, slot, reach))
+    for (let i = 0, next = 0; i < insns.length; i++) {
+      const one = insns[i]!
+      if (i !== jumps[next]) {
+        program.push(one)
+        continue
+      }
+      const target = targets[next++]!
+      const distance = placeOf(target, places) - slots[i + 1]!
+      if (!far.has(i)) program.push(withOffset(one, distance, reach))
       else {
-        const { origin } = item.insn
-        const imm = placeOf(item.target, places) - slot
-        program.push({ ...item.insn, off: 1 }, insn('ja', { off: 1, origin }), insn('ja32', { imm, origin }))
+        const { origin } = one
+        program.push({ ...one, off: 1 }, insn('ja', { off: 1, origin }), insn('ja32', { imm: distance, origin }))
       }
     }
     return program
   }
-}
-
-/** Slots of an item that is an instruction: a conditional jump that reaches far takes three. */
-function slotsOf(item: Item & { readonly insn: Insn }, far: ReadonlySet<Item>): number {
-  return far.has(item) ? 3 : item.insn.spec.slots
 }
 
 function placeOf(target: Label, places: ReadonlyMap<Label, number>): number {
@@ -187,11 +240,11 @@ function isNear(distance: number, reach: number): boolean {
   return distance <= reach && distance >= -reach - 1
 }
 
-function withOffset(jump: Insn, target: Label, places: ReadonlyMap<Label, number>, next: number, reach: number): Insn {
-  const distance = placeOf(target, places) - next
-  if (jump.spec.kind === 'call' || jump.spec.name === 'ja32') return { ...jump, imm: distance }
+function withOffset(jump: Insn, distance: number, reach: number): Insn {
+  const { spec, dst, src, imm, origin } = jump
+  if (spec.kind === 'call' || spec.name === 'ja32') return { ...jump, imm: distance }
   // A function pointer counts from the slot after the first half of LD_IMM64.
-  if (jump.spec.imm64 === 'func') return insn(jump.spec, { ...jump, imm64: Long.fromBits(distance + 1, 0) })
-  if (isNear(distance, reach)) return { ...jump, off: distance }
-  return insn('ja32', { imm: distance, origin: jump.origin })
+  if (spec.imm64 === 'func') return insn(spec, { ...jump, imm64: Long.fromBits(distance + 1, 0) })
+  if (!isNear(distance, reach)) return insn('ja32', { imm: distance, origin })
+  return origin ? { spec, dst, src, off: distance, imm, origin } : { spec, dst, src, off: distance, imm }
 }

@@ -44,16 +44,14 @@ export interface InsnFields {
 /** Makes an instruction of a form, by its name or spec; fields left out are 0 or what the form fixes. */
 export function insn(form: string | InsnSpec, fields: InsnFields = {}): Insn {
   const spec = typeof form === 'string' ? specByName(form) : form
-  const imm64 = spec.slots === 2 ? (fields.imm64 ?? Long.fromNumber(fields.imm ?? 0)) : undefined
-  return {
-    spec,
-    dst: fields.dst ?? 0,
-    src: fields.src ?? spec.fixed.src ?? 0,
-    off: fields.off ?? spec.fixed.off ?? 0,
-    imm: imm64 ? imm64.low : (fields.imm ?? spec.fixed.imm ?? 0),
-    ...(imm64 && { imm64 }),
-    ...(fields.origin && { origin: fields.origin }),
+  const { fixed } = spec
+  const { dst = 0, src = fixed.src ?? 0, off = fixed.off ?? 0, origin } = fields
+  if (spec.slots === 1) {
+    const { imm = fixed.imm ?? 0 } = fields
+    return origin ? { spec, dst, src, off, imm, origin } : { spec, dst, src, off, imm }
   }
+  const imm64 = fields.imm64 ?? Long.fromNumber(fields.imm ?? 0)
+  return origin ? { spec, dst, src, off, imm: imm64.low, imm64, origin } : { spec, dst, src, off, imm: imm64.low, imm64 }
 }
 
 /**

@@ -2,6 +2,7 @@
 // Code that cannot be reached is not emitted (the kernel refuses programs that hold any).
 
 import { Code, type Insn, type JumpOp, type Label, type Origin } from '@netsieve/asm'
+import { TOO_LONG, TooLong } from './limits.ts'
 
 /** Register roles. r0, r1, r4 and r5 are scratch; helper calls keep r6..r10 only. */
 export const R = { RET: 0, A: 1, DATA: 2, END: 3, B: 4, C: 5, CTX: 6, NET: 7, TRANSPORT: 8, AVAIL: 9, FP: 10 } as const
@@ -33,6 +34,8 @@ export const NOTHING: Flow = {
 }
 
 function meet(a: Flow, b: Flow): Flow {
+  if (saysNoMore(a, b)) return a
+  if (saysNoMore(b, a)) return b
   return {
     link: Math.min(a.link, b.link),
     net: Math.min(a.net, b.net),
@@ -42,6 +45,20 @@ function meet(a: Flow, b: Flow): Flow {
     searched: a.searched === b.searched ? a.searched : new Set([...a.searched].filter((key) => b.searched.has(key))),
     kept: a.kept === b.kept ? a.kept : new Set([...a.kept].filter((term) => b.kept.has(term))),
   }
+}
+
+/** What holds here holds there too. */
+function saysNoMore(a: Flow, b: Flow): boolean {
+  return (
+    a === b ||
+    (a.link <= b.link &&
+      a.net <= b.net &&
+      a.transport <= b.transport &&
+      a.avail <= b.avail &&
+      (b.located || !a.located) &&
+      a.searched === b.searched &&
+      a.kept === b.kept)
+  )
 }
 
 const OPPOSITE: Partial<Record<JumpOp, JumpOp>> = {
@@ -88,6 +105,9 @@ export class Emitter {
   /** Jumps back so far. */
   loops = 0
 
+  /** With more slots than this the program is given up. */
+  most = Number.POSITIVE_INFINITY
+
   /** Slots of what was emitted so far. */
   get size(): number {
     return this.code.size
@@ -97,9 +117,10 @@ export class Emitter {
     return this.code.label(name)
   }
 
-  /** Emits what `write` writes, unless this point cannot be reached. */
+  /** Emits what `write` writes, unless this point cannot be reached. @throws TooLong */
   put(write: (code: Code) => void): void {
     if (!this.reachable) return
+    if (this.code.size > this.most) throw new TooLong(TOO_LONG)
     this.flush()
     this.code.origin = this.origin
     write(this.code)
@@ -170,6 +191,7 @@ export class Emitter {
   /** Emits the jumps that wait, then the labels behind them. */
   private flush(): void {
     const { conditional, onward, following } = this
+    if (!conditional && !onward && following.length === 0) return
     this.conditional = undefined
     this.onward = undefined
     const next = following.splice(0)

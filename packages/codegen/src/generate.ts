@@ -82,6 +82,7 @@ function whole(shared: Shared): Insn[] {
     inRuns += run
     if (size - inRuns > longest || size > LONGEST_WHOLE) throw new TooLong('the program is too long for one function')
   }
+  const most = () => Math.min(longest + inRuns, LONGEST_WHOLE)
   const starts = filter.base.map(() => e.label('base'))
   const pass = e.label('pass')
   for (const [i, base] of filter.base.entries()) {
@@ -90,7 +91,7 @@ function whole(shared: Shared): Insn[] {
     e.flow = { ...NOTHING, link: e.flow.link }
     const next = starts[i + 1]
     const exits = { unseen: next ?? pass, onAccept: next }
-    toRules(shared, startScope(shared, e, base), base, exits, (scope) => baseChain({ ...scope, grows }))
+    toRules(shared, startScope(shared, e, base), base, exits, (scope) => baseChain({ ...scope, grows, most }))
     // What this base chain put off to the end must stand before the next one starts: its accepts jump forward.
     e.runDeferred()
   }

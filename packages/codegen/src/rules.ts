@@ -40,6 +40,8 @@ export interface RuleScope extends Scope {
   readonly alone?: (rule: Rule) => boolean
   /** Told after each rule how long the function has become, and how much of that a run of rules added just now. */
   readonly grows?: (size: number, run: number) => void
+  /** How long the function may become by a rule that is compiled by itself. */
+  readonly most?: () => number
 }
 
 /** Compiles a base chain's rules and its policy; control ends here. */
@@ -93,9 +95,11 @@ export function chainFrom(
     const oneByOne = (): void => {
       for (const rule of these) compileRule(scope, rule, end, path)
     }
+    e.most = whole || !scope.most ? Number.POSITIVE_INFINITY : scope.most()
     if (whole) whereThere(scope, run.needs, () => together(scope, `${name} ${i}`, run, end, path), oneByOne)
     // Rules that this path's packets cannot match are left out.
     else if (run.length === 0 || takesAny(run) || run.needs !== undefined) oneByOne()
+    e.most = Number.POSITIVE_INFINITY
     i += Math.max(1, run.length)
     scope.grows?.(e.size, whole ? e.size - before : 0)
   }
