@@ -21,7 +21,8 @@ import type { Told } from './left.ts'
 
 /** What a box asks of one number: as the packet is seen by the chain, or by a view of the match's own. */
 export interface Asked {
-  readonly key: string
+  /** A number from 0: of terms that are loaded from the same place under the same conditions (Questions). */
+  readonly key: number
   readonly term: Term
   readonly view: ViewName | undefined
   readonly bits: number
@@ -33,7 +34,7 @@ export interface Asked {
 export type RuleBox = readonly Asked[]
 
 /** What a box asks by a key. */
-export const sideOf = (box: RuleBox, key: string): Asked | undefined => box.find((asked) => asked.key === key)
+export const sideOf = (box: RuleBox, key: number): Asked | undefined => box.find((asked) => asked.key === key)
 
 export interface RuleBoxes {
   readonly rule: Rule
@@ -52,7 +53,49 @@ const MOST_ELEMENTS = 256
 /** Too many boxes, or a predicate that is no box. */
 class NoBoxes extends Error {}
 
+interface Question {
+  readonly key: number
+  readonly bits: number
+  /** The highest number. */
+  readonly top: bigint
+}
+
+/** What boxes ask for where a chain has some view, each found once. */
+export class Questions {
+  private readonly chain: ViewName
+  private readonly keys = new Map<string, number>()
+  private readonly known = new Map<ViewName | undefined, Map<Term, Question>>()
+
+  constructor(chain: ViewName) {
+    this.chain = chain
+  }
+
+  /** @throws NoBoxes for what must be searched or computed */
+  of(term: Term, view: ViewName | undefined): Question {
+    let known = this.known.get(view)
+    if (!known) {
+      known = new Map()
+      this.known.set(view, known)
+    }
+    let found = known.get(term)
+    if (!found) {
+      const bits = termBits(term)
+      const key = keyOf(term, view ?? this.chain)
+      found = { key: this.number(view ? `${view} ${key}` : key), bits, top: (1n << BigInt(bits)) - 1n }
+      known.set(term, found)
+    }
+    return found
+  }
+
+  private number(key: string): number {
+    const number = this.keys.get(key) ?? this.keys.size
+    this.keys.set(key, number)
+    return number
+  }
+}
+
 interface Place {
+  readonly questions: Questions
   readonly sets: ReadonlyMap<string, SetDef>
   /** The chain's. */
   readonly view: ViewName
@@ -61,21 +104,29 @@ interface Place {
 }
 
 /** A rule whose matches all come first, and that decides every packet for which they hold; undefined for others. */
-function boxesOf(rule: Rule, place: Place): RuleBoxes | undefined {
-  const at = rule.steps.findIndex(({ kind }) => kind !== 'match')
-  const rest = at < 0 ? [] : rule.steps.slice(at)
-  const end = rest.findIndex(({ kind }) => kind !== 'count' && kind !== 'log')
-  const last = rest[end]
+function boxesOf(rule: Rule, steps: readonly Step[], place: Place): RuleBoxes | undefined {
+  let matches = 0
+  while (steps[matches]?.kind === 'match') matches++
+  let end = matches
+  while (steps[end]?.kind === 'count' || steps[end]?.kind === 'log') end++
+  const last = steps[end]
   if (last?.kind !== 'verdict' || last.verdict.kind === 'jump' || last.verdict.kind === 'continue') return undefined
   try {
-    let boxes: readonly RuleBox[] = [[]]
+    // Most rules are one box, to which each match adds.
+    let only: Asked[] | undefined = []
+    let boxes: readonly RuleBox[] = [only]
     const cuts: RuleBox[] = []
-    for (const step of rule.steps) {
-      if (step.kind !== 'match') break
-      if (place.told) cuts.push(...product(boxes, cutting(step.pred, step.view, place)))
-      boxes = product(boxes, expand(step.pred, true, step.view, place))
+    for (let i = 0; i < matches; i++) {
+      const { pred, view } = steps[i] as Extract<Step, { kind: 'match' }>
+      if (place.told) cuts.push(...product(boxes, cutting(pred, view, place)))
+      if (only && (pred.kind === 'cmp' || pred.kind === 'in') && !isGone(pred.term, view, place)) {
+        add(only, one(pred, true, view, place))
+        continue
+      }
+      only = undefined
+      boxes = product(boxes, expand(pred, true, view, place))
     }
-    return { rule, boxes, cuts, rest: rest.slice(0, end + 1) }
+    return { rule, boxes, cuts, rest: steps.slice(matches, end + 1) }
   } catch (beyond) {
     if (beyond instanceof NoBoxes) return undefined
     throw beyond
@@ -94,14 +145,14 @@ export function decidingRules(
   rule: Rule,
   place: Place & { readonly chains: ReadonlyMap<string, Chain>; readonly calls: ReadonlyMap<string, number> },
 ): readonly RuleBoxes[] | undefined {
-  const own = boxesOf(rule, place)
+  const own = boxesOf(rule, rule.steps, place)
   if (own) return [own]
   const verdict = rule.steps.at(-1)
   const matches = rule.steps.slice(0, -1)
   if (verdict?.kind !== 'verdict' || verdict.verdict.kind !== 'jump') return undefined
   if (!matches.every(({ kind }) => kind === 'match')) return undefined
   const called = place.chains.get(verdict.verdict.chain)
-  const call = boxesOf({ ...rule, steps: [...matches, ACCEPT] }, place)
+  const call = boxesOf(rule, [...matches, ACCEPT], place)
   const most = place.calls.get(verdict.verdict.chain) === 1 ? MOST_CALLED_ONCE : MOST_CALLED
   if (!called || !call || called.rules.length > most) return undefined
   const out: RuleBoxes[] = call.cuts.length > 0 ? [{ ...call, boxes: [] }] : []
@@ -150,32 +201,29 @@ function expand(pred: Pred, holds: boolean, view: ViewName | undefined, place: P
       return out
     }
     case 'cmp':
-      if (isGone(pred.term, view, place)) return []
-      return [
-        box(
-          pred.term,
-          view,
-          place,
-          holds ? rangesOf(pred.test, pred.value) : rangesOf(OPPOSITE[pred.test], pred.value),
-        ),
-      ]
-    case 'in': {
-      if (isGone(pred.term, view, place)) return []
-      const ranges = joinRanges(pred.ranges.filter(({ lo, hi }) => lo <= hi))
-      return [box(pred.term, view, place, holds ? ranges : outside(ranges))]
-    }
+    case 'in':
+      return isGone(pred.term, view, place) ? [] : [[one(pred, holds, view, place)]]
     case 'inSet': {
       const set = place.sets.get(pred.set)
       if (!set || set.keys.length > 1 || set.catchAll || set.elements.length > MOST_ELEMENTS) throw new NoBoxes()
       if (isGone(pred.terms[0]!, view, place)) return []
       const ranges = joinRanges(set.elements.map(({ key }) => key[0]!))
-      return [box(pred.terms[0]!, view, place, holds ? ranges : outside(ranges))]
+      return [[box(pred.terms[0]!, view, place, holds ? ranges : outside(ranges))]]
     }
     case 'relation':
     case 'exists':
     case 'contains':
       throw new NoBoxes()
   }
+}
+
+/** A comparison that holds, or does not. @throws NoBoxes */
+function one(pred: Pred & { kind: 'cmp' | 'in' }, holds: boolean, view: ViewName | undefined, place: Place): Asked {
+  if (pred.kind === 'cmp') return box(pred.term, view, place, rangesOf(holds ? pred.test : OPPOSITE[pred.test], pred.value)) // biome-ignore format: one choice
+  const [first] = pred.ranges
+  const single = pred.ranges.length === 1 && first!.lo <= first!.hi
+  const ranges = single ? pred.ranges : joinRanges(pred.ranges.filter(({ lo, hi }) => lo <= hi))
+  return box(pred.term, view, place, holds ? ranges : outside(ranges))
 }
 
 const isGone = (term: Term, view: ViewName | undefined, { told }: Place): boolean =>
@@ -244,17 +292,14 @@ function outside(ranges: readonly Range[]): Range[] {
   return out
 }
 
-/** The box of one test. A term under a mask is the term itself: all its numbers that the test holds for. @throws NoBoxes */
-function box(term: Term, view: ViewName | undefined, place: Place, ranges: readonly Range[]): RuleBox {
+/** What one test asks. A term under a mask is the term itself: all its numbers that the test holds for. @throws NoBoxes */
+function box(term: Term, view: ViewName | undefined, place: Place, ranges: readonly Range[]): Asked {
   const part = term.kind === 'mask' && VIEWS[view ?? place.view].missing === 'reject' ? partOf(term) : undefined
   if (part) return box(part.term, view, place, moved(ranges, part.below))
   const inner = term.kind === 'mask' ? term.term : term
-  const bits = termBits(inner)
-  const top = (1n << BigInt(bits)) - 1n
+  const { key, bits, top } = place.questions.of(inner, view)
   const whole = term.kind === 'mask' ? unmasked(term.mask & top, top, ranges) : clipped(ranges, top)
-  const own = keyOf(inner, view ?? place.view)
-  const key = view ? `${view} ${own}` : own
-  return [{ key, term: inner, view, bits, ranges: whole }]
+  return { key, term: inner, view, bits, ranges: whole }
 }
 
 /**
@@ -306,6 +351,7 @@ function keyOf(term: Term, view: ViewName): string {
 }
 
 function clipped(ranges: readonly Range[], top: bigint): readonly Range[] {
+  if (ranges.length === 1 && ranges[0]!.hi <= top) return ranges
   if (ranges.every(({ hi }) => hi <= top)) return ranges
   return ranges.filter(({ lo }) => lo <= top).map(({ lo, hi }) => ({ lo, hi: hi < top ? hi : top }))
 }
@@ -317,10 +363,12 @@ function unmasked(mask: bigint, top: bigint, ranges: readonly Range[]): readonly
   const unit = top ^ mask
   // A mask without gaps at the top: each number under it stands for `unit + 1` numbers in a row.
   if ((unit & (unit + 1n)) === 0n) {
-    return clipped(ranges, top).flatMap(({ lo, hi }) => {
+    const out: Range[] = []
+    for (const { lo, hi } of clipped(ranges, top)) {
       const from = (lo + unit) & ~unit
-      return from <= hi ? [{ lo: from, hi: (hi & ~unit) | unit }] : []
-    })
+      if (from <= hi) out.push({ lo: from, hi: (hi & ~unit) | unit })
+    }
+    return out
   }
   if (top > FEW_BITS) throw new NoBoxes()
   const out: Range[] = []
@@ -329,22 +377,30 @@ function unmasked(mask: bigint, top: bigint, ranges: readonly Range[]): readonly
   return joinRanges(out)
 }
 
-function product(left: readonly RuleBox[], right: readonly RuleBox[]): RuleBox[] {
+function product(left: readonly RuleBox[], right: readonly RuleBox[]): readonly RuleBox[] {
   if (left.length * right.length > MOST_BOXES) throw new NoBoxes()
+  if (left.length === 1 && left[0]!.length === 0) return right
   const out: RuleBox[] = []
-  for (const a of left) for (const b of right) out.push(a.length === 0 ? b : joined(a, b))
+  for (const a of left) for (const b of right) out.push(joined(a, b))
   return out
 }
 
 /** Both: where both ask for a number, what both allow of it. */
 function joined(a: RuleBox, b: RuleBox): RuleBox {
+  if (a.length === 0) return b
   const out = a.slice()
-  for (const asked of b) {
-    const at = a.findIndex(({ key }) => key === asked.key)
-    if (at < 0) out.push(asked)
-    else out[at] = { ...a[at]!, ranges: common(a[at]!.ranges, asked.ranges) }
-  }
+  for (let i = 0; i < b.length; i++) add(out, b[i]!)
   return out
+}
+
+function add(box: Asked[], asked: Asked): void {
+  for (let i = 0; i < box.length; i++) {
+    const before = box[i]!
+    if (before.key !== asked.key) continue
+    box[i] = { ...before, ranges: common(before.ranges, asked.ranges) }
+    return
+  }
+  box.push(asked)
 }
 
 function common(a: readonly Range[], b: readonly Range[]): Range[] {

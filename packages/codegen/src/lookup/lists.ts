@@ -6,6 +6,7 @@ import {
   type Chain,
   type Filter,
   placeOf,
+  type Range,
   type Rule,
   type Step,
   type Term,
@@ -19,13 +20,13 @@ import { constantOf } from '../predicates.ts'
 import type { RuleScope } from '../rules.ts'
 import { type Scope, seenAs } from '../scope.ts'
 import { number } from '../terms.ts'
-import { type Asked, decidingRules, type RuleBox, type RuleBoxes, sideOf } from './boxes.ts'
+import { type Asked, decidingRules, Questions, type RuleBox, type RuleBoxes, sideOf } from './boxes.ts'
 import { allLeft, type Left, mayCut, sortLeft, told } from './left.ts'
 import type { Maps } from './maps.ts'
 import { cut, type Pieces } from './pieces.ts'
 import { MOST_COMPONENTS, scan } from './scan.ts'
 import { compareTree } from './sets.ts'
-import { type Box, vectors } from './vectors.ts'
+import { type Column, vectors } from './vectors.ts'
 
 /** Rules in a row, as boxes over the same numbers. */
 export interface Run {
@@ -54,11 +55,16 @@ export const ALONE: Run = { length: 0, asked: [], boxes: [], others: [] }
 export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number): Run {
   if (scope.path.view.missing === 'reject') return rejecting(scope, rules, from)
   const terms = new Set<Term>()
+  const dropping = drops(scope.path.view)
   const run = gather(scope, { rules, from, to: rules.length }, undefined, (rule, deciding) => {
-    if (scope.alone?.(rule)) return false
-    const all = deciding.length === 1 && deciding[0]!.rule === rule ? [rule] : [rule, ...deciding.map((each) => each.rule)] // biome-ignore format: one choice
-    if (all.some((each) => mayCutElsewhere(scope, each))) return false
-    if (drops(scope.path.view)) for (const each of all) for (const step of each.steps) for (const term of termsIn(step)) terms.add(term) // biome-ignore format: one test
+    if (scope.alone?.(rule) || mayCutElsewhere(scope, rule)) return false
+    for (let i = 0; i < deciding.length; i++) {
+      const each = deciding[i]!.rule
+      if (each !== rule && mayCutElsewhere(scope, each)) return false
+    }
+    if (!dropping) return true
+    addTerms(rule, terms)
+    for (const each of deciding) if (each.rule !== rule) addTerms(each.rule, terms)
     return true
   })
   if (run.length === 0 || ![...terms].some((term) => mayCut(scope.path, term))) return run
@@ -71,6 +77,10 @@ export function runFrom(scope: RuleScope, rules: readonly Rule[], from: number):
   return { ...run, others }
 }
 
+function addTerms({ steps }: Rule, terms: Set<Term>): void {
+  for (const step of steps) for (const term of termsIn(step)) terms.add(term)
+}
+
 /** The last box takes every packet. */
 const isFull = (boxes: readonly Taken[]): boolean => boxes.at(-1)?.box.length === 0
 
@@ -81,33 +91,47 @@ function gather(
   left: Left | undefined,
   good: (rule: Rule, deciding: readonly RuleBoxes[]) => boolean = () => true,
 ): Run {
-  const asked = new Map<string, Asked>()
-  const boxes: Taken[] = []
+  const known = decided(scope, left)
   const way = new Way(scope)
+  const asked: Asked[] = []
+  /** By key. */
+  const places: number[] = []
+  const boxes: Taken[] = []
   let length = 0
-  for (let i = from; i < to; i++) {
-    const rule = rules[i]!
-    const deciding = decidingOf(scope, rule, left)
-    if (!deciding || !good(rule, deciding)) break
-    const here: Taken[] = []
-    for (const each of deciding) {
-      for (const whole of each.cuts) take(here, way.left(whole), each.rule, 'cut')
-      for (const whole of each.boxes) take(here, way.left(whole), each.rule, each.rest)
+  let askedBefore = 0
+  /** Nothing comes behind a box that takes every packet. */
+  let full = false
+  const take = (box: RuleBox, rule: Rule, what: Taken['what']): void => {
+    const rest = full ? undefined : way.left(box)
+    if (!rest) return
+    full = rest.length === 0
+    boxes.push({ box: rest, rule, what })
+    for (let j = 0; j < rest.length; j++) {
+      const side = rest[j]!
+      const place = places[side.key]
+      if (place === undefined) places[side.key] = asked.push(side) - 1
+      else if (place >= askedBefore) asked[place] = side
     }
-    const added = new Map<string, Asked>()
-    for (const { box } of here) for (const side of box) if (!asked.has(side.key)) added.set(side.key, side)
-    if (asked.size + added.size > MOST_COMPONENTS) break
-    for (const [key, each] of added) asked.set(key, each)
-    for (const each of here) boxes.push(each)
-    length++
-    if (isFull(here)) break
   }
-  return { length, asked: [...asked.values()], boxes, others: [] }
-}
-
-/** Nothing comes behind a box that takes every packet. */
-function take(taken: Taken[], box: RuleBox | undefined, rule: Rule, what: Taken['what']): void {
-  if (box && !isFull(taken)) taken.push({ box, rule, what })
+  for (let i = from; i < to && !full; i++) {
+    const rule = rules[i]!
+    const deciding = known(rule)
+    if (!deciding || !good(rule, deciding)) break
+    const before = boxes.length
+    askedBefore = asked.length
+    for (let j = 0; j < deciding.length; j++) {
+      const { rule: by, cuts, boxes: whole, rest } = deciding[j]!
+      for (let k = 0; k < cuts.length; k++) take(cuts[k]!, by, 'cut')
+      for (let k = 0; k < whole.length; k++) take(whole[k]!, by, rest)
+    }
+    if (asked.length > MOST_COMPONENTS) {
+      boxes.length = before
+      asked.length = askedBefore
+      break
+    }
+    length++
+  }
+  return { length, asked, boxes, others: [] }
 }
 
 /** Where a number that is not there ends the program: rules that ask for nothing but words, of which packets have all or end at the first that they have not. */
@@ -140,22 +164,27 @@ function bytesOf({ steps }: Rule): number | undefined {
 }
 
 /** The rules that a rule stands for, if they are boxes. What is called counts too, where rules are counted. */
-function decidingOf(scope: RuleScope, rule: Rule, left: Left | undefined): readonly RuleBoxes[] | undefined {
+function decided(scope: RuleScope, left: Left | undefined): (rule: Rule) => readonly RuleBoxes[] | undefined {
   const { maps, sets, base, filter, state, path } = scope
   // What is told of numbers depends on the way only where something is left out.
   const way = left ? ` ${JSON.stringify(left)} ${path.kind} ${path.l4proto === 'slot'}` : ''
-  const known = maps.once(`boxes ${base.view}${way}`, () => new Map<Rule, readonly RuleBoxes[] | undefined>())
-  if (!known.has(rule)) {
-    const place = {
-      sets,
-      view: base.view,
-      ...(left && { told: (term: Term, view: ViewName | undefined) => told(seenAs(scope, view).path, left, term) }),
-      chains: state.counters === undefined ? chainsOf(maps, filter) : NO_CHAINS,
-      calls: maps.once(callsOf, () => callsOf(filter)),
-    }
-    known.set(rule, decidingRules(rule, place))
+  const known = maps.once(`boxes ${base.view}${way}`, () => new Map<Rule, readonly RuleBoxes[] | 'none'>())
+  const place = {
+    questions: maps.once(`questions ${base.view}`, () => new Questions(base.view)),
+    sets,
+    view: base.view,
+    ...(left && { told: (term: Term, view: ViewName | undefined) => told(seenAs(scope, view).path, left, term) }),
+    chains: state.counters === undefined ? chainsOf(maps, filter) : NO_CHAINS,
+    calls: maps.once(callsOf, () => callsOf(filter)),
   }
-  return known.get(rule)
+  return (rule) => {
+    let found = known.get(rule)
+    if (!found) {
+      found = decidingRules(rule, place) ?? 'none'
+      known.set(rule, found)
+    }
+    return found === 'none' ? undefined : found
+  }
 }
 
 const NO_CHAINS: ReadonlyMap<string, Chain> = new Map()
@@ -165,8 +194,8 @@ const chainsOf = (maps: Maps, filter: Filter): ReadonlyMap<string, Chain> =>
 /** The boxes on one way through the program: what that tells is not asked. */
 class Way {
   private readonly scope: Scope
-  /** By the key of what is asked: as whom the packet is seen, and the number if that is told. */
-  private readonly known = new Map<string, { readonly path: Path; readonly told: ReturnType<typeof constantOf> }>()
+  /** By the key of what is asked. */
+  private readonly known: Seen[] = []
 
   constructor(scope: Scope) {
     this.scope = scope
@@ -177,9 +206,9 @@ class Way {
     let left: Asked[] | undefined
     for (let i = 0; i < box.length; i++) {
       const asked = box[i]!
-      const { path, told } = this.look(asked)
+      const { told, path, excludes } = this.known[asked.key] ?? this.look(asked)
       if (told === undefined) {
-        if (asked.ranges.every(({ lo, hi }) => lo === hi && excluded(path, asked.term, lo))) return undefined
+        if ((excludes || asked.ranges.length === 0) && hasNone(path, asked)) return undefined
         left?.push(asked)
         continue
       }
@@ -191,17 +220,28 @@ class Way {
     return left ?? box
   }
 
-  private look(asked: Asked) {
-    const before = this.known.get(asked.key)
-    if (before) return before
+  private look(asked: Asked): Seen {
     const seen = seenAs(this.scope, asked.view)
-    const found = {
-      path: seen.path,
-      told: absent(seen.path, asked) ? 'missing' : constantOf(seen, asked.term),
-    } as const
-    this.known.set(asked.key, found)
+    const { path } = seen
+    const told = absent(path, asked) ? 'missing' : constantOf(seen, asked.term)
+    const found: Seen = { path, told, excludes: path.kind === 'other' }
+    this.known[asked.key] = found
     return found
   }
+}
+
+/** As whom a way sees the packet where a number is asked for. */
+interface Seen {
+  readonly path: Path
+  /** The number, if the way tells it. */
+  readonly told: ReturnType<typeof constantOf>
+  /** Some numbers may be none of this way's. */
+  readonly excludes: boolean
+}
+
+/** No packet of this way has one of the numbers. */
+function hasNone(path: Path, { term, ranges }: Asked): boolean {
+  return ranges.every(({ lo, hi }) => lo === hi && excluded(path, term, lo))
 }
 
 /** No packet of this way has the header. */
@@ -214,14 +254,15 @@ function absent({ net, transport }: Path, { term }: Asked): boolean {
 const drops = ({ chainDrops, cutDrops }: View): boolean => chainDrops || cutDrops.length > 0
 
 /** A step that sees the packet by a view of its own may drop it for asking: what is left of the packet is not told there. */
-function mayCutElsewhere(scope: RuleScope, rule: Rule): boolean {
-  return rule.steps.some((step) => {
-    if (step.kind !== 'match' || step.view === undefined) return false
+function mayCutElsewhere(scope: RuleScope, { steps }: Rule): boolean {
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i]!
+    if (step.kind !== 'match' || step.view === undefined) continue
     const { path } = seenAs(scope, step.view)
-    if (!drops(path.view)) return false
+    if (!drops(path.view)) continue
     for (const term of termsIn(step)) if (mayCut(path, term)) return true
-    return false
-  })
+  }
+  return false
 }
 
 /** Whether packets of this way can be taken by any rule of a run. */
@@ -290,8 +331,8 @@ function decision(scope: RuleScope, name: string, run: Run, { decide, next }: Ex
     const made = maps.once(
       `list ${name} ${scope.base.view} ${path.kind} ${path.tagBeside} ${path.net} ${path.transport} ${run.boxes.length}`,
       () => {
-        const boxes = run.boxes.map(({ box }): Box => run.asked.map(({ key }) => sideOf(box, key)?.ranges))
-        return vectors(maps, run.asked.map(({ bits }) => bits), boxes, path.view.missing === 'zero') // biome-ignore format: one call
+        const bits = run.asked.map((each) => each.bits)
+        return vectors(maps, bits, columnsOf(run), run.boxes.length, path.view.missing === 'zero')
       },
     )
     scan(scope, made, run.asked, { missing: next, cut: next }, found, next)
@@ -302,6 +343,18 @@ function decision(scope: RuleScope, name: string, run: Run, { decide, next }: Ex
     e.bind(label)
     if (e.reachable) decide(rule, what)
   }
+}
+
+/** What boxes ask, number by number. */
+function columnsOf({ asked, boxes }: Run): Column[] {
+  const columns = asked.map(() => new Array<readonly Range[] | undefined>(boxes.length).fill(undefined))
+  const places: number[] = []
+  for (const [i, { key }] of asked.entries()) places[key] = i
+  for (let i = 0; i < boxes.length; i++) {
+    const { box } = boxes[i]!
+    for (let j = 0; j < box.length; j++) columns[places[box[j]!.key]!]![i] = box[j]!.ranges
+  }
+  return columns
 }
 
 /** All boxes ask about the same number: the first box of each of its pieces, told apart by comparisons. */
@@ -328,7 +381,7 @@ function oneNumber(scope: RuleScope, run: Run, asked: Asked, found: (box: number
 
 /** Classes are the first box plus 1. */
 function firstBoxes({ boxes }: Run, { key, bits }: Asked, always: number | undefined): Pieces {
-  const held = boxes.flatMap(({ box }, index) => (sideOf(box, key)?.ranges ?? []).map((range) => ({ ...range, index })))
+  const held = boxes.map(({ box }) => sideOf(box, key)?.ranges)
   const open = new FirstOf(boxes.length)
   return cut(bits, held, {
     enter: (index) => open.turn(index),

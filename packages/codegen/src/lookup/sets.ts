@@ -68,8 +68,9 @@ function planOf(maps: Maps, set: SetDef, dataOf: readonly number[]): Plan {
     return { kind: 'classes', how: classifier(maps, pieces) }
   }
   if (points || keys.length > MOST_COMPONENTS) return { kind: 'hash', map: hashTable(maps, set, dataOf) }
-  const boxes = elements.map(({ key }) => key.map((range) => [range]))
-  return { kind: 'vectors', vectors: vectors(maps, keys.map(({ bits }) => bits), boxes) } // biome-ignore format: one value
+  const bits = keys.map((each) => each.bits)
+  const columns = keys.map((_, i) => elements.map(({ key }) => [key[i]!]))
+  return { kind: 'vectors', vectors: vectors(maps, bits, columns, elements.length) }
 }
 
 /** Values are the number of what an element holds plus 1. */

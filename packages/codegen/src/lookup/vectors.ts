@@ -7,10 +7,10 @@
 import type { Range } from '@netsieve/ir'
 import { type Classifier, classifier } from './classify.ts'
 import type { Maps, Table } from './maps.ts'
-import { cut, type Held } from './pieces.ts'
+import { cut, type Pieces } from './pieces.ts'
 
-/** What a box asks of each component: sorted, disjoint ranges; nothing where it takes any value, and none at all. */
-export type Box = readonly (readonly Range[] | undefined)[]
+/** What each box asks of a component: sorted, disjoint ranges; nothing where it takes any value, and none at all. */
+export type Column = readonly (readonly Range[] | undefined)[]
 
 export const BLOCK = 1024
 
@@ -42,35 +42,35 @@ export interface Vectors {
 
 /**
  * @param bits of each component
+ * @param columns of each component
+ * @param count how many boxes there are
  * @param zero a number that cannot be computed is 0
  */
-export function vectors(maps: Maps, bits: readonly number[], boxes: readonly Box[], zero = false): Vectors {
+export function vectors(
+  maps: Maps,
+  bits: readonly number[],
+  columns: readonly Column[],
+  count: number,
+  zero = false,
+): Vectors {
   const words: number[] = []
-  for (let from = 0; from < boxes.length; from += BLOCK)
-    words.push(Math.ceil(Math.min(BLOCK, boxes.length - from) / 64))
+  for (let from = 0; from < count; from += BLOCK) words.push(Math.ceil(Math.min(BLOCK, count - from) / 64))
   return {
-    boxes: boxes.length,
+    boxes: count,
     words,
-    components: bits.map((width, i) =>
-      component(
-        maps,
-        zero,
-        width,
-        boxes.map((box) => box[i]),
-        words,
-      ),
-    ),
+    components: bits.map((width, i) => component(maps, zero, width, columns[i]!, words)),
   }
 }
 
-function component(
-  maps: Maps,
-  zero: boolean,
-  bits: number,
-  asked: readonly (readonly Range[] | undefined)[],
-  words: readonly number[],
-): Component {
+function component(maps: Maps, zero: boolean, bits: number, asked: Column, words: readonly number[]): Component {
   const blocks = words.map((count, b) => new BlockRows(b * BLOCK, count, asked))
+  const [only] = blocks
+  if (only && blocks.length === 1) {
+    const missing = only.row()
+    const turn = (index: number): void => only.turn(index)
+    const pieces = cut(bits, asked, { enter: turn, leave: turn, classOf: () => only.row() })
+    return made(maps, { zero, asked, pieces, missing, blocks, rowsOf: undefined })
+  }
   // A class is a row of each block.
   const known = new Map<string, number>()
   const rowsOf: (readonly number[])[] = []
@@ -89,18 +89,33 @@ function component(
     return found
   }
   const missing = classOf()
-  const held = asked.flatMap((ranges, index) => (ranges ?? []).map((range): Held => ({ ...range, index })))
   const turn = (index: number): void => {
     const b = Math.floor(index / BLOCK)
     blocks[b]!.turn(index)
     turned.add(b)
   }
-  const pieces = cut(bits, held, { enter: turn, leave: turn, classOf })
+  const pieces = cut(bits, asked, { enter: turn, leave: turn, classOf })
+  return made(maps, { zero, asked, pieces, missing, blocks, rowsOf })
+}
+
+/** @param found with the rows of each class; none if there is only one block, where classes are rows */
+function made(
+  maps: Maps,
+  found: {
+    readonly zero: boolean
+    readonly asked: Column
+    readonly pieces: Pieces
+    readonly missing: number
+    readonly blocks: readonly BlockRows[]
+    readonly rowsOf: readonly (readonly number[])[] | undefined
+  },
+): Component {
+  const { zero, asked, pieces, missing, blocks, rowsOf } = found
   return {
     how: classifier(maps, pieces),
-    missing: zero ? pieces.classes[0] : asked.every((ranges) => ranges !== undefined) ? undefined : missing,
-    classes: rowsOf.length,
-    rowOf: words.length === 1 ? undefined : maps.table(pairs(rowsOf)),
+    missing: zero ? pieces.classes[0] : asked.includes(undefined) ? missing : undefined,
+    classes: rowsOf ? rowsOf.length : blocks[0]!.count,
+    rowOf: rowsOf && maps.table(pairs(rowsOf)),
     blocks: blocks.map((block) => ({ table: maps.table(block.bytes()), count: block.count, bytes: block.words * 8 })),
   }
 }
@@ -116,11 +131,13 @@ class BlockRows {
   /** The boxes that hold the value now, 32 to a number. */
   private readonly now: Uint32Array
   private readonly rows: Uint32Array[] = []
-  private readonly known = new Map<number, number[]>()
+  /** By hash the row that was found last, and of each row the one before it with the same hash. */
+  private readonly known = new Map<number, number>()
+  private readonly before: (number | undefined)[] = []
   private hash = 0
   private last: number | undefined
 
-  constructor(from: number, words: number, asked: readonly (readonly Range[] | undefined)[]) {
+  constructor(from: number, words: number, asked: Column) {
     this.from = from
     this.words = words
     this.now = new Uint32Array(words * 2)
@@ -142,12 +159,17 @@ class BlockRows {
   }
 
   private find(): number {
-    const same = this.known.get(this.hash) ?? []
-    const found = same.find((row) => this.rows[row]!.every((word, i) => word === this.now[i]))
-    if (found !== undefined) return found
+    const last = this.known.get(this.hash)
+    for (let row = last; row !== undefined; row = this.before[row]) if (this.isNow(this.rows[row]!)) return row
     const row = this.rows.push(this.now.slice()) - 1
-    this.known.set(this.hash, [...same, row])
+    this.before.push(last)
+    this.known.set(this.hash, row)
     return row
+  }
+
+  private isNow(row: Uint32Array): boolean {
+    for (let i = 0; i < row.length; i++) if (row[i] !== this.now[i]) return false
+    return true
   }
 
   get count(): number {
