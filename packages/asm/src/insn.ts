@@ -51,7 +51,9 @@ export function insn(form: string | InsnSpec, fields: InsnFields = {}): Insn {
     return origin ? { spec, dst, src, off, imm, origin } : { spec, dst, src, off, imm }
   }
   const imm64 = fields.imm64 ?? Long.fromNumber(fields.imm ?? 0)
-  return origin ? { spec, dst, src, off, imm: imm64.low, imm64, origin } : { spec, dst, src, off, imm: imm64.low, imm64 }
+  return origin
+    ? { spec, dst, src, off, imm: imm64.low, imm64, origin }
+    : { spec, dst, src, off, imm: imm64.low, imm64 }
 }
 
 /**

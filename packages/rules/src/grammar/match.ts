@@ -7,7 +7,7 @@ import { DEEPEST, Quick, stepsFor } from './quick.ts'
 import { Shapes } from './shapes.ts'
 import type { GrammarData, GrammarRule, Part } from './types.ts'
 
-/** A matched rule: its name, the range of text, and the named rules inside. */
+/** A matched rule: its name, the range of text, and the named rules inside. It holds until its grammar matches another text. */
 export interface Node {
   readonly rule: string
   readonly start: number

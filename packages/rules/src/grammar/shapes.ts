@@ -11,18 +11,21 @@ const MOST = 1000
 
 const ALL_DIGITS = '0123456789'
 
-/** A part of the text that has been matched, and what it is. */
+/** What has been matched. */
 interface Known {
   readonly rule: string
-  readonly from: number
-  readonly to: number
-  readonly node: Node
+  /** The codes of its characters. */
+  readonly chars: Uint16Array
+  /** Where its node says that it begins. */
+  from: number
+  readonly node: Moving
 }
 
-/** What of one text has been matched so far, by shape. No strings are made to look there, since that is done for every part. */
+type Moving = { -readonly [key in 'start' | 'end']: Node[key] } & { readonly children: readonly Moving[] }
+
+/** What has been matched, by shape. No strings are made to look there, since that is done for every text. */
 export class Shapes {
   private readonly known = new Map<number, Known>()
-  private text = ''
   private readonly data: GrammarData
   private usable: boolean | undefined
 
@@ -30,20 +33,22 @@ export class Shapes {
     this.data = data
   }
 
-  /** The node of a part of the text, if another one of its shape has been matched by the same rule. */
+  /** The node of a part of a text, if another one of its shape has been matched by the same rule: that one's node, moved. */
   find(rule: string, text: string, from: number, to: number): Node | undefined {
-    if (text !== this.text || to - from > LONGEST) return undefined
+    if (to - from > LONGEST) return undefined
     const known = this.known.get(hashOf(text, from, to))
-    if (!known || known.rule !== rule || !areAlike(text, from, to, known)) return undefined
-    return moved(known.node, from - known.from)
+    if (!known || known.rule !== rule || !areAlike(text, from, to, known.chars)) return undefined
+    if (from !== known.from) move(known.node, from - known.from)
+    known.from = from
+    return known.node as Moving & Node
   }
 
   keep(rule: string, text: string, from: number, to: number, node: Node): void {
     this.usable ??= areDigitsAlike(this.data)
-    if (!this.usable || to - from > LONGEST) return
-    if (text !== this.text) this.known.clear()
-    this.text = text
-    if (this.known.size < MOST) this.known.set(hashOf(text, from, to), { rule, from, to, node })
+    if (!this.usable || to - from > LONGEST || this.known.size >= MOST) return
+    const chars = new Uint16Array(to - from)
+    for (let i = from; i < to; i++) chars[i - from] = text.charCodeAt(i)
+    this.known.set(hashOf(text, from, to), { rule, chars, from, node })
   }
 }
 
@@ -70,13 +75,13 @@ function hashOf(text: string, from: number, to: number): number {
   return hash
 }
 
-/** Whether two parts are the same but for digits that do not stand behind a letter. */
-function areAlike(text: string, from: number, to: number, known: Known): boolean {
-  if (to - from !== known.to - known.from) return false
+/** Whether a part is the same as what was matched but for digits that do not stand behind a letter. */
+function areAlike(text: string, from: number, to: number, chars: Uint16Array): boolean {
+  if (to - from !== chars.length) return false
   let letter = false
-  for (let i = from, j = known.from; i < to; i++, j++) {
+  for (let i = from; i < to; i++) {
     const char = text.charCodeAt(i)
-    const other = text.charCodeAt(j)
+    const other = chars[i - from]!
     if (char !== other && (letter || !isDigit(char) || !isDigit(other))) return false
     letter = (char | 32) >= 97 && (char | 32) <= 122
   }
@@ -85,13 +90,9 @@ function areAlike(text: string, from: number, to: number, known: Known): boolean
 
 const isDigit = (char: number): boolean => char >= 48 && char <= 57
 
-function moved({ rule, start, end, children }: Node, by: number): Node {
-  // An array that grows by pushes has room for more than most of these hold.
-  const inside =
-    children.length === 0
-      ? children
-      : children.length === 1
-        ? [moved(children[0]!, by)]
-        : children.map((each) => moved(each, by))
-  return { rule, start: start + by, end: end + by, children: inside }
+function move(node: Moving, by: number): void {
+  node.start += by
+  node.end += by
+  const { children } = node
+  for (let i = 0; i < children.length; i++) move(children[i]!, by)
 }
