@@ -5,6 +5,7 @@ import type { Insn } from '@netsieve/asm'
 import { type LoadOptions, load, type Machine } from '@netsieve/vm'
 import { expect, test } from 'vitest'
 import { hostileProgram, MAPS, randomFrames, randomProgram } from './generate.ts'
+import { randomSet } from './generate-calls.ts'
 
 const SEED = Number(process.env.NETSIEVE_VM_SEED ?? 1)
 const COUNT = Number(process.env.NETSIEVE_VM_COUNT ?? 1500)
@@ -35,6 +36,20 @@ test('interpreter and JIT agree on programs a kernel would accept', () => {
     const { type, program, maps } = randomProgram(seed)
     compare(program, { type, maps }, randomFrames(seed, 4), seed)
   }
+}, 7_200_000)
+
+test('interpreter and JIT agree on functions that call each other, and programs that go on in each other', () => {
+  const kinds = new Map<string, number>()
+  for (let seed = SEED; seed < SEED + COUNT; seed++) {
+    const { program, options } = randomSet(seed)
+    const frames = randomFrames(seed, 3)
+    compare(program, options, frames, seed)
+    const run = load(program, options).run(frames[0]!)
+    const kind = run.fault ? run.fault.kind : run.program ? `program ${run.program}` : 'first program'
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  }
+  for (const kind of ['first program', 'program 1', 'program 2', 'budget', 'call-depth', 'no-region'])
+    expect(kinds.get(kind) ?? 0, kind).toBeGreaterThan(COUNT / 100)
 }, 7_200_000)
 
 test('interpreter and JIT agree on hostile programs, and none gets out', () => {

@@ -78,12 +78,15 @@ const CB = 48
 const STACK = 64
 const KEY = -72
 const VALUE = -80
+/** Frames below the program's own. */
+const MOST_CALLS = 7
 
 class Generator {
   readonly random: Random
   readonly type: RandomType
   readonly code = new Code()
-  private readonly subprogram = this.code.label('sub')
+  /** The first is called by the program, each by the one before. */
+  private readonly subprograms: readonly Label[]
   private called = false
   /** LD_ABS and local calls do not go together in the kernel. */
   private readonly legacy: boolean
@@ -93,6 +96,8 @@ class Generator {
     this.random = new Random(seed)
     this.type = type
     this.legacy = (type === 'socket_filter' || type === 'sched_cls') && this.random.below(2) === 0
+    const depth = 1 + this.random.below(this.random.below(3) ? 2 : MOST_CALLS)
+    this.subprograms = Array.from({ length: depth }, (_, k) => this.code.label(`sub${k}`))
   }
 
   private get direct(): boolean {
@@ -116,7 +121,8 @@ class Generator {
     code.store(8, 10, VALUE, random.s32())
     this.pieces(pieces)
     this.epilogue()
-    if (this.called) this.leaf()
+    if (this.called)
+      for (const [k, label] of this.subprograms.entries()) this.subprogram(label, this.subprograms[k + 1], k === 0)
     return code.layout()
   }
 
@@ -359,15 +365,22 @@ class Generator {
 
   private localCall(): void {
     this.called = true
-    this.code.emit('call_local', {}, this.subprogram)
+    this.code.emit('call_local', {}, this.subprograms[0]!)
     this.refresh()
   }
 
-  private leaf(): void {
+  /** Computes with r1 and a number: r2, or for those that functions call what r2 points to in the caller's stack, and writes that. */
+  private subprogram(label: Label, next: Label | undefined, first: boolean): void {
     const { code, random } = this
-    code.bind(this.subprogram)
+    code.bind(label)
     code.mov(0, { reg: 1 })
-    code.store(8, 10, -8, { reg: 2 })
+    if (first) code.store(8, 10, -8, { reg: 2 })
+    else {
+      code.load(8, 3, 2, 0)
+      code.store(8, 10, -8, { reg: 3 })
+      code.store(8, 2, 0, { reg: 1 })
+      this.refresh(2)
+    }
     for (let i = 0; i < 4; i++)
       code.alu(
         random.pick(ALU_OPS.filter((op) => op !== 'lsh' && op !== 'rsh' && op !== 'arsh')),
@@ -375,6 +388,14 @@ class Generator {
         { reg: 1 + random.below(5) },
         random.below(2) ? 32 : 64,
       )
+    if (next) {
+      code.mov(6, { reg: 0 })
+      code.mov(1, { reg: 0 })
+      code.mov(2, { reg: 10 })
+      code.alu('add', 2, -8)
+      code.emit('call_local', {}, next)
+      code.alu('xor', 0, { reg: 6 })
+    }
     code.load(8, 2, 10, -8)
     code.alu('xor', 0, { reg: 2 })
     code.exit()

@@ -1,7 +1,7 @@
 // The state of a machine between and during runs: memory, registers, frames, the packet, maps and what helpers left behind.
 // Interpreter, JIT and helpers all work on this one object.
 
-import { CONTEXTS, helperName, type Insn, LIMITS, type MapDef, NF_HOOK_STATE, PROG_TYPES } from '@netsieve/asm'
+import { CONTEXTS, HELPERS, helperName, type Insn, LIMITS, type MapDef, NF_HOOK_STATE, PROG_TYPES } from '@netsieve/asm'
 import {
   type ContextAccess,
   contextAccess,
@@ -12,8 +12,9 @@ import {
   protocolOf,
   timeWords,
 } from './context.ts'
-import { Constants, type DecodedProgram, decodeProgram, FIRST_CONSTANT, handsOn } from './decode.ts'
-import type { Fault, FaultDraft } from './fault.ts'
+import { Constants, type DecodedProgram, decodeProgram, FIRST_CONSTANT } from './decode.ts'
+import { type Fault, type FaultDraft, overBudget } from './fault.ts'
+import { Frames, MOST_FRAMES } from './frames.ts'
 import type { HelperFunction } from './helpers/helper.ts'
 import { Sockets } from './helpers/sockets.ts'
 import type { Tunnel } from './helpers/tunnel.ts'
@@ -43,6 +44,8 @@ export class Engine {
   readonly programs: readonly DecodedProgram[]
   /** Instructions of the programs before each. */
   readonly starts: readonly number[]
+  /** Code positions of the programs before each. */
+  readonly codeStarts: readonly number[]
   /** r0..r10 and the constants, low word first: a view of `mem`. */
   regs: Int32Array
   readonly regsAt: number
@@ -88,18 +91,15 @@ export class Engine {
   programIndex = 0
   pc = 0
   used = 0
-  depth = 0
   /** Jumps of `may_goto` still not taken. */
   mayGoto = 0
-  tailCalls = 0
   fault: Fault | undefined
   /** The program to go on with after a tail call. */
   next: number | undefined
   outputs: Output[] = []
   /** Changes of maps, while a trace is made. */
   journal: MapChange[] | undefined
-  readonly framePc: Int32Array
-  readonly frameRegs: Int32Array
+  readonly frames: Frames
   private random: number
   /** Runs a function of the program from inside a helper, arguments in r1..r5. False after a fault. Set by who runs. */
   callback: (insn: number) => boolean = () => false
@@ -113,7 +113,11 @@ export class Engine {
     this.options = options
     this.helpers = helpers
     this.access = contextAccess(options.type)
-    const stackBytes = options.callDepth * LIMITS.stackBytes
+    const goOn = programs.some((insns) =>
+      insns.some(({ spec, imm }) => spec.call === 'helper' && imm === HELPERS.tail_call.id),
+    )
+    const frames = goOn ? MOST_FRAMES : options.callDepth
+    const stackBytes = frames * LIMITS.stackBytes
     const packetBytes = ROOM.head + options.packetBytes + ROOM.tail
     this.mem = new Memory(4096 + stackBytes + packetBytes, options.memoryBytes)
     this.ctxAt = this.mem.alloc(256)
@@ -125,7 +129,10 @@ export class Engine {
     this.sockets = new Sockets(this, options.world.sockets ?? [])
     const constants = new Constants()
     this.programs = programs.map((insns) => decodeProgram(insns, constants, (insn) => this.resolve(insn)))
-    this.starts = programs.map((_, i) => programs.slice(0, i).reduce((sum, { length }) => sum + length, 0))
+    const before = (lengths: readonly number[]): number[] =>
+      lengths.map((_, i) => lengths.slice(0, i).reduce((sum, length) => sum + length, 0))
+    this.starts = before(programs.map(({ length }) => length))
+    this.codeStarts = before(this.programs.map(({ code }) => code.length))
     this.usesStack = this.programs.some((program) => program.usesStack)
     this.growsHead = programs.some((insns) =>
       insns.some(({ spec, imm }) => spec.call === 'helper' && HEAD_HELPERS.has(imm)),
@@ -136,7 +143,7 @@ export class Engine {
     this.regs = new Int32Array(this.mem.bytes.buffer as ArrayBuffer, this.regsAt, registerBytes / 4)
     this.regs.set(constants.words, FIRST_CONSTANT * 2)
     const ctxTo = this.ctxAt + this.access.size
-    this.openFrame(0)
+    this.frames = new Frames(this, frames)
     const { mode, type } = options
     this.xdp = PROG_TYPES[type].context === 'xdp_md'
     this.fromNetwork = mode === 'linux' && PROG_TYPES[type].firstHeader === 'net'
@@ -153,8 +160,6 @@ export class Engine {
       // Nothing in a buffer is told: it is a name for the packet.
       this.mem.setRegion(REGION.skb, { name: 'sk_buff', from: this.ctxAt, to: this.ctxAt, write: false })
     }
-    this.framePc = new Int32Array(options.callDepth)
-    this.frameRegs = new Int32Array(options.callDepth * 18)
     this.random = options.seed | 0 || 1
   }
 
@@ -277,10 +282,10 @@ export class Engine {
     this.programIndex = 0
     this.pc = 0
     this.used = 0
-    // A fault may have left frames open.
-    while (this.depth > 0) mem.clearRegion(REGION.stack + this.depth--)
+    this.frames.reset()
     this.mayGoto = MAY_GOTO
     this.tailCalls = 0
+    mem.words[AT.returned >> 2] = 0
     this.next = undefined
     if (this.usesStack) mem.bytes.fill(0, this.stackAt, this.stackAt + LIMITS.stackBytes)
     regs[20] = this.stackAt + LIMITS.stackBytes
@@ -300,59 +305,34 @@ export class Engine {
     }
   }
 
-  /** The program that a tail call leads to gets the context and nothing else. */
-  clearForTailCall(): void {
-    this.regs.fill(0, 0, 2)
-    this.regs.fill(0, 4, 20)
+  /** Functions that the current one was called through. */
+  get depth(): number {
+    return this.frames.depth
   }
 
-  /** A zeroed stack frame, and r10 at its top. */
-  openFrame(depth: number): void {
-    const from = this.stackAt + depth * LIMITS.stackBytes
-    const to = from + LIMITS.stackBytes
-    this.mem.bytes.fill(0, from, to)
-    this.mem.setRegion(REGION.stack + depth, {
-      name: depth === 0 ? 'stack' : `stack of frame ${depth}`,
-      from,
-      to,
-      write: true,
-    })
-    this.regs[20] = to
-    this.regs[21] = REGION.stack + depth
+  get tailCalls(): number {
+    return this.mem.words[AT.tailCalls >> 2]!
   }
 
-  /** Enters a function: its frame opens, r1..r9 are kept. False (and a fault) if calls are too deep. */
-  enter(returnTo: number): boolean {
-    if (this.depth + 1 >= this.options.callDepth) {
-      this.fail({ kind: 'call-depth', reason: `calls deeper than ${this.options.callDepth} frames` })
-      return false
-    }
-    this.framePc[this.depth] = returnTo
-    this.frameRegs.set(this.regs.subarray(2, 20), this.depth * 18)
-    // A function sees its arguments only; in the kernel the verifier sees to that.
-    this.regs.fill(0, 0, 2)
-    this.regs.fill(0, 12, 20)
-    this.depth++
-    this.openFrame(this.depth)
-    return true
+  set tailCalls(count: number) {
+    this.mem.words[AT.tailCalls >> 2] = count
   }
 
   /** Index of the instruction that ended the run, counted through all programs; of the function's that returned what ended it, where an exit only hands that on. */
   get decidedAt(): number {
-    const { code } = this.programs[this.programIndex]!
-    const pc = handsOn(code, this.pc) ? this.mem.words[AT.returned >> 2]! : this.pc
-    return this.starts[this.programIndex]! + (pc >> 2)
+    return this.mem.words[AT.returned >> 2]!
   }
 
-  /** Leaves a function: where to go on. */
-  leave(): number {
-    this.mem.clearRegion(REGION.stack + this.depth)
-    this.depth--
-    const kept = this.depth * 18
-    for (let i = 0; i < 18; i++) this.regs[2 + i] = this.frameRegs[kept + i]!
-    this.regs[20] = this.stackAt + (this.depth + 1) * LIMITS.stackBytes
-    this.regs[21] = REGION.stack + this.depth
-    return this.framePc[this.depth]!
+  /** The program that this instruction is of. */
+  get decidedIn(): number {
+    return within(this.starts, this.decidedAt)
+  }
+
+  /** Goes to a code position, counted through all programs. Returns the program's code. */
+  goTo(position: number): Int32Array {
+    this.programIndex = within(this.codeStarts, position)
+    this.pc = position - this.codeStarts[this.programIndex]!
+    return this.programs[this.programIndex]!.code
   }
 
   /** A seeded number, the same in every run of the machine (xorshift32). */
@@ -433,16 +413,16 @@ export class Engine {
   /** Runs a function of the program for a helper: `run` executes from `pc` until that frame returns. False after a fault. */
   enterCallback(insn: number, run: () => boolean): boolean {
     if (this.used > this.options.insnBudget) {
-      return this.fail({ kind: 'budget', reason: `more than ${this.options.insnBudget} instructions` })
+      return this.fail(overBudget(this.options.insnBudget))
     }
     const { pc } = this
     if (!this.programs[this.programIndex]!.functions.has(insn)) {
       return this.fail({ kind: 'helper-argument', reason: `there is no function at insn ${insn}, called` })
     }
-    if (!this.enter(pc)) return false
+    if (!this.frames.enter(pc)) return false
     this.pc = insn * 4
     if (!run()) return false
-    this.leave()
+    this.frames.leave()
     this.pc = pc
     return true
   }
@@ -482,6 +462,13 @@ export class Engine {
     }
     return this.fault === undefined
   }
+}
+
+/** Which of the programs, whose starts are given, a place is in. */
+function within(starts: readonly number[], place: number): number {
+  let program = starts.length - 1
+  while (starts[program]! > place) program--
+  return program
 }
 
 function unknownHelper(id: number): string {

@@ -30,6 +30,14 @@ export interface Fault {
 /** A fault before the engine has put its place to it. */
 export type FaultDraft = Pick<Fault, 'kind' | 'reason' | 'address' | 'region'>
 
+export function overBudget(insns: number): FaultDraft {
+  return { kind: 'budget', reason: `more than ${insns} instructions` }
+}
+
+export function tooDeep(frames: number): FaultDraft {
+  return { kind: 'call-depth', reason: `calls deeper than ${frames} frames` }
+}
+
 export function hex64(hi: number, lo: number): string {
   return `0x${(hi >>> 0).toString(16).padStart(8, '0')}${(lo >>> 0).toString(16).padStart(8, '0')}`
 }

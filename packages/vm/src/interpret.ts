@@ -4,6 +4,7 @@
 import { atomic } from './atomic.ts'
 import { OP } from './decode.ts'
 import type { Engine } from './engine.ts'
+import { overBudget } from './fault.ts'
 import { AT, REGION } from './memory.ts'
 import { loadPacket } from './packet-load.ts'
 import { loadSlow, storeSlow } from './slow-access.ts'
@@ -52,6 +53,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
   const { mem } = engine
   const budget = engine.options.insnBudget
   let code = codes[engine.programIndex]!
+  let first = engine.starts[engine.programIndex]!
   let R = engine.regs
   let W = mem.words
   let V = mem.view
@@ -528,9 +530,12 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           R[0] = 0
           R[1] = 0
           engine.used = used + ((pc - start) >> 2) + 1
+          W[RETURNED] = first + (pc >> 2)
           if (engine.depth === base) return 'exit'
           // In a function the rest of it is skipped, not the rest of the program (Linux forbids it there).
-          pc = engine.leave()
+          pc = engine.frames.leave()
+          code = codes[engine.programIndex]!
+          first = engine.starts[engine.programIndex]!
           used = engine.used
           start = pc
           continue
@@ -683,13 +688,9 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
         packetFrom = W[PACKET_ROW]!
         packetTo = W[PACKET_ROW + 1]!
         if (engine.next !== undefined) {
-          // A tail call from a function leaves all frames of this run at once.
-          engine.programIndex = engine.next
-          engine.next = undefined
+          engine.frames.goOn()
           code = codes[engine.programIndex]!
-          while (engine.depth > base) engine.leave()
-          engine.openFrame(engine.depth)
-          engine.clearForTailCall()
+          first = engine.starts[engine.programIndex]!
           pc = 0
         } else pc += 4
         start = pc
@@ -700,23 +701,25 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
         engine.pc = pc
         used += ((pc - start) >> 2) + 1
         if (used > budget) {
-          engine.fail({ kind: 'budget', reason: `more than ${budget} instructions` })
+          engine.fail(overBudget(budget))
           return faulted(engine, used - 1)
         }
-        if (!engine.enter(pc + 4)) return faulted(engine, used - 1)
+        if (!engine.frames.enter(pc + 4)) return faulted(engine, used - 1)
         pc = code[pc + 3]!
         start = pc
         continue
       // 0x95
       case 87:
         used += ((pc - start) >> 2) + 1
+        if (code[pc + 3] === 0) W[RETURNED] = first + (pc >> 2)
         if (engine.depth === base) {
           engine.pc = pc
           engine.used = used
           return 'exit'
         }
-        if (code[pc + 3] === 0) W[RETURNED] = pc
-        pc = engine.leave()
+        pc = engine.frames.leave()
+        code = codes[engine.programIndex]!
+        first = engine.starts[engine.programIndex]!
         start = pc
         continue
       // ---- what cannot run ----
@@ -741,7 +744,7 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
     if (to <= pc && used > budget) {
       engine.pc = pc
       engine.used = used
-      engine.fail({ kind: 'budget', reason: `more than ${budget} instructions` })
+      engine.fail(overBudget(budget))
       return 'fault'
     }
     pc = to

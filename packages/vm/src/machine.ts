@@ -11,7 +11,7 @@ import { type Ended, execute, withCases } from './interpret.ts'
 import { Batch, type BatchOptions } from './jit/batch.ts'
 import { Jit } from './jit/jit.ts'
 import type { Proved } from './jit/target.ts'
-import { isStateless } from './jit/walk.ts'
+import { isStateless } from './jit/walkable.ts'
 import { SlotArray } from './maps/array.ts'
 import type { BpfMap } from './maps/map.ts'
 import { RingBuffer } from './maps/ringbuf.ts'
@@ -45,7 +45,7 @@ export interface LoadOptions {
   readonly budget?: {
     /** Instructions a run; looked at when a jump goes backwards and at calls. Default 10,000,000. */
     readonly insns?: number
-    /** Frames, the main program's included. Default 8, at most 64. */
+    /** Frames of each program, its own included. Default 8; 64 at most, of all programs that functions have gone on in together. */
     readonly callDepth?: number
     /** Bytes of memory, maps included. Default 512 MiB. */
     readonly memory?: number
@@ -101,7 +101,7 @@ export class RunResult {
     if (fault) this.fault = fault
     else {
       this.exit = engine.decidedAt
-      if (engine.programIndex > 0) this.program = engine.programIndex
+      if (engine.decidedIn > 0) this.program = engine.decidedIn
     }
     if (packet) this.packet = packet
     if (engine.meta < engine.data) this.metadata = engine.mem.bytes.slice(engine.meta, engine.data)
@@ -195,7 +195,7 @@ export class Machine {
 
   /** Whether packets can be divided among machines with the same program and maps: no run leaves anything for the next. */
   get stateless(): boolean {
-    return isStateless((this.batchJit ?? new Jit(this.engine, this.proved)).target(0))
+    return isStateless(this.batchJit ?? new Jit(this.engine, this.proved))
   }
 
   /** Executes one instruction of the run that `start` began, and tells what it did. Undefined at the end. */

@@ -13,8 +13,12 @@ const PAGE = 65536
 export const AT = {
   /** Words that the JIT leaves on a fault or exit: see jit/abi. */
   status: 0x400,
-  /** Code position of the exit of the function that returned last; of those that do not hand on what another returned. */
-  returned: 0x420,
+  /** Index, counted through all programs, of the instruction that ended the function that returned last; of those that do not hand on what another returned. */
+  returned: 0x440,
+  /** Tail calls of the run so far. */
+  tailCalls: 0x444,
+  /** Frames above the first of the program that runs: more than 0 where a function's tail call led to it. */
+  base: 0x448,
   /** 512 bytes for keys and values on their way between JavaScript and maps' own code. */
   scratch: 0x600,
   /** Rows of 8 words, one a region. */

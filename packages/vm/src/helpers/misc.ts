@@ -2,6 +2,7 @@
 
 import { type HelperName, LIMITS } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
+import { overBudget } from '../fault.ts'
 import { SlotArray } from '../maps/array.ts'
 import { ERRNO } from '../maps/map.ts'
 import { REGION } from '../memory.ts'
@@ -35,7 +36,7 @@ function tailCall(engine: Engine): number | undefined {
   const program = map instanceof SlotArray && map.def.type === 'prog_array' ? map.slot(uarg(engine, 3)) : undefined
   if (program === undefined || !engine.programs[program] || engine.tailCalls >= LIMITS.tailCalls) return ERRNO.ENOENT
   if (engine.used > engine.options.insnBudget) {
-    engine.fail({ kind: 'budget', reason: `more than ${engine.options.insnBudget} instructions` })
+    engine.fail(overBudget(engine.options.insnBudget))
     return undefined
   }
   engine.tailCalls++

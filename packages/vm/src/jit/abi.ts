@@ -5,8 +5,6 @@ import { type FuncType, I32, I64, type ImportedFunction } from './writer.ts'
 
 /** Addresses of words. */
 export const STATUS = {
-  /** Code position of the instruction that ended the run. */
-  pc: AT.status,
   used: AT.status + 4,
   mayGoto: AT.status + 8,
   /** 1 once there is a fault. */
@@ -14,15 +12,24 @@ export const STATUS = {
   /** Batch: records done, bytes written to the output area. */
   records: AT.status + 16,
   written: AT.status + 20,
+  /** Frames above that of the function that last left word for the machine. */
+  depth: AT.status + 24,
+  /** The program that a tail call goes on in. */
+  next: AT.status + 28,
+  /** Batch: address of the record. */
+  record: AT.status + 32,
 } as const
 
-/** How the main function ends. */
-export const ENDED = { exit: 0, fault: 1, tailCall: 2 } as const
+/** What `fail` is told. */
+export const FAIL = { place: 0, budget: 1, depth: 2 } as const
 
 const i = (count: number): number[] => new Array(count).fill(I32)
 const type = (params: number): FuncType => ({ params: i(params), results: [I32] })
 
-/** Cold ways out of compiled code. All but `leave` and `lookup` give 1 to go on, 0 after a fault; `helper` 2 for a tail call. */
+/**
+ * Cold ways out of compiled code. Code positions are counted through all programs. All but `lookup` give 1 to go on, 0 after a fault;
+ * `helper` 2 for a tail call.
+ */
 export const IMPORTS = [
   { name: 'load', type: type(3) }, // code position, pointer's low and high word: the value is in the register file
   { name: 'store', type: type(3) }, // the value comes from the register file
@@ -30,9 +37,7 @@ export const IMPORTS = [
   { name: 'packet', type: type(1) },
   { name: 'helper', type: type(1) },
   { name: 'lookup', type: type(2) }, // a map's number, the key's address: the value's address, or 0
-  { name: 'enter', type: type(1) },
-  { name: 'leave', type: type(1) },
-  { name: 'fail', type: type(2) }, // code position, 1 if for the budget
+  { name: 'fail', type: type(2) }, // code position, why: see FAIL
   { name: 'sync', type: type(1) }, // batch: the record's address; makes it the machine's packet
 ] as const satisfies readonly ImportedFunction[]
 
@@ -41,10 +46,11 @@ export const IMPORT: Readonly<Record<ImportName, number>> = Object.fromEntries(
   IMPORTS.map(({ name }, index) => [name, index]),
 ) as Record<ImportName, number>
 
-export const MAIN: FuncType = { params: [], results: [I32] }
 /** r1..r5 and r10. */
 export const FUNCTION: FuncType = { params: [I64, I64, I64, I64, I64, I64], results: [I64] }
-/** Wraps a function for helpers that call back: arguments in the register file. */
-export const CALLBACK: FuncType = { params: [], results: [I32] }
+/** A program's number and r10. */
+export const GO_ON: FuncType = { params: [I32, I64], results: [I64] }
+/** Wraps a function for the machine: arguments and result in the register file. Gives 1, or 0 after a fault. */
+export const WRAPPED: FuncType = { params: [], results: [I32] }
 /** From and to, and the first record's number. */
 export const BATCH: FuncType = { params: [I32, I32], results: [I32] }

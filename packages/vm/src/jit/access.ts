@@ -7,7 +7,7 @@ import { IMPORT } from './abi.ts'
 import { emitOperation } from './atomics.ts'
 import { type Access, emitCheck, emitCheckNotContext, emitCheckPacket, emitCheckValue, emitCold } from './bounds.ts'
 import type { FunctionEmitter } from './emitter.ts'
-import { inStack, KIND } from './kinds.ts'
+import { inFrame, KIND } from './kinds.ts'
 import { LOADS, SIZES, STORES } from './opcodes.ts'
 import { I64, W } from './writer.ts'
 
@@ -81,11 +81,11 @@ export function emitAtomic(fn: FunctionEmitter, pc: number, d: number, s: number
     emitOperation(fn, spec, s)
     fn.body.op(W.else)
   }
-  fn.around.sync?.()
-  fn.storeUsed()
+  fn.around.sync?.(fn)
   const registers = [...new Set([0, d, s])]
   fn.spill(registers)
-  fn.body.i32(pc).call(IMPORT.atomic)
+  fn.leaveWord(pc)
+  fn.body.call(IMPORT.atomic)
   fn.orFault()
   for (const r of registers) if (r !== 10) fn.fill(r)
   if (inside) fn.closeIf()
@@ -102,10 +102,10 @@ function isProved(fn: FunctionEmitter, pc: number, kind: number): boolean {
   return kind !== KIND.ctx && fn.target.proved?.(pc >> 2) === true
 }
 
-/** Whether an access needs no check: it is in the function's own stack frame, or was proved and is surely not of the context. */
+/** Whether an access needs no check: it is in the function's own stack frame or one above, or was proved and is surely not of the context. */
 function isCertain(fn: FunctionEmitter, { pc, base, off, size }: Place): boolean {
   const kind = fn.kinds[base]!
-  if (kind === KIND.stack) return inStack(fn.offsetOf(base) + off, size)
+  if (inFrame(fn.kinds, base, off, size)) return true
   return (kind === KIND.packet || kind === KIND.value) && isProved(fn, pc, kind)
 }
 

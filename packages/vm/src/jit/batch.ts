@@ -9,7 +9,8 @@ import type { Fault } from '../fault.ts'
 import type { WasmFunction } from '../wasm-api.ts'
 import { STATUS } from './abi.ts'
 import type { Jit } from './jit.ts'
-import { canWalk, compileWalk, HEADER } from './walk.ts'
+import { compileWalk, HEADER } from './walk.ts'
+import { canWalk } from './walkable.ts'
 
 export interface BatchOptions {
   /** Bytes of the input area. Default 1 MiB. */
@@ -77,7 +78,7 @@ export class Batch {
     this.machine = machine
     this.chunkBytes = options.chunkBytes ?? 1 << 20
     engine.refreshRegs()
-    this.compiled = canWalk(jit.target(0))
+    this.compiled = canWalk(jit)
     // Loads that run ahead of a check stay inside: room after the input.
     const input = this.chunkBytes + 65536
     const most = Math.ceil(this.chunkBytes / HEADER) * 4
@@ -94,7 +95,7 @@ export class Batch {
   private compile(): WasmFunction {
     const { engine, jit, options, r0At, exitsAt, outputAt } = this
     engine.place(this.inputAt, 0, options.meta ?? {})
-    const bytes = compileWalk(jit.target(0), options, { r0At, exitsAt, outputAt })
+    const bytes = compileWalk(jit.functions(), options, { r0At, exitsAt, outputAt })
     jit.sync = (record) => this.sync(record)
     return jit.instantiate(bytes).exports.batch!
   }
@@ -140,8 +141,9 @@ export class Batch {
     for (;;) {
       engine.fault = undefined
       engine.mem.words[STATUS.fault >> 2] = 0
-      while (engine.depth > 0) engine.leave()
-      engine.openFrame(0)
+      engine.mem.words[STATUS.depth >> 2] = 0
+      engine.mem.words[STATUS.used >> 2] = 0
+      engine.frames.reset()
       at = walk(at, to)
       const { fault } = engine as { fault: Fault | undefined }
       if (!fault) break

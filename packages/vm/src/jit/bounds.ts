@@ -10,6 +10,7 @@ import { W } from './writer.ts'
 /** Sets the packet's bounds from its row in the region table. */
 export function emitBoundsFromRegion(fn: FunctionEmitter): void {
   const { body } = fn
+  if (fn.limits.size === 0) return
   const row = AT.regions + REGION.packet * 32
   body.i32(row).mem(W.i64_load32_u, 16).i64(0, REGION.packet).op(W.i64_or).set(fn.packetBase)
   setLimits(fn, () => body.i32(row).mem(W.i64_load32_u, 20).i32(row).mem(W.i64_load32_u, 16).op(W.i64_sub))
@@ -116,9 +117,8 @@ export function emitCheckNotContext(fn: FunctionEmitter, base: number, off: numb
 /** The machine's own way of an access that the check refused; goes on only where it allowed it. */
 export function emitCold(fn: FunctionEmitter, name: ImportName, pc: number, base: number): void {
   const { body } = fn
-  fn.around.sync?.()
-  fn.storeUsed()
-  body.i32(pc)
+  fn.around.sync?.(fn)
+  fn.leaveWord(pc)
   fn.value32(base)
   fn.value(base)
   body.i64(32, 0).op(W.i64_shr_u, W.i32_wrap_i64).call(IMPORT[name])

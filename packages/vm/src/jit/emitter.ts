@@ -3,19 +3,18 @@
 
 import type { Engine } from '../engine.ts'
 import { STATUS } from './abi.ts'
-import { buildCfg, type Cfg } from './cfg.ts'
+import type { Cfg } from './cfg.ts'
 import { type Chain, findChains, type Table } from './chains.ts'
-import { blockKinds, copyKinds, entryKinds, type Kinds, stepKinds } from './kinds.ts'
-import { findNeeds, fusedSwaps, type Needs } from './needs.ts'
-import type { Around, Target } from './target.ts'
+import { pushDepth } from './frames.ts'
+import type { ProgramFunction } from './functions.ts'
+import { copyKinds, type Kinds, stepKinds } from './kinds.ts'
+import { fusedSwaps, type Needs } from './needs.ts'
+import type { Around, Layout, Target } from './target.ts'
 import { type Body, I32, I64, W } from './writer.ts'
 
 export interface EmitterOptions {
-  readonly target: Target
-  /** First instruction. */
-  readonly entry: number
-  /** The program's own function: it gets the context, not arguments. */
-  readonly main: boolean
+  readonly known: ProgramFunction
+  readonly layout: Layout
   readonly body: Body
   /** Locals of r0..r10. */
   readonly registers: readonly number[]
@@ -31,6 +30,8 @@ export type Label = { readonly kind: 'block' | 'loop'; readonly target: number }
 
 export class FunctionEmitter {
   readonly body: Body
+  readonly known: ProgramFunction
+  readonly layout: Layout
   readonly target: Target
   readonly engine: Engine
   readonly code: Int32Array
@@ -69,22 +70,24 @@ export class FunctionEmitter {
   /** Instructions of the current block before the current one. */
   private done = 0
 
-  constructor({ target, entry, main, body, registers, around, counted, chains = false }: EmitterOptions) {
+  constructor({ known, layout, body, registers, around, counted, chains = false }: EmitterOptions) {
+    const { target, cfg, kindsAt, needs } = known
+    this.known = known
+    this.layout = layout
     this.target = target
     this.engine = target.engine
     this.code = target.program.code
     this.body = body
     this.registers = registers
     this.around = around
-    this.cfg = buildCfg(this.code, entry)
-    const linux = this.engine.options.mode === 'linux'
-    this.entryBlock = this.cfg.at[entry]!
-    this.kindsAt = blockKinds(this.engine, this.code, this.cfg, entryKinds(main, linux), this.entryBlock)
+    this.cfg = cfg
+    this.entryBlock = cfg.at[known.entry]!
+    this.kindsAt = kindsAt
     this.kinds = this.kindsAt[0]!.slice()
     this.chains = chains ? findChains(this.engine, this.code, this.cfg) : new Map()
     this.fused = fusedSwaps(target, this.cfg, this.chains)
     this.packetBase = body.local(I64)
-    this.needs = findNeeds(this)
+    this.needs = needs
     this.limits = new Map([...this.needs.packetSizes].map((size) => [size, body.local(I64)]))
     if (counted) this.used = body.local(I32)
   }
@@ -237,6 +240,18 @@ export class FunctionEmitter {
     this.body.i32(STATUS.used).get(this.used).i32(included).op(W.i32_add).mem(W.i32_store, 0)
   }
 
+  /** Leaves what the machine asks for, the instructions executed and the depth of calls, and pushes where the program is. */
+  leaveWord(pc: number): void {
+    const { body, engine, layout, target } = this
+    this.storeUsed()
+    if (layout.numbers.size > 0) {
+      body.i32(STATUS.depth)
+      pushDepth(this)
+      body.mem(W.i32_store, 0)
+    }
+    body.i32(engine.codeStarts[target.index]! + pc)
+  }
+
   /** Takes the count back after others may have counted. */
   loadUsed(): void {
     if (this.used === undefined) return
@@ -247,7 +262,11 @@ export class FunctionEmitter {
   /** Pushes whether more instructions than the budget have run; false, and nothing, where they are not counted. */
   pushOverBudget(): boolean {
     if (this.used === undefined) return false
-    this.body.get(this.used).i32(Math.min(this.engine.options.insnBudget, 0x7fffffff)).op(W.i32_gt_s)
+    const { insnBudget } = this.engine.options
+    this.body
+      .get(this.used)
+      .i32(Math.min(insnBudget, 0x7fffffff) - this.done - 1)
+      .op(W.i32_gt_s)
     return true
   }
 }

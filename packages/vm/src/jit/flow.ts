@@ -1,7 +1,7 @@
 // Control flow: jumps as structured scopes, or a dispatcher where loops are entered in their middle; and the budget that ends
 // loops that go on too long.
 
-import { IMPORT, STATUS } from './abi.ts'
+import { FAIL, IMPORT, STATUS } from './abi.ts'
 import { emitCondition } from './alu.ts'
 import { endsFlow, type Scope } from './cfg.ts'
 import { pushMember } from './chains.ts'
@@ -123,11 +123,11 @@ function emitMayGoto(fn: FunctionEmitter): void {
 }
 
 /** Fails if more instructions than allowed were executed. */
-function emitBudgetCheck(fn: FunctionEmitter, pc: number): void {
+export function emitBudgetCheck(fn: FunctionEmitter, pc: number): void {
   if (!fn.pushOverBudget()) return
   fn.openIf()
-  fn.storeUsed()
-  fn.body.i32(pc).i32(1).call(IMPORT.fail).op(W.drop)
+  fn.leaveWord(pc)
+  fn.body.i32(FAIL.budget).call(IMPORT.fail).op(W.drop)
   fn.around.fault(fn)
   fn.closeIf()
 }

@@ -1,7 +1,7 @@
 // One function of a program as a WebAssembly body: its blocks in order, and for each instruction who emits it.
 
 import { OP } from '../decode.ts'
-import { IMPORT } from './abi.ts'
+import { FAIL, IMPORT } from './abi.ts'
 import { emitAtomic, emitLoad, emitStore } from './access.ts'
 import { emitAlu } from './alu.ts'
 import { emitHelper, emitLocalCall } from './calls.ts'
@@ -48,7 +48,7 @@ function emitInsn(fn: FunctionEmitter, pc: number, b: number): void {
     case 0x8d:
       return emitHelper(fn, pc, op)
     case OP.callLocal:
-      return emitLocalCall(fn, pc, off)
+      return emitLocalCall(fn, pc)
     case 0xc3:
       return emitAtomic(fn, pc, d, s, off)
     case OP.invalid:
@@ -62,7 +62,7 @@ function emitInsn(fn: FunctionEmitter, pc: number, b: number): void {
 
 /** What cannot run, once control comes there. */
 function emitFail(fn: FunctionEmitter, pc: number): void {
-  fn.storeUsed()
-  fn.body.i32(pc).i32(0).call(IMPORT.fail).op(W.drop)
+  fn.leaveWord(pc)
+  fn.body.i32(FAIL.place).call(IMPORT.fail).op(W.drop)
   fn.around.fault(fn)
 }

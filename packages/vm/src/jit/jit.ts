@@ -1,25 +1,23 @@
 // Programs as WebAssembly modules over the machine's memory: compiled when first run, entered once a packet.
 
 import { atomic } from '../atomic.ts'
-import { type DecodedProgram, handsOn, OP } from '../decode.ts'
+import { OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
-import { AT, REGION } from '../memory.ts'
+import { overBudget, tooDeep } from '../fault.ts'
 import { loadPacket } from '../packet-load.ts'
 import { loadSlow, storeSlow } from '../slow-access.ts'
 import { type WasmFunction, type WasmInstance, wasm } from '../wasm-api.ts'
-import { CALLBACK, ENDED, FUNCTION, IMPORTS, type ImportName, MAIN, STATUS } from './abi.ts'
-import { emitBoundsFromRegion } from './bounds.ts'
-import { FunctionEmitter } from './emitter.ts'
-import { emitFunction } from './function.ts'
-import { hasFunction, LOOKUP, lookupBody } from './lookup.ts'
+import { FAIL, IMPORTS, type ImportName, STATUS } from './abi.ts'
+import { type Functions, functionsOf, type ProgramFunction, targetsOf } from './functions.ts'
+import { layoutOf, ownFunctions, wrapped } from './module.ts'
 import { SIZES } from './opcodes.ts'
-import type { Around, Proved, Target } from './target.ts'
-import { Body, I64, moduleBytes, type OwnFunction, W } from './writer.ts'
+import type { Proved, Target } from './target.ts'
+import { moduleBytes, type OwnFunction } from './writer.ts'
 
 export class Jit {
   readonly engine: Engine
   private readonly proved: Proved | undefined
-  private readonly instances: (WasmInstance | undefined)[] = []
+  private instance: WasmInstance | undefined
 
   constructor(engine: Engine, proved?: Proved) {
     this.engine = engine
@@ -30,21 +28,8 @@ export class Jit {
   run(): void {
     const { engine } = this
     this.ready()
-    for (;;) {
-      const ended = this.instance(engine.programIndex).exports.main!()
-      engine.used = engine.mem.words[STATUS.used >> 2]!
-      if (ended !== ENDED.exit && engine.next !== undefined) {
-        engine.programIndex = engine.next!
-        engine.next = undefined
-        engine.mem.words[STATUS.fault >> 2] = 0
-        while (engine.depth > 0) engine.leave()
-        engine.openFrame(0)
-        engine.clearForTailCall()
-        continue
-      }
-      engine.pc = engine.mem.words[STATUS.pc >> 2]!
-      return
-    }
+    this.exports.main!()
+    engine.used = engine.mem.words[STATUS.used >> 2]!
   }
 
   /** Puts the run's state where compiled code finds it. */
@@ -56,36 +41,33 @@ export class Jit {
     words[STATUS.used >> 2] = 0
     words[STATUS.mayGoto >> 2] = engine.mayGoto
     words[STATUS.fault >> 2] = 0
+    words[STATUS.depth >> 2] = 0
   }
 
   /** Runs a function for a helper; its arguments are in the register file, its frame is open. */
   callback(insn: number): boolean {
     const { engine } = this
     engine.mem.words[STATUS.used >> 2] = engine.used
-    const ended = this.instance(engine.programIndex).exports[`f${insn}`]!()
+    const good = this.exports[wrapperOf(engine.programIndex, insn)]!()
     engine.refreshRegs()
     engine.used = engine.mem.words[STATUS.used >> 2]!
-    return ended === ENDED.exit
+    return good === 1
   }
 
-  private instance(program: number): WasmInstance {
-    let instance = this.instances[program]
-    if (!instance) {
-      instance = this.instantiate(compile(this.target(program)))
-      this.instances[program] = instance
-    }
-    return instance
+  private get exports(): WasmInstance['exports'] {
+    this.instance ??= this.instantiate(compile(this.functions()))
+    return this.instance.exports
   }
 
-  target(program: number): Target {
-    const decoded = this.engine.programs[program]!
-    const [start, all] = [this.engine.starts[program]!, this.proved]
-    const proved = all && ((insn: number) => all(start + insn))
-    const functions = localFunctions(decoded)
-    const lookups = new Map(
-      this.engine.maps.filter(hasFunction).map(({ index }, i) => [index, IMPORTS.length + 1 + functions.size + i]),
-    )
-    return { engine: this.engine, program: decoded, proved, functions, lookups }
+  /** What is known of the programs' functions: made anew each time. */
+  functions(): Functions {
+    this.engine.refreshRegs()
+    return functionsOf(this.engine, this.proved)
+  }
+
+  /** The programs that a run can come to. */
+  targets(): readonly Target[] {
+    return targetsOf(this.engine, this.proved)
   }
 
   instantiate(bytes: Uint8Array): WasmInstance {
@@ -103,51 +85,46 @@ export class Jit {
       if (!ok) engine.mem.words[STATUS.fault >> 2] = 1
       return ok ? 1 : 0
     }
-    const at = (pc: number | undefined): Int32Array => {
-      engine.pc = pc!
-      engine.used = engine.mem.words[STATUS.used >> 2]!
-      return engine.programs[engine.programIndex]!.code
+    const at = (position: number | undefined): Int32Array => {
+      const { words } = engine.mem
+      engine.used = words[STATUS.used >> 2]!
+      engine.frames.showTo(words[STATUS.depth >> 2]!)
+      return engine.goTo(position!)
     }
     return {
-      load: (pc, lo, hi) => {
-        const code = at(pc)
-        return done(loadSlow(engine, code[pc! + 1]!, hi!, lo!, code[pc! + 3]!, SIZES[code[pc!]!]!))
+      load: (position, lo, hi) => {
+        const code = at(position)
+        const { pc } = engine
+        return done(loadSlow(engine, code[pc + 1]!, hi!, lo!, code[pc + 3]!, SIZES[code[pc]!]!))
       },
-      store: (pc, lo, hi) => {
-        const code = at(pc)
-        return done(storeSlow(engine, code[pc! + 2]!, hi!, lo!, code[pc! + 3]!, SIZES[code[pc!]!]!))
+      store: (position, lo, hi) => {
+        const code = at(position)
+        const { pc } = engine
+        return done(storeSlow(engine, code[pc + 2]!, hi!, lo!, code[pc + 3]!, SIZES[code[pc]!]!))
       },
-      atomic: (pc) => {
-        const code = at(pc)
-        return done(atomic(engine, code[pc! + 1]!, code[pc! + 2]!, code[pc! + 3]!))
+      atomic: (position) => {
+        const code = at(position)
+        const { pc } = engine
+        return done(atomic(engine, code[pc + 1]!, code[pc + 2]!, code[pc + 3]!))
       },
-      packet: (pc) => {
-        const code = at(pc)
-        const ok = loadPacket(engine, code[pc!]!, code[pc! + 2]!, code[pc! + 3]!)
+      packet: (position) => {
+        const code = at(position)
+        const { pc } = engine
+        const ok = loadPacket(engine, code[pc]!, code[pc + 2]!, code[pc + 3]!)
         return ok ? 1 : engine.fault ? done(false) : 0
       },
-      helper: (pc) => this.helper(pc!, at(pc)),
+      helper: (position) => this.helper(at(position)),
       lookup: (map, keyAt) => {
         const valueAt = engine.maps[map!]!.compiledLookup(keyAt!)
         engine.refreshRegs()
         return valueAt
       },
-      enter: (pc) => {
-        at(pc)
-        const { insnBudget } = engine.options
-        if (engine.used > insnBudget)
-          return done(engine.fail({ kind: 'budget', reason: `more than ${insnBudget} instructions` }))
-        return done(engine.enter(pc!))
-      },
-      leave: () => {
-        engine.leave()
-        return 1
-      },
-      fail: (pc, budget) => {
-        const code = at(pc)
-        if (budget)
-          return done(engine.fail({ kind: 'budget', reason: `more than ${engine.options.insnBudget} instructions` }))
-        const jump = code[pc!] === OP.badJump
+      fail: (position, why) => {
+        const code = at(position)
+        const { callDepth, insnBudget } = engine.options
+        if (why === FAIL.budget) return done(engine.fail(overBudget(insnBudget)))
+        if (why === FAIL.depth) return done(engine.fail(tooDeep(callDepth)))
+        const jump = code[engine.pc] === OP.badJump
         return done(
           engine.fail(
             jump
@@ -163,8 +140,9 @@ export class Jit {
     }
   }
 
-  private helper(pc: number, code: Int32Array): number {
+  private helper(code: Int32Array): number {
     const { engine } = this
+    const { pc } = engine
     let id = code[pc + 3]!
     const fail = (): number => {
       engine.mem.words[STATUS.fault >> 2] = 1
@@ -178,103 +156,25 @@ export class Jit {
       id = engine.regs[code[pc + 1]!]!
     }
     if (!engine.callHelper(id)) return fail()
-    engine.mem.words[STATUS.used >> 2] = engine.used
-    return engine.next === undefined ? 1 : 2
+    const { words } = engine.mem
+    words[STATUS.used >> 2] = engine.used
+    if (engine.next === undefined) return 1
+    words[STATUS.next >> 2] = engine.next
+    engine.next = undefined
+    return 2
   }
 }
 
-/** The program's functions, numbered after the imports and the main function. A call out of the program has one too. */
-export function localFunctions(program: DecodedProgram): Map<number, number> {
-  const entries = new Set(program.functions)
-  const { code } = program
-  for (let pc = 0; pc < code.length; pc += 4) if (code[pc] === OP.callLocal) entries.add(code[pc + 3]! >> 2)
-  return new Map([...entries].map((entry, i) => [entry, IMPORTS.length + 1 + i]))
-}
+const wrapperOf = (program: number, insn: number): string => `f${program},${insn}`
 
-/** The module of a program: `main`, its local functions, and a way for helpers to call each of them. */
-function compile(target: Target): Uint8Array {
+/** A module with `main`, the first program's, and where helpers call functions a way to each of them. */
+function compile(functions: Functions): Uint8Array {
+  const { all, mains, callsBack, engine } = functions
+  const layout = layoutOf(functions)
+  const wrapper = (one: ProgramFunction, name: string): OwnFunction => wrapped(engine, layout.numbers.get(one)!, name)
   return moduleBytes(IMPORTS, [
-    { type: MAIN, body: mainBody(target), exported: 'main' },
-    ...functionBodies(target),
-    ...[...target.functions.keys()].map(
-      (entry): OwnFunction => ({ type: CALLBACK, body: callbackBody(target, entry), exported: `f${entry}` }),
-    ),
+    wrapper(mains[0]!, 'main'),
+    ...ownFunctions(functions, layout, { counted: true, chains: false, exits: true }),
+    ...(callsBack ? all.map((one) => wrapper(one, wrapperOf(one.target.index, one.entry))) : []),
   ])
-}
-
-/** Local functions, then lookups: in the order of their numbers. */
-export function functionBodies(target: Target): OwnFunction[] {
-  return [
-    ...[...target.functions.keys()].map((entry) => ({ type: FUNCTION, body: functionBody(target, entry) })),
-    ...[...target.lookups.keys()].map((index) => ({ type: LOOKUP, body: lookupBody(target.engine.maps[index]!) })),
-  ]
-}
-
-const main: Around = {
-  exit({ body, engine, registers }, pc) {
-    body.i32(engine.regsAt).get(registers[0]!).mem(W.i64_store, 0)
-    body.i32(STATUS.pc).i32(pc).mem(W.i32_store, 0)
-    body.i32(ENDED.exit).op(W.return)
-  },
-  fault({ body }) {
-    body.i32(ENDED.fault).op(W.return)
-  },
-  tailCall({ body }) {
-    body.i32(ENDED.tailCall).op(W.return)
-  },
-}
-
-function mainBody(target: Target): ReturnType<Body['finish']> {
-  const { engine } = target
-  const body = new Body(0)
-  const registers = Array.from({ length: 11 }, () => body.local(I64))
-  const fn = new FunctionEmitter({ target, entry: 0, main: true, body, registers, around: main, counted: true })
-  // r1 and r2 are what the machine put there.
-  for (const r of [1, 2])
-    body
-      .i32(engine.regsAt + r * 8)
-      .mem(W.i64_load, 0)
-      .set(registers[r]!)
-  body.i64(engine.stackAt + 512, REGION.stack).set(registers[10]!)
-  // A tail call goes on counting.
-  fn.startCount(false)
-  emitBoundsFromRegion(fn)
-  emitFunction(fn)
-  return body.finish()
-}
-
-const inner: Around = {
-  exit({ body, code, registers }, pc) {
-    if (!handsOn(code, pc)) body.i32(AT.returned).i32(pc).mem(W.i32_store, 0)
-    body.get(registers[0]!).op(W.return)
-  },
-  fault({ body }) {
-    body.i64(0, 0).op(W.return)
-  },
-  tailCall(fn) {
-    // Seen by the caller as a fault, and by the machine as what it is.
-    fn.body.i32(STATUS.fault).i32(2).mem(W.i32_store, 0)
-    this.fault(fn)
-  },
-}
-
-function functionBody(target: Target, entry: number): ReturnType<Body['finish']> {
-  const body = new Body(6)
-  const others = Array.from({ length: 5 }, () => body.local(I64))
-  const registers = [others[0]!, 0, 1, 2, 3, 4, others[1]!, others[2]!, others[3]!, others[4]!, 5]
-  const fn = new FunctionEmitter({ target, entry, main: false, body, registers, around: inner, counted: true })
-  fn.startCount(false)
-  emitBoundsFromRegion(fn)
-  emitFunction(fn)
-  return body.finish()
-}
-
-function callbackBody(target: Target, entry: number): ReturnType<Body['finish']> {
-  const body = new Body(0)
-  const { regsAt } = target.engine
-  body.i32(regsAt)
-  for (const r of [1, 2, 3, 4, 5, 10]) body.i32(regsAt + r * 8).mem(W.i64_load, 0)
-  body.call(target.functions.get(entry)!).mem(W.i64_store, 0)
-  body.i32(STATUS.fault).mem(W.i32_load, 0).i32(0).op(W.i32_ne)
-  return body.finish()
 }

@@ -1,4 +1,4 @@
-// What registers are known to hold at each block of a function: the context or the stack's top plus a constant (certain), a map's number
+// What registers are known to hold at each block of a function: the context, the stack's top, or that of some function above, plus a constant (certain), a map's number
 // (certain too), a value of a map plus a constant, or that constant alone where there was no value (certain as well), or a pointer into
 // the packet or some map's values (guesses that make the check cheaper, and are checked).
 
@@ -10,7 +10,7 @@ import { type Cfg, endsFlow, isJump } from './cfg.ts'
 import { isBuiltIn, LOOKUP_ELEM, LOOKUP_PERCPU } from './helper-calls.ts'
 import { isPacketLoad } from './opcodes.ts'
 
-export const KIND = { unknown: 0, packet: 1, ctx: 2, stack: 3, map: 4, unset: 5, value: 6 } as const
+export const KIND = { unknown: 0, packet: 1, ctx: 2, stack: 3, map: 4, unset: 5, value: 6, above: 7 } as const
 
 /**
  * Kind, offset and map of r0..r10: kinds first, then offsets, then numbers of maps. Plain arrays: there are thousands of them in a long
@@ -24,6 +24,23 @@ export const SOMEWHERE = 0x7fffffff
 /** Whether an access at an offset from the stack's top is inside the frame. */
 export function inStack(offset: number, size: number): boolean {
   return offset >= -512 && offset + size <= 0
+}
+
+/** Whether an access that is so far from where a register points is in the function's stack frame, or in one above it. */
+export function inFrame(kinds: Kinds, register: number, off: number, size: number): boolean {
+  const kind = kinds[register]!
+  return (kind === KIND.stack || kind === KIND.above) && inStack(kinds[register + 11]! + off, size)
+}
+
+/** Kinds where a function starts that is called with what registers hold. */
+export function argumentKinds(kinds: Kinds): Kinds {
+  const at = new Array<number>(WORDS).fill(0)
+  at[10] = KIND.stack
+  for (let r = 1; r <= 5; r++) {
+    const kind = kinds[r]!
+    if (kind !== KIND.unset) put(at, r, kind === KIND.stack ? KIND.above : kind, kinds[r + 11]!, kinds[r + 22]!)
+  }
+  return at
 }
 
 export function entryKinds(main: boolean, linux: boolean): Kinds {
@@ -76,7 +93,7 @@ function same(a: Kinds, b: Kinds): boolean {
 }
 
 /** What holds on both of two ways: the first of them itself if that is all it says. */
-function merge(one: Kinds, other: Kinds): Kinds {
+export function merge(one: Kinds, other: Kinds): Kinds {
   if (one === other) return one
   let into = one
   const change = (r: number, kind: number, offset: number, map: number): void => {
@@ -150,7 +167,7 @@ function addTo({ regs }: Engine, kinds: Kinds, op: number, d: number, s: number)
   const constant = s >= 12 ? regs[s * 2]! : undefined
   // Adding a register to a constant pointer loses the constant; a pointer into the packet or a map's values stays a good guess.
   if (kind === KIND.packet) return from === KIND.packet && op === 0x1f ? put(kinds, d, KIND.unknown) : undefined
-  if (kind === KIND.ctx || kind === KIND.stack || kind === KIND.value) {
+  if (kind === KIND.ctx || kind === KIND.stack || kind === KIND.above || kind === KIND.value) {
     const offset = kinds[d + 11]! + (op === 0x0f ? (constant ?? 0) : -(constant ?? 0))
     if (constant !== undefined && Math.abs(offset) < 0x10000) return put(kinds, d, kind, offset, kinds[d + 22]!)
     if (kind === KIND.value && from === KIND.unknown) return put(kinds, d, KIND.value, SOMEWHERE, kinds[d + 22]!)

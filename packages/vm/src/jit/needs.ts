@@ -7,7 +7,7 @@ import { swap16, swap32 } from '../u64.ts'
 import { type Cfg, isJump, liveAfter } from './cfg.ts'
 import { type Chain, type Table, tableOf } from './chains.ts'
 import { CPU_ID, isBuiltIn } from './helper-calls.ts'
-import { copyKinds, inStack, KIND, type Kinds, stepKinds } from './kinds.ts'
+import { copyKinds, inFrame, KIND, type Kinds, stepKinds } from './kinds.ts'
 import { lookupOf } from './lookup.ts'
 import { isPacketLoad, LOADS, packetLoadSize, SIZES } from './opcodes.ts'
 import type { Target } from './target.ts'
@@ -67,12 +67,12 @@ export function findNeeds(known: Known): Needs {
   forEachInsn(known, (i, op, kinds) => {
     const inside = op === 0x85 && isInside(known.target.engine, code[i * 4 + 3]!, kinds)
     if ((op === 0x85 && !inside) || op === 0x8d || (isPacketLoad(op) && kinds[6] !== KIND.ctx)) helpers = true
-    if (op === OP.callLocal) regions = true
     if (isPacketLoad(op)) packetSizes.add(packetLoadSize(op))
     const size = sizeOf(known.target.program, i)
     if (size === undefined) return
     const base = baseOf(code, i)
-    if (kinds[base] === KIND.packet) packetSizes.add(size)
+    // What was proved is not looked at.
+    if (kinds[base] === KIND.packet && known.target.proved?.(i) !== true) packetSizes.add(size)
     if (kinds[base] === KIND.ctx) context.add(kinds[base + 11]! + code[i * 4 + 3]!)
     else if (throughRegions(known.target, i, kinds)) regions = true
   })
@@ -83,7 +83,7 @@ export function findNeeds(known: Known): Needs {
 function throughRegions({ program, proved }: Target, i: number, kinds: Kinds): boolean {
   const { code } = program
   const base = baseOf(code, i)
-  if (kinds[base] === KIND.stack) return !inStack(kinds[base + 11]! + code[i * 4 + 3]!, sizeOf(program, i)!)
+  if (inFrame(kinds, base, code[i * 4 + 3]!, sizeOf(program, i)!)) return false
   if (kinds[base] === KIND.value) return false
   return kinds[base] !== KIND.packet || (LOADS[code[i * 4]!] === undefined && !proved?.(i))
 }

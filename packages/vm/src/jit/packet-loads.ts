@@ -48,10 +48,10 @@ function emitExitZero(fn: FunctionEmitter, pc: number): void {
 function emitColdLoad(fn: FunctionEmitter, pc: number): void {
   const { body } = fn
   const s = fn.code[pc + 2]! >> 1
-  fn.around.sync?.()
-  fn.storeUsed()
+  fn.around.sync?.(fn)
   fn.spill(s < 11 ? [...new Set([6, s])] : [6])
-  body.i32(pc).call(IMPORT.packet).op(W.i32_eqz)
+  fn.leaveWord(pc)
+  body.call(IMPORT.packet).op(W.i32_eqz)
   fn.openIf()
   body.i32(STATUS.fault).mem(W.i32_load, 0)
   fn.openIf()

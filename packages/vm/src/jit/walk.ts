@@ -1,29 +1,24 @@
-// The batch's compiled walk: a loop over the records of a piece of a pcap file, with the program inside it.
-// Only programs that change no packet and send nothing out run so: see `canWalk`.
+// The batch's compiled walk: a loop over the records of a piece of a pcap file, with the program inside it, and the functions that it calls
+// beside it. Only programs that change no packet and send nothing out run so: see `canWalk`.
 
 import { type ContextName, PROG_TYPES } from '@netsieve/asm'
-import { handsOn, OP } from '../decode.ts'
-import type { Engine } from '../engine.ts'
+import { handsOn } from '../decode.ts'
+import { type Engine, MAY_GOTO } from '../engine.ts'
 import { AT, REGION } from '../memory.ts'
 import { BATCH, IMPORT, IMPORTS, STATUS } from './abi.ts'
 import { swap32 } from './alu.ts'
 import type { BatchOptions } from './batch.ts'
 import { emitBoundsFrom } from './bounds.ts'
-import { buildCfg, isJump } from './cfg.ts'
 import { FunctionEmitter } from './emitter.ts'
 import { canFlatten, emitFlat } from './flatten.ts'
+import { emitClearStack } from './frames.ts'
 import { emitFunction } from './function.ts'
-import { CHANGING, isBuiltIn, ON_MEMORY, QUIET } from './helper-calls.ts'
-import { functionBodies } from './jit.ts'
-import { blockKinds, entryKinds, KIND, SOMEWHERE } from './kinds.ts'
-import { baseOf, forEachInsn } from './needs.ts'
-import { STORES } from './opcodes.ts'
-import { readFirst } from './stack.ts'
-import type { Around, Target } from './target.ts'
+import type { Functions, ProgramFunction } from './functions.ts'
+import { ON_MEMORY } from './helper-calls.ts'
+import { layoutOf, ownFunctions } from './module.ts'
+import type { Around, Layout } from './target.ts'
 import { Body, I32, I64, moduleBytes, W } from './writer.ts'
 
-/** So many slots of 8 bytes are cleared one by one. */
-const MOST_CLEARED = 16
 /** Bytes of a record's header. */
 export const HEADER = 16
 
@@ -34,89 +29,80 @@ export interface Areas {
   readonly outputAt: number
 }
 
-/** Whether a program can run on records in place: it changes no packet, sends nothing and stays in itself. */
-export function canWalk(target: Target): boolean {
-  const { engine, program } = target
-  if (engine.options.mode !== 'linux') return false
-  const quiet = program.insns.every(
-    ({ spec, imm }) =>
-      spec.kind !== 'call' ||
-      spec.call === 'local' ||
-      (spec.call === 'helper' && QUIET.has(imm) && isBuiltIn(engine, imm)),
-  )
-  if (!quiet) return false
-  const stores = program.insns.some(({ spec, dst }) => (spec.kind === 'store' || spec.kind === 'atomic') && dst !== 10)
-  return !stores || [0, ...program.functions].every((entry) => storesBesides(target, entry))
-}
-
-/** Whether runs of a program leave nothing behind for the next one: then packets can be divided among machines. */
-export function isStateless({ engine, program }: Target): boolean {
-  // A lookup changes what is dropped next.
-  if (engine.maps.some(({ def }) => def.type.startsWith('lru'))) return false
-  return program.insns.every(({ spec, dst, imm }) => {
-    if (spec.call === 'local') return true
-    if (spec.kind === 'call')
-      return spec.call === 'helper' && QUIET.has(imm) && isBuiltIn(engine, imm) && !CHANGING.has(imm)
-    return (spec.kind !== 'store' && spec.kind !== 'atomic') || dst === 10
-  })
-}
-
-/** Whether all stores of a function go to its stack, or to values of maps. */
-function storesBesides(target: Target, entry: number): boolean {
-  const { engine, program, proved } = target
-  const cfg = buildCfg(program.code, entry)
-  const kindsAt = blockKinds(engine, program.code, cfg, entryKinds(entry === 0, true), cfg.at[entry]!)
-  let good = true
-  forEachInsn({ target, cfg, kindsAt }, (i, op, kinds) => {
-    if (STORES[op] === undefined && op !== 0xc3) return
-    const base = baseOf(program.code, i)
-    const sure = kinds[base + 11] !== SOMEWHERE || proved?.(i) === true
-    if (kinds[base] !== KIND.stack && !(kinds[base] === KIND.value && sure)) good = false
-  })
-  return good
-}
-
-/** A module with one function, `batch`: takes where the records begin and end, gives where it stopped. */
-export function compileWalk(target: Target, options: BatchOptions, areas: Areas): Uint8Array {
+/** A module with `batch`: takes where the records begin and end, gives where it stopped. */
+export function compileWalk(functions: Functions, options: BatchOptions, areas: Areas): Uint8Array {
+  const { all, mains, goOn, endless } = functions
+  // Where programs go on in others, the first is a function as they are.
+  const inside = goOn ? undefined : mains[0]!
+  const walk: Walk = {
+    functions,
+    inside,
+    layout: layoutOf(functions, inside),
+    outside: all.filter((one) => one !== inside),
+    options,
+    areas,
+    locals: contextFields(functions.engine),
+    noted:
+      options.exits === true &&
+      (goOn || all.some(({ target }) => target.program.insns.some(({ origin }) => origin?.handsOn))),
+  }
+  const synced = needsSync(walk)
   const body = new Body(2)
-  emitWalk(body, target, options, areas)
-  return moduleBytes(IMPORTS, [{ type: BATCH, body: body.finish(), exported: 'batch' }, ...functionBodies(target)])
+  emitWalk(body, walk, synced)
+  const others = ownFunctions(functions, walk.layout, {
+    counted: endless,
+    chains: !endless,
+    exits: walk.noted,
+    ...(!synced && { sync: ({ body }) => body.i32(STATUS.record).mem(W.i32_load, 0).call(IMPORT.sync).op(W.drop) }),
+  })
+  return moduleBytes(IMPORTS, [{ type: BATCH, body: body.finish(), exported: 'batch' }, ...others])
+}
+
+interface Walk {
+  readonly functions: Functions
+  /** The function that is in the loop itself. */
+  readonly inside: ProgramFunction | undefined
+  /** All others. */
+  readonly outside: readonly ProgramFunction[]
+  readonly layout: Layout
+  readonly options: BatchOptions
+  readonly areas: Areas
+  /** Fields of the context that the walk has in locals. */
+  readonly locals: ReadonlyMap<number, Place>
+  /** Whether functions note where they end. */
+  readonly noted: boolean
 }
 
 const FROM = 0
 const TO = 1
 
-function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exitsAt, outputAt }: Areas): void {
-  const { engine } = target
+function emitWalk(body: Body, walk: Walk, synced: boolean): void {
+  const { functions, inside, layout, options } = walk
+  const { r0At, exitsAt, outputAt } = walk.areas
+  const { engine } = functions
   const local = (): number => body.local(I32)
   const [captured, data, end, wire] = [local(), local(), local(), local()]
   const [out, exit, written, length] = [local(), local(), local(), local()]
   const [last, room] = [local(), local()]
   const registers = Array.from({ length: 11 }, () => body.local(I64))
-  let synced = false
+  const places: Record<Place, number> = { data, end, wire }
   const sync = (): void => {
     if (!synced) body.get(FROM).call(IMPORT.sync).op(W.drop)
   }
   const around: Around = {
     exit(at, pc) {
-      if (exitsAt && handsOn(at.code, pc)) body.i32(AT.returned).mem(W.i32_load, 0).i32(2).op(W.i32_shr_u).set(exit)
+      if (exitsAt && handsOn(at.code, pc)) body.i32(AT.returned).mem(W.i32_load, 0).set(exit)
       else if (exitsAt) body.i32(pc >> 2).set(exit)
+      this.over(at)
+    },
+    over(at) {
       body.op(W.br).u32(at.outside(1))
     },
     fault(at) {
       body.op(W.br).u32(at.outside(0))
     },
-    tailCall(at) {
-      body.op(W.br).u32(at.outside(0))
-    },
     sync,
   }
-  const flatten = (options.flatten ?? target.proved !== undefined) && canFlatten(target)
-  const counted = counts(target)
-  // The flat form makes each test by itself.
-  const chains = !counted && !flatten
-  const fn = new FunctionEmitter({ target, entry: 0, main: true, body, registers, around, counted, chains })
-  fn.contextLocals = contextLocals(engine, data, end, wire)
   const word = (offset: number): void => {
     body.get(FROM).mem(W.i32_load, offset)
     if (options.order === 'big') swap32(body, wire)
@@ -132,28 +118,42 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
   body.tee(captured).get(room).op(W.i32_gt_u, W.br_if).u32(1)
   packetStart(body, engine, options, captured, data, length)
   body.get(FROM).i32(HEADER).op(W.i32_add).get(captured).op(W.i32_add).set(end)
-  if (fn.needs.context.has(0) && fn.contextLocals.get(0) === wire) {
+  if (walk.locals.get(0) === 'wire' && functions.all.some(({ needs }) => needs.context.has(0))) {
     word(12)
     body.get(captured).get(length).op(W.i32_sub, W.i32_sub).set(wire)
   }
-  if (needsSync(target, fn)) {
-    sync()
-    synced = true
-  } else if (fn.needs.regions || fn.needs.helpers) regionRow(body, data, end)
+  if (synced) body.get(FROM).call(IMPORT.sync).op(W.drop)
+  else emitSurroundings(body, walk, places)
   if (exitsAt) body.i32(0).set(exit)
-  emitBoundsFrom(fn, data, length)
-  clearStack(fn)
+  if (walk.noted) body.i32(AT.returned).i32(0).mem(W.i32_store, 0)
+  if (functions.goOn) body.i32(AT.tailCalls).i32(0).mem(W.i32_store, 0)
   startRegisters(body, engine, registers)
   body.i64(engine.stackAt + 512, REGION.stack).set(registers[10]!)
-  fn.startCount(true)
   body.op(W.block, 0x40, W.block, 0x40)
-  if (flatten && !synced) {
-    emitFlat(target, fn, { data, length, exit, wantsExit: exitsAt !== 0 })
-    body.op(W.br_if).u32(1)
-    // Otherwise from the start.
-    startRegisters(body, engine, registers)
+  if (inside) {
+    const { endless: counted } = functions
+    const flatten = !synced && (options.flatten ?? inside.target.proved !== undefined) && canFlatten(inside.target)
+    // The flat form makes each test by itself.
+    const chains = !counted && !flatten
+    const fn = new FunctionEmitter({ known: inside, layout, body, registers, around, counted, chains })
+    fn.contextLocals = new Map([...walk.locals].map(([offset, place]) => [offset, places[place]]))
+    emitBoundsFrom(fn, data, length)
+    emitClearStack(fn)
+    fn.startCount(true)
+    if (flatten) {
+      emitFlat(inside.target, fn, { data, length, exit, wantsExit: exitsAt !== 0 })
+      body.op(W.br_if).u32(1)
+      // Otherwise from the start.
+      startRegisters(body, engine, registers)
+    }
+    emitFunction(fn)
+  } else {
+    body.i32(STATUS.used).i32(0).mem(W.i32_store, 0)
+    for (const r of [1, 2, 3, 4, 5, 10]) body.get(registers[r]!)
+    body.call(layout.numbers.get(functions.mains[0]!)!).set(registers[0]!)
+    if (exitsAt) body.i32(AT.returned).mem(W.i32_load, 0).set(exit)
+    body.i32(STATUS.fault).mem(W.i32_load, 0).op(W.i32_eqz, W.br_if).u32(1)
   }
-  emitFunction(fn)
   body.op(W.end)
   // After a fault: where it was.
   finish(body, out, written)
@@ -170,6 +170,23 @@ function emitWalk(body: Body, target: Target, options: BatchOptions, { r0At, exi
   body.op(W.end, W.end)
   finish(body, out, written)
   body.get(FROM)
+}
+
+/** What the machine does not tell of a packet, and functions outside the loop find in memory: as much as they ask for. */
+function emitSurroundings(body: Body, { functions, outside, locals }: Walk, places: Record<Place, number>): void {
+  const { engine, all } = functions
+  const { data, end } = places
+  const regions = all.some(({ needs }) => needs.regions || needs.helpers)
+  if (regions || outside.some(({ needs }) => needs.packetSizes.size > 0)) regionRow(body, data, end)
+  if (outside.length > 0) body.i32(STATUS.record).get(FROM).mem(W.i32_store, 0)
+  for (const [offset, place] of locals)
+    if (outside.some(({ needs }) => needs.context.has(offset)))
+      body
+        .i32(engine.ctxAt + offset)
+        .get(places[place])
+        .mem(W.i32_store, 0)
+  if (all.some(({ target }) => target.program.code.some((op, i) => (i & 3) === 0 && op === 0xe5)))
+    body.i32(STATUS.mayGoto).i32(MAY_GOTO).mem(W.i32_store, 0)
 }
 
 /** r1 is the context, r0 and r2..r9 are 0. */
@@ -203,13 +220,16 @@ function packetStart(
   body.get(captured).get(length).op(W.i32_sub).set(length)
 }
 
-/** Context fields that the walk has in locals: where the packet is, and how long. */
-function contextLocals(engine: Engine, data: number, end: number, wire: number): Map<number, number> {
+/** Locals of a walk: where the packet is, where it ends, and how long it was on the wire. */
+type Place = 'data' | 'end' | 'wire'
+
+/** Context fields that they hold. */
+function contextFields(engine: Engine): ReadonlyMap<number, Place> {
   switch (PROG_TYPES[engine.options.type].context) {
     case 'xdp_md':
-      return new Map([[0, data], [4, end], [8, data]]) // biome-ignore format: a row
+      return new Map([[0, 'data'], [4, 'end'], [8, 'data']]) // biome-ignore format: a row
     case '__sk_buff':
-      return new Map([[0, wire], [76, data], [80, end], [140, data]]) // biome-ignore format: a row
+      return new Map([[0, 'wire'], [76, 'data'], [80, 'end'], [140, 'data']]) // biome-ignore format: a row
     case 'bpf_nf_ctx':
       return new Map()
   }
@@ -224,55 +244,23 @@ const CONSTANT: Readonly<Record<ContextName, ReadonlySet<number>>> = {
 }
 
 /** Whether the machine itself must know each packet: helpers, or context fields that differ between packets. */
-function needsSync(target: Target, fn: FunctionEmitter): boolean {
-  const { code } = target.program
-  for (let pc = 0; pc < code.length; pc += 4) if (code[pc] === 0xe5 || code[pc] === OP.callLocal) return true
-  const { helpers, context } = fn.needs
-  if (
-    helpers &&
-    !target.program.insns.every(
+function needsSync({ functions, locals }: Walk): boolean {
+  const { all, engine } = functions
+  const onMemory = [...new Set(all.map(({ target }) => target))].every(({ program }) =>
+    program.insns.every(
       ({ spec, imm }) =>
         spec.kind !== 'ldpkt' && spec.call !== 'kfunc' && (spec.call !== 'helper' || ON_MEMORY.has(imm)),
-    )
+    ),
   )
-    return true
-  const constant = CONSTANT[PROG_TYPES[target.engine.options.type].context]
-  return [...context].some((offset) => !fn.contextLocals.has(offset) && !constant.has(offset))
-}
-
-/** Instructions are counted only where there could be no end to them. */
-function counts(target: Target): boolean {
-  const { code } = target.program
-  for (let pc = 0; pc < code.length; pc += 4) {
-    if (code[pc] === OP.callLocal || code[pc] === 0xe5) return true
-    if (isJump(code[pc]!) && code[pc + 3]! <= pc) return true
-  }
-  return false
+  if (!onMemory && all.some(({ needs }) => needs.helpers)) return true
+  const constant = CONSTANT[PROG_TYPES[engine.options.type].context]
+  return all.some(({ needs }) => [...needs.context].some((offset) => !locals.has(offset) && !constant.has(offset)))
 }
 
 function regionRow(body: Body, data: number, end: number): void {
   const row = AT.regions + REGION.packet * 32
   for (const [place, value] of [[0, data], [4, end], [16, data], [20, end]] as const) body.i32(row).get(value).mem(W.i32_store, place)
 } // biome-ignore format: one loop
-
-/** Zeroes what the program may read of its stack before it has written it. */
-function clearStack(fn: FunctionEmitter): void {
-  const { body } = fn
-  const slots = readFirst(fn)
-  const top = fn.engine.stackAt + 512
-  if (slots.length > MOST_CLEARED)
-    body
-      .i32(top + slots[0]!)
-      .i32(0)
-      .i32(-slots[0]!)
-      .fill()
-  else
-    for (const slot of slots)
-      body
-        .i32(top + slot)
-        .i64(0, 0)
-        .mem(W.i64_store, 0)
-}
 
 function keepRecord(
   body: Body,

@@ -93,11 +93,16 @@ export class ArrayMap extends BpfMap {
 
 /** An array whose places may be empty: values are small numbers that stand for something outside (a program, a device …). */
 export class SlotArray extends ArrayMap {
-  private readonly used: Uint8Array
+  /** Address of a byte for each place: 1 if it is taken. */
+  readonly usedAt: number
 
   constructor(engine: Engine, def: MapDef, index: number) {
     super(engine, def, index)
-    this.used = new Uint8Array(def.maxEntries)
+    this.usedAt = engine.mem.alloc(def.maxEntries)
+  }
+
+  private get used(): Uint8Array {
+    return this.engine.mem.bytes.subarray(this.usedAt, this.usedAt + this.def.maxEntries)
   }
 
   override lookup(keyAt: number): number {
