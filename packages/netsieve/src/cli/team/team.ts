@@ -5,6 +5,7 @@ import { fstatSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import { encode } from '@netsieve/asm'
+import { programsOf } from '@netsieve/codegen'
 import type { Batch, BatchOptions } from '@netsieve/vm'
 import type { LinkSieve } from '../link-sieve.ts'
 import { Tally, type TallyRows } from '../tally.ts'
@@ -98,15 +99,18 @@ export class Team {
 }
 
 function jobOf({ sieve }: LinkSieve, work: Work, batch: BatchOptions): Job {
-  const { insns, type, maps } = sieve.compiled
+  const { type, maps } = sieve.compiled
   const { facts } = sieve
+  const all = programsOf(sieve.compiled)
   return {
     work,
     type,
     maps,
-    program: encode(insns),
-    handsOn: insns.flatMap(({ origin }, i) => (origin?.handsOn ? [i] : [])),
-    proved: facts && insns.map((_, i) => facts.proved(i)),
+    programs: all.map(({ insns }) => ({
+      code: encode(insns),
+      handsOn: insns.flatMap(({ origin }, i) => (origin?.handsOn ? [i] : [])),
+    })),
+    proved: facts && all.flatMap(({ insns }) => insns).map((_, i) => facts.proved(i)),
     batch,
   }
 }

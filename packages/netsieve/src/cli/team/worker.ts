@@ -17,10 +17,12 @@ export interface Job {
   readonly work: Work
   readonly type: ProgTypeName
   readonly maps: readonly MapDef[]
-  /** One that no tail call leads on from: sets of programs are not divided among threads. */
-  readonly program: Uint8Array
-  /** Its exits that hand on what a function returned, which bytes do not tell. */
-  readonly handsOn: readonly number[]
+  readonly programs: readonly {
+    readonly code: Uint8Array
+    /** Exits that hand on what a function returned, which bytes do not tell. */
+    readonly handsOn: readonly number[]
+  }[]
+  /** By instructions counted through all programs. */
   readonly proved: readonly boolean[] | undefined
   readonly batch: BatchOptions
 }
@@ -50,9 +52,16 @@ export function work({ memory, chunks, port }: WorkerData): void {
 }
 
 /** As the first thread has it. */
-function batchOf({ program, handsOn, type, maps, proved, batch }: Job): Batch {
-  const insns = [...decode(program).program]
-  for (const i of handsOn) insns[i] = { ...insns[i]!, origin: { text: '', handsOn: true } }
-  const machine = machineFor({ insns, type, maps }, 'jit', proved && ((insn) => proved[insn] === true))
+function batchOf({ programs, type, maps, proved, batch }: Job): Batch {
+  const [first, ...others] = programs.map(({ code, handsOn }) => {
+    const insns = [...decode(code).program]
+    for (const i of handsOn) insns[i] = { ...insns[i]!, origin: { text: '', handsOn: true } }
+    return { insns }
+  })
+  const machine = machineFor(
+    { ...first!, programs: others, type, maps },
+    'jit',
+    proved && ((insn) => proved[insn] === true),
+  )
   return machine.batch(batch)
 }
