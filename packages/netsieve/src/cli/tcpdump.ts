@@ -98,7 +98,7 @@ export async function tcpdump(words: readonly string[], flags: TcpdumpFlags): Pr
 }
 
 /** Bytes of capture for each instruction above which a proof takes less time than the checks that it saves. */
-const PROOF_PAYS = 15_000_000
+const PROOF_PAYS = 20_000_000
 
 function worthVerifying(path: string): (insns: number) => boolean {
   const size = path === '-' ? 0 : (statSync(path, { throwIfNoEntry: false })?.size ?? 0)
