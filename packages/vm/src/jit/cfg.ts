@@ -1,7 +1,8 @@
-// The blocks of one function of a program, in program order, and the nested scopes that stand for its jumps in WebAssembly:
+// The blocks of one function of a program, in the program's order if that will do, and the nested scopes that stand for its jumps in WebAssembly:
 // a `block` that ends where forward jumps go, a `loop` that starts where backward jumps go.
 
 import { OP } from '../decode.ts'
+import { orderOf } from './order.ts'
 
 export interface Block {
   /** First instruction (as an index into the code rows) and the one after the last. */
@@ -18,12 +19,13 @@ export interface Scope {
 
 export interface Cfg {
   readonly blocks: readonly Block[]
+  /** By block: the one that it goes on in where it does not jump, -1 if flow ends with it. */
+  readonly next: Int32Array
   /** By instruction: the number of the block that it starts, -1 for others. */
   readonly at: Int32Array
   /** Scopes in the order they open; undefined where jumps enter loops from outside: then only a dispatcher will do. */
   readonly scopes: readonly Scope[] | undefined
-  readonly loops: boolean
-  /** By block: 1 if a jump leads to it. */
+  /** By block: 1 if it is not only come to from the one before it. */
   readonly joins: Uint8Array
 }
 
@@ -68,12 +70,23 @@ export function buildCfg(code: Int32Array, entry: number): Cfg {
     while (i + 1 < count && reached[i + 1] && !leader[i + 1] && !endsFlow(code[i * 4]!)) i++
     blocks.push({ from, to: i + 1 })
   }
-  const edges = jumpEdges(code, blocks, at)
-  // The function must start with its entry: one that is entered further down cannot be laid out in program order.
+  const inPlace = inOrder(code, blocks, at, entry)
+  if (inPlace.scopes) return inPlace
+  const order = orderOf(successorsOf(code, inPlace), at[entry]!)
+  if (!order) return inPlace
+  const ordered = order.map((b) => blocks[b]!)
+  for (const [b, { from }] of ordered.entries()) at[from] = b
+  return inOrder(code, ordered, at, entry)
+}
+
+function inOrder(code: Int32Array, blocks: readonly Block[], at: Int32Array, entry: number): Cfg {
+  const next = Int32Array.from(blocks, ({ to }) => (endsFlow(code[(to - 1) * 4]!) ? -1 : at[to]!))
+  const edges = edgesOf(code, blocks, at, next)
+  // The function must start with its entry.
   const scopes = blocks[0]!.from === entry ? nest(edges) : undefined
   const joins = new Uint8Array(blocks.length)
   for (const { to } of edges) joins[to] = 1
-  return { blocks, at, scopes, joins, loops: edges.some(({ from, to }) => to <= from) }
+  return { blocks, next, at, scopes, joins }
 }
 
 interface Edge {
@@ -81,13 +94,23 @@ interface Edge {
   readonly to: number
 }
 
-function jumpEdges(code: Int32Array, blocks: readonly Block[], at: Int32Array): Edge[] {
+/** Ways from block to block, but for those that just go on. */
+function edgesOf(code: Int32Array, blocks: readonly Block[], at: Int32Array, next: Int32Array): Edge[] {
   const edges: Edge[] = []
   blocks.forEach((block, from) => {
     const last = block.to - 1
     if (isJump(code[last * 4]!)) edges.push({ from, to: at[code[last * 4 + 3]! >> 2]! })
+    if (next[from]! >= 0 && next[from] !== from + 1) edges.push({ from, to: next[from]! })
   })
   return edges
+}
+
+function successorsOf(code: Int32Array, { blocks, next, at }: Cfg): number[][] {
+  return blocks.map(({ to }, b) => {
+    const last = (to - 1) * 4
+    const jump = isJump(code[last]!) ? [at[code[last + 3]! >> 2]!] : []
+    return next[b]! < 0 || next[b] === jump[0] ? jump : [next[b]!, ...jump]
+  })
 }
 
 function nest(edges: readonly Edge[]): Scope[] | undefined {
@@ -132,7 +155,7 @@ function nestLoops(edges: readonly Edge[]): Scope[] {
 }
 
 /** Registers (as bits) that may still be read after each block. */
-export function liveAfter(code: Int32Array, { blocks, at }: Cfg): Int32Array {
+export function liveAfter(code: Int32Array, { blocks, next, at }: Cfg): Int32Array {
   const live = new Int32Array(blocks.length)
   const before = new Int32Array(blocks.length)
   for (let again = true; again; ) {
@@ -142,7 +165,7 @@ export function liveAfter(code: Int32Array, { blocks, at }: Cfg): Int32Array {
       const last = code[(to - 1) * 4]!
       let bits = 0
       if (isJump(last)) bits |= before[at[code[(to - 1) * 4 + 3]! >> 2]!]!
-      if (!endsFlow(last)) bits |= before[b + 1] ?? 0
+      if (next[b]! >= 0) bits |= before[next[b]!]!
       live[b] = bits
       for (let i = to - 1; i >= from; i--) bits = (bits & ~writes(code, i)) | reads(code, i)
       if (bits !== before[b]) again = true

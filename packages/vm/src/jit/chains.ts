@@ -36,7 +36,8 @@ export function findChains(engine: Engine, code: Int32Array, cfg: Cfg): Map<numb
       const constant = constantOf(engine, code, from * 4)
       // Another place that leads there would be led past the tests before it.
       const alike = [0, 1, 3].every((k) => code[from * 4 + k] === code[pc + k])
-      if (to - from !== 1 || constant === undefined || !alike || cfg.joins[next] !== 0) break
+      const apart = cfg.next[next - 1] !== next || cfg.joins[next] !== 0
+      if (to - from !== 1 || constant === undefined || !alike || apart) break
       constants.push(constant)
       rest.push(next)
     }

@@ -3,7 +3,7 @@
 
 import { FAIL, IMPORT, STATUS } from './abi.ts'
 import { emitCondition } from './alu.ts'
-import { endsFlow, type Scope } from './cfg.ts'
+import type { Scope } from './cfg.ts'
 import { pushMember } from './chains.ts'
 import type { FunctionEmitter } from './emitter.ts'
 import { I32, W } from './writer.ts'
@@ -35,6 +35,8 @@ function emitStructured(fn: FunctionEmitter, scopes: readonly Scope[], emitBlock
       labels.push({ kind, target: kind === 'loop' ? b : to })
     }
     emitBlock(b)
+    const after = fn.cfg.next[b]!
+    if (after >= 0 && after !== b + 1) emitBranch(fn, after <= b ? 'loop' : 'block', after)
   })
   for (; open.length > 0; open.pop()) {
     body.op(W.end)
@@ -62,7 +64,7 @@ function emitDispatcher(fn: FunctionEmitter, emitBlock: (b: number) => void): vo
     body.op(W.end)
     labels.pop()
     emitBlock(b)
-    if (b < last && !endsFlow(fn.code[(cfg.blocks[b]!.to - 1) * 4]!)) emitBranch(fn, 'block', b + 1)
+    if (cfg.next[b]! >= 0) emitBranch(fn, 'block', cfg.next[b]!)
   }
   body.op(W.end, W.unreachable)
   labels.pop()

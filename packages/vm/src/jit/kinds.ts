@@ -6,7 +6,7 @@ import { ACCESS } from '../context.ts'
 import { OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
 import { REGION } from '../memory.ts'
-import { type Cfg, endsFlow, isJump } from './cfg.ts'
+import { type Cfg, isJump } from './cfg.ts'
 import { isBuiltIn, LOOKUP_ELEM, LOOKUP_PERCPU } from './helper-calls.ts'
 import { isPacketLoad } from './opcodes.ts'
 
@@ -77,7 +77,8 @@ export function blockKinds(engine: Engine, code: Int32Array, cfg: Cfg, entry: Ki
       const last = code[(to - 1) * 4]!
       const jump = isJump(last) ? cfg.at[code[(to - 1) * 4 + 3]! >> 2]! : undefined
       if (jump !== undefined && flow(jump, after) && jump <= b) again = true
-      if (!endsFlow(last) && b + 1 < cfg.blocks.length) flow(b + 1, after)
+      const next = cfg.next[b]!
+      if (next >= 0 && flow(next, after) && next <= b) again = true
     }
   }
   return at

@@ -2,7 +2,7 @@
 
 import { helperById } from '@netsieve/asm'
 import { OP } from '../decode.ts'
-import { endsFlow, isJump } from './cfg.ts'
+import { isJump } from './cfg.ts'
 import type { ProgramFunction } from './functions.ts'
 import { inStack, KIND, type Kinds, stepKinds } from './kinds.ts'
 import { baseOf, forEachInsn, type Known, sizeOf } from './needs.ts'
@@ -27,7 +27,7 @@ export function readFirst(known: ProgramFunction): number[] {
       const bits = throughBlock(known, b, written[b]!.slice(), read)
       const last = program.code[(to - 1) * 4]!
       const jump = isJump(last) ? cfg.at[program.code[(to - 1) * 4 + 3]! >> 2]! : undefined
-      for (const next of [jump, endsFlow(last) ? undefined : b + 1]) {
+      for (const next of [jump, cfg.next[b]!]) {
         const into = next === undefined ? undefined : written[next]
         if (into && meet(into, bits) && next! <= b) again = true
       }
