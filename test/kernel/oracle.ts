@@ -90,14 +90,29 @@ function mapOf({ type, keySize, valueSize, maxEntries, flags, entries = [] }: Ma
 export interface KernelReply {
   readonly accepted: boolean
   readonly reason?: string
+  /** The name of the error, of what is not accepted. */
+  readonly errno?: string | null
   readonly insns_processed?: number
   readonly verified_insns?: number
   /** Return values by frame; null where the kernel's test run takes no such frame. */
   readonly run?: { readonly retvals: readonly (number | null)[] }
 }
 
-/** Asks a batch of questions in one go. @throws Error if the tool fails */
+/** A verification during which the process gets a signal (or is stopped and goes on) ends in EAGAIN: it says nothing of the program. libbpf asks as often. */
+const ATTEMPTS = 5
+
+/** Asks a batch of questions in one go, and again what was interrupted. @throws Error if the tool fails */
 export function askKernel(requests: readonly KernelRequest[]): KernelReply[] {
+  const replies = ask(requests)
+  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+    const again = [...replies.keys()].filter((i) => replies[i]!.errno === 'EAGAIN')
+    if (again.length === 0) break
+    for (const [k, reply] of ask(again.map((i) => requests[i]!)).entries()) replies[again[k]!] = reply
+  }
+  return replies
+}
+
+function ask(requests: readonly KernelRequest[]): KernelReply[] {
   const { stdout, stderr, status } = spawnSync('python3', [join(FOLDER!, 'kbpf.py'), 'serve'], {
     input: requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
     maxBuffer: 1 << 30,
@@ -114,14 +129,20 @@ export function askKernel(requests: readonly KernelRequest[]): KernelReply[] {
 
 /** Several programs that lead to one another by a prog array, loaded with the maps that they share; then the first is run. */
 const SET = `
-import json, sys
+import errno, json, sys
 sys.path.insert(0, sys.argv[1])
 import kbpf
+def load(*args, **options):
+    for attempt in range(${ATTEMPTS}):
+        prog = kbpf.Prog(*args, **options)
+        if prog.err != errno.EAGAIN:
+            break
+    return prog
 for line in sys.stdin:
     req = json.loads(line)
     held = [[kbpf.unhex(k), v] for k, v in req['held']]
     maps = [kbpf.Map(m) for m in req['maps']]
-    programs = [kbpf.Prog(kbpf.unhex(code), req['type'], maps, expected_attach=req.get('expected_attach_type')) for code in req['programs']]
+    programs = [load(kbpf.unhex(code), req['type'], maps, expected_attach=req.get('expected_attach_type')) for code in req['programs']]
     refused = next((p for p in programs if p.fd is None), None)
     if refused:
         print(json.dumps({'accepted': False, 'reason': refused.report().get('reason')}))
