@@ -11,7 +11,7 @@ import { byForce, verifyAll } from './by-force.ts'
 import { arrives, frame } from './frames.ts'
 import { filterOf } from './random-ir.ts'
 
-const RUNS = Number(process.env.NETSIEVE_RUNS ?? 40)
+const RUNS = Number(process.env.NETSIEVE_RUNS ?? 20)
 
 const cases = (['nft-ip', 'nft-netdev', 'xt-ip', 'flower', 'ethtool'] as const).flatMap((view) =>
   (['cgroup_skb', 'netfilter'] as const).map((type) => [view, type] as const),

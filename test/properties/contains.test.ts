@@ -1,14 +1,13 @@
 // Searches for bytes: the program finds what evaluate finds, whatever its type, and the packet ends where the view says.
 
-import { decisionOf, type ProgTypeName } from '@netsieve/asm'
+import type { ProgTypeName } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
-import { check, evaluate, fromJson, parse, print, toJson } from '@netsieve/ir'
-import { verify } from '@netsieve/verifier'
-import { load } from '@netsieve/vm'
+import { check, fromJson, parse, print, toJson } from '@netsieve/ir'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { containsFrame, containsPred } from './contains-cases.ts'
+import { judge } from './judge.ts'
 import { listFilter } from './list-ir.ts'
 
 const RUNS = Number(process.env.NETSIEVE_RUNS ?? 10)
@@ -30,20 +29,8 @@ describe.each(['nft-ip', 'xt-ip', 'xt-compat', 'nft-netdev'] as const)('view %s'
         (preds, frames) => {
           const filter = listFilter(view, preds)
           expect(check(filter).diagnostics).toEqual([])
-          const { insns, maps } = generate(filter, { type })
-          const told = verify(insns, { type, maps })
-          if (told.status !== 'accepted') throw new Error(`${told.status}: ${told.message}\n${print(filter)}`)
-          const machines = (['interpreter', 'jit'] as const).map((engine) => load(insns, { type, maps, engine }))
-          for (const bytes of frames) {
-            const { decision } = evaluate(filter, bytes)
-            seen.add(decision)
-            for (const machine of machines) {
-              const { r0, fault } = machine.run(bytes)
-              const got = fault ? fault.reason : decisionOf(type, r0)
-              if (got !== decision)
-                throw new Error(`program: ${got}, meaning: ${decision}\n${print(filter)}\nframe ${Buffer.from(bytes).toString('hex')}`) // biome-ignore format: one message
-            }
-          }
+          const generated = generate(filter, { type })
+          for (const { decision } of judge(filter, generated, frames, ['interpreter', 'jit'])) seen.add(decision)
         },
       ),
       { numRuns: RUNS, seed: 20_261_128, endOnFailure: true },

@@ -2,19 +2,20 @@
 // force, and long ones. evaluate(ir, packet) = run(generate(ir), packet), the rule that decided included, on both engines and in batches.
 
 import { decisionOf, type ProgTypeName } from '@netsieve/asm'
-import { COUNTER_MAP, generate, insnOf, type Plan, programsOf, readCounters } from '@netsieve/codegen'
-import { check, evaluate, type Filter, print, type Rule, VIEWS, type ViewName } from '@netsieve/ir'
+import { COUNTER_MAP, type Generated, generate, insnOf, type Plan, programsOf, readCounters } from '@netsieve/codegen'
+import { check, type Filter, type Rule, VIEWS, type ViewName } from '@netsieve/ir'
 import { writeCapture } from '@netsieve/packet'
 import { verify } from '@netsieve/verifier'
 import { load } from '@netsieve/vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { byForce, verifyAll } from './by-force.ts'
+import { byForce } from './by-force.ts'
 import { frame } from './frames.ts'
+import { judge } from './judge.ts'
 import { filterOf } from './random-ir.ts'
 import { ruleListOf } from './random-lists.ts'
 
-const RUNS = Number(process.env.NETSIEVE_RUNS ?? 8)
+const RUNS = Number(process.env.NETSIEVE_RUNS ?? 5)
 const TYPES = ['xdp', 'sched_cls', 'socket_filter'] as const satisfies readonly ProgTypeName[]
 const frames = fc.array(frame, { minLength: 20, maxLength: 20 })
 const plans: fc.Arbitrary<Plan> = fc.record({
@@ -24,37 +25,21 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   program: fc.constantFrom(60, 200, 1_000_000),
 })
 
-/** Judges packets one by one on both engines and all together; returns how many. */
-function judge(
-  filter: Filter,
-  type: ProgTypeName,
-  generated: ReturnType<typeof generate>,
-  packets: readonly Uint8Array[],
-): void {
-  const { insns } = generated
-  const { status, message } = verifyAll(generated)
-  if (status !== 'accepted') throw new Error(`${status}: ${message}\n${print(filter)}`)
-  const told = (r0: number, exit = -1) => `${decisionOf(type, r0)} by ${insnOf(generated, exit)?.origin?.rule}`
-  const meant = packets.map((bytes) => evaluate(filter, bytes)).map(({ decision, rule }) => `${decision} by ${rule}`)
-  for (const engine of ['interpreter', 'jit'] as const) {
-    const machine = load(insns, { ...generated, engine })
-    packets.forEach((bytes, i) => {
-      const { r0, exit, fault } = machine.run(bytes)
-      const got = fault?.reason ?? told(r0, exit)
-      if (got !== meant[i])
-        throw new Error(
-          `${engine}: ${got}, meaning: ${meant[i]}\n${print(filter)}\nframe ${Buffer.from(bytes).toString('hex')}`,
-        )
-    })
-  }
-  const batch = load(insns, generated).batch({ exits: true })
+/** Judges packets one by one on both engines and all together. */
+function judgeAll(filter: Filter, generated: Generated, packets: readonly Uint8Array[]): void {
+  const meant = judge(filter, generated, packets, ['interpreter', 'jit'])
+  const batch = load(generated.insns, generated).batch({ exits: true })
   const capture = writeCapture(
     packets.map((data) => ({ data, linkType: 1 })),
     { format: 'pcap' },
   ).subarray(24)
   batch.input.set(capture)
   const { records, r0, exits } = batch.run(capture.length)
-  expect(Array.from({ length: records }, (_, i) => told(r0[i]!, exits[i]))).toEqual(meant)
+  const got = Array.from({ length: records }, (_, i) => ({
+    decision: decisionOf(generated.type, r0[i]!),
+    rule: insnOf(generated, exits[i]!)?.origin?.rule,
+  }))
+  expect(got).toEqual(meant.map(({ decision, rule }) => ({ decision, rule })))
 }
 
 it.each(Object.keys(VIEWS) as ViewName[])(
@@ -71,7 +56,7 @@ it.each(Object.keys(VIEWS) as ViewName[])(
         const filter: Filter = { syntax: 'ir', profile: 'nft-6.18', base: [base], chains: [{ name: 'c', rules }] }
         expect(check(filter).diagnostics).toEqual([])
         for (const type of TYPES)
-          judge(filter, type, byForce(filter, { type }, { part: 10, inline: 0, depth: 0, program: 60 }), sample)
+          judgeAll(filter, byForce(filter, { type }, { part: 10, inline: 0, depth: 0, program: 60 }), sample)
       }
     }
   },
@@ -85,7 +70,7 @@ describe.each(Object.keys(VIEWS) as ViewName[])('view %s', (view) => {
       fc.property(fc.oneof(filterOf(view), ruleListOf(view)), plans, frames, (filter, plan, packets) => {
         fc.pre(check(filter).value !== undefined)
         const generated = byForce(filter, { type }, plan)
-        judge(filter, type, generated, packets)
+        judgeAll(filter, generated, packets)
         for (const { functions } of programsOf(generated)) divided += functions!.length - 1
         if (generated.programs) sets++
       }),
@@ -158,7 +143,7 @@ describe('lists that no lookup says', () => {
     ])
     const generated = generate(called, { type: 'xdp', counters: true })
     expect(generated.insns.length).toBeLessThan(12_000)
-    judge(called, 'xdp', generated, [packet(3, 80), packet(3, 2000), packet(300, 80)])
+    judgeAll(called, generated, [packet(3, 80), packet(3, 2000), packet(300, 80)])
     const machine = load(generated.insns, generated)
     machine.run(packet(7, 80))
     const counted = readCounters(machine.map(COUNTER_MAP).get(new Uint8Array(4))!)

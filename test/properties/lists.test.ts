@@ -1,12 +1,11 @@
 // Searches in lists: the program finds what evaluate finds, in options, extension headers and chunks that are as they should be, and in odd ones.
 
-import { decisionOf, type ProgTypeName } from '@netsieve/asm'
+import type { ProgTypeName } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
-import { cmp, evaluate, print, type ViewName } from '@netsieve/ir'
-import { verify } from '@netsieve/verifier'
-import { load } from '@netsieve/vm'
+import { cmp, type ViewName } from '@netsieve/ir'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { judge } from './judge.ts'
 import { listFrame } from './list-frames.ts'
 import { LISTS, listFilter, listPred } from './list-ir.ts'
 
@@ -26,18 +25,7 @@ describe.each(views)('view %s, list %s', (view, list) => {
         fc.array(listFrame(list), { minLength: 60, maxLength: 60 }),
         (preds, frames) => {
           const filter = listFilter(view, preds)
-          const { insns, maps } = generate(filter, { type })
-          const told = verify(insns, { type, maps })
-          if (told.status !== 'accepted') throw new Error(`${told.status}: ${told.message}\n${print(filter)}`)
-          const machine = load(insns, { type, maps })
-          for (const bytes of frames) {
-            const { r0, exit, fault } = machine.run(bytes)
-            const got = fault ? fault.reason : `${decisionOf(type, r0)} by ${insns[exit!]?.origin?.rule}`
-            const { decision, rule } = evaluate(filter, bytes)
-            if (got !== `${decision} by ${rule}`)
-              throw new Error(`program: ${got}, meaning: ${decision} by ${rule}\n${print(filter)}\nframe ${Buffer.from(bytes).toString('hex')}`) // biome-ignore format: one message
-            judged++
-          }
+          judged += judge(filter, generate(filter, { type }), frames).length
         },
       ),
       { numRuns: RUNS, seed: 20_261_127, endOnFailure: true },

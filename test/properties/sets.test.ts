@@ -1,12 +1,11 @@
 // evaluate(ir, packet) = run(generate(ir), packet) for sets, maps, verdict maps and lists of rules; the generated code is accepted.
 
-import { decisionOf, type ProgTypeName } from '@netsieve/asm'
+import type { ProgTypeName } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
-import { check, evaluate, print, type ViewName } from '@netsieve/ir'
-import { verify } from '@netsieve/verifier'
-import { load } from '@netsieve/vm'
+import { check, type ViewName } from '@netsieve/ir'
 import { describe, expect, it } from 'vitest'
 import { FRAMES } from './frames.ts'
+import { judge } from './judge.ts'
 import { Random, setFilter } from './random-sets.ts'
 
 /** Programs of each kind; a tenth of what other properties run, since these are large. */
@@ -35,20 +34,10 @@ describe.each(CASES)('view %s as %s', (view, type) => {
     (seed) => {
       const filter = setFilter(view, seed)
       expect(check(filter).diagnostics).toEqual([])
-      const { insns, maps } = generate(filter, { type })
-      const { status, message } = verify(insns, { type, maps })
-      expect({ status, message }).toEqual({ status: 'accepted', message: undefined })
       const random = new Random(seed)
-      const machine = load(insns, { type, maps, engine: seed % 2 === 0 ? 'jit' : 'interpreter', patience: 0 })
-      for (let i = 0; i < FRAMES_EACH; i++) {
-        const bytes = frameOf(random)
-        const { r0, exit, fault } = machine.run(bytes)
-        const got = fault ? fault.reason : `${decisionOf(type, r0)} by ${insns[exit!]?.origin?.rule}`
-        const { decision, rule } = evaluate(filter, bytes)
-        if (got === `${decision} by ${rule}`) continue
-        const text = Buffer.from(bytes).toString('hex')
-        throw new Error(`program: ${got}, meaning: ${decision} by ${rule}\n${print(filter)}\nframe ${text}`)
-      }
+      const frames = Array.from({ length: FRAMES_EACH }, () => frameOf(random))
+      const engine = seed % 2 === 0 ? 'jit' : 'interpreter'
+      judge(filter, generate(filter, { type }), frames, [engine])
     },
   )
 })

@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest'
 import { frame } from './frames.ts'
 import { filterOf } from './random-ir.ts'
 
-const RUNS = Number(process.env.NETSIEVE_RUNS ?? 40)
+const RUNS = Number(process.env.NETSIEVE_RUNS ?? 15)
 
 const taggedFrame = fc
   .tuple(frame, fc.constantFrom(0x8100, 0x88a8), fc.oneof(fc.constantFrom(0, 5, 0x2005, 0xe000), fc.nat(0xffff)))
@@ -41,7 +41,7 @@ describe.each(Object.keys(VIEWS) as ViewName[])('view %s', (view) => {
   it.each(['sched_cls', 'socket_filter'] as const)('%s', (type) => {
     let judged = 0
     fc.assert(
-      fc.property(filterOf(view), fc.array(taggedFrame, { minLength: 15, maxLength: 15 }), (filter, frames) => {
+      fc.property(filterOf(view), fc.array(taggedFrame, { minLength: 40, maxLength: 40 }), (filter, frames) => {
         fc.pre(check(filter).value !== undefined && asked(view, filter))
         const { insns, maps } = generate(filter, { type })
         expect(verify(insns, { type, maps })).toMatchObject({ status: 'accepted' })
