@@ -123,6 +123,7 @@ const PREDS: Readonly<Record<Pred['kind'], Row<Pred>>> = {
   and: { what: { kind: 'and', args: [{ kind: 'cmp', term: field('ipv4.ttl'), test: '>', value: 1n }, { kind: 'cmp', term: field('meta.l4proto'), test: '==', value: 6n }] }, text: 'if (GET(ipv4_ttl, p) <= 1)\n\t\treturn NEXT;\n\tif (GET(meta_l4proto, p) != IPPROTO_TCP)' },
   or: { what: { kind: 'or', args: [{ kind: 'cmp', term: field('ipv4.ttl'), test: '==', value: 1n }, { kind: 'cmp', term: field('tcp.dport'), test: '>=', value: 1024n }] }, text: 'if (!(GET(ipv4_ttl, p) == 1 || GET(tcp_dport, p) >= 1024))' },
   not: { what: { kind: 'not', arg: { kind: 'cmp', term: field('ipv6.dst'), test: '==', value: 1n } }, text: 'if (GET128(ipv6_dst, p) == 1)' },
+  sure: { what: { kind: 'sure', arg: { kind: 'cmp', term: field('ipv4.ttl'), test: '==', value: 1n } }, text: 'unsupported: a test that is false where a field is not there' },
   exists: { what: { kind: 'exists', what: 'tcp_maxseg' }, text: 'if (!GET(has_tcp_2, p))' },
   contains: { what: { kind: 'contains', from: 20, to: 60, bytes: '474554', nocase: false }, text: 'if (!GET(has_474554_from_20_to_60, p))' },
   inSet: { what: { kind: 'inSet', terms: [field('tcp.dport'), field('ipv4.src')], set: 'ports' }, text: 'if (!find_ports(GET(tcp_dport, p), GET(ipv4_src, p)))' },

@@ -154,6 +154,7 @@ function pred(arithmetic: boolean, walks: boolean): fc.Arbitrary<Pred> {
       fc.array(tie('pred'), { minLength: 0, maxLength: 3 }).map((args): Pred => ({ kind: 'and', args })),
       fc.array(tie('pred'), { minLength: 0, maxLength: 3 }).map((args): Pred => ({ kind: 'or', args })),
       tie('pred').map((arg): Pred => ({ kind: 'not', arg })),
+      tie('pred').map((arg): Pred => ({ kind: 'sure', arg })),
       fc.boolean().map((truth): Pred => ({ kind: 'const', value: truth })),
     ),
   })).pred

@@ -25,6 +25,8 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
       return e.goto(pred.value ? yes : no)
     case 'not':
       return branch(scope, pred.arg, no, yes, failures)
+    case 'sure':
+      return branch(scope, pred.arg, yes, no, { ...failures, missing: no })
     case 'and':
     case 'or': {
       const last = pred.args.at(-1)

@@ -51,6 +51,7 @@ function linkHeader(pred: Pred): string | undefined {
     case 'or':
       return pred.args.map(linkHeader).find((what) => what !== undefined)
     case 'not':
+    case 'sure':
       return linkHeader(pred.arg)
     default:
       return undefined

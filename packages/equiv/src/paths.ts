@@ -164,6 +164,8 @@ function expand(pred: Pred, holds: boolean, sets: Sets): readonly (readonly Cons
       return pred.value === holds ? [[]] : []
     case 'not':
       return expand(pred.arg, !holds, sets)
+    case 'sure':
+      return expand(pred.arg, holds, sets)
     case 'and':
     case 'or': {
       const all = (pred.kind === 'and') === holds

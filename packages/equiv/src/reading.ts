@@ -78,6 +78,10 @@ export class Reading {
         }
         return { holds: all ? asked : decided, fails: all ? decided : asked, missing, cut }
       }
+      case 'sure': {
+        const { holds, fails, missing, cut } = this.pred(pred.arg)
+        return { holds, fails: bdd.or(fails, missing), missing: FALSE, cut }
+      }
       case 'contains':
         throw new NotModelled('a search for bytes')
       case 'exists': {

@@ -75,6 +75,11 @@ export function not(arg: Pred): Pred {
   return arg.kind === 'not' ? arg.arg : { kind: 'not', arg }
 }
 
+/** False where a field is not there. */
+export function sure(arg: Pred): Pred {
+  return arg.kind === 'sure' ? arg : { kind: 'sure', arg }
+}
+
 export function match(pred: Pred): Step {
   return { kind: 'match', pred }
 }

@@ -179,6 +179,7 @@ function checkPred(pred: Pred, span: Span | undefined, place: CheckPlace): void 
       for (const arg of pred.args) checkPred(arg, span, place)
       return
     case 'not':
+    case 'sure':
       return checkPred(pred.arg, span, place)
     case 'cmp': {
       const bits = widthOf(pred.term, span, place)

@@ -95,7 +95,8 @@ export function decisionGraph(pred: Pred): DecisionGraph {
       case 'or':
         return part.args.reduceRight((next: Way, arg) => build(arg, yes, next), no)
       case 'contains':
-        throw new Error('a search for bytes is no single test')
+      case 'sure':
+        throw new Error(`${part.kind} is no single test`)
       case 'exists':
         throw new Error('a search in a list is no single test')
       case 'cmp':

@@ -18,6 +18,7 @@ export {
   not,
   or,
   raw,
+  sure,
   TRUE,
   verdict,
 } from './build.ts'

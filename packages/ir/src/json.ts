@@ -198,6 +198,7 @@ const PRED = kinds<Pred>({
   and: { args: list(pred) },
   or: { args: list(pred) },
   not: { arg: pred },
+  sure: { arg: pred },
   inSet: { terms: list(term), set: text },
   exists: { what: entry },
   contains: { from: integer, to: integer, bytes: text, nocase: truth },

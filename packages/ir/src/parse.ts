@@ -16,7 +16,7 @@
 //           | ("→" | "->") (verdict | lookup) | [ "as" VIEW ":" ] pred
 //   verdict = "accept" | "drop" | "return" | "continue" | ("jump" | "goto") NAME | ACT "(" [ QUOTED { "," QUOTED } ] ")"
 //   pred    = single { "and" single } | single { "or" single }
-//   single  = "exists" "(" (PROTOCOL | find) ")" | "contains" "(" FROM TO BYTES [ "nocase" ] ")" | "true" | "false" | "not" "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
+//   single  = "exists" "(" (PROTOCOL | find) ")" | "contains" "(" FROM TO BYTES [ "nocase" ] ")" | "true" | "false" | ("not" | "sure") "(" pred ")" | ("and" | "or") "(" [ pred ] ")" | "(" pred ")" | test
 //   test    = term OP (VALUE | operand) | term "in" "{" [ range { "," range } ] "}" | term { "." term } "in" "@" NAME
 //   term    = operand [ "&" VALUE ]
 //   lookup  = "@" NAME terms                                                                     terms: "[" term { "." term } "]"
@@ -295,10 +295,7 @@ function readPred(scan: Scan): Pred {
 
 function readSingle(scan: Scan): Pred {
   for (const value of [true, false]) if (scan.word(String(value))) return { kind: 'const', value }
-  if (scan.word('not')) {
-    const arg = bracketed(scan)
-    return { kind: 'not', arg }
-  }
+  for (const kind of ['not', 'sure'] as const) if (scan.word(kind)) return { kind, arg: bracketed(scan) }
   if (scan.word('exists')) {
     scan.needMark('(')
     const what = scan.word('find') ? readFind(scan) : scan.oneOf(ENTRIES, 'entry of a list')

@@ -171,7 +171,8 @@ export function printPred(pred: Pred, inside = false): string {
     case 'contains':
       return `contains(${pred.from} ${pred.to} ${pred.bytes}${pred.nocase ? ' nocase' : ''})`
     case 'not':
-      return `not (${printPred(pred.arg)})`
+    case 'sure':
+      return `${pred.kind} (${printPred(pred.arg)})`
     case 'and':
     case 'or': {
       if (pred.args.length < 2) return `${pred.kind}(${pred.args.map((arg) => printPred(arg)).join()})`

@@ -116,6 +116,10 @@ export class Reading {
         const holds = this.pred(pred.arg)
         return typeof holds === 'string' ? holds : !holds
       }
+      case 'sure': {
+        const holds = this.pred(pred.arg)
+        return holds === 'missing' ? false : holds
+      }
     }
   }
 

@@ -93,6 +93,8 @@ export type Pred =
   | { readonly kind: 'and'; readonly args: readonly Pred[] }
   | { readonly kind: 'or'; readonly args: readonly Pred[] }
   | { readonly kind: 'not'; readonly arg: Pred }
+  /** The same, but false where a field is not there. */
+  | { readonly kind: 'sure'; readonly arg: Pred }
 
 export type Verdict =
   | { readonly kind: 'accept' }

@@ -79,6 +79,7 @@ function ofPred(pred: Pred, found: Found): void {
       for (const arg of pred.args) ofPred(arg, found)
       return
     case 'not':
+    case 'sure':
       return ofPred(pred.arg, found)
     case 'cmp':
     case 'in':

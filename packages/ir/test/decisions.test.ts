@@ -30,6 +30,7 @@ function holds(pred: Pred, bytes: readonly [number, number]): boolean {
     case 'inSet':
     case 'exists':
     case 'contains':
+    case 'sure':
       throw new Error('not in graphs')
   }
 }

@@ -5,7 +5,7 @@ import type { Filter, ProfileName } from '@netsieve/ir'
 import { ethtool } from './ethtool/index.ts'
 import { flower } from './flower/index.ts'
 import type { FrontEnd } from './front.ts'
-import { iptables } from './iptables/index.ts'
+import { type IptablesOptions, iptables } from './iptables/index.ts'
 import { ir } from './ir/index.ts'
 import { nft } from './nft/index.ts'
 import { type PcapOptions, pcapFilter } from './pcap-filter/index.ts'
@@ -14,13 +14,14 @@ import { TC_HOOKS } from './tc/order.ts'
 import { u32 } from './u32/index.ts'
 
 /** Options of every front-end together; each takes what is its own. */
-export type RuleOptions = PcapOptions
+export type RuleOptions = PcapOptions & IptablesOptions
 
 /** Options that say how the rules themselves are to be read: given for a syntax that has no such thing, they are refused. */
 type OwnOption = Exclude<keyof RuleOptions, 'link'>
 const OF_PCAP = ['profile', 'onMatch', 'netmask', 'hosts', 'ethers', 'networks'] as const satisfies readonly OwnOption[]
 const OF_HOOKS = ['profile', 'hook'] as const satisfies readonly OwnOption[]
-const OPTION_WORDS = { profile: 'a profile', hook: 'a hook', onMatch: 'a verdict for packets that match', netmask: 'a netmask', hosts: 'names of hosts', ethers: 'names of Ethernet addresses', networks: 'names of networks' } as const satisfies Record<OwnOption, string> // biome-ignore format: one family
+const OF_IPTABLES = [...OF_HOOKS, 'ipsets'] as const satisfies readonly OwnOption[]
+const OPTION_WORDS = { profile: 'a profile', hook: 'a hook', onMatch: 'a verdict for packets that match', netmask: 'a netmask', hosts: 'names of hosts', ethers: 'names of Ethernet addresses', networks: 'names of networks', ipsets: 'sets of ipset' } as const satisfies Record<OwnOption, string> // biome-ignore format: one family
 
 /** A syntax without its tree's type: text in, filter out. */
 export interface Syntax {
@@ -86,7 +87,7 @@ export const SYNTAXES = {
   ir: syntax(ir, [], [], /^\s*(?:\/\/.*\n\s*)*filter\s+\S+\s+profile\s|^\s*\{\s*"(?:v|syntax)"\s*:/),
   iptables: syntax(
     iptables,
-    OF_HOOKS,
+    OF_IPTABLES,
     ['ip6tables', 'iptables-save'],
     /^\s*(?:\*(?:raw|mangle|nat|filter|security)\s*$|(?:sudo\s+)?ip6?tables\b|-[AINPtDRXF]\s)/m,
     HOOKS,

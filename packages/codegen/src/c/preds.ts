@@ -5,7 +5,7 @@ import { compareValues, type Pred, type Term, type Test } from '@netsieve/ir'
 import { contains } from './contains.ts'
 import { exists } from './lists.ts'
 import { number } from './prelude.ts'
-import type { Scope } from './scope.ts'
+import { type Scope, Unsupported } from './scope.ts'
 import { finder, inRanges, setOf } from './sets.ts'
 import { asked, call, compared, inOrder, isWide, kindOf } from './terms.ts'
 import { mayEnd, packetValue } from './values.ts'
@@ -66,6 +66,8 @@ function condition(scope: Scope, pred: Pred, depth: number): string {
       return packetValue(scope, 1, (from) => ({ name: contains(from, pred), args: [], wide: false }))
     case 'not':
       return unless(scope, pred.arg, depth)
+    case 'sure':
+      throw new Unsupported('a test that is false where a field is not there')
     case 'and':
     case 'or': {
       if (pred.args.length === 0) return String(pred.kind === 'and')

@@ -27,6 +27,8 @@ function simplestPred(pred: Pred): Pred {
       return pred
     case 'contains':
       throw new Beyond('a search for bytes')
+    case 'sure':
+      throw new Beyond('a test that is false where a field is not there')
     case 'exists':
       throw new Beyond('a search in a list')
     case 'not':

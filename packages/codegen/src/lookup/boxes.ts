@@ -213,6 +213,7 @@ function expand(pred: Pred, holds: boolean, view: ViewName | undefined, place: P
     case 'relation':
     case 'exists':
     case 'contains':
+    case 'sure':
       throw new NoBoxes()
   }
 }
@@ -255,6 +256,7 @@ function cutting(pred: Pred, view: ViewName | undefined, place: Place): readonly
     case 'relation':
     case 'exists':
     case 'contains':
+    case 'sure':
       throw new NoBoxes()
   }
 }

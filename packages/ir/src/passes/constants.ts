@@ -76,6 +76,10 @@ function formOf(pred: Pred): Pred {
     }
     case 'not':
       return negated(normal(pred.arg))
+    case 'sure': {
+      const arg = normal(pred.arg)
+      return arg.kind === 'const' || arg.kind === 'sure' ? arg : { kind: 'sure', arg }
+    }
     case 'and':
     case 'or':
       return list(pred.kind, pred.args.map(normal))
@@ -124,6 +128,7 @@ export function negated(pred: Pred): Pred {
     case 'contains':
     case 'and':
     case 'or':
+    case 'sure':
       return { kind: 'not', arg: pred }
   }
 }
@@ -215,7 +220,8 @@ export function predKey(pred: Pred): string {
     case 'exists':
       return `exists(${termKey(entryOf(pred.what))})`
     case 'not':
-      return `not(${predKey(pred.arg)})`
+    case 'sure':
+      return `${pred.kind}(${predKey(pred.arg)})`
     case 'and':
     case 'or':
       return `${pred.kind}(${pred.args.map(predKey).join()})`

@@ -48,7 +48,8 @@ export function samePred(a: Pred, b: Pred): boolean {
     case 'in':
       return b.kind === 'in' && sameTerm(a.term, b.term) && sameRanges(a.ranges, b.ranges)
     case 'not':
-      return b.kind === 'not' && samePred(a.arg, b.arg)
+    case 'sure':
+      return b.kind === a.kind && samePred(a.arg, b.arg)
     case 'and':
     case 'or':
       return b.kind === a.kind && sameList(a.args, b.args, samePred)

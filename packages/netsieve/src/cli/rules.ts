@@ -36,6 +36,7 @@ export interface RuleFlags {
   readonly ethers?: string
   readonly networks?: string
   readonly netmask?: string
+  readonly ipset?: string
   /** `-O`: commander calls it by its letter. */
   readonly O?: string
   /** The capture, of verbs that take one. */
@@ -65,6 +66,7 @@ export function withRuleOptions(command: Command): Command {
     .option('--hosts <file>', 'pcap expressions: names of hosts, as in hosts(5)')
     .option('--ethers <file>', 'pcap expressions: names of Ethernet addresses, as in ethers(5)')
     .option('--networks <file>', 'pcap expressions: names of networks, as in networks(5)')
+    .option('--ipset <file>', 'iptables: what is in sets, as `ipset save` writes it')
     .option('--netmask <mask>', 'pcap expressions: the mask that `ip broadcast` needs')
 }
 
@@ -105,6 +107,7 @@ export function compileOptions(flags: RuleFlags): CompileOptions {
   return {
     ...namesOf(flags),
     ...(syntax && { syntax }),
+    ...(flags.ipset !== undefined && { ipsets: readText(flags.ipset) }),
     type: progOf(flags.prog),
     attach: sideOf(flags.prog),
     ...(flags.O !== undefined && { optimize: Number(flags.O) as OptimizeLevel }),

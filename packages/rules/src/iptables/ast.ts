@@ -5,6 +5,7 @@ import type { Pred, Step } from '@netsieve/ir'
 import type { FieldId, ListName } from '@netsieve/packet'
 import type { IpFamily, Network, Word } from '../shared/index.ts'
 import type { IcmpTest } from './icmp.ts'
+import type { SetTest } from './ipset-match.ts'
 import type { FieldKey } from './key.ts'
 import type { U32Test } from './u32.ts'
 
@@ -121,6 +122,8 @@ export type Match =
     }
   | { readonly kind: 'u32'; readonly negated: boolean; readonly tests: readonly U32Test[]; readonly span: Span }
   | { readonly kind: 'kept'; readonly kept: Kept; readonly span: Span }
+  /** The packet is in a set of ipset's. */
+  | { readonly kind: 'set'; readonly test: SetTest; readonly span: Span }
   /** What iptables has and this front-end does not: an error only where packets can come to the rule. */
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
 

@@ -7,6 +7,7 @@ import { FIELDS, maxValue, prefixMask } from '@netsieve/packet'
 import { type IpFamily, parseNumber, readNumber, splitAll, type Word } from '../shared/index.ts'
 import type { Kept, KeyedBy, Match } from './ast.ts'
 import { readConnbytes, readConnlimit } from './counted.ts'
+import { readMatchSet } from './ipset-match.ts'
 import type { Option } from './matches.ts'
 import { readRecent, recentStep } from './recent.ts'
 import { readString } from './string.ts'
@@ -23,6 +24,7 @@ export const STATE_MODULES: ReadonlySet<string> = new Set([
   'connlimit',
   'connbytes',
   'recent',
+  'set',
 ])
 
 const SECOND = 1_000_000_000n
@@ -55,6 +57,7 @@ export function readKept(
   if (module === 'connlimit') return readConnlimit(options, place, diagnostics)
   if (module === 'connbytes') return readConnbytes(options, span, diagnostics)
   if (module === 'hashlimit') return readHashlimit(options, place, diagnostics)
+  if (module === 'set') return readMatchSet(options, span, diagnostics)
   if (module === 'recent') return readRecent(options, place, diagnostics)
   if (module === 'statistic') return readStatistic(options, span, diagnostics)
   const kept = readNumbers(module, options, span, diagnostics)

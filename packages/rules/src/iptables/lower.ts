@@ -8,20 +8,23 @@ import {
   PROFILES,
   type ProfileName,
   type Rule,
+  type SetDef,
   type StateDef,
   type Step,
 } from '@netsieve/ir'
-import type { LowerOptions } from '../front.ts'
 import { chooseHook, chooseProfile, type Hook, type HookUse, hookPath, type IpFamily } from '../shared/index.ts'
 import { apply, type ChainState, type TableState } from './apply.ts'
 import type { Kept, Match, RuleSpec, Ruleset, Target } from './ast.ts'
+import type { IptablesOptions } from './index.ts'
+import { type IpSet, readIpSets } from './ipset.ts'
+import { matchSet } from './ipset-match.ts'
 import { keptStep, limitUnder, sameSettings, sharedName } from './kept.ts'
 import { DROPPED, lowerMatch, XT_PROFILES, type XtProfile } from './match.ts'
 import { TABLES, UNSUPPORTED_TARGETS } from './options.ts'
 import { checkPlaces } from './places.ts'
 import { TARGET_OPTIONS } from './targets.ts'
 
-export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> {
+export function lower(ruleset: Ruleset, options: IptablesOptions): Outcome<Filter> {
   const diagnostics = new Diagnostics()
   const profile = chooseProfile(XT_PROFILES, options.profile ?? (ruleset.legacy ? 'xt-legacy' : undefined), diagnostics)
   if (!profile) return diagnostics.outcome<Filter>(undefined)
@@ -37,7 +40,8 @@ export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> 
   const hook = diagnostics.hasErrors ? undefined : chooseHook(uses, options.hook, diagnostics, start)
   if (!hook) return diagnostics.outcome<Filter>(undefined)
   warnNat(tables, hook, diagnostics)
-  return diagnostics.outcome(new Lowering(tables, profile, diagnostics).filter(hook))
+  const ipsets = options.ipsets && readIpSets(options.ipsets, diagnostics)
+  return diagnostics.outcome(new Lowering(tables, profile, ipsets, diagnostics).filter(hook))
 }
 
 const chainOf = (hook: Hook) => hook.toUpperCase()
@@ -73,6 +77,9 @@ class Lowering {
   private readonly profile: XtProfile
   private readonly diagnostics: Diagnostics
   private readonly state: StateDef[] = []
+  private readonly sets = new Map<string, SetDef>()
+  /** The sets that `-m set` looks into; none where nobody told them. */
+  private readonly ipsets: ReadonlyMap<string, IpSet> | undefined
   /** What the first rule of each shared name keeps: the kernel makes it when that rule comes, and gives it to all others. */
   private readonly shared: ReadonlyMap<string, Kept>
   /** Rules beside those of the text. */
@@ -80,8 +87,14 @@ class Lowering {
   /** Connections are tracked: fragments are put together before any rule sees them. */
   private readonly tracked: boolean
 
-  constructor(tables: readonly TableState[], profile: XtProfile, diagnostics: Diagnostics) {
+  constructor(
+    tables: readonly TableState[],
+    profile: XtProfile,
+    ipsets: ReadonlyMap<string, IpSet> | undefined,
+    diagnostics: Diagnostics,
+  ) {
     this.tables = tables
+    this.ipsets = ipsets
     this.profile = profile
     this.diagnostics = diagnostics
     this.shared = sharedKept(tables)
@@ -115,6 +128,7 @@ class Lowering {
       base,
       chains,
       ...(this.state.length > 0 && { state: this.state }),
+      ...(this.sets.size > 0 && { sets: [...this.sets.values()] }),
     }
   }
 
@@ -184,6 +198,13 @@ class Lowering {
     return [step]
   }
 
+  /** Whether the packet is in a set: as the kernel's modules see it, but that nothing is dropped for being cut. */
+  private inSet({ test, span }: Match & { kind: 'set' }, family: IpFamily): Step[] {
+    const pred = matchSet(test, { sets: this.ipsets, made: this.sets, family, diagnostics: this.diagnostics })
+    const view = this.profile === 'xt-nft' ? 'xt-compat-mild' : 'xt-ip-mild'
+    return pred ? [{ kind: 'match', pred, view, span }] : []
+  }
+
   /** A rule, after those that drop what a match of its drops whatever the rest says. */
   private rules(table: TableState, spec: RuleSpec, id: number, count: number): Rule[] {
     const whole = this.rule(table, spec, id)
@@ -208,6 +229,7 @@ class Lowering {
     if (reads && table.family === 'ipv4' && !this.tracked)
       this.diagnostics.warning('iptables/fragments', 'the kernel takes what is in a later fragment for a TCP header here; nothing is looked for in it', reads.span) // biome-ignore format: one message
     const steps: Step[] = inOrder(spec.matches, this.profile).flatMap((match) => {
+      if (match.kind === 'set') return this.inSet(match, table.family)
       if (match.kind !== 'kept') return lowerMatch(match, table.family, this.profile, this.diagnostics)
       return this.kept(match, table.family, `${match.kept.kind}.${id}.${this.state.length}`)
     })

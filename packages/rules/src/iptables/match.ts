@@ -34,7 +34,7 @@ export const XT_PROFILES = ['xt-nft', 'xt-legacy'] as const
 export type XtProfile = (typeof XT_PROFILES)[number]
 
 export function lowerMatch(
-  each: Exclude<Match, { kind: 'kept' }>,
+  each: Exclude<Match, { kind: 'kept' | 'set' }>,
   family: IpFamily,
   profile: XtProfile,
   diagnostics: Diagnostics,
@@ -233,6 +233,6 @@ function compatible(steps: readonly Step[]): Step[] {
   return seenBy(steps, 'xt-compat')
 }
 
-function seenBy(steps: readonly Step[], view: ViewName): Step[] {
+export function seenBy(steps: readonly Step[], view: ViewName): Step[] {
   return steps.map((step) => (step.kind === 'match' ? { ...step, view } : step))
 }

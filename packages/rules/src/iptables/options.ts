@@ -147,6 +147,12 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
     ...['seconds', 'hitcount', 'name', 'mask'].map((name) => row(name, 1, 1)),
     ...['rttl', 'reap', 'rsource', 'rdest'].map((name) => row(name, 0, 0)),
   ],
+  set: [
+    row('match-set', 2, 2, undefined, true),
+    row('return-nomatch', 0, 0),
+    ...['update-counters', 'update-subcounters'].map((name) => row(name, 0, 0, undefined, true)),
+    ...['packets', 'bytes'].flatMap((what) => [row(`${what}-eq`, 1, 1, undefined, true), row(`${what}-lt`, 1, 1), row(`${what}-gt`, 1, 1)]), // biome-ignore format: one row
+  ],
   quota: [row('quota', 1, 1, undefined, true)],
   statistic: [
     row('mode', 1, 1),
@@ -185,7 +191,7 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
   cgroup cluster connlabel eui64 helper ipcomp ipv6header ipvs l2tp osf physdev policy rateest
-  set socket udplite unclean
+  socket udplite unclean
   account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 
 /** Targets that iptables has and this front-end does not understand. */

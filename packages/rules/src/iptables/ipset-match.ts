@@ -1,0 +1,238 @@
+// `-m set --match-set NAME src,dst`: a packet looked up in a set. Sources: ipset(8), iptables-extensions(8), and verdicts of the kernel's sets
+// (test/golden/ipset). A packet of which a component cannot be told (a port of a later fragment) is in no set.
+
+import type { Diagnostics, Span } from '@netsieve/diag'
+import {
+  and,
+  between,
+  cmp,
+  type Element,
+  exists,
+  FALSE,
+  field,
+  find,
+  inRanges,
+  load,
+  masked,
+  not,
+  or,
+  type Pred,
+  type Range,
+  type SetDef,
+  sure,
+  type Term,
+} from '@netsieve/ir'
+import { FIELDS, type FieldId, type ValueKind } from '@netsieve/packet'
+import { type IpFamily, nearest, splitAll, type Word } from '../shared/index.ts'
+import type { Match } from './ast.ts'
+import type { Entry, IpSet, PartKind } from './ipset.ts'
+import { ICMP_PROTOCOLS, PORT_PROTOCOLS } from './ipset-values.ts'
+import type { Option } from './matches.ts'
+
+export interface SetTest {
+  readonly set: Word
+  readonly sides: readonly ('src' | 'dst')[]
+  readonly negated: boolean
+  /** It holds for what `nomatch` takes out of the set. */
+  readonly nomatch: boolean
+}
+
+/** Options of the match that compare counters of elements. */
+const COUNTERS = ['packets-eq', 'packets-lt', 'packets-gt', 'bytes-eq', 'bytes-lt', 'bytes-gt']
+
+/** The match, from all its options. Undefined after an error. */
+export function readMatchSet(options: readonly Option[], span: Span, diagnostics: Diagnostics): Match | undefined {
+  const option = options.find(({ name }) => name === 'match-set')
+  const wrong = (message: string, at: Span, expected?: readonly string[]): undefined => {
+    diagnostics.error('iptables/match', message, at, { ...(expected && { expected }) })
+    return undefined
+  }
+  if (!option) return wrong('the match set needs --match-set', span, ['--match-set NAME src'])
+  const counters = options.find(({ name }) => COUNTERS.includes(name))
+  if (counters) return { kind: 'unsupported', what: 'what is counted for elements of a set', span: counters.span }
+  const [set, flags] = option.values as readonly [Word, Word]
+  const parts = splitAll(flags, ',')
+  const odd = parts.find(({ text }) => text !== 'src' && text !== 'dst')
+  if (odd || parts.length > 6)
+    return wrong(`\`${(odd ?? flags).text}\` is no side of a packet`, (odd ?? flags).span, ['src', 'dst', 'src,dst'])
+  const sides = parts.map(({ text }) => text as 'src' | 'dst')
+  const nomatch = options.some(({ name }) => name === 'return-nomatch')
+  return { kind: 'set', test: { set, sides, negated: option.negated, nomatch }, span }
+}
+
+/** Where sets are looked into. */
+export interface SetPlace {
+  readonly sets: ReadonlyMap<string, IpSet> | undefined
+  /** Sets of the filter, to which those that are looked into are added. */
+  readonly made: Map<string, SetDef>
+  readonly family: IpFamily
+  readonly diagnostics: Diagnostics
+}
+
+/** Whether a packet is in the set. Undefined after an error. */
+export function matchSet({ set: word, sides, negated, nomatch }: SetTest, place: SetPlace): Pred | undefined {
+  const { sets, diagnostics } = place
+  const set = sets?.get(word.text)
+  if (!set) {
+    const meant = sets && nearest(word.text, sets.keys())
+    const hint = sets ? meant && `did you mean ${meant}?` : 'tell what is in sets by a file as `ipset save` writes it (--ipset FILE)' // biome-ignore format: one choice
+    diagnostics.error('iptables/set', `there is no set \`${word.text}\``, word.span, { ...(sets && { expected: [...sets.keys()] }), ...(hint && { hint }) }) // biome-ignore format: one message
+    return undefined
+  }
+  if (set.family !== undefined && set.family !== place.family) {
+    diagnostics.error('iptables/set', `the set ${set.name} has addresses of ${set.family === 'ipv4' ? 'IPv4' : 'IPv6'}: ${place.family === 'ipv4' ? 'iptables' : 'ip6tables'} refuses it`, word.span) // biome-ignore format: one message
+    return undefined
+  }
+  const pred = inIpSet(set, sides, nomatch, place)
+  return pred && (negated ? not(certain(set, pred)) : pred)
+}
+
+/** False where a port is not there; what nobody told of a device stays untold. */
+function certain({ parts }: IpSet, pred: Pred): Pred {
+  return parts.includes('port') ? sure(pred) : pred
+}
+
+function inIpSet(set: IpSet, sides: SetTest['sides'], nomatch: boolean, place: SetPlace): Pred | undefined {
+  if (set.type === 'list:set') {
+    const preds = set.members.map((member) => {
+      const inner = place.sets?.get(member.text)
+      const asked = inner && inner.type !== 'list:set' ? inIpSet(inner, sides, nomatch, place) : undefined
+      if (inner && inner.type !== 'list:set') return asked && certain(inner, asked)
+      place.diagnostics.error('ipset/name', `no set \`${member.text}\` has been created`, member.span)
+      return undefined
+    })
+    return preds.every((pred) => pred !== undefined) ? or(...preds) : undefined
+  }
+  // The kernel looks nothing up for sides that are too few, and no packets of another family.
+  if (sides.length < set.parts.length || (set.family !== undefined && set.family !== place.family)) return FALSE
+  const wanted = nomatch && set.parts.includes('net')
+  if (!set.parts.includes('port')) return held(set, set.entries, sides, wanted, set.name, place)
+  if (set.type === 'bitmap:port') {
+    const name = `${set.name}.ports`
+    return or(
+      ...[6, 17].map((protocol) => {
+        const pred = held(set, set.entries, sides, wanted, name, place, protocol)
+        return ofProtocol(protocol, place.family, pred)
+      }),
+    )
+  }
+  const groups = new Map<number, Entry[]>()
+  for (const entry of set.entries) {
+    const protocol = entry.protocol ?? 0
+    if (!groups.has(protocol)) groups.set(protocol, [])
+    groups.get(protocol)!.push(entry)
+  }
+  return or(
+    ...[...groups].map(([protocol, entries]) => {
+      const kept = hasPorts(protocol) ? entries : entries.filter(({ ranges }) => portOf(set, ranges).hi === 0n)
+      const name = `${set.name}.${protocol}`
+      return ofProtocol(protocol, place.family, held(set, kept, sides, wanted, name, place, protocol))
+    }),
+  )
+}
+
+const hasPorts = (protocol: number): boolean => PORT_PROTOCOLS.includes(protocol) || protocol in ICMP_PROTOCOLS
+const portOf = ({ parts }: IpSet, ranges: readonly Range[]): Range => ranges[parts.indexOf('port')]!
+
+/** Bytes of the headers that must be there whole. */
+const HEADER_BYTES: Readonly<Record<number, number>> = { 6: 20, 17: 8, 132: 12, 136: 8, 1: 8, 58: 8 }
+
+/** Bytes of a transport header. Sets look for it behind all extension headers of IPv6, whoever asks: also behind AH. */
+function transport(protocol: number, offset: number, bytes: number, family: IpFamily): Term {
+  return family === 'ipv4' ? load('transport', offset, bytes) : load('net', offset, bytes, find('ipv6', protocol))
+}
+
+/** The packet is of a protocol, has its header, and a predicate holds. */
+function ofProtocol(protocol: number, family: IpFamily, pred: Pred): Pred {
+  const bytes = HEADER_BYTES[protocol]
+  const whole = bytes === undefined ? [] : [between(transport(protocol, bytes - 1, 1, family), 0, 255)]
+  const there = family === 'ipv4' ? cmp('meta.l4proto', '==', protocol) : exists(find('ipv6', protocol))
+  return and(there, ...whole, pred)
+}
+
+interface Component {
+  readonly term: Term
+  readonly bits: number
+  readonly kind?: ValueKind
+}
+
+function componentOf(
+  part: PartKind,
+  side: 'src' | 'dst',
+  { markMask }: IpSet,
+  family: IpFamily,
+  protocol: number,
+): Component {
+  const of = (id: FieldId): Component => ({ term: field(id), bits: FIELDS[id].bits, kind: FIELDS[id].kind })
+  switch (part) {
+    case 'ip':
+    case 'net':
+      return of(`${family}.${side}`)
+    case 'port':
+      // Type and code of ICMP.
+      if (protocol in ICMP_PROTOCOLS) return { term: transport(protocol, 0, 2, family), bits: 16 }
+      return { term: transport(protocol, side === 'src' ? 0 : 2, 2, family), bits: 16, kind: 'port' }
+    case 'mac':
+      return of(`eth.${side}`)
+    case 'iface':
+      return of(side === 'src' ? 'meta.iifname' : 'meta.oifname')
+    case 'mark': {
+      const mark = of('meta.mark')
+      return markMask === undefined ? mark : { ...mark, term: masked(mark.term, markMask) }
+    }
+  }
+}
+
+/** Some of these elements holds the packet; the narrowest that does is one of those that are `wanted` (nomatch, or not). */
+function held(
+  set: IpSet,
+  entries: readonly Entry[],
+  sides: SetTest['sides'],
+  wanted: boolean,
+  name: string,
+  { made, family }: SetPlace,
+  protocol = 0,
+): Pred {
+  const portless = !hasPorts(protocol)
+  const used = set.parts.flatMap((part, i) => (portless && part === 'port' ? [] : i))
+  const components = used.map((i) => componentOf(set.parts[i]!, sides[i]!, set, family, protocol))
+  const elements = entries.map(({ ranges, nomatch }) => ({
+    key: used.map((i) => ranges[i]!),
+    holds: nomatch === wanted,
+  }))
+  if (elements.length === 0) return FALSE
+  const [only, more] = components
+  const mixed = entries.some(({ nomatch }) => nomatch)
+  if (!more) {
+    const ranges = elements.map(({ key, holds }) => ({ range: key[0]!, holds }))
+    return inRanges(only!.term, mixed || wanted ? narrowest(ranges) : ranges.map(({ range }) => range))
+  }
+  const terms = components.map(({ term }) => term)
+  const own = `ipset.${name}.${used.map((i) => sides[i]).join(',')}.${family}${wanted ? '.nomatch' : ''}`
+  const keys = components.map(({ bits, kind }) => ({ bits, ...(kind && { kind }) }))
+  if (!mixed && !wanted) {
+    if (!made.has(own)) made.set(own, { name: own, keys, elements: elements.map(({ key }) => ({ key })), span: set.span }) // biome-ignore format: one call
+    return { kind: 'inSet', terms, set: own }
+  }
+  const sorted = [...elements].sort((a, b) => (size(a.key) < size(b.key) ? -1 : size(a.key) > size(b.key) ? 1 : 0))
+  const mapped: Element[] = sorted.map(({ key, holds }) => ({ key, value: holds ? 1n : 0n }))
+  if (!made.has(own))
+    made.set(own, { name: own, keys, data: { bits: 1 }, elements: mapped, catchAll: { value: 0n }, span: set.span })
+  return cmp({ kind: 'mapped', terms, map: own }, '==', 1)
+}
+
+const size = (key: readonly Range[]): bigint => key.reduce((sum, { lo, hi }) => sum + (hi - lo), 0n)
+
+/** The numbers whose narrowest range holds. Of two ranges one is in the other, or they have nothing in common. */
+function narrowest(ranges: readonly { readonly range: Range; readonly holds: boolean }[]): Range[] {
+  const widest = [...ranges].sort((a, b) => (size([a.range]) > size([b.range]) ? -1 : 1))
+  let out: Range[] = []
+  for (const { range, holds } of widest) {
+    out = out.flatMap(({ lo, hi }) => [
+      ...(lo < range.lo ? [{ lo, hi: hi < range.lo ? hi : range.lo - 1n }] : []),
+      ...(hi > range.hi ? [{ lo: lo > range.hi ? lo : range.hi + 1n, hi }] : []),
+    ])
+    if (holds) out.push(range)
+  }
+  return out
+}

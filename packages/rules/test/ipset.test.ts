@@ -1,0 +1,104 @@
+// `-m set` and the files that tell what is in sets: what each becomes, and what is refused and where.
+
+import { source } from '@netsieve/diag'
+import { print } from '@netsieve/ir'
+import { SYNTAXES } from '@netsieve/rules'
+import { describe, expect, test } from 'vitest'
+
+const read = (sets: string | undefined, match: string, program = 'iptables') =>
+  SYNTAXES.iptables.read(source('rules', `${program} -A INPUT -m set ${match} -j DROP`), {
+    ...(sets !== undefined && { ipsets: source('sets', sets) }),
+  })
+
+const shown = (sets: string, match: string, program?: string): string => {
+  const { value, diagnostics } = read(sets, match, program)
+  if (!value) throw new Error(diagnostics.map(({ message }) => message).join('\n'))
+  return /#0: as xt-compat-mild: (.*), → drop/.exec(print(value))![1]!
+}
+
+test.each<[string, string, string]>([
+  ['create s hash:mac\nadd s 02:00:00:00:00:01', '--match-set s src', 'eth.src in {02:00:00:00:00:01}'],
+  ['create s hash:mac\nadd s 02:00:00:00:00:01', '! --match-set s dst', 'not (eth.dst in {02:00:00:00:00:01})'],
+  [
+    'create s hash:ip,mac\nadd s 10.0.0.1,02:00:00:00:00:01',
+    '--match-set s src,src',
+    'ipv4.src . eth.src in @"ipset.s.src,src',
+  ],
+  [
+    'create s hash:ip,mark markmask 0xff\nadd s 10.0.0.1,0x105',
+    '--match-set s src,src',
+    'ipv4.src . meta.mark & 0xff in @',
+  ],
+  ['create s hash:net,net\nadd s 10.0.0.0/8,192.0.2.0/24', '--match-set s src,dst', 'ipv4.src . ipv4.dst in @'],
+  [
+    'create s hash:net,port,net\nadd s 10.0.0.0/8,tcp:80,192.0.2.0/24',
+    '--match-set s src,dst,dst',
+    'meta.l4proto == 6 and transport[19:1] in {0-255} and ipv4.src . transport[2:2] . ipv4.dst in @',
+  ],
+  ['create s hash:ip\nadd s 10.0.0.1\nflush s\nadd s 10.0.0.2', '--match-set s src', 'ipv4.src in {10.0.0.2}'],
+  [
+    'ipset -N s hash:ip -exist\nipset -A s 10.0.0.1 -exist\n# a comment\nCOMMIT',
+    '--match-set s src',
+    'ipv4.src in {10.0.0.1}',
+  ],
+  ['create s list:set\ncreate i hash:ip\nadd i 10.0.0.1\nadd s i', '--match-set s dst', 'ipv4.dst in {10.0.0.1}'],
+  ['create s hash:ip,port\nadd s 10.0.0.1,80', '--match-set s src', 'false'],
+  // biome-ignore format: a table
+])('%j %s', (sets, match, expected) => {
+  expect(shown(sets, match)).toContain(expected)
+})
+
+test('IPv6 looks for the header behind all extension headers', () => {
+  expect(shown('create s bitmap:port range 0-100\nadd s 80', '--match-set s dst', 'ip6tables')).toContain(
+    'exists(find(ipv6 6)) and net[find(ipv6 6) + 19:1] in {0-255} and net[find(ipv6 6) + 2:2] in {80}',
+  )
+})
+
+describe('what is wrong', () => {
+  const ONE = 'create s hash:ip\nadd s 10.0.0.1\n'
+  test.each<[string | undefined, string, string, string]>([
+    [undefined, '--match-set s src', 'iptables/set', 's'],
+    [ONE, '--match-set t src', 'iptables/set', 't'],
+    [ONE, '--match-set s left', 'iptables/match', 'left'],
+    [ONE, '--return-nomatch', 'iptables/match', '-m set --return-nomatch'],
+    [ONE, '--match-set s src --packets-gt 5', 'iptables/unsupported', '--packets-gt 5'],
+    ['create s hash:ip family inet6', '--match-set s src', 'iptables/set', 's'],
+    ['create s hash:ip,six', '--match-set s src', 'ipset/type', 'hash:ip,six'],
+    ['create s hash:ip family six', '--match-set s src', 'ipset/family', 'six'],
+    ['create s hash:ip color red', '--match-set s src', 'ipset/option', 'color'],
+    ['create s hash:ip maxelem', '--match-set s src', 'ipset/option', 'maxelem'],
+    ['create s hash:ip\ncreate s hash:ip', '--match-set s src', 'ipset/twice', 's'],
+    [`${ONE}add t 10.0.0.1`, '--match-set s src', 'ipset/name', 't'],
+    [`${ONE}add s`, '--match-set s src', 'ipset/command', 'add'],
+    [`${ONE}add s 10.0.0.1,80`, '--match-set s src', 'ipset/element', '10.0.0.1,80'],
+    [`${ONE}add s 10.0.0.x`, '--match-set s src', 'rules/address', '10.0.0.x'],
+    [`${ONE}add s 10.0.0.2 nomatch`, '--match-set s src', 'ipset/element', '10.0.0.2'],
+    [`${ONE}del s 10.0.0.1`, '--match-set s src', 'ipset/command', 'del'],
+    ['create s hash:ip,port\nadd s 10.0.0.1,none:80', '--match-set s src,src', 'ipset/element', 'none'],
+    [
+      'create s hash:net,iface\nadd s 10.0.0.0/8,physdev:eth0',
+      '--match-set s src,src',
+      'ipset/unsupported',
+      'physdev:eth0',
+    ],
+    ['create s list:set\nadd s none', '--match-set s src', 'ipset/name', 'none'],
+    // biome-ignore format: a table
+  ])('%j %s', (sets, match, code, at) => {
+    const { value, diagnostics } = read(sets, match)
+    const [first] = diagnostics.filter(({ severity }) => severity === 'error')
+    expect([value, first?.code]).toEqual([undefined, code])
+    const { source: of, start, end } = first!.span!
+    expect(of.text.slice(start, end)).toBe(at)
+  })
+})
+
+test('elements that run out are said to stay', () => {
+  const { value, diagnostics } = read('create s hash:ip timeout 60\nadd s 10.0.0.1 timeout 5', '--match-set s src')
+  expect(value).toBeDefined()
+  expect(diagnostics.map(({ code, severity }) => [code, severity])).toEqual([['ipset/timeout', 'warning']])
+})
+
+test('other syntaxes have no such sets', () => {
+  const { diagnostics } = SYNTAXES.pcap.read(source('', 'tcp'), { ipsets: source('sets', '') })
+  expect(diagnostics.map(({ code }) => code)).toEqual(['rules/option'])
+})
