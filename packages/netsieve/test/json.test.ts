@@ -19,12 +19,31 @@ test.each<[string, unknown]>([
   ],
   ['exactly a batch, and one more', [Array(1000).fill(1), Array(1001).fill({})]],
   ['deep', [[[[[[[[[[{ a: 1 }, []]]]]]]]]]]],
-])('%s: the text is that of JSON.stringify', (_, value) => {
-  expect([...jsonPieces(value)].join('')).toBe(JSON.stringify(value, undefined, 2))
+])('%s: the text says what JSON.stringify says', (_, value) => {
+  expect(JSON.parse([...jsonPieces(value)].join(''))).toEqual(JSON.parse(JSON.stringify(value)))
+})
+
+test('what holds no list of objects is a line', () => {
+  const rules = [{ id: 0, steps: [{ kind: 'match', pred: { kind: 'const', value: true } }] }]
+  expect([...jsonPieces({ v: 1, none: [], rules, numbers: [1, 2] })].join('')).toBe(`{
+  "v": 1,
+  "none": [],
+  "rules": [
+    {
+      "id": 0,
+      "steps": [
+        {"kind":"match","pred":{"kind":"const","value":true}}
+      ]
+    }
+  ],
+  "numbers": [1,2]
+}`)
 })
 
 test('a long array is no single piece', () => {
-  expect(Math.max(...[...jsonPieces({ long })].map(({ length }) => length))).toBeLessThan(
-    JSON.stringify(long, undefined, 2).length / 2,
-  )
+  const flat = Array.from({ length: 5000 }, (_, i) => ({ i }))
+  for (const list of [long, flat])
+    expect(Math.max(...[...jsonPieces({ list })].map(({ length }) => length))).toBeLessThan(
+      JSON.stringify(list).length / 2,
+    )
 })

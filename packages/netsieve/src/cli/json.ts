@@ -1,41 +1,36 @@
-// JSON that may be longer than a string can be (512 MiB in V8): the text of JSON.stringify(value, undefined, 2), in pieces.
+// JSON that may be longer than a string can be (512 MiB in V8), in pieces. What holds no list of objects is written on one line: an instruction,
+// a step of a rule. Indented throughout, a program would be twice as long, most of it spaces.
 
-/** Elements of an array that are one piece. */
+/** Lines that are one piece. */
 const BATCH = 1000
-/** Objects and arrays inside of one another that are taken apart: those below are a piece each. */
-const DEEP = 6
 
-/** @param value what JSON has: no toJSON, and at the outermost levels no Map or the like */
-export function* jsonPieces(value: unknown, pad = '', deep = DEEP): Generator<string> {
-  const parts = deep > 0 && typeof value === 'object' && value !== null ? partsOf(value) : []
-  if (parts.length === 0) return yield indented(value, pad)
+/** @param value what JSON has: no toJSON, no Map or the like */
+export function* jsonPieces(value: unknown, pad = ''): Generator<string> {
+  if (isLine(value)) return yield line(value)
+  const list = Array.isArray(value)
   const inner = `${pad}  `
-  const [open, close] = Array.isArray(value) ? '[]' : '{}'
-  yield `${open}\n`
-  for (const [i, { name, part, many }] of parts.entries()) {
-    yield `${i > 0 ? ',\n' : ''}${inner}${name === undefined ? '' : `${JSON.stringify(name)}: `}`
-    // The elements of a batch stand where it would stand itself, without its brackets.
-    if (many) yield indented(part, pad).slice(inner.length + 2, -pad.length - 2)
-    else yield* jsonPieces(part, inner, deep - 1)
+  let piece = `${list ? '[' : '{'}\n`
+  let lines = 0
+  let first = true
+  for (const [name, part] of Object.entries(value as object) as [string, unknown][]) {
+    if (part === undefined && !list) continue
+    piece += `${first ? '' : ',\n'}${inner}${list ? '' : `${JSON.stringify(name)}: `}`
+    first = false
+    if (isLine(part)) {
+      piece += line(part)
+      if (++lines % BATCH > 0) continue
+    }
+    yield piece
+    piece = ''
+    if (!isLine(part)) yield* jsonPieces(part, inner)
   }
-  yield `\n${pad}${close}`
+  yield `${piece}\n${pad}${list ? ']' : '}'}`
 }
 
-interface Part {
-  readonly name?: string
-  readonly part: unknown
-  /** Several elements of an array, as an array. */
-  readonly many?: true
+function isLine(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  const parts: readonly unknown[] = Object.values(value)
+  return parts.every(Array.isArray(value) ? (part) => typeof part !== 'object' || part === null : isLine)
 }
 
-function partsOf(value: object): Part[] {
-  if (!Array.isArray(value))
-    return Object.entries(value).flatMap(([name, part]) => (part === undefined ? [] : [{ name, part }]))
-  if (value.length <= BATCH) return value.map((part: unknown) => ({ part }))
-  const out: Part[] = []
-  for (let i = 0; i < value.length; i += BATCH) out.push({ part: value.slice(i, i + BATCH), many: true })
-  return out
-}
-
-const indented = (value: unknown, pad: string) =>
-  (JSON.stringify(value, undefined, 2) ?? 'null').replaceAll('\n', `\n${pad}`)
+const line = (value: unknown) => JSON.stringify(value) ?? 'null'
