@@ -1,7 +1,7 @@
 // Assembly text to a BPF object. Each line is read by itself, so that many errors come out of one run; labels are resolved
 // when all lines are read. Listings of llvm-objdump, bpftool and the verifier's log are read as well.
 
-import { at, Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
+import { at, Diagnostics, nearWords, type Outcome, type Source, type Span } from '@netsieve/diag'
 import { HELPERS } from '../abi/helpers.ts'
 import type { MapDef } from '../abi/maps.ts'
 import { type Insn, slotTable } from '../insn.ts'
@@ -256,7 +256,7 @@ class Assembler implements Directives {
   private unknownName(name: string, one: Insn, target: Target | undefined, span: Span): void {
     const message = target ? `${name} is not in this section` : `${name} is not defined`
     const short = name.replace(/^bpf_/, '')
-    const helpers = one.spec.kind === 'call' ? Object.keys(HELPERS).filter((each) => each.startsWith(short) || isNear(each, short)) : [] // biome-ignore format: one choice
+    const helpers = one.spec.kind === 'call' ? [...new Set([...Object.keys(HELPERS).filter((each) => each.startsWith(short)), ...nearWords(short, Object.keys(HELPERS))])] : [] // biome-ignore format: one choice
     const hint = helpers.length > 0 && { hint: `did you mean ${helpers.slice(0, 3).map((each) => `bpf_${each}`).join(' or ')}?` } // biome-ignore format: one line
     this.diagnostics.error('asm/label', message, span, hint || {})
   }
@@ -301,13 +301,6 @@ const mnemonics = (): readonly string[] => [...new Set(FAMILIES.flatMap(firstWor
 
 /** A hint with the words that are one letter away. */
 function near(word: string, words: readonly string[]): string | undefined {
-  const close = words.filter((each) => each.length > 1 && isNear(word, each)).slice(0, 3)
+  const close = nearWords(word, words)
   return close.length > 0 ? `did you mean ${close.join(' or ')}?` : undefined
-}
-
-function isNear(a: string, b: string): boolean {
-  if (Math.abs(a.length - b.length) > 1) return false
-  let i = 0
-  while (i < a.length && a[i] === b[i]) i++
-  return a.slice(i + 1) === b.slice(i + 1) || a.slice(i) === b.slice(i + 1) || a.slice(i + 1) === b.slice(i)
 }

@@ -1,5 +1,6 @@
 // Where metadata of packets comes from on the command line: the capture itself, options for all packets, a file with a line a packet.
 
+import { nearWords } from '@netsieve/diag'
 import {
   type CaptureRecord,
   captureMetadata,
@@ -116,14 +117,30 @@ function constantOf(flags: MetadataFlags): Metadata {
   }
   for (const text of flags.meta ?? []) {
     const cut = text.indexOf('=')
-    const field = cut < 0 ? undefined : metadataId(text.slice(0, cut))
-    if (!field)
-      throw new Trouble(
-        `error: --meta ${text}: field=value is expected; fields are ${Object.keys(METADATA).join(', ')} [cli/meta]`,
-      )
+    if (cut < 0) throw new Trouble(`error: --meta ${text}: field=value is expected, such as mark=1 [cli/meta]`)
+    const name = text.slice(0, cut)
+    const field = metadataId(name)
+    if (!field) throw new Trouble(`error: --meta ${text}: there is no field ${name}; ${nearFields(name)} [cli/meta]`)
     out[field] = readValue(field, text.slice(cut + 1), `--meta ${text}`)
   }
   return out
+}
+
+/** Fields that may have been meant: one letter away, or of the same name elsewhere; else all of the same group, or what groups there are. */
+function nearFields(name: string): string {
+  const fields = Object.keys(METADATA)
+  const last = (field: string) => field.slice(field.lastIndexOf('.') + 1)
+  const near = new Set([
+    ...nearWords(name, fields),
+    ...nearWords(`meta.${name}`, fields),
+    ...fields.filter((field) => last(field) === last(name)),
+  ])
+  if (near.size > 0) return `did you mean ${[...near].join(' or ')}?`
+  const group = name.slice(0, name.lastIndexOf('.') + 1)
+  const alike = group === '' ? [] : fields.filter((field) => field.startsWith(group))
+  if (alike.length > 0)
+    return `of ${group.slice(0, -1)} there are ${alike.map((field) => field.slice(group.length)).join(', ')}`
+  return `they begin with ${[...new Set(fields.map((field) => field.slice(0, field.lastIndexOf('.') + 1)))].join(', ')}`
 }
 
 function readValue(field: MetadataId, text: string, option: string): bigint {
