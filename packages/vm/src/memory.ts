@@ -94,11 +94,17 @@ export class Memory {
 
   /** Zeroed bytes, never given back. @throws RangeError above the memory budget. */
   alloc(length: number, align = 8): number {
+    const at = this.plan(length, align)
+    this.reach(this.top)
+    return at
+  }
+
+  /** The place of bytes that are there after the next `alloc` or `shareWithWasm`. @throws RangeError above the memory budget. */
+  plan(length: number, align = 8): number {
     const at = Math.ceil(this.top / align) * align
     const top = at + length
     if (!(top <= this.limit)) throw new RangeError(`${top} bytes of memory are above the budget of ${this.limit}`)
     this.top = top
-    this.reach(top)
     return at
   }
 
@@ -123,15 +129,17 @@ export class Memory {
   }
 
   /**
-   * Makes the memory one that WebAssembly modules can import.
-   * @param room bytes that are going to be asked for. Memory that grows later detaches its old views; once that has happened, JavaScript
-   * engines look at each access of any view whether its own is.
+   * Makes the memory one that WebAssembly modules can import, with all that is planned. Memory that grows later detaches its old views; once
+   * that has happened, JavaScript engines look at each access of any view whether its own is.
    */
-  shareWithWasm(room = 0): WasmMemory {
-    if (this.wasm) return this.wasm
-    const wanted = Math.min(this.top + room + PAGE, this.limit)
+  shareWithWasm(): WasmMemory {
+    if (this.wasm) {
+      this.reach(this.top)
+      return this.wasm
+    }
+    const wanted = Math.min(this.top + PAGE, this.limit)
     const memory = new wasm.Memory({ initial: Math.max(this.bytes.length / PAGE, Math.ceil(wanted / PAGE)) })
-    new Uint8Array(memory.buffer).set(this.bytes.subarray(0, this.top))
+    new Uint8Array(memory.buffer).set(this.bytes.subarray(0, Math.min(this.top, this.bytes.length)))
     this.wasm = memory
     this.refresh(memory.buffer)
     return memory

@@ -100,6 +100,7 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
   if (!link.direct) return yield* judgeSlowly(path, options, { fd, start: header })
   const { machine } = link.sieve
   const team = machine.stateless ? fast.team : undefined
+  const size = sizeOf(fd)
   const chunkBytes = Math.max(team?.inputBytes ?? 0, FEED_BYTES)
   const batchOptions: BatchOptions = {
     chunkBytes,
@@ -107,13 +108,13 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
     ticks: format.nanoseconds ? 'ns' : 'us',
     exits: options.exits,
     ...(options.keep && { keep: 'pass' }),
+    prepared: size !== undefined && size > COMPILING_PAYS * lengthOf(link),
   }
   const batch = machine.batch(batchOptions)
   const none = new Int32Array(0)
   if (options.keep) yield { kind: 'packets', first: 0, count: 0, r0: none, exits: none, faults: [], kept: header }
-  // Pipes have no positions, and a file that is stdin may not begin where it stands.
-  const stats = fd === 0 ? undefined : fstatSync(fd)
-  let begin = stats?.isFile() ? FILE_HEADER : null
+  // Pipes have no positions.
+  let begin = size === undefined ? null : FILE_HEADER
   let first = 0
   // Each piece's in the other half of the area: the one before may still be being written.
   let outputFrom = 0
@@ -126,8 +127,6 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
       yield { kind: 'together', tally: together.tally }
     }
     const feed = new Feed(fd, name, () => batch.input, begin)
-    // While the first pieces are read.
-    if (begin !== null && stats!.size > COMPILING_PAYS * lengthOf(link)) batch.prepare()
     for (;;) {
       const { from, to, last } = await feed.next()
       const { records, consumed, r0, exits, output, faults } = batch.run(to, from, outputFrom)
@@ -142,6 +141,12 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
   } finally {
     if (fd !== 0) closeSync(fd)
   }
+}
+
+/** Bytes of a plain file; undefined for stdin too, since what it is may not begin where it stands. */
+function sizeOf(fd: number): number | undefined {
+  const stats = fd === 0 ? undefined : fstatSync(fd)
+  return stats?.isFile() ? stats.size : undefined
 }
 
 function lengthOf({ sieve }: LinkSieve): number {

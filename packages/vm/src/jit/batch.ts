@@ -27,6 +27,10 @@ export interface BatchOptions {
   readonly flatten?: boolean
   /** What is the same for all packets. */
   readonly meta?: PacketMeta
+  /**
+   * Compiled now, not at the first run. Before the areas are there: so much memory makes V8 look through all of its own at the next occasion.
+   */
+  readonly prepared?: boolean
 }
 
 export interface BatchResult {
@@ -83,26 +87,29 @@ export class Batch {
     const input = this.chunkBytes + 65536
     const most = Math.ceil(this.chunkBytes / HEADER) * 4
     const output = options.keep ? this.chunkBytes : 0
-    // First: other memory would be copied to grow.
-    if (this.compiled) engine.mem.shareWithWasm(input + most * (options.exits ? 2 : 1) + output)
-    this.inputAt = engine.mem.alloc(input, 64)
-    this.r0At = engine.mem.alloc(most)
-    this.exitsAt = options.exits ? engine.mem.alloc(most) : 0
-    this.outputAt = options.keep ? engine.mem.alloc(output, 64) : 0
+    const { mem } = engine
+    this.inputAt = mem.plan(input, 64)
+    this.r0At = mem.plan(most)
+    this.exitsAt = options.exits ? mem.plan(most) : 0
+    this.outputAt = options.keep ? mem.plan(output, 64) : 0
+    const code = options.prepared && this.compiled ? this.compile() : undefined
+    // Not by `alloc`: memory would be copied to grow.
+    if (this.compiled) mem.shareWithWasm()
+    else mem.alloc(0)
     engine.refreshRegs()
+    if (code) this.walk = this.instantiate(code)
   }
 
-  private compile(): WasmFunction {
-    const { engine, jit, options, r0At, exitsAt, outputAt } = this
+  private compile(): Uint8Array {
+    const { jit, options, r0At, exitsAt, outputAt } = this
+    return compileWalk(jit.functions(), options, { r0At, exitsAt, outputAt })
+  }
+
+  private instantiate(code: Uint8Array): WasmFunction {
+    const { engine, jit, options } = this
     engine.place(this.inputAt, 0, options.meta ?? {})
-    const bytes = compileWalk(jit.functions(), options, { r0At, exitsAt, outputAt })
     jit.sync = (record) => this.sync(record)
-    return jit.instantiate(bytes).exports.batch!
-  }
-
-  /** Compiles now what would be compiled at the first run. */
-  prepare(): void {
-    if (this.compiled) this.walk ??= this.compile()
+    return jit.instantiate(code).exports.batch!
   }
 
   /** Where to put the bytes: a view that is good until the next call of `run`. */
@@ -123,7 +130,7 @@ export class Batch {
     const to = this.inputAt + length
     const progress: Progress = { at: this.inputAt + from, records: 0, written: outputFrom, faults: [] }
     if (this.walk || !this.runSlowly(progress, to)) {
-      this.walk ??= this.compile()
+      this.walk ??= this.instantiate(this.compile())
       this.runCompiled(this.walk, progress, to)
     }
     return this.result(progress, this.inputAt + from, outputFrom)

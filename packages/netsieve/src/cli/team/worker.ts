@@ -33,9 +33,8 @@ export function work({ memory, chunks, port }: WorkerData): void {
   board.waitForStart()
   const { receiveMessageOnPort } = process.getBuiltinModule('node:worker_threads')
   const { message } = receiveMessageOnPort(port) as { message: Job }
-  const batch = batchOf(message)
   // Others wait for whoever has taken a chunk: whatever takes long, before that.
-  batch.prepare()
+  const batch = batchOf(message)
   // From here on the others wait for this one: it may be that they are through already.
   board.enter()
   try {
@@ -63,5 +62,5 @@ function batchOf({ programs, type, maps, proved, batch }: Job): Batch {
     'jit',
     proved && ((insn) => proved[insn] === true),
   )
-  return machine.batch(batch)
+  return machine.batch({ ...batch, prepared: true })
 }
