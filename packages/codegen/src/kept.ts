@@ -12,13 +12,15 @@ export type Kept = ReadonlyMap<Term, number>
 
 /** The terms of a filter that are worth a slot. None if it looks into sets, or sees packets in more than one way. */
 export function keptOf(filter: Filter): Kept {
+  const terms = termsOf(filter)
+  if (!hasComputed(terms)) return new Map()
   const simple = filter.base.length === 1 && !filter.sets?.length && filter.chains.every(({ rules }) => rules.every(({ steps }) => steps.every((step) => step.kind !== 'match' || step.view === undefined))) // biome-ignore format: one condition
   const keyed = filter.state?.some(
     (def) => (def.kind === 'limit' && def.each) || def.kind === 'table' || def.kind === 'recent',
   )
   if (!simple || keyed) return new Map()
   const uses = new Map<Term, number>()
-  for (const term of termsOf(filter)) for (const part of partsOf(term)) uses.set(part, (uses.get(part) ?? 0) + 1)
+  for (const term of terms) for (const part of partsOf(term)) uses.set(part, (uses.get(part) ?? 0) + 1)
   const costs = new Map<Term, number>()
   const costOf = (term: Term): number => {
     const known = costs.get(term)
@@ -33,6 +35,11 @@ export function keptOf(filter: Filter): Kept {
     .sort((one, other) => other.gain - one.gain)
     .slice(0, MOST)
   return new Map(worth.map(({ term }, i) => [term, SLOT.kept - 8 * i]))
+}
+
+function hasComputed(terms: Iterable<Term>): boolean {
+  for (const { kind } of terms) if (kind === 'bin') return true
+  return false
 }
 
 function partsOf(term: Term): readonly Term[] {

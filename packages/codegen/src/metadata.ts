@@ -62,11 +62,12 @@ function inContext(field: MetadataId, type: ProgTypeName, { hook }: BaseChain): 
 /** The fields of a filter that its program takes from the map, with their layout; undefined if there are none. */
 export function metadataOfFilter(filter: Filter, type: ProgTypeName): MetadataLayout | undefined {
   const fields = new Set<MetadataId>()
+  const locals = localsOf(filter)
   for (const base of filter.base) {
     for (const term of termsOf(filter, [base.chain])) {
       if (term.kind === 'field' && isMetadata(term.field) && !inContext(term.field, type, base)) fields.add(term.field)
     }
-    for (const field of localsOf(filter).keys()) if (!inContext(field, type, base)) fields.add(field)
+    for (const field of locals.keys()) if (!inContext(field, type, base)) fields.add(field)
   }
   return fields.size > 0 ? layoutMetadata([...fields].sort()) : undefined
 }

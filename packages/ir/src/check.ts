@@ -5,6 +5,7 @@ import { FIELDS, isMetadata, loadableAt, METADATA, protocol } from '@netsieve/pa
 import { checkSets, checkTerms } from './check-sets.ts'
 import { checkAct, checkKept, checkSettable, checkState } from './check-state.ts'
 import { LAST_CONTAINED, MOST_CONTAINED } from './contains.ts'
+import { topOf } from './passes/regions.ts'
 import { calledBy, setsOf, verdictsIn } from './sets.ts'
 import type { BaseChain, Chain, Filter, Pred, Rule, SetDef, StateDef, Term } from './types.ts'
 import { samePlaces, VIEWS, type ViewName } from './views.ts'
@@ -47,7 +48,7 @@ function checkNames({ chains }: Filter, diags: Diagnostics): void {
     if (names.has(name)) diags.error('ir/chain', `there are two chains ${name}`, span)
     names.add(name)
     for (const rule of rules) {
-      for (const id of [rule.id, ...(rule.also ?? [])]) {
+      for (const id of rule.also ? [rule.id, ...rule.also] : [rule.id]) {
         if (ids.has(id)) diags.error('ir/rule', `there are two rules #${id}`, rule.span)
         ids.add(id)
       }
@@ -70,8 +71,12 @@ function checkHook({ chain, hook }: BaseChain, filter: Filter, diags: Diagnostic
         : field && protocol(FIELDS[field].proto).base === 'link'
     return link && NO_LINK_HEADER.includes(hook) ? 'link header' : undefined
   }
-  const wrong = new Map([...termsOf(filter, [chain])].map((term) => [term, lacking(term)]))
-  if ([...wrong.values()].every((what) => what === undefined)) return
+  const wrong = new Map<Term, string>()
+  for (const term of termsOf(filter, [chain])) {
+    const what = lacking(term)
+    if (what !== undefined) wrong.set(term, what)
+  }
+  if (wrong.size === 0) return
   const told = new Set<string>()
   for (const { rule, step, term } of termsAt(filter, [chain])) {
     const what = wrong.get(term)
@@ -97,7 +102,8 @@ function checkCalls(
     let depth = 1
     let rules = chains.get(name)?.rules.length ?? 0
     for (const rule of chains.get(name)?.rules ?? []) {
-      for (const step of rule.steps) {
+      for (let i = 0; i < rule.steps.length; i++) {
+        const step = rule.steps[i]!
         if (step.kind === 'match') continue
         const span = ('span' in step ? step.span : undefined) ?? rule.span
         for (const chain of calledBy(step, sets)) {
@@ -133,7 +139,9 @@ export interface CheckPlace {
 }
 
 function checkRule(rule: Rule, place: CheckPlace): void {
-  for (const step of rule.steps) {
+  const { steps } = rule
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i]!
     const span = 'span' in step ? step.span : rule.span
     if (step.kind === 'match') {
       const { pred, view } = step
@@ -220,7 +228,7 @@ export function spread(term: Term, bits: number): boolean {
 
 /** Says so if a number is wider than `bits`. */
 export function fits(value: bigint, bits: number, span: Span | undefined, diags: Diagnostics): void {
-  if (value < 0n || value >> BigInt(bits) !== 0n) diags.error('ir/value', `${value} does not fit ${bits} bits`, span)
+  if (value < 0n || value > topOf(bits)) diags.error('ir/value', `${value} does not fit ${bits} bits`, span)
 }
 
 /** Bits of a term's value; says what cannot be computed. */

@@ -15,7 +15,8 @@ export function reachedRules(filter: Filter, starts: readonly string[] = startsO
   for (const name of names) {
     for (const rule of chains.get(name)?.rules ?? []) {
       out.push(rule)
-      for (const called of calledIn(rule, sets)) names.add(called)
+      const called = calledIn(rule, sets)
+      for (let i = 0; i < called.length; i++) names.add(called[i]!)
     }
   }
   return out
@@ -33,7 +34,7 @@ export function termsOf(filter: Filter, starts: readonly string[] = startsOf(fil
   const before = known.get(key)
   if (before) return before
   const found: Found = new Set()
-  for (const { steps } of reachedRules(filter, starts)) for (const step of steps) ofStep(step, found)
+  for (const { steps } of reachedRules(filter, starts)) for (let i = 0; i < steps.length; i++) ofStep(steps[i]!, found)
   known.set(key, found)
   return found
 }

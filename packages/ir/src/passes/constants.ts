@@ -6,7 +6,7 @@ import { compareValues } from '../arithmetic.ts'
 import { joinRanges } from '../build.ts'
 import { termKey } from '../decisions.ts'
 import { entryOf } from '../places.ts'
-import type { Pred, Term } from '../types.ts'
+import type { Filter, Pred, Term } from '../types.ts'
 import type { Pass } from './pass.ts'
 import { bare, bitsOf, blockPrefix, complement, intersect, predOf, regionOf, topOf } from './regions.ts'
 import { mapPreds, samePred } from './rewrite.ts'
@@ -16,7 +16,19 @@ export const constants: Pass = {
   after:
     'prefixes, masks and ranges of one meaning are one comparison; no constant, double negation or single-armed list is left in a predicate',
   keeps: 'rule',
-  run: (filter) => mapPreds(filter, normal),
+  run(filter) {
+    const after = mapPreds(filter, normal)
+    NORMAL.add(after)
+    return after
+  },
+}
+
+/** Filters whose matches are all in normal form. */
+const NORMAL = new WeakSet<Filter>()
+
+/** Gives the normal forms of a filter's predicates; of one that has no others, themselves. */
+export function normalIn(filter: Filter): (pred: Pred) => Pred {
+  return NORMAL.has(filter) ? (pred) => pred : normal
 }
 
 /** Of predicates that have others in them: these may be shared by many. */

@@ -62,7 +62,12 @@ export function meet(a: Facts, b: Facts): Facts {
   return out
 }
 
-const keyOf = (view: ViewName | undefined, { key }: Region) => (view ? `${view} ${key}` : key)
+/** Of what is asked with a view of a step's own, or the chain's. */
+export const factKey = (view: ViewName | undefined, key: string): string => (view ? `${view} ${key}` : key)
+const keyOf = (view: ViewName | undefined, { key }: Region) => factKey(view, key)
+
+/** Whether there is a fact about a term, by its key. */
+export const isKnown = (facts: Facts, key: string): boolean => factOf(facts, key) !== undefined
 
 function known(
   facts: Facts,

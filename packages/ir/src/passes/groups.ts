@@ -34,8 +34,11 @@ const OF_PROTOCOL: ReadonlySet<FieldId> = new Set(['meta.nfproto', 'meta.protoco
 const asksProtocol = (pred: Pred): boolean =>
   pred.kind === 'cmp' && pred.term.kind === 'field' && OF_PROTOCOL.has(pred.term.field)
 
-const alikeAll = (a: readonly Match[], b: readonly Match[] | undefined): boolean =>
-  a.length === b?.length && a.every((one, i) => alike(one, b[i]))
+function alikeAll(a: readonly Match[], b: readonly Match[] | undefined): boolean {
+  if (a.length !== b?.length) return false
+  for (let i = a.length - 1; i >= 0; i--) if (!alike(a[i]!, b[i])) return false
+  return true
+}
 
 /** Whether two matches ask the same. */
 function alike(a: Match, b: Match | undefined): boolean {
@@ -62,12 +65,20 @@ class Grouping {
     if (levels === 0) return [chain]
     const rules: Rule[] = []
     const more: Chain[] = []
+    let first = chain.rules[0] && this.opening(chain.rules[0])
     for (let i = 0; i < chain.rules.length; ) {
-      const size = this.run(chain.rules, i)
-      const group = chain.rules.slice(i, i + size)
-      const opening = size < LEAST ? undefined : this.opening(group[0]!)
-      if (!opening) rules.push(...group)
+      // How many rules begin as this one does, and how the one behind them does.
+      let size = 1
+      let next: readonly Match[] | undefined
+      for (; i + size < chain.rules.length; size++) {
+        next = this.opening(chain.rules[i + size]!)
+        if (!first || !alikeAll(first, next)) break
+      }
+      const opening = size < LEAST ? undefined : first
+      first = next
+      if (!opening) for (let j = i; j < i + size; j++) rules.push(chain.rules[j]!)
       else {
+        const group = chain.rules.slice(i, i + size)
         const at = opening.length - 1
         const inner: Chain = {
           name: this.name(chain.name),
@@ -81,30 +92,23 @@ class Grouping {
     return more.length === 0 ? [chain] : [{ ...chain, rules }, ...more]
   }
 
-  /** How many rules from one on begin as it does; at least 1. */
-  private run(rules: readonly Rule[], start: number): number {
-    const first = this.opening(rules[start]!)
-    let end = start + 1
-    if (first) while (end < rules.length && alikeAll(first, this.opening(rules[end]!))) end++
-    return end - start
-  }
-
   /** A rule's first match, behind those of the network protocol, if the rule may stand in a chain of its own behind it. */
   private opening({ steps }: Rule): readonly Match[] | undefined {
-    const opening: Match[] = []
-    for (const step of steps) {
+    let end = 0
+    while (end < steps.length) {
+      const step = steps[end++]!
       if (step.kind !== 'match' || !this.traceless(step)) return undefined
-      opening.push(step)
       if (!asksProtocol(step.pred)) break
+      if (end === steps.length) return undefined
     }
-    if (opening.length === 0 || asksProtocol(opening.at(-1)!.pred)) return undefined
+    if (end === 0) return undefined
     // A way back to the calling chain would end in the chain that the rule stands in now.
-    const returns = steps.some(
-      (step) =>
-        step.kind === 'vmap' ||
-        (step.kind === 'verdict' && (step.verdict.kind === 'return' || step.verdict.kind === 'goto')),
-    )
-    return returns ? undefined : opening
+    for (let i = end; i < steps.length; i++) {
+      const step = steps[i]!
+      if (step.kind === 'vmap') return undefined
+      if (step.kind === 'verdict' && (step.verdict.kind === 'return' || step.verdict.kind === 'goto')) return undefined
+    }
+    return steps.slice(0, end) as readonly Step[] as readonly Match[]
   }
 
   private name(from: string): string {

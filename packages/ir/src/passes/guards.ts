@@ -1,20 +1,25 @@
 // Tests whose outcome is known where they stand: asked before in the rule, on every way into the chain, or by a rule above that would have
 // ended the packet's way.
 
-import type { Filter, Rule, Step } from '../types.ts'
-import { normal } from './constants.ts'
-import { assume, type Facts, NOTHING, refine } from './facts.ts'
+import type { Filter, Pred, Rule, Step } from '../types.ts'
+import { normalIn } from './constants.ts'
+import { assume, type Facts, factKey, isKnown, NOTHING, refine } from './facts.ts'
 import type { Pass } from './pass.ts'
+import { regionKey } from './regions.ts'
 import { forEachRule } from './walk.ts'
 
 export const guards: Pass = {
   name: 'guards',
   after: 'no comparison is left whose outcome is known from comparisons before it',
   keeps: 'rule',
-  run: (filter: Filter) => forEachRule(filter, guarded),
+  run(filter: Filter) {
+    const normal = normalIn(filter)
+    return forEachRule(filter, (rule, facts) => guarded(rule, facts, normal))
+  },
 }
 
-function guarded(rule: Rule, facts: Facts): Rule {
+function guarded(rule: Rule, facts: Facts, normal: (pred: Pred) => Pred): Rule {
+  if (areApart(rule.steps, facts, normal)) return rule
   let here = facts
   const last = rule.steps.findLastIndex(({ kind }) => kind === 'match')
   let steps: Step[] | undefined
@@ -35,4 +40,21 @@ function guarded(rule: Rule, facts: Facts): Rule {
   }
   const same = !steps || (steps.length === rule.steps.length && steps.every((step, i) => step === rule.steps[i]))
   return same ? rule : { ...rule, steps: steps! }
+}
+
+/** Whether all matches are comparisons of different terms, of which nothing is known: nothing follows from one for another. */
+function areApart(steps: readonly Step[], facts: Facts, normal: (pred: Pred) => Pred): boolean {
+  const keys: string[] = []
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i]!
+    if (step.kind !== 'match') continue
+    const { pred, view } = step
+    if ((pred.kind !== 'cmp' && pred.kind !== 'in') || normal(pred) !== pred) return false
+    const own = regionKey(pred)
+    if (own === undefined) continue
+    const key = factKey(view, own)
+    if (isKnown(facts, key) || keys.includes(key)) return false
+    keys.push(key)
+  }
+  return true
 }

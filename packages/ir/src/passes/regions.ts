@@ -50,6 +50,14 @@ export function regionOf(pred: Pred): Region | undefined {
   return last.region
 }
 
+/** The key of a comparison's region; undefined if it has none. */
+export function regionKey({ term }: Extract<Pred, { kind: 'cmp' | 'in' }>): string | undefined {
+  if (term.kind === 'field') return term.field
+  const bits = bitsOf(term)
+  if (bits === undefined) return undefined
+  return termKey(term.kind === 'mask' && maskPrefix(term.mask, bits) !== undefined ? term.term : term)
+}
+
 function regionIn(pred: Extract<Pred, { kind: 'cmp' | 'in' }>): Region | undefined {
   const { term } = pred
   const bits = bitsOf(term)

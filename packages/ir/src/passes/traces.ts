@@ -13,12 +13,17 @@ export function tracelessIn(filter: Filter): Traceless {
   if (bases.some(({ view }) => view.missing === 'reject')) return () => false
   const chains = bases.some(({ view, family }) => view.chainDrops && family !== 'ipv4')
   const views = [...new Set(bases.map(({ view }) => view))]
+  const never = views.every(cutsNothing)
   return (step) => {
+    if (never && (step.kind !== 'match' || step.view === undefined)) return true
     const own = step.kind === 'match' && step.view ? [VIEWS[step.view] as View] : views
     for (const term of termsIn(step)) if (own.some((view) => cuts(term, view, chains))) return false
     return true
   }
 }
+
+const cutsNothing = ({ lists, chainDrops, cutDrops, tinyDrops }: View): boolean =>
+  !lists.drops && !chainDrops && cutDrops.length === 0 && tinyDrops.length === 0
 
 function cuts(term: Term, view: View, chains: boolean): boolean {
   // A search in a list drops where its header is cut, or wrong.

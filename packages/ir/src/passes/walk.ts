@@ -1,8 +1,8 @@
 // The chains of a filter with what is known of packets at each rule, callers before those that they call.
 
 import { calledBy, calledIn, setsOf } from '../sets.ts'
-import type { Chain, Filter, Rule, SetDef, Step } from '../types.ts'
-import { normal } from './constants.ts'
+import type { Chain, Filter, Pred, Rule, SetDef, Step } from '../types.ts'
+import { normalIn, normal as normalOf } from './constants.ts'
 import { assume, assumeNot, type Facts, familyFacts, meet, NOTHING } from './facts.ts'
 
 /** The steps that change nothing which later rules ask about. */
@@ -30,7 +30,10 @@ export function reachedChains(filter: Filter): Chain[] {
     const chain = chains.get(name)
     if (!chain || done.has(name)) return
     done.add(name)
-    for (const rule of chain.rules) for (const called of calledIn(rule, sets)) visit(called)
+    for (const rule of chain.rules) {
+      const called = calledIn(rule, sets)
+      for (let i = 0; i < called.length; i++) visit(called[i]!)
+    }
     out.push(chain)
   }
   for (const { chain } of filter.base) visit(chain)
@@ -42,6 +45,7 @@ export function reachedChains(filter: Filter): Chain[] {
  * Chains that nothing calls stay as they are.
  */
 export function forEachRule(filter: Filter, change: (rule: Rule, facts: Facts) => Rule): Filter {
+  const normal = normalIn(filter)
   const sets = setsOf(filter)
   const setting = setsMetadata(filter)
   const entries = new Map<string, Facts>()
@@ -54,7 +58,7 @@ export function forEachRule(filter: Filter, change: (rule: Rule, facts: Facts) =
     let facts = entries.get(chain.name)
     const rules = chain.rules.map((rule) => {
       const now = change(rule, facts)
-      facts = afterRule(now, facts, sets, enter)
+      facts = afterRule(now, facts, sets, enter, now === rule ? normal : normalOf)
       // What a called chain sets is not known behind the call.
       if (setting && calledIn(now, sets).length > 0) facts = NOTHING
       return now
@@ -71,6 +75,7 @@ function afterRule(
   before: Facts,
   sets: ReadonlyMap<string, SetDef>,
   enter: (name: string, facts: Facts) => void,
+  normal: (pred: Pred) => Pred,
 ): Facts {
   const { steps } = rule
   if (!steps.every(changesNothing)) {
@@ -82,7 +87,8 @@ function afterRule(
   let here = before
   let only: Extract<Step, { kind: 'match' }> | undefined
   let matches = 0
-  for (const step of steps) {
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i]!
     if (step.kind === 'match') {
       only = step
       matches++
