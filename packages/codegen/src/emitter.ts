@@ -61,6 +61,8 @@ function saysNoMore(a: Flow, b: Flow): boolean {
   )
 }
 
+const NO_LABELS: readonly Label[] = []
+
 const OPPOSITE: Partial<Record<JumpOp, JumpOp>> = {
   jeq: 'jne',
   jne: 'jeq',
@@ -124,6 +126,11 @@ export class Emitter {
     this.flush()
     this.code.origin = this.origin
     write(this.code)
+  }
+
+  /** The program will have about so many slots: it is given up if that is too many by far. @throws TooLong */
+  foresee(size: number): void {
+    if (size > 2 * this.most) throw new TooLong(TOO_LONG)
   }
 
   know(facts: Partial<Flow>): void {
@@ -194,7 +201,7 @@ export class Emitter {
     if (!conditional && !onward && following.length === 0) return
     this.conditional = undefined
     this.onward = undefined
-    const next = following.splice(0)
+    const next = following.length > 0 ? following.splice(0) : NO_LABELS
     const needless = onward !== undefined && next.includes(onward)
     if (conditional) {
       const { op, dst, source, width, target, origin } = conditional

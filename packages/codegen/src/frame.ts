@@ -20,16 +20,18 @@ const isScratch = (unit: number): boolean => {
 /** The same instructions with every slot of eight bytes that is used as near to the top of the frame as may be, in their order. */
 export function compacted(insns: readonly Insn[]): { readonly insns: readonly Insn[]; readonly stack: number } {
   const used = new Set<number>()
-  insns.forEach((one, i) => {
-    const at = offsetIn(one, insns[i - 1])
-    if (at === undefined) return
-    const units = one.spec.kind === 'alu' ? (BY_ADDRESS[at] ?? UNIT) / UNIT : 1
+  const offsets: (number | undefined)[] = []
+  for (let i = 0; i < insns.length; i++) {
+    const at = offsetIn(insns[i]!, insns[i - 1])
+    offsets.push(at)
+    if (at === undefined) continue
+    const units = insns[i]!.spec.kind === 'alu' ? (BY_ADDRESS[at] ?? UNIT) / UNIT : 1
     for (let k = 0; k < units; k++) used.add(Math.floor(at / UNIT) + k)
-  })
+  }
   const sorted = [...used].sort((a, b) => b - a)
   const placeOf = new Map(sorted.map((unit, i) => [unit, -1 - i]))
   const out = insns.map((one, i) => {
-    const at = offsetIn(one, insns[i - 1])
+    const at = offsets[i]
     if (at === undefined) return one
     const unit = Math.floor(at / UNIT)
     const to = placeOf.get(unit)! * UNIT + (at - unit * UNIT)

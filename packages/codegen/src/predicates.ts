@@ -29,15 +29,18 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
       return branch(scope, pred.arg, yes, no, { ...failures, missing: no })
     case 'and':
     case 'or': {
-      const last = pred.args.at(-1)
-      if (!last) return e.goto(pred.kind === 'and' ? yes : no)
-      for (const arg of pred.args.slice(0, -1)) {
+      const { args } = pred
+      const last = args.length - 1
+      if (last < 0) return e.goto(pred.kind === 'and' ? yes : no)
+      const start = e.size
+      for (let i = 0; i < last; i++) {
         const next = e.label('then')
-        if (pred.kind === 'and') branch(scope, arg, next, no, failures)
-        else branch(scope, arg, yes, next, failures)
+        if (pred.kind === 'and') branch(scope, args[i]!, next, no, failures)
+        else branch(scope, args[i]!, yes, next, failures)
         e.bind(next)
+        if (i + 1 === FORESIGHT && last > 2 * FORESIGHT) e.foresee(start + foreseen(args, e.size - start))
       }
-      return branch(scope, last, yes, no, failures)
+      return branch(scope, args[last]!, yes, no, failures)
     }
     case 'exists':
       findEntry(scope, entryOf(pred.what), { absent: no, ...failures })
@@ -65,6 +68,28 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
     case 'inSet':
       return inSet(scope, setOf(scope, pred.set), pred.terms, yes, no, failures)
   }
+}
+
+/** After so many parts of a list it is told how long all will be. */
+const FORESIGHT = 64
+
+/** Slots of a list's parts, if the others are as long for what they ask as the first ones. */
+function foreseen(args: readonly Pred[], size: number): number {
+  let [first, all] = [0, 0]
+  for (let i = 0; i < args.length; i++) {
+    const tests = testsIn(args[i]!)
+    all += tests
+    if (i < FORESIGHT) first += tests
+  }
+  return first === 0 ? size : (size * all) / first
+}
+
+function testsIn(pred: Pred): number {
+  if (pred.kind === 'not') return testsIn(pred.arg)
+  if (pred.kind !== 'and' && pred.kind !== 'or') return 1
+  let sum = 0
+  for (let i = 0; i < pred.args.length; i++) sum += testsIn(pred.args[i]!)
+  return sum
 }
 
 /** Where a view reads a missing field as 0, a single-term test on it is decided: it goes there instead. */

@@ -201,7 +201,20 @@ function netEnd(scope: Scope, bits: Bits, failures: Failures): void {
 }
 
 /** The pieces a number of bytes is loaded in, widest first; on the stack each stays aligned. */
-export function pieces(bytes: number): { readonly at: number; readonly size: 1 | 2 | 4 | 8 }[] {
+export function pieces(bytes: number): readonly Piece[] {
+  PIECES[bytes] ??= piecesOf(bytes)
+  return PIECES[bytes]
+}
+
+interface Piece {
+  readonly at: number
+  readonly size: 1 | 2 | 4 | 8
+}
+
+/** By the number of bytes. */
+const PIECES: (readonly Piece[])[] = []
+
+function piecesOf(bytes: number): readonly Piece[] {
   const out: { at: number; size: 1 | 2 | 4 | 8 }[] = []
   for (let at = 0; at < bytes; ) {
     const size = ([8, 4, 2, 1] as const).find((width) => at + width <= bytes)!
@@ -214,7 +227,9 @@ export function pieces(bytes: number): { readonly at: number; readonly size: 1 |
 /** R[dst] = `bytes` bytes at a place as a big-endian number; at most 8 bytes, `dst` may not be the place's register. */
 export function bigEndian({ e }: Scope, dst: number, { reg, disp }: Place, bytes: number): void {
   e.put((c) => {
-    for (const [i, { at, size }] of pieces(bytes).entries()) {
+    const all = pieces(bytes)
+    for (let i = 0; i < all.length; i++) {
+      const { at, size } = all[i]!
       const part = i === 0 ? dst : R.RET
       c.load(size, part, reg, disp + at)
       if (size > 1) c.be(part, (size * 8) as 16 | 32 | 64)

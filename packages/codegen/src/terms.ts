@@ -1,7 +1,7 @@
 // Terms as masked bytes, and as numbers in registers.
 
 import { placeOf, type Term } from '@netsieve/ir'
-import { FIELDS, isMetadata, type MetadataId, type MetadataSlot } from '@netsieve/packet'
+import { type FieldId, FIELDS, isMetadata, type MetadataId, type MetadataSlot } from '@netsieve/packet'
 import { type Emitter, R } from './emitter.ts'
 import { findEntry } from './find.ts'
 import { mapped } from './lookup/sets.ts'
@@ -11,7 +11,16 @@ import { type Bits, type Failures, type Scope, setOf } from './scope.ts'
 import { metadata, networkProtocol, packetLength } from './told.ts'
 import { walkHeaders } from './walk-headers.ts'
 
-const ones = (bits: number) => (1n << BigInt(bits)) - 1n
+/** By the number of bits. */
+const ONES: bigint[] = []
+
+function ones(bits: number): bigint {
+  ONES[bits] ??= (1n << BigInt(bits)) - 1n
+  return ONES[bits]
+}
+
+/** Fields of headers, as they lie there in any packet. */
+const FIELD_BITS = new Map<FieldId, Bits>()
 
 /** A term as masked bytes of the packet or of its metadata, if it is that simple. */
 export function asBits(scope: Scope, term: Term): Bits | undefined {
@@ -22,7 +31,7 @@ export function asBits(scope: Scope, term: Term): Bits | undefined {
     }
     case 'mask': {
       const inner = asBits(scope, term.term)
-      return inner && { ...inner, mask: inner.mask & (term.mask << BigInt(inner.shift)) }
+      return inner && { ...inner, mask: inner.mask & (inner.shift === 0 ? term.mask : term.mask << BigInt(inner.shift)) }
     }
     case 'field': {
       const { path } = scope
@@ -34,17 +43,10 @@ export function asBits(scope: Scope, term: Term): Bits | undefined {
       if (term.field === 'meta.l4proto' && typeof path.l4proto === 'object') {
         return { base: 'net', offset: path.l4proto.netByte, bytes: 1, mask: 0xffn, shift: 0 }
       }
-      const place = placeOf(term.field)
-      if (!place) return undefined
-      const { base, bit, bits, index, guard } = place
-      // An entry of a list is looked at by itself, whatever else its protocol needs.
-      const { proto } = FIELDS[term.field]
-      const beside = path.tagBeside && proto === 'vlan'
-      return {
-        ...bytesOf(base, bit, bits),
-        ...(index ? { index } : { proto }),
-        ...(guard && !beside && { guard }),
-      }
+      const found = fieldBits(term.field)
+      if (!found?.guard || !path.tagBeside || FIELDS[term.field].proto !== 'vlan') return found
+      const { guard, ...beside } = found
+      return beside
     }
     case 'raw': {
       const { base, bit, bits, index } = term
@@ -53,6 +55,19 @@ export function asBits(scope: Scope, term: Term): Bits | undefined {
     default:
       return undefined
   }
+}
+
+function fieldBits(field: FieldId): Bits | undefined {
+  const known = FIELD_BITS.get(field)
+  if (known) return known
+  const place = placeOf(field)
+  if (!place) return undefined
+  const { base, bit, bits, index, guard } = place
+  // An entry of a list is looked at by itself, whatever else its protocol needs.
+  const { proto } = FIELDS[field]
+  const found = { ...bytesOf(base, bit, bits), ...(index ? { index } : { proto }), ...(guard && { guard }) }
+  FIELD_BITS.set(field, found)
+  return found
 }
 
 /** Metadata that lies in the map; what the context has, and the packet's type, are numbers to be found. */

@@ -40,6 +40,10 @@ export function normal(pred: Pred): Pred {
   const known = list ? FORMS.get(pred) : undefined
   if (known) return known
   if (isNormal(pred)) return pred
+  if (isNormalList(pred)) {
+    FORMS.set(pred, pred)
+    return pred
+  }
   const other = formOf(pred)
   const form = samePred(other, pred) ? pred : other
   if (list) {
@@ -68,6 +72,19 @@ function isNormal(pred: Pred): boolean {
   const prefix = maskPrefix(mask, bits)
   if (prefix === undefined || prefix === 0 || prefix === bits) return false
   return value > 0n && (value & mask) === value && value + (top ^ mask) !== top
+}
+
+/** Whether a list is in normal form: of parts that are, and of which none tells what another one says. */
+function isNormalList(pred: Pred): boolean {
+  if (pred.kind !== 'and' && pred.kind !== 'or') return false
+  const { kind, args } = pred
+  if (args.length < 2) return false
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!
+    if (arg.kind === kind || arg.kind === 'const' || normal(arg) !== arg) return false
+    if (i > 0 && together(kind, args[i - 1]!, arg)) return false
+  }
+  return !mayRepeat(args)
 }
 
 function formOf(pred: Pred): Pred {
@@ -172,7 +189,7 @@ function list(kind: 'and' | 'or', args: readonly Pred[]): Pred {
 
 /** Whether some of the predicates can have one key: their numbers are the same then. */
 function mayRepeat(preds: readonly Pred[]): boolean {
-  if (preds.length < 3) return preds.length === 2 && sumOf(preds[0]!) === sumOf(preds[1]!)
+  if (preds.length < 3) return preds.length === 2 && preds[0]!.kind === preds[1]!.kind && sumOf(preds[0]!) === sumOf(preds[1]!) // biome-ignore format: one condition
   return new Set(preds.map(sumOf)).size < preds.length
 }
 
@@ -205,7 +222,8 @@ const mixed = (sum: number, value: bigint): number => (Math.imul(sum, 31) + Numb
 function together(kind: 'and' | 'or', a: Pred, b: Pred): Pred | undefined {
   if ((a.kind !== 'cmp' && a.kind !== 'in') || (b.kind !== 'cmp' && b.kind !== 'in')) return undefined
   const [one, other] = [bare(a.term), bare(b.term)]
-  if (one.kind !== other.kind || (one.kind === 'field' && one !== other && other.kind === 'field' && one.field !== other.field)) return undefined // biome-ignore format: one test
+  if (one.kind !== other.kind) return undefined
+  if (one.kind === 'field' && other.kind === 'field' && one.field !== other.field) return undefined
   const [x, y] = [regionOf(a), regionOf(b)]
   if (!x || !y || x.key !== y.key) return undefined
   return predOf({

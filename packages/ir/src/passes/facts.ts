@@ -2,7 +2,7 @@
 
 import type { BaseChain, Pred, Range } from '../types.ts'
 import type { ViewName } from '../views.ts'
-import { complement, intersect, isSubset, predOf, type Region, regionOf, topOf } from './regions.ts'
+import { complement, intersect, isSubset, predOf, type Region, regionKey, regionOf, topOf } from './regions.ts'
 
 /** A term that was asked for: if it can be computed, its number is in `ranges`. */
 interface Fact {
@@ -66,9 +66,6 @@ export function meet(a: Facts, b: Facts): Facts {
 export const factKey = (view: ViewName | undefined, key: string): string => (view ? `${view} ${key}` : key)
 const keyOf = (view: ViewName | undefined, { key }: Region) => factKey(view, key)
 
-/** Whether there is a fact about a term, by its key. */
-export const isKnown = (facts: Facts, key: string): boolean => factOf(facts, key) !== undefined
-
 function known(
   facts: Facts,
   view: ViewName | undefined,
@@ -113,6 +110,24 @@ export function assumeNot(pred: Pred, facts: Facts, view?: ViewName): Facts {
   return region ? known(facts, view, region, complement(region.ranges, topOf(region.bits)), false) : facts
 }
 
+/** Whether all are comparisons of different terms, of which nothing is known: nothing follows from one for another. */
+export function areApart(preds: readonly Pred[], facts: Facts, view: ViewName | undefined): boolean {
+  const keys: string[] = []
+  for (let i = 0; i < preds.length; i++) if (!isApart(preds[i]!, facts, view, keys)) return false
+  return true
+}
+
+/** Whether a predicate is a comparison of a term of which nothing is known, that is none of `keys`; its key is added to them. */
+export function isApart(pred: Pred, facts: Facts, view: ViewName | undefined, keys: string[]): boolean {
+  if (pred.kind !== 'cmp' && pred.kind !== 'in') return false
+  const own = regionKey(pred)
+  if (own === undefined) return true
+  const key = view ? `${view} ${own}` : own
+  if (keys.includes(key) || factOf(facts, key)) return false
+  keys.push(key)
+  return true
+}
+
 /** A predicate (in normal form) where the facts hold: the same outcome, in fewer questions. */
 export function refine(pred: Pred, facts: Facts, view?: ViewName): Pred {
   switch (pred.kind) {
@@ -134,16 +149,21 @@ export function refine(pred: Pred, facts: Facts, view?: ViewName): Pred {
     }
     case 'and':
     case 'or': {
+      if (areApart(pred.args, facts, view)) return pred
       const decides = pred.kind === 'or'
       let here = facts
-      const args: Pred[] = []
-      for (const arg of pred.args) {
+      let args: Pred[] | undefined
+      for (let i = 0; i < pred.args.length; i++) {
+        const arg = pred.args[i]!
         const now = refine(arg, here, view)
-        if (now.kind === 'const' && now.value !== decides) continue
-        args.push(now)
+        const needless = now.kind === 'const' && now.value !== decides
+        if (now.kind === 'const' || now !== arg) args ??= pred.args.slice(0, i)
+        if (needless) continue
+        args?.push(now)
         if (now.kind === 'const') break
         here = assume(now, !decides, here, view)
       }
+      if (!args) return pred
       const [first, second] = args
       if (!first) return { kind: 'const', value: !decides }
       return second ? { ...pred, args } : first

@@ -3,9 +3,8 @@
 
 import type { Filter, Pred, Rule, Step } from '../types.ts'
 import { normalIn } from './constants.ts'
-import { assume, type Facts, factKey, isKnown, NOTHING, refine } from './facts.ts'
+import { assume, type Facts, isApart, NOTHING, refine } from './facts.ts'
 import type { Pass } from './pass.ts'
-import { regionKey } from './regions.ts'
 import { forEachRule } from './walk.ts'
 
 export const guards: Pass = {
@@ -19,7 +18,7 @@ export const guards: Pass = {
 }
 
 function guarded(rule: Rule, facts: Facts, normal: (pred: Pred) => Pred): Rule {
-  if (areApart(rule.steps, facts, normal)) return rule
+  if (areAllApart(rule.steps, facts, normal)) return rule
   let here = facts
   const last = rule.steps.findLastIndex(({ kind }) => kind === 'match')
   let steps: Step[] | undefined
@@ -42,19 +41,13 @@ function guarded(rule: Rule, facts: Facts, normal: (pred: Pred) => Pred): Rule {
   return same ? rule : { ...rule, steps: steps! }
 }
 
-/** Whether all matches are comparisons of different terms, of which nothing is known: nothing follows from one for another. */
-function areApart(steps: readonly Step[], facts: Facts, normal: (pred: Pred) => Pred): boolean {
+/** Whether all matches are comparisons, in normal form, from which nothing follows for one another. */
+function areAllApart(steps: readonly Step[], facts: Facts, normal: (pred: Pred) => Pred): boolean {
   const keys: string[] = []
   for (let i = 0; i < steps.length; i++) {
     const step = steps[i]!
     if (step.kind !== 'match') continue
-    const { pred, view } = step
-    if ((pred.kind !== 'cmp' && pred.kind !== 'in') || normal(pred) !== pred) return false
-    const own = regionKey(pred)
-    if (own === undefined) continue
-    const key = factKey(view, own)
-    if (isKnown(facts, key) || keys.includes(key)) return false
-    keys.push(key)
+    if (!isApart(step.pred, facts, step.view, keys) || normal(step.pred) !== step.pred) return false
   }
   return true
 }
