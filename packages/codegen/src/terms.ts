@@ -31,7 +31,9 @@ export function asBits(scope: Scope, term: Term): Bits | undefined {
     }
     case 'mask': {
       const inner = asBits(scope, term.term)
-      return inner && { ...inner, mask: inner.mask & (inner.shift === 0 ? term.mask : term.mask << BigInt(inner.shift)) }
+      return (
+        inner && { ...inner, mask: inner.mask & (inner.shift === 0 ? term.mask : term.mask << BigInt(inner.shift)) }
+      )
     }
     case 'field': {
       const { path } = scope

@@ -36,21 +36,26 @@ const FORMS = new WeakMap<Pred, Pred>()
 
 /** A predicate's normal form: the same outcome, `missing` and `cut` included, on every packet; itself if that says the same. */
 export function normal(pred: Pred): Pred {
-  const list = pred.kind === 'and' || pred.kind === 'or' || pred.kind === 'not'
-  const known = list ? FORMS.get(pred) : undefined
-  if (known) return known
   if (isNormal(pred)) return pred
-  if (isNormalList(pred)) {
-    FORMS.set(pred, pred)
-    return pred
-  }
-  const other = formOf(pred)
-  const form = samePred(other, pred) ? pred : other
-  if (list) {
+  if (pred.kind !== 'and' && pred.kind !== 'or' && pred.kind !== 'not') return formOf(pred)
+  const known = FORMS.get(pred)
+  if (known) return known
+  const form = formOf(pred)
+  if (!isShallow(pred)) {
     FORMS.set(pred, form)
     FORMS.set(form, form)
   }
   return form
+}
+
+/** Whether a predicate has only such in it as have no others: its form is found as soon as it is looked up. */
+function isShallow(pred: Pred): boolean {
+  if (pred.kind !== 'and' && pred.kind !== 'or') return false
+  for (let i = 0; i < pred.args.length; i++) {
+    const { kind } = pred.args[i]!
+    if (kind === 'and' || kind === 'or' || kind === 'not' || kind === 'sure') return false
+  }
+  return true
 }
 
 /** Whether a comparison is in normal form, as most are: a value, a prefix or a range that nothing shorter says. */
@@ -74,15 +79,27 @@ function isNormal(pred: Pred): boolean {
   return value > 0n && (value & mask) === value && value + (top ^ mask) !== top
 }
 
-/** Whether a list is in normal form: of parts that are, and of which none tells what another one says. */
-function isNormalList(pred: Pred): boolean {
-  if (pred.kind !== 'and' && pred.kind !== 'or') return false
+/** The form of a list, itself if that says the same. */
+function listForm(pred: Pred & { kind: 'and' | 'or' }): Pred {
   const { kind, args } = pred
+  let forms: Pred[] | undefined
+  for (let i = 0; i < args.length; i++) {
+    const form = normal(args[i]!)
+    if (form !== args[i]) forms ??= args.slice(0, i)
+    forms?.push(form)
+  }
+  if (forms) return list(kind, forms)
+  if (isSettled(kind, args)) return pred
+  const made = list(kind, args)
+  return samePred(made, pred) ? pred : made
+}
+
+/** Whether a list of normal forms is one: none of them is needless, or says together with another what one could. */
+function isSettled(kind: 'and' | 'or', args: readonly Pred[]): boolean {
   if (args.length < 2) return false
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
-    if (arg.kind === kind || arg.kind === 'const' || normal(arg) !== arg) return false
-    if (i > 0 && together(kind, args[i - 1]!, arg)) return false
+    if (arg.kind === kind || arg.kind === 'const' || (i > 0 && together(kind, args[i - 1]!, arg))) return false
   }
   return !mayRepeat(args)
 }
@@ -101,17 +118,21 @@ function formOf(pred: Pred): Pred {
       const plain = term === pred.term ? pred : { ...pred, term }
       if (term.kind === 'const') return truth(holds(plain, term.value))
       const region = regionOf(plain)
-      return (region && predOf(region)) ?? plain
+      const form = (region && predOf(region)) ?? plain
+      return samePred(form, pred) ? pred : form
     }
-    case 'not':
-      return negated(normal(pred.arg))
+    case 'not': {
+      const form = negated(normal(pred.arg))
+      return samePred(form, pred) ? pred : form
+    }
     case 'sure': {
       const arg = normal(pred.arg)
-      return arg.kind === 'const' || arg.kind === 'sure' ? arg : { kind: 'sure', arg }
+      if (arg.kind === 'const' || arg.kind === 'sure') return arg
+      return arg === pred.arg ? pred : { kind: 'sure', arg }
     }
     case 'and':
     case 'or':
-      return list(pred.kind, pred.args.map(normal))
+      return listForm(pred)
   }
 }
 
@@ -189,8 +210,28 @@ function list(kind: 'and' | 'or', args: readonly Pred[]): Pred {
 
 /** Whether some of the predicates can have one key: their numbers are the same then. */
 function mayRepeat(preds: readonly Pred[]): boolean {
-  if (preds.length < 3) return preds.length === 2 && preds[0]!.kind === preds[1]!.kind && sumOf(preds[0]!) === sumOf(preds[1]!) // biome-ignore format: one condition
-  return new Set(preds.map(sumOf)).size < preds.length
+  return isRepeated(preds, signOf) && isRepeated(preds, sumOf)
+}
+
+/** Lists of so few are compared one by one. */
+const FEW = 8
+
+function isRepeated(preds: readonly Pred[], numberOf: (pred: Pred) => number): boolean {
+  if (preds.length > FEW) return new Set(preds.map(numberOf)).size < preds.length
+  const numbers: number[] = []
+  for (let i = 0; i < preds.length; i++) {
+    const number = numberOf(preds[i]!)
+    if (numbers.includes(number)) return true
+    numbers.push(number)
+  }
+  return false
+}
+
+/** Equal keys, equal numbers: of a list, only what it begins and ends with. */
+function signOf(pred: Pred): number {
+  if (pred.kind === 'not') return ~signOf(pred.arg)
+  if ((pred.kind !== 'and' && pred.kind !== 'or') || pred.args.length === 0) return sumOf(pred)
+  return (Math.imul(signOf(pred.args[0]!), 31) + signOf(pred.args.at(-1)!) + pred.args.length) | 0
 }
 
 /** Equal keys, equal sums. */

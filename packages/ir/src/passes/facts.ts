@@ -133,9 +133,10 @@ export function refine(pred: Pred, facts: Facts, view?: ViewName): Pred {
   switch (pred.kind) {
     case 'cmp':
     case 'in': {
-      const region = regionOf(pred)
-      const fact = region && factOf(facts, keyOf(view, region))
-      if (!region || !fact) return pred
+      const own = regionKey(pred)
+      const fact = own === undefined ? undefined : factOf(facts, factKey(view, own))
+      const region = fact && regionOf(pred)
+      if (!region) return pred
       const left = intersect(fact.ranges, region.ranges)
       const all = isSubset(fact.ranges, region.ranges)
       if (left.length > 0 && !all) return pred

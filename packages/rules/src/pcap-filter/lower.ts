@@ -29,6 +29,7 @@ import { portMatch, portNumber, service, serviceRange, transportOf } from './por
 import { protocolAlone, protocolByNumber, protocolNamed } from './protocols.ts'
 import { isLarge, type Settled, settle } from './settle.ts'
 import { combine, constant, type Refusal, relate, relateInFull } from './terms.ts'
+import { typed } from './typed.ts'
 import { LLC_TYPES, type LlcType } from './words.ts'
 
 export interface Settings {
@@ -77,11 +78,12 @@ export function lowerExpression(ast: Ast, settings: Settings): Outcome<Filter> {
 function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonly warnings: readonly Diagnostic[] } {
   const short = new Lowering(settings, 'short')
   // Before a protocol chain libpcap's optimiser gives up; where a tunnel was looked into, values are kept from test to test, and it moves none.
-  // Large expressions are left as they are.
+  // Large expressions are left as they are, but for what their types tell: all that follows would go through it.
   const plain = short.expr(expr)
   if (short.walksChain)
     return { pred: flat(new Lowering(settings, 'unoptimized').expr(expr)), warnings: short.warnings }
-  if (short.seesTunnel || isLarge(plain)) return { pred: flat(plain), warnings: short.warnings }
+  if (short.seesTunnel) return { pred: flat(plain), warnings: short.warnings }
+  if (isLarge(plain)) return { pred: flat(typed(plain)), warnings: short.warnings }
   const { pred, mistaken } = placed(expr.span, () => new Lowering(settings, 'full').settled(expr, plain))
   if (mistaken) {
     short.warnings.push({
