@@ -9,6 +9,11 @@ export interface Label {
   readonly name: string
 }
 
+/** A label with the number of the instruction behind it, once it is bound. */
+interface Spot extends Label {
+  at: number | undefined
+}
+
 const LETTER = { 1: 'b', 2: 'h', 4: 'w', 8: 'dw' } as const satisfies Record<Bytes, string>
 
 /** Forms by a part of their names: to put names together for each instruction takes longer than all else. */
@@ -39,9 +44,7 @@ export class Code {
   /** Instructions that lead to labels, by their numbers, and those labels. */
   private readonly jumps: number[] = []
   private readonly targets: Label[] = []
-  /** Labels that are bound, and the numbers of the instructions behind them. */
-  private readonly bound: Label[] = []
-  private readonly places: number[] = []
+  private twice: Label | undefined
   private labels = 0
   private slots = 0
   origin: Origin | undefined
@@ -52,12 +55,14 @@ export class Code {
   }
 
   label(name = 'L'): Label {
-    return { name: `${name}${this.labels++}` }
+    const spot: Spot = { name: `${name}${this.labels++}`, at: undefined }
+    return spot
   }
 
   bind(label: Label): void {
-    this.bound.push(label)
-    this.places.push(this.insns.length)
+    const spot = label as Spot
+    if (spot.at !== undefined) this.twice = label
+    spot.at = this.insns.length
   }
 
   emit(form: string, fields: InsnFields = {}, target?: Label): void {
@@ -156,59 +161,43 @@ export class Code {
    * @throws Error for a label that is not bound or bound twice.
    */
   layout(reach = 0x7fff): Insn[] {
-    const far = new Set<number>()
+    if (this.twice) throw new Error(`label ${this.twice.name} is bound twice`)
+    const far = new Uint8Array(this.insns.length)
     for (;;) {
       const slots = this.slotsWith(far)
-      const places = this.placesIn(slots)
-      const found = this.tooFar(slots, places, far, reach)
-      if (found.length === 0) return this.resolve(slots, places, far, reach)
       // Longer jumps move what is behind them, so more may not fit now.
-      for (const jump of found) far.add(jump)
+      if (!this.findFar(slots, far, reach)) return this.resolve(slots, far, reach)
     }
   }
 
-  /** Slot of each instruction where some jumps, by their numbers, take three slots; and the number of slots. */
-  private slotsWith(far: ReadonlySet<number>): Uint32Array {
+  /** Slot of each instruction where some jumps take three slots; and the number of slots. */
+  private slotsWith(far: Uint8Array): Uint32Array {
     const { insns } = this
     const slots = new Uint32Array(insns.length + 1)
-    for (let i = 0; i < insns.length; i++)
-      slots[i + 1] = slots[i]! + (far.size > 0 && far.has(i) ? 3 : insns[i]!.spec.slots)
+    let slot = 0
+    for (let i = 0; i < insns.length; i++) {
+      slot += far[i] === 1 ? 3 : insns[i]!.spec.slots
+      slots[i + 1] = slot
+    }
     return slots
   }
 
-  private placesIn(slots: Uint32Array): ReadonlyMap<Label, number> {
-    const { bound } = this
-    const places = new Map<Label, number>()
-    for (let i = 0; i < bound.length; i++) places.set(bound[i]!, slots[this.places[i]!]!)
-    if (places.size === bound.length) return places
-    const twice = bound.find((label, i) => bound.indexOf(label) < i)!
-    throw new Error(`label ${twice.name} is bound twice`)
-  }
-
-  /** Conditional jumps that do not reach their labels. */
-  private tooFar(
-    slots: Uint32Array,
-    places: ReadonlyMap<Label, number>,
-    far: ReadonlySet<number>,
-    reach: number,
-  ): number[] {
+  /** Marks conditional jumps that do not reach their labels; whether there are more than were marked. */
+  private findFar(slots: Uint32Array, far: Uint8Array, reach: number): boolean {
     const { insns, jumps, targets } = this
-    const found: number[] = []
+    let found = false
     for (let i = 0; i < jumps.length; i++) {
       const jump = jumps[i]!
       const { kind } = insns[jump]!.spec
-      if ((kind !== 'jump' && kind !== 'may_goto') || far.has(jump)) continue
-      if (!isNear(placeOf(targets[i]!, places) - slots[jump + 1]!, reach)) found.push(jump)
+      if ((kind !== 'jump' && kind !== 'may_goto') || far[jump] === 1) continue
+      if (isNear(placeOf(targets[i]!, slots) - slots[jump + 1]!, reach)) continue
+      far[jump] = 1
+      found = true
     }
     return found
   }
 
-  private resolve(
-    slots: Uint32Array,
-    places: ReadonlyMap<Label, number>,
-    far: ReadonlySet<number>,
-    reach: number,
-  ): Insn[] {
+  private resolve(slots: Uint32Array, far: Uint8Array, reach: number): Insn[] {
     const { insns, jumps, targets } = this
     const program: Insn[] = []
     for (let i = 0, next = 0; i < insns.length; i++) {
@@ -218,8 +207,8 @@ export class Code {
         continue
       }
       const target = targets[next++]!
-      const distance = placeOf(target, places) - slots[i + 1]!
-      if (!far.has(i)) program.push(withOffset(one, distance, reach))
+      const distance = placeOf(target, slots) - slots[i + 1]!
+      if (far[i] === 0) program.push(withOffset(one, distance, reach))
       else {
         const { origin } = one
         program.push({ ...one, off: 1 }, insn('ja', { off: 1, origin }), insn('ja32', { imm: distance, origin }))
@@ -229,10 +218,10 @@ export class Code {
   }
 }
 
-function placeOf(target: Label, places: ReadonlyMap<Label, number>): number {
-  const place = places.get(target)
-  if (place === undefined) throw new Error(`label ${target.name} is not bound`)
-  return place
+function placeOf(target: Label, slots: Uint32Array): number {
+  const { at } = target as Spot
+  if (at === undefined) throw new Error(`label ${target.name} is not bound`)
+  return slots[at]!
 }
 
 /** An offset that a jump takes: forwards up to `reach`, backwards one more. */

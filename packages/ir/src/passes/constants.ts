@@ -101,7 +101,7 @@ function isSettled(kind: 'and' | 'or', args: readonly Pred[]): boolean {
     const arg = args[i]!
     if (arg.kind === kind || arg.kind === 'const' || (i > 0 && together(kind, args[i - 1]!, arg))) return false
   }
-  return !mayRepeat(args)
+  return sumsOfSeveral(args) === undefined
 }
 
 function formOf(pred: Pred): Pred {
@@ -188,10 +188,11 @@ function list(kind: 'and' | 'or', args: readonly Pred[]): Pred {
   const decides = kind === 'or'
   const out: Pred[] = []
   const all = args.some((each) => each.kind === kind) ? args.flatMap((each) => (each.kind === kind ? each.args : [each])) : args // biome-ignore format: one choice
-  const seen = mayRepeat(all) ? new Set<string>() : undefined
+  const twice = sumsOfSeveral(all)
+  const seen = new Set<string>()
   for (const arg of all) {
     if (arg.kind === 'const' && arg.value !== decides) continue
-    if (seen) {
+    if (twice?.has(sumOf(arg))) {
       const key = predKey(arg)
       // Asked again, it says the same: it did not decide before.
       if (seen.has(key)) continue
@@ -208,9 +209,16 @@ function list(kind: 'and' | 'or', args: readonly Pred[]): Pred {
   return second ? { kind, args: out } : first
 }
 
-/** Whether some of the predicates can have one key: their numbers are the same then. */
-function mayRepeat(preds: readonly Pred[]): boolean {
-  return isRepeated(preds, signOf) && isRepeated(preds, sumOf)
+/** The sums that several of the predicates have: these can have one key. Undefined if there are none. */
+function sumsOfSeveral(preds: readonly Pred[]): ReadonlySet<number> | undefined {
+  if (!isRepeated(preds, signOf)) return undefined
+  const [once, twice] = [new Set<number>(), new Set<number>()]
+  for (let i = 0; i < preds.length; i++) {
+    const sum = sumOf(preds[i]!)
+    if (once.has(sum)) twice.add(sum)
+    else once.add(sum)
+  }
+  return twice.size > 0 ? twice : undefined
 }
 
 /** Lists of so few are compared one by one. */

@@ -83,7 +83,7 @@ function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonl
   if (short.walksChain)
     return { pred: flat(new Lowering(settings, 'unoptimized').expr(expr)), warnings: short.warnings }
   if (short.seesTunnel) return { pred: flat(plain), warnings: short.warnings }
-  if (isLarge(plain)) return { pred: flat(typed(plain)), warnings: short.warnings }
+  if (isLarge(plain)) return { pred: typed(plain), warnings: short.warnings }
   const { pred, mistaken } = placed(expr.span, () => new Lowering(settings, 'full').settled(expr, plain))
   if (mistaken) {
     short.warnings.push({

@@ -1,6 +1,6 @@
 // What a frame's type, once asked, tells of later tests: most primitives ask for it anew, with a part for each type that they may be about.
 
-import { FALSE, type Pred, TRUE } from '@netsieve/ir'
+import { FALSE, not, type Pred, TRUE } from '@netsieve/ir'
 
 type Joined = Extract<Pred, { kind: 'and' | 'or' }>
 
@@ -17,7 +17,19 @@ function typeIn(pred: Pred): bigint | undefined {
 
 const isOfType = ({ term }: Pred & { kind: 'cmp' }): boolean => term.kind === 'field' && term.field === 'eth.type'
 
-/** A predicate without tests of a type that `and` has asked before, and without parts that are about others: the same outcome on every packet. */
+function isShallow(pred: Pred): pred is Joined {
+  if (pred.kind !== 'and' && pred.kind !== 'or') return false
+  for (let i = 0; i < pred.args.length; i++) {
+    const { kind } = pred.args[i]!
+    if (kind === 'and' || kind === 'or' || kind === 'not') return false
+  }
+  return true
+}
+
+/**
+ * A predicate without tests of a type that `and` has asked before, and without parts that are about others: the same outcome on every packet. `(a and b)
+ * and c` is `a and b and c`.
+ */
 export function typed(pred: Pred): Pred {
   return new Typed().known(pred, undefined)
 }
@@ -32,6 +44,8 @@ class Typed {
       return pred.value === type ? TRUE : FALSE
     }
     if (pred.kind !== 'and' && pred.kind !== 'or' && pred.kind !== 'not') return pred
+    // Most parts have no others in them, and are looked at as fast as looked up.
+    if (isShallow(pred)) return this.joined(pred, type)
     let made = this.made.get(type)
     if (!made) {
       made = new Map()
@@ -46,8 +60,7 @@ class Typed {
 
   private negated(pred: Pred & { kind: 'not' }, type: bigint | undefined): Pred {
     const arg = this.known(pred.arg, type)
-    if (arg.kind === 'const') return arg.value ? FALSE : TRUE
-    return arg === pred.arg ? pred : { kind: 'not', arg }
+    return arg === pred.arg ? pred : not(arg)
   }
 
   private joined(pred: Joined, type: bigint | undefined): Pred {
@@ -58,9 +71,10 @@ class Typed {
     for (let i = 0; i < pred.args.length; i++) {
       const arg = pred.args[i]!
       const now = this.known(arg, here)
-      same &&= now === arg && now.kind !== 'const'
+      same &&= now === arg && now.kind !== 'const' && now.kind !== pred.kind
       if (now.kind === 'const' && now.value !== decides) continue
-      args.push(now)
+      if (now.kind === pred.kind) for (let j = 0; j < now.args.length; j++) args.push(now.args[j]!)
+      else args.push(now)
       if (now.kind === 'const') break
       if (!decides) here ??= typeIn(now)
     }
