@@ -100,8 +100,14 @@ export type Locals = ReadonlyMap<MetadataId, number>
 
 export function localsOf(filter: Filter): Locals {
   const fields = new Set<MetadataId>()
-  for (const { rules } of filter.chains)
-    for (const { steps } of rules) for (const step of steps) if (step.kind === 'set') fields.add(step.field)
+  for (const { rules } of filter.chains) {
+    for (const { steps } of rules) {
+      for (let i = 0; i < steps.length; i++) {
+        const step = steps[i]!
+        if (step.kind === 'set') fields.add(step.field)
+      }
+    }
+  }
   return new Map([...fields].sort().map((field, i) => [field, LOCALS + 8 * i]))
 }
 

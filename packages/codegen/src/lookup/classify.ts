@@ -35,7 +35,7 @@ export function classifier(maps: Maps, pieces: Pieces): Classifier {
 
 function directTable({ bits, starts, classes }: Pieces): Uint8Array {
   const table = new Uint16Array(1 << bits)
-  for (const [i, start] of starts.entries()) table.fill(classes[i]!, Number(start), Number(starts[i + 1] ?? 1 << bits))
+  for (let i = 0; i < starts.length; i++) table.fill(classes[i]!, Number(starts[i]), Number(starts[i + 1] ?? 1 << bits))
   return new Uint8Array(table.buffer)
 }
 

@@ -178,7 +178,7 @@ class BlockRows {
 
   bytes(): Uint8Array {
     const all = new Uint32Array(this.rows.length * this.words * 2)
-    for (const [i, row] of this.rows.entries()) all.set(row, i * this.words * 2)
+    for (let i = 0; i < this.rows.length; i++) all.set(this.rows[i]!, i * this.words * 2)
     return new Uint8Array(all.buffer)
   }
 }

@@ -52,6 +52,8 @@ class Grouping {
   private readonly traceless: Traceless
   private readonly names: Set<string>
   private nextId: number
+  /** By the chain that they are taken from, the number of the last group. */
+  private readonly last = new Map<string, number>()
 
   constructor(filter: Filter) {
     this.traceless = tracelessIn(filter)
@@ -112,10 +114,11 @@ class Grouping {
   }
 
   private name(from: string): string {
-    for (let i = 1; ; i++) {
+    for (let i = (this.last.get(from) ?? 0) + 1; ; i++) {
       const name = `${from}+${i}`
       if (this.names.has(name)) continue
       this.names.add(name)
+      this.last.set(from, i)
       return name
     }
   }

@@ -93,6 +93,10 @@ export class MatchList {
   private readonly later: Building[] = []
   /** Modules that were loaded, and have no option yet. */
   private bare: Use[] = []
+  /** What was found of the line's protocol: each option asks for that. */
+  private told:
+    | { readonly protocol: Protocol; readonly family: IpFamily; readonly module: string | undefined }
+    | undefined
 
   constructor(line: Line) {
     this.line = line
@@ -111,13 +115,18 @@ export class MatchList {
   implicit(): string | undefined {
     const { protocol, family } = this.line
     if (!protocol) return undefined
-    const { value } = protocol
+    if (this.told?.protocol !== protocol || this.told.family !== family)
+      this.told = { protocol, family, module: this.moduleOf(protocol, family) }
+    return this.told.module
+  }
+
+  private moduleOf({ value, word }: Protocol, family: IpFamily): string | undefined {
     if (value === ICMP_PROTOCOL[family]) return ICMP_MODULE[family]
     return (
       this.portModule() ??
       Object.keys(HEADER_MODULES).find((name) => {
         const { protocol: own } = HEADER_MODULES[name]!
-        return own?.number === value && (!own.named || own.name === protocol.word)
+        return own?.number === value && (!own.named || own.name === word)
       })
     )
   }
@@ -151,7 +160,8 @@ export class MatchList {
     const use = { name: module, span }
     this.uses.push(use)
     this.bare.push(use)
-    for (const key of seen) if (key.startsWith(`${module} `)) seen.delete(key)
+    const own = `${module} `
+    for (const key of seen) if (key.startsWith(own)) seen.delete(key)
     if (STATE_MODULES.has(module)) this.later.push({ keeps: module, options: [], span })
     if (module === ICMP_MODULE[family]) this.later.push({ kind: 'icmp', negated: false, test: {}, span })
     const header = HEADER_MODULES[module]
@@ -312,7 +322,12 @@ export class MatchList {
   all(): Match[] {
     const order = ['address', 'field', 'protocol', 'fragment'] as const
     const rank = (match: Match) => order.indexOf(match.kind as (typeof order)[number])
-    return [...this.first.sort((a, b) => rank(a) - rank(b)), ...this.later.flatMap((match) => this.built(match) ?? [])]
+    const all = this.first.sort((a, b) => rank(a) - rank(b)).slice()
+    for (const each of this.later) {
+      const match = this.built(each)
+      if (match) all.push(match)
+    }
+    return all
   }
 
   private built(match: Building): Match | undefined {

@@ -60,6 +60,23 @@ export const BASE_OPTIONS: readonly OptionRow[] = [
   row('modprobe', 1, 1, 'M'),
 ]
 
+const BY_LETTER: ReadonlyMap<string, OptionRow> = new Map(BASE_OPTIONS.flatMap((each) => (each.letter ? [[each.letter, each]] : []))) // biome-ignore format: one map
+
+/** The program's own option of a letter. */
+export const optionOfLetter = (letter: string): OptionRow | undefined => BY_LETTER.get(letter)
+
+const NAMED = new WeakMap<readonly OptionRow[], ReadonlyMap<string, OptionRow>>()
+
+/** The first of some options that has a name. */
+export function optionOfName(rows: readonly OptionRow[], name: string): OptionRow | undefined {
+  let named = NAMED.get(rows)
+  if (!named) {
+    named = new Map(rows.toReversed().flatMap((each) => each.names.map((own) => [own, each] as const)))
+    NAMED.set(rows, named)
+  }
+  return named.get(name)
+}
+
 const PORTS: readonly OptionRow[] = [
   row('sport source-port', 1, 1, undefined, true),
   row('dport destination-port', 1, 1, undefined, true),

@@ -61,7 +61,8 @@ export function parse(source: Source): Outcome<Ruleset> {
         const name = program && wordOf(source, program).text
         const family = name ? (name.includes('ip6tables') ? 'ipv6' : 'ipv4') : guess
         if (name) programs.add(name.endsWith('-legacy') ? 'legacy' : 'nft')
-        const options = children(what, 'item').map((item) => option(source, item))
+        const options: Option[] = []
+        for (const item of what.children) if (item.rule === 'item') options.push(option(source, item))
         const found = parseCommand(options, { ...context, family, inTable: table !== undefined }, diagnostics)
         if (found) commands.push(found)
       }
@@ -137,11 +138,14 @@ function option(source: Source, item: Node): Option {
   const node = child(item, 'option')!.children[0]!
   const long = child(node, 'longname')
   const name = wordOf(source, long ?? child(node, 'letter')!)
+  const values: Word[] = []
+  for (let i = 0; i < node.children.length; i++)
+    if (node.children[i]!.rule === 'value') values.push(value(source, node.children[i]!))
   return {
     name: name.text,
     long: long !== undefined,
     negated: child(item, 'negation') !== undefined,
-    values: children(node, 'value').map((each) => value(source, each)),
+    values,
     span: at(source, item.start, item.end),
     nameSpan: at(source, node.start, name.span.end),
   }

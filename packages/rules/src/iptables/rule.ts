@@ -6,7 +6,15 @@ import type { Action, Command, RuleSpec, Target } from './ast.ts'
 import { STATE_MODULES } from './kept.ts'
 import { isPortModule, type Line, MatchList, type Option, type Protocol } from './matches.ts'
 import { isMetadataOption, readInterface } from './metadata.ts'
-import { BASE_OPTIONS, MATCH_OPTIONS, type OptionRow, TABLES, UNSUPPORTED_TARGETS } from './options.ts'
+import {
+  BASE_OPTIONS,
+  MATCH_OPTIONS,
+  type OptionRow,
+  optionOfLetter,
+  optionOfName,
+  TABLES,
+  UNSUPPORTED_TARGETS,
+} from './options.ts'
 import { readTarget, TARGET_OPTIONS } from './targets.ts'
 import { readAddresses } from './values.ts'
 
@@ -103,7 +111,7 @@ class LineParser implements Line {
       this.fail('argument', `${what} needs ${missing === 1 ? 'a value' : `${missing} values`}${option.values.length ? ' more' : ''}`, option.span) // biome-ignore format: one message
       return
     }
-    const [extra] = option.values.slice(row.max)
+    const extra = option.values[row.max]
     if (extra) {
       this.fail('argument', `\`${extra.text}\` is one word too many for ${spanText(option.nameSpan)}`, extra.span)
       return
@@ -118,13 +126,14 @@ class LineParser implements Line {
   /** The option's row: exact name or letter, else the start of exactly one name; loads the protocol's match if that knows it. */
   private find(option: Option): Found | undefined {
     if (!option.long) {
-      const row = BASE_OPTIONS.find(({ letter }) => letter === option.name)
+      const row = optionOfLetter(option.name)
       if (!row) this.unknown(option)
       return row && { row, module: undefined }
     }
     const implicit = this.matches.implicit()
     const { modules, foreign } = this.matches
-    const loaded = [...modules, ...(implicit && !modules.has(implicit) ? [implicit] : [])]
+    const loaded = [...modules]
+    if (implicit && !modules.has(implicit)) loaded.push(implicit)
     const found = this.exact(option.name, loaded) ?? this.shortened(option, loaded, foreign)
     if (found?.module !== undefined && found.module !== TARGET && !modules.has(found.module))
       this.matches.load(found.module, option.nameSpan)
@@ -133,13 +142,15 @@ class LineParser implements Line {
 
   /** Of matches with an option of one name, the last one that was loaded has it. */
   private exact(name: string, loaded: readonly string[]): Found | undefined {
-    const own = this.named && TARGET_OPTIONS[this.named.text]?.find(({ names }) => names.includes(name))
+    const target = this.named && TARGET_OPTIONS[this.named.text]
+    const own = target && optionOfName(target, name)
     if (own) return { row: own, module: TARGET }
     for (let i = loaded.length - 1; i >= 0; i--) {
-      const row = MATCH_OPTIONS[loaded[i]!]?.find(({ names }) => names.includes(name))
+      const rows = MATCH_OPTIONS[loaded[i]!]
+      const row = rows && optionOfName(rows, name)
       if (row) return { row, module: loaded[i] }
     }
-    const row = BASE_OPTIONS.find(({ names }) => names.includes(name))
+    const row = optionOfName(BASE_OPTIONS, name)
     return row && { row, module: undefined }
   }
 
