@@ -1,7 +1,7 @@
 // Terms as masked bytes, and as numbers in registers.
 
 import { placeOf, type Term } from '@netsieve/ir'
-import { type FieldId, FIELDS, isMetadata, type MetadataId, type MetadataSlot } from '@netsieve/packet'
+import { FIELDS, type FieldId, isMetadata, type MetadataId, type MetadataSlot } from '@netsieve/packet'
 import { type Emitter, R } from './emitter.ts'
 import { findEntry } from './find.ts'
 import { mapped } from './lookup/sets.ts'

@@ -2,7 +2,7 @@
 
 import { at, Diagnostics, type Outcome, type Source } from '@netsieve/diag'
 import { Grammar, type Node } from '../grammar/match.ts'
-import { child, children, spanOf, wordOf } from '../grammar/node.ts'
+import { child, spanOf, wordOf } from '../grammar/node.ts'
 import type { IpFamily, Word } from '../shared/index.ts'
 import type { Command, Ruleset } from './ast.ts'
 import { GRAMMAR as DATA } from './iptables.gen.ts'
