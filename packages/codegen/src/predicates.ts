@@ -85,7 +85,7 @@ function foreseen(args: readonly Pred[], size: number): number {
 }
 
 function testsIn(pred: Pred): number {
-  if (pred.kind === 'not') return testsIn(pred.arg)
+  if (pred.kind === 'not' || pred.kind === 'sure') return testsIn(pred.arg)
   if (pred.kind !== 'and' && pred.kind !== 'or') return 1
   let sum = 0
   for (let i = 0; i < pred.args.length; i++) sum += testsIn(pred.args[i]!)
