@@ -187,7 +187,12 @@ function callersFirst(drafts: ReadonlyMap<string, Draft>): readonly Draft[] {
 
 /** What holds of a function that calls another which it holds of; a tail call leads to any program. */
 function spread(all: readonly Draft[], mains: readonly Draft[]): void {
-  for (const one of all) one.readsAbove = readsAnywhere(one)
+  // Only callers ask.
+  const asked = new Set([
+    ...all.flatMap(({ callees }) => [...callees.values()]),
+    ...(all.some(({ goesOn }) => goesOn) ? mains : []),
+  ])
+  for (const one of asked) one.readsAbove = readsAnywhere(one)
   for (let again = true; again; ) {
     again = false
     for (const one of [...all].reverse()) {
