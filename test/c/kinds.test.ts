@@ -51,6 +51,10 @@ const TERMS: Readonly<Record<Term['kind'], Row<Term>>> = {
   },
   raw: { what: { kind: 'raw', base: 'net', bit: 52, bits: 12 }, text: 'GET(bits_net_52, p) > 63' },
   walk: { what: { kind: 'walk', family: 'ipv6', net: 14, until: 6 }, text: 'GET(walk_ipv6_14_6, p) > 63' },
+  jhash: {
+    what: { kind: 'jhash', parts: [{ term: field('ipv6.dst'), bytes: 16 }, { term: field('tcp.dport'), bytes: 2 }], seed: 5 }, // biome-ignore format: one value
+    text: 'hash(GET128(ipv6_dst, p), GET(tcp_dport, p)) > 63',
+  },
   find: { what: { kind: 'find', list: 'tcp', type: 2, bytes: 4 }, text: 'GET(place_of_tcp_2_of_4, p) > 63' },
   mapped: {
     what: { kind: 'mapped', terms: [field('meta.l4proto')], map: 'levels' },
@@ -155,6 +159,7 @@ const STEPS: Readonly<Record<Step['kind'], Row<Step>>> = {
     what: { kind: 'recent', state: 'r', does: 'check', over: true, key: [field('ipv6.dst')], within: 5n, hits: 2, ttl: field('meta.l4proto') }, // biome-ignore format: one value
     text: 'if (!check_recent_r(GET128(ipv6_dst, p), GET(meta_l4proto, p), 5, 2, true))',
   },
+  turn: { what: { kind: 'turn', state: 'n', field: 'meta.mark' }, text: 'p->meta_mark = next_turn_n();' },
   set: { what: { kind: 'set', field: 'meta.mark', term: constant(5n) }, text: 'p->meta_mark = 5U;' },
   vmap: {
     what: { kind: 'vmap', terms: [field('tcp.dport')], map: 'verdicts' },

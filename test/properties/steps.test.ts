@@ -42,6 +42,19 @@ const KEYED = [
 ] as const satisfies readonly (readonly [string, readonly FieldId[]])[]
 const KEYS: readonly SetKey[][] = KEYED.map(([, fields]) => fields.map((id) => ({ bits: FIELDS[id].bits, kind: FIELDS[id].kind }))) // biome-ignore format: one call
 
+/** A hash of numbers of several widths. */
+const HASHED: Term = {
+  kind: 'jhash',
+  seed: 12_345,
+  parts: [
+    { term: { kind: 'field', field: 'meta.mark' }, bytes: 4, host: true },
+    { term: { kind: 'field', field: 'ipv6.dst' }, bytes: 16 },
+    { term: { kind: 'field', field: 'meta.l4proto' }, bytes: 1 },
+    { term: { kind: 'field', field: 'eth.src' }, bytes: 6 },
+    { term: { kind: 'load', base: 'net', offset: 1, bytes: 3 }, bytes: 3 },
+  ],
+}
+
 /** Tables of keys, and lists of when packets of a key came. */
 const TABLES = [
   ['t1', ['ipv4.src']],
@@ -157,6 +170,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   fc.boolean().map((over): Step => ({ kind: 'quota', state: 'q', over })),
   fc.boolean().map((over): Step => ({ kind: 'nth', state: 'n', over })),
+  fc.constantFrom<MetadataId>('meta.mark', 'ct.mark').map((field): Step => ({ kind: 'turn', state: 'n', field })),
+  fc.constantFrom<MetadataId>('meta.mark', 'ct.mark').map((field): Step => ({ kind: 'set', field, term: HASHED })),
   fc.tuple(settable, small).map(([field, value]): Step => ({ kind: 'set', field, term: { kind: 'const', value } })),
   fc.tuple(fc.constantFrom<MetadataId>('meta.mark', 'meta.priority', 'ct.mark'), settable, small).map(
     ([field, from, value]): Step => ({

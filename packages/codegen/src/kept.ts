@@ -18,7 +18,8 @@ export function keptOf(filter: Filter): Kept {
   const keyed = filter.state?.some(
     (def) => (def.kind === 'limit' && def.each) || def.kind === 'table' || def.kind === 'recent',
   )
-  if (!simple || keyed) return new Map()
+  const hashes = [...termsOf(filter)].some((term) => term.kind === 'jhash')
+  if (!simple || keyed || hashes) return new Map()
   const uses = new Map<Term, number>()
   for (const term of terms) for (const part of partsOf(term)) uses.set(part, (uses.get(part) ?? 0) + 1)
   const costs = new Map<Term, number>()

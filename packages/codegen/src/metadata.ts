@@ -104,7 +104,7 @@ export function localsOf(filter: Filter): Locals {
     for (const { steps } of rules) {
       for (let i = 0; i < steps.length; i++) {
         const step = steps[i]!
-        if (step.kind === 'set') fields.add(step.field)
+        if (step.kind === 'set' || step.kind === 'turn') fields.add(step.field)
       }
     }
   }

@@ -21,8 +21,8 @@ import { ALONE, emitRun, type Run, runFrom, takesAny, worthwhile } from './looku
 import { verdictMap } from './lookup/sets.ts'
 import { branch } from './predicates.ts'
 import { type Failures, type Scope, seenAs, setOf } from './scope.ts'
-import { countNamed, countRule, gate } from './state.ts'
-import { setMetadata } from './told.ts'
+import { countNamed, countRule, gate, turn } from './state.ts'
+import { setMetadata, storeMetadata } from './told.ts'
 import { isIndex } from './type.ts'
 
 /** What the rules of one base chain, on one path, are compiled in. */
@@ -211,6 +211,9 @@ function effect(
     case 'log':
       // What is written is for those who read it; no verdict depends on it.
       return
+    case 'turn':
+      turn(scope, step.state)
+      return storeMetadata(scope, step.field)
     case 'set':
       return setMetadata(scope, step.field, step.term, failures)
     default: {

@@ -111,7 +111,7 @@ export function gate(scope: Scope, step: GateStep, ways: Ways): void {
     return bucketed(scope, { ...def, each: def.each }, step.key ?? [], { within, beyond, full: next, failures })
   if (def.kind === 'limit') return limit(scope, def, at, within, beyond)
   if (def.kind === 'quota') return quota(scope, def, at, within, beyond)
-  if (def.kind === 'nth') return nth(scope, def, at, within, beyond)
+  if (def.kind === 'nth') return nth(scope, def.name, within, beyond)
 }
 
 type Limit = StateDef & { readonly kind: 'limit' }
@@ -267,9 +267,17 @@ function quota(scope: Scope, def: StateDef & { kind: 'quota' }, at: number, with
   e.goto(beyond)
 }
 
-/** xt_statistic: the turn grows by one a packet and comes back to 0, which is when it holds. */
-function nth(scope: Scope, def: StateDef & { kind: 'nth' }, at: number, within: Label, beyond: Label): void {
-  const { e, state } = scope
+/** xt_statistic: it is the packet's turn where that is 0. */
+function nth(scope: Scope, name: string, within: Label, beyond: Label): void {
+  turn(scope, name)
+  scope.e.jump('jeq', R.A, 0, within)
+  scope.e.goto(beyond)
+}
+
+/** R.A = the number of the packet's turn: it grows by one a packet and comes back to 0 (xt_statistic, nft_numgen). */
+export function turn({ e, state }: Scope, name: string): void {
+  const { def, at } = state.slots.get(name)!
+  if (def.kind !== 'nth') throw new Error(`there are no turns ${name}`)
   const kept = e.label('kept')
   e.put((c) => {
     c.mapValue(R.B, state.map, at)
@@ -281,6 +289,4 @@ function nth(scope: Scope, def: StateDef & { kind: 'nth' }, at: number, within: 
   e.put((c) => c.mov(R.A, 0))
   e.bind(kept)
   e.put((c) => c.store(8, R.B, 0, { reg: R.A }))
-  e.jump('jeq', R.A, 0, within)
-  e.goto(beyond)
 }

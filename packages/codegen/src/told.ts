@@ -125,8 +125,13 @@ export function fillLocals(scope: Scope, field: MetadataId, slot: number): void 
 
 /** A field has the value of a term from here on, in the context too where that may be written. */
 export function setMetadata(scope: Scope, field: MetadataId, term: Term, failures: Failures): void {
-  const { e, metadata: source } = scope
   number(scope, term, failures)
+  storeMetadata(scope, field)
+}
+
+/** Metadata has the number in R.A from here on. */
+export function storeMetadata(scope: Scope, field: MetadataId): void {
+  const { e, metadata: source } = scope
   const writable = source.writable(field)
   const local = localPlace(e, source, field, R.B)!
   e.put((c) => {

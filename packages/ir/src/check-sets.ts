@@ -102,6 +102,7 @@ export function checkKey(
     diags.error('ir/term', 'views that read missing fields as 0 have no sets', span)
   for (const [i, term] of terms.entries()) {
     const { bits } = keys[i]!
+    if (terms.length > 1 && holdsHash(term)) diags.error('ir/term', 'a hash is looked up by itself', span)
     if (holdsLookup(term)) {
       diags.error('ir/term', 'a lookup cannot be part of the key of another', span)
       continue
@@ -113,7 +114,13 @@ export function checkKey(
   }
 }
 
-function holdsLookup(term: Term): boolean {
+/** A hash takes the room of keys while it is computed. */
+function holdsHash(term: Term): boolean {
+  if (term.kind === 'mask') return holdsHash(term.term)
+  return term.kind === 'jhash' || (term.kind === 'bin' && (holdsHash(term.left) || holdsHash(term.right)))
+}
+
+export function holdsLookup(term: Term): boolean {
   switch (term.kind) {
     case 'mapped':
       return true

@@ -74,12 +74,13 @@ function checkTable(
 /** What a step names is kept, and of its kind. */
 export function checkKept(step: Step, span: Span | undefined, place: CheckPlace): void {
   const { state, diags } = place
-  const wanted = step.kind === 'count' ? 'counter' : step.kind
+  const wanted = step.kind === 'count' ? 'counter' : step.kind === 'turn' ? 'nth' : step.kind
   const name = step.kind === 'count' ? step.counter : 'state' in step ? step.state : undefined
   if (name === undefined) return
   const def = state.get(name)
   if (def?.kind !== wanted)
     diags.error('ir/state', def ? `${name} is a ${def.kind}, not a ${wanted}` : `there is no ${wanted} ${name}`, span)
+  else if (step.kind === 'turn') checkSettable(step, 32, span, diags)
   else if (step.kind === 'table' && def.kind === 'table') {
     checkKey(name, def.keys, step.key, span, place)
     if (step.timeout < 0n || step.timeout > LARGEST >> 1n)
@@ -105,7 +106,7 @@ export function checkKept(step: Step, span: Span | undefined, place: CheckPlace)
 
 /** Bits of a field that a step sets: those of a register's lower half at most. */
 export function checkSettable(
-  step: Step & { readonly kind: 'set' },
+  step: Step & { readonly kind: 'set' | 'turn' },
   bits: number,
   span: Span | undefined,
   diags: Diagnostics,

@@ -2,12 +2,13 @@
 
 import { Diagnostics, type Outcome, type Span } from '@netsieve/diag'
 import { FIELDS, isMetadata, loadableAt, METADATA, protocol } from '@netsieve/packet'
-import { checkSets, checkTerms } from './check-sets.ts'
+import { checkSets, checkTerms, holdsLookup } from './check-sets.ts'
 import { checkAct, checkKept, checkSettable, checkState } from './check-state.ts'
 import { LAST_CONTAINED, MOST_CONTAINED } from './contains.ts'
+import { wordsIn } from './jhash.ts'
 import { topOf } from './passes/regions.ts'
 import { calledBy, setsOf, verdictsIn } from './sets.ts'
-import type { BaseChain, Chain, Filter, Pred, Rule, SetDef, StateDef, Term } from './types.ts'
+import type { BaseChain, Chain, Filter, Hashed, Pred, Rule, SetDef, StateDef, Term } from './types.ts'
 import { samePlaces, VIEWS, type ViewName } from './views.ts'
 import { termsAt, termsOf } from './walk.ts'
 
@@ -283,10 +284,34 @@ export function widthOf(term: Term, span: Span | undefined, place: CheckPlace): 
       const data = place.sets.get(term.map)?.data
       return typeof data === 'object' ? data.bits : 64
     }
+    case 'jhash':
+      return checkHashed(term, span, place)
     case 'walk':
       if (!Number.isInteger(term.net) || term.net < 0 || term.net > 0xf000)
         diags.error('ir/term', `a network header at ${term.net} is out of reach`, span)
       fits(BigInt(term.until), 32, span, diags)
       return 32
   }
+}
+
+/** Words of what is hashed at most. */
+const MOST_HASHED = 24
+
+function checkHashed({ parts, seed }: Hashed, span: Span | undefined, place: CheckPlace): 32 {
+  const { diags } = place
+  const wrong = (message: string) => diags.error('ir/term', message, span)
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffff_ffff) wrong(`${seed} is no seed of 32 bits`)
+  const words = parts.reduce((sum, part) => sum + wordsIn(part), 0)
+  if (words < 1 || words > MOST_HASHED) wrong(`1 to ${MOST_HASHED} words are hashed, not ${words}`)
+  if (place.views.some((view) => VIEWS[view].missing === 'zero'))
+    wrong('views that read missing fields as 0 hash nothing')
+  for (const { term, bytes, host } of parts) {
+    const width = widthOf(term, span, place)
+    if (![1, 2, 3, 4, 6, 8, 16].includes(bytes)) wrong(`numbers of ${bytes} bytes are not hashed`)
+    else if (width > bytes * 8) wrong(`a number of ${width} bits does not fit ${bytes} bytes`)
+    else if (host && bytes > 4) wrong('numbers of the machine have at most 4 bytes here')
+    else if (bytes === 16 && (width <= 64 || spread(term, width))) wrong('16 bytes are those of a whole field')
+    if (term.kind === 'jhash' || holdsLookup(term)) wrong('what is hashed is neither a hash nor out of a map')
+  }
+  return 32
 }

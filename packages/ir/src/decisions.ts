@@ -62,6 +62,8 @@ function textOf(term: Term): string {
       return `(${termKey(term.left)} ${term.op} ${termKey(term.right)})`
     case 'mapped':
       return `@${term.map}[${term.terms.map(termKey).join(' . ')}]`
+    case 'jhash':
+      return `jhash(${term.parts.map((part) => `${termKey(part.term)}:${part.bytes}${part.host ? 'h' : ''}`).join(' . ')} ${term.seed})`
     case 'walk':
       return `walk ${term.family} ${term.net} ${term.until}`
   }

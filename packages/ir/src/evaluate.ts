@@ -146,6 +146,9 @@ class Evaluation {
           this.packet.metadata[step.field] = value
           break
         }
+        case 'turn':
+          this.packet.metadata[step.field] = this.turn(step.state)
+          break
         case 'limit': {
           const within = step.key ? this.withinKeyed(step, step.key) : this.within(step)
           if (typeof within === 'string') return within === 'full' ? 'end' : this.failed(within, rule)
@@ -186,11 +189,8 @@ class Evaluation {
         quota.used += this.reading.bytes()
         return quota.used <= def.bytes
       }
-      case 'nth': {
-        const turn = this.keeping(state.turns, name)
-        turn.next = turn.next + 1n >= def.every ? 0n : turn.next + 1n
-        return turn.next === 0n
-      }
+      case 'nth':
+        return this.turn(name) === 0n
       default:
         throw new Error(`${name} is not defined`)
     }
@@ -205,6 +205,15 @@ class Evaluation {
     if (typeof key === 'string') return key
     const bucket = bucketOf(this.keeping(state.buckets, name), { ...def, each: def.each }, key, now)
     return bucket ? takeTokens(bucket, def, this.reading.bytes(), now) : 'full'
+  }
+
+  /** The number of the packet's turn: it goes up by one, and back to 0. */
+  private turn(name: string): bigint {
+    const def = this.kept.get(name)
+    if (def?.kind !== 'nth') throw new Error(`there are no turns ${name}`)
+    const turn = this.keeping(this.packet.state.turns, name)
+    turn.next = turn.next + 1n >= def.every ? 0n : turn.next + 1n
+    return turn.next
   }
 
   private inTable(step: TableStep): boolean | Failure | 'full' {

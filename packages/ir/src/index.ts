@@ -26,6 +26,7 @@ export { check } from './check.ts'
 export { LAST_CONTAINED, MOST_CONTAINED, wantedBytes } from './contains.ts'
 export { type DecisionGraph, decisionGraph, type TestNode, termKey, threaded, type Way } from './decisions.ts'
 export { type Act, type Decision, type EvaluateOptions, evaluate } from './evaluate.ts'
+export { ENDING, initial, MIXING, type Turn, third, wordsIn } from './jhash.ts'
 export { fromJson, toJson } from './json.ts'
 export { lint } from './lint.ts'
 export { DCCP_TYPE_BYTES, MAX_CHUNKS, MAX_OPTIONS } from './lists.ts'
@@ -48,6 +49,7 @@ export type {
   Family,
   Filter,
   Find,
+  Hashed,
   Pred,
   Range,
   RecentStep,

@@ -22,6 +22,7 @@ import type {
   ElementData,
   Filter,
   Find,
+  Hashed,
   Pred,
   Range,
   Rule,
@@ -171,6 +172,11 @@ const protocolName = oneOf(Object.keys(PROTOCOLS) as ProtocolName[])
 const entry: Reader<ProtocolName | Find> = (value, place, depth) =>
   typeof value === 'string' ? protocolName(value, place, depth) : { ...find(value, place, depth), kind: 'find' }
 
+const yes: Reader<true> = (value, place) => {
+  if (value !== true) throw new JsonFault(`${place}: true is expected`)
+  return true
+}
+
 const TERM = kinds<Term>({
   field: { field: oneOf(Object.keys(FIELDS) as FieldId[]) },
   load: { base: oneOf(['link', 'net', 'transport']), offset: integer, bytes: integer, index: maybe(term) },
@@ -183,6 +189,10 @@ const TERM = kinds<Term>({
     right: term,
   },
   mapped: { terms: list(term), map: text },
+  jhash: {
+    parts: list(record<Hashed['parts'][number]>({ term, bytes: integer, host: maybe(yes) })),
+    seed: integer,
+  },
   walk: { family: oneOf(['ipv4', 'ipv6']), net: integer, until: integer },
   raw: { base: oneOf(['link', 'net', 'transport']), bit: integer, bits: integer, index: maybe(term) },
   find: FIND,
@@ -221,6 +231,7 @@ const STEP = kinds<Step>({
   limit: { state: text, over: truth, key: maybe(list(term)) },
   quota: { state: text, over: truth },
   nth: { state: text, over: truth },
+  turn: { state: text, field: oneOf(Object.keys(METADATA) as MetadataId[]) },
   table: {
     state: text,
     does: oneOf(['has', 'add', 'update', 'delete']),

@@ -10,7 +10,7 @@
 //   element = "*" | range { "." range }                                                range: VALUE [ "-" VALUE ]
 //   chain   = "chain" NAME "{" { rule } "}"
 //   rule    = "#" ID { "+" ID } ":" [ step { "," step } ] [ ";" WORDS ]                           WORDS: the user's, quoted where they are not one plain line
-//   step    = "count" [ NAME ] | "log" QUOTED | ("limit" | "quota" | "nth") [ "over" ] NAME | "set" FIELD "=" term
+//   step    = "count" [ NAME ] | "log" QUOTED | ("limit" | "quota" | "nth") [ "over" ] NAME | "set" FIELD "=" (term | "turn" "of" NAME)
 //           | "table" [ "not" ] NAME ("has" | "add" | "update" | "delete") terms [ "timeout" NS ]
 //           | "recent" [ "not" ] NAME ("set" | "check" | "update" | "remove") terms [ "ttl" term ] [ "within" NS ] [ "hits" N ]
 //           | ("→" | "->") (verdict | lookup) | [ "as" VIEW ":" ] pred
@@ -22,7 +22,8 @@
 //   lookup  = "@" NAME terms                                                                     terms: "[" term { "." term } "]"
 //   find    = "find" "(" LIST TYPE [ BYTES ] ")"
 //   walk    = "walk" ("ipv4" | "ipv6") "[" OFFSET ":" NUMBER "]"
-//   operand = FIELD | lookup | find | [ "raw" ] BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | walk | VALUE | "[" term "]"
+//   hash    = "jhash" "(" operand ":" BYTES [ "host" ] { "." operand ":" BYTES [ "host" ] } "seed" N ")"
+//   operand = FIELD | lookup | find | hash | [ "raw" ] BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | walk | VALUE | "[" term "]"
 //             | "(" operand [ OP operand ] ")"
 
 import { Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
@@ -49,6 +50,7 @@ import type {
   ElementData,
   Filter,
   Find,
+  Hashed,
   Pred,
   Range,
   Rule,
@@ -276,6 +278,10 @@ function readSetStep(scan: Scan, start: number): Step {
   if (!scan.word(field) || !isMetadata(field))
     throw new Fault('ir/syntax', `${field || 'this'} is no metadata`, scan.span(from), ['a field such as meta.mark'])
   scan.needMark('=')
+  if (scan.word('turn')) {
+    scan.needWord('of')
+    return { kind: 'turn', state: scan.name(), field, span: scan.span(start) }
+  }
   return { kind: 'set', field, term: readTerm(scan), span: scan.span(start) }
 }
 
@@ -396,6 +402,7 @@ function readOperand(scan: Scan): Term {
     }
     if (scan.word('length')) return { kind: 'length' }
     if (scan.word('walk')) return readWalk(scan)
+    if (scan.word('jhash')) return readHashed(scan)
     if (Object.hasOwn(FIELDS, word) && scan.word(word)) return field(word as FieldId)
     if (/^[a-z]\w*\.[a-z]/.test(word)) throw noField(scan, word)
     const value = scan.value()
@@ -403,6 +410,22 @@ function readOperand(scan: Scan): Term {
     scan.want('a field')
     throw scan.fault()
   })
+}
+
+/** `(TERM:BYTES [host] { . TERM:BYTES [host] } seed N)`. */
+function readHashed(scan: Scan): Hashed {
+  scan.needMark('(')
+  const parts: Hashed['parts'][number][] = []
+  do {
+    const term = readOperand(scan)
+    scan.needMark(':')
+    const bytes = scan.integer('a number of bytes')
+    parts.push({ term, bytes, ...(scan.word('host') && { host: true as const }) })
+  } while (scan.mark('.'))
+  scan.needWord('seed')
+  const seed = scan.integer('a seed')
+  scan.needMark(')')
+  return { kind: 'jhash', parts, seed }
 }
 
 function readArithmetic(scan: Scan): Term {

@@ -124,6 +124,8 @@ function printStep(step: Step): string {
     case 'table':
     case 'recent':
       return printKeeping(step)
+    case 'turn':
+      return `set ${step.field} = turn of ${printName(step.state)}`
     case 'set':
       return `set ${step.field} = ${printTerm(step.term)}`
     case 'verdict':
@@ -202,6 +204,8 @@ export function printTerm(term: Term): string {
       return `(${printOperand(term.left)} ${OPERATOR[term.op]} ${printOperand(term.right)})`
     case 'mapped':
       return `@${printName(term.map)}[${printKey(term.terms)}]`
+    case 'jhash':
+      return `jhash(${term.parts.map((part) => `${printOperand(part.term)}:${part.bytes}${part.host ? ' host' : ''}`).join(' . ')} seed ${term.seed})`
     case 'walk':
       return `walk ${term.family}[${term.net}:${term.until}]`
   }

@@ -13,6 +13,7 @@ import {
 } from '@netsieve/packet'
 import { arithmetic, compareValues } from './arithmetic.ts'
 import { containsBytes } from './contains.ts'
+import { jhash } from './jhash.ts'
 import { type FoundAt, findEntry } from './lists.ts'
 import type { Located } from './locate.ts'
 import { entryOf, placeOf } from './places.ts'
@@ -185,6 +186,10 @@ export class Reading {
       case 'mapped': {
         const found = this.find(term.map, term.terms)
         return typeof found === 'string' ? found : (found?.value ?? 'missing')
+      }
+      case 'jhash': {
+        const key = this.key(term.parts.map((part) => part.term))
+        return typeof key === 'string' ? key : jhash(term, key)
       }
       case 'walk': {
         const last = walkHeaders(this.packet.frame, term)

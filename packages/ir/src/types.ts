@@ -37,11 +37,22 @@ export type Term =
   | { readonly kind: 'bin'; readonly op: BinOp; readonly left: Term; readonly right: Term }
   /** The number that a map holds for a key; missing where it holds none. */
   | { readonly kind: 'mapped'; readonly terms: readonly Term[]; readonly map: string }
+  | Hashed
   /**
    * The protocol number that libpcap's walk over headers ends at: `until`, or the first that it does not walk over. It starts at the network
    * header `net` bytes into the frame and goes on over authentication headers and, for IPv6, the extension headers without data (walk-headers.ts).
    */
   | { readonly kind: 'walk'; readonly family: 'ipv4' | 'ipv6'; readonly net: number; readonly until: number }
+
+/**
+ * The hash of some numbers, 32 bits (jhash.ts). Each is its lowest `bytes` bytes as they lie in a packet, or where `host` says so in the memory of a
+ * little-endian machine; of several each fills words of four bytes.
+ */
+export interface Hashed {
+  readonly kind: 'jhash'
+  readonly parts: readonly { readonly term: Term; readonly bytes: number; readonly host?: true }[]
+  readonly seed: number
+}
 
 /**
  * Bytes from the start of a list's header to its first entry of a type: an option, an extension header, a chunk. Not there if there is none, or if
@@ -120,6 +131,8 @@ export type Step =
   | KeyedLimit
   | Gate<'quota'>
   | Gate<'nth'>
+  /** The number of the turn, from 0 to `every - 1`, is written to metadata: the next packet gets the next one. `before` is the first one's. */
+  | { readonly kind: 'turn'; readonly state: string; readonly field: MetadataId; readonly span?: Span }
   | TableStep
   | RecentStep
   /** Metadata of at most 32 bits has this value from here on. */

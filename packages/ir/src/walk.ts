@@ -118,4 +118,5 @@ function ofTerm(term: Term, found: Found): void {
     ofTerm(term.right, found)
   } else if ((term.kind === 'load' || term.kind === 'raw') && term.index) ofTerm(term.index, found)
   else if (term.kind === 'mapped') for (const part of term.terms) ofTerm(part, found)
+  else if (term.kind === 'jhash') for (const { term: part } of term.parts) ofTerm(part, found)
 }

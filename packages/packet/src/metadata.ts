@@ -81,6 +81,8 @@ export const METADATA = {
   'meta.rxqueue': row(32, 'uint', 'queue of the device it came in by', { unset: 0 }),
   'meta.ipsec': row(8, 'uint', 'whether it was decrypted', { hooks: ['prerouting', 'input', 'forward', 'capture'], names: { missing: 0, exists: 1 } }),
   'meta.random': row(32, 'uint', 'a number drawn for it'),
+  'meta.turn': row(32, 'uint', 'a number that rules count up from packet to packet', { unset: 0 }),
+  'meta.symhash': row(32, 'uint', 'a hash of its addresses and ports, the same for both directions'),
   'fib.saddr.type': row(8, 'uint', 'what routing does with its source (RTN_*)', { names: ADDRESS_TYPES }),
   'fib.daddr.type': row(8, 'uint', 'what routing does with its destination (RTN_*)', { names: ADDRESS_TYPES }),
   'fib.reverse': row(8, 'uint', 'whether the way back to its source leaves by the device it came in by', { ...IN, names: { missing: 0, exists: 1 } }),

@@ -478,7 +478,7 @@ test.each<[string, string]>([
   expect(print(filter(chain(six, 'ip6')))).toContain(`fib.${at.replace(' ', '.')}`)
 })
 
-describe('numgen', () => {
+describe('numbers that are drawn, counted or hashed', () => {
   const shown = (rule: string) => print(filter(chain(rule, 'ip'))).match(/(?<= {2}#\d+: ).*(?= {4};)/g)
   // A drawn number of 32 bits times the modulus, without its lower half (reciprocal_scale of the kernel).
   test.each<[string, string]>([
@@ -487,7 +487,17 @@ describe('numgen', () => {
     ['numgen random mod 100 < 10 drop', 'meta.random in {0-429496729}, → drop'],
     ['numgen random mod 4 offset 10 != 12 drop', 'not (meta.random in {2147483648-3221225471}), → drop'],
     ['numgen random mod 4 offset 10 >= 20 drop', 'false, → drop'],
-    ['numgen inc mod 4 offset 10 != 14 drop', 'true, → drop'],
+    ['numgen inc mod 4 offset 10 != 14 drop', 'set meta.turn = turn of turn.0.0, not (false), → drop'],
+    ['numgen inc mod 4 < 2 drop', 'set meta.turn = turn of turn.0.0, meta.turn in {0-1}, → drop'],
+    ['meta mark set numgen inc mod 4 offset 3', 'set meta.turn = turn of turn.0.0, set meta.mark = (meta.turn + 3)'],
+    [
+      'jhash ip saddr . tcp dport mod 2 seed 0x10 1 drop',
+      'meta.l4proto == 6, jhash(ipv4.src:4 . tcp.dport:2 seed 16) in {2147483648-4294967295}, → drop',
+    ],
+    ['jhash meta mark mod 2 seed 1 offset 5 == 5 drop', 'jhash(meta.mark:4 host seed 1) in {0-2147483647}, → drop'],
+    ['symhash mod 2 == 1 drop', 'meta.symhash in {2147483648-4294967295}, → drop'],
+    ['meta mark set symhash mod 2', 'set meta.mark = ((((meta.symhash >> 16) * 2) + (((meta.symhash & 65535) * 2) >> 16)) >> 16)'],
+    // biome-ignore format: a table
   ])('%s', (rule, expected) => {
     expect(shown(rule)).toEqual([expected])
   })
@@ -503,12 +513,24 @@ describe('numgen', () => {
     ['numgen random mod 0 == 0 drop', 'nft/value'],
     ['numgen random mod 4 vmap { 4 : drop }', 'nft/value'],
     ['numgen random mod 4 & 1 == 1 drop', 'nft/unsupported'],
-    ['numgen inc mod 4 < 2 drop', 'nft/unsupported'],
-    ['numgen inc mod 2 vmap { 0 : drop }', 'nft/unsupported'],
-    ['jhash ip saddr mod 2 seed 1 vmap { 0 : drop }', 'nft/unsupported'],
+    ['jhash iifname mod 2 seed 1 0 drop', 'nft/unsupported'],
+    ['jhash ip saddr mod 2 0 drop', 'nft/seed'],
+    ['jhash ip saddr mod 2 seed 0x1ffffffff 0 drop', 'nft/value'],
+    ['meta mark set numgen random mod 70000', 'nft/unsupported'],
   ])('%s is %s', (rule, expected) => {
     expect(code(read(chain(rule, 'ip')).diagnostics)).toContain(expected)
   })
+})
+
+test('each rule that asks for a drawn number has its own', () => {
+  const rules = 'numgen random mod 2 == 0 drop; ip ttl 5 numgen random mod 2 == 0 numgen random mod 2 == 1 drop; accept'
+  const again = 'set meta.random = ((meta.random * 1664525) + 1013904223)'
+  const half = 'meta.random in {0-2147483647}'
+  expect(print(filter(chain(rules, 'ip'))).match(/(?<= {2}#\d+: ).*(?= {4};)/g)).toEqual([
+    `${half}, → drop`,
+    `ipv4.ttl == 5, ${again}, ${half}, ${again}, meta.random in {2147483648-4294967295}, → drop`,
+    '→ accept',
+  ])
 })
 
 test.each<[string, string, readonly string[]]>([

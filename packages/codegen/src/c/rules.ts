@@ -13,6 +13,7 @@ import {
   termsOf,
   type Verdict,
 } from '@netsieve/ir'
+import type { MetadataId } from '@netsieve/packet'
 import { isMetadata } from '@netsieve/packet'
 import { locate } from './locate.ts'
 import type { Parts } from './parts.ts'
@@ -20,7 +21,7 @@ import { unless } from './preds.ts'
 import { contextOf } from './prelude.ts'
 import { type Scope, Unsupported } from './scope.ts'
 import { finder, setOf } from './sets.ts'
-import { beyond, countNamed } from './state.ts'
+import { beyond, countNamed, turnOf } from './state.ts'
 import { fails } from './tables.ts'
 import { asked, call } from './terms.ts'
 import { identifier, inComment, lineOf } from './text.ts'
@@ -229,6 +230,9 @@ function steps(scope: Scope, rule: Rule): string[] {
       case 'recent':
         lines.push(`	if (${fails(scope, step)})\n		return NEXT;`)
         break
+      case 'turn':
+        lines.push(...put(scope, step.field, turnOf(scope, step.state)))
+        break
       case 'set':
         lines.push(...setting(scope, step))
         break
@@ -243,8 +247,10 @@ function steps(scope: Scope, rule: Rule): string[] {
 
 /** The statements that set metadata. */
 function setting(scope: Scope, { field, term }: Step & { kind: 'set' }): string[] {
-  const value = asked(scope, term)
-  const { values } = scope
+  return put(scope, field, asked(scope, term))
+}
+
+function put({ values }: Scope, field: MetadataId, value: string): string[] {
   if (!values) return [`	p->${identifier(field)} = ${value};`, `	p->${identifier(field)}_known = true;`]
   return [`	v->${values.own(field).name} = ${value};`]
 }

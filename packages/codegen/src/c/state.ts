@@ -71,12 +71,29 @@ ${head(own, true)}	return __sync_fetch_and_add(&${own}, bytes) + bytes <= ${u64(
   nth(scope, own, name) {
     const def = kept(scope, name, 'nth')
     return `/* One packet in ${def.every} of ${inComment(name)} */
-__u64 ${own} = ${u64(firstTurn(def))};
-
-${head(own, false)}	${own} = ${own} + 1 >= ${u64(def.every)} ? 0 : ${own} + 1;
-	return ${own} == 0;
+${head(own, false)}	return ${turnOf(scope, name)} == 0;
 }`
   },
+}
+
+/** The number of the packet's turn. */
+export function turnOf(scope: Scope, name: string): string {
+  const { unit } = scope
+  const def = kept(scope, name, 'nth')
+  const own = unit.called(`turn ${name}`, () => {
+    const variable = unit.unique(`turn_${identifier(name)}`)
+    return {
+      name: `next_${variable}`,
+      text: `/* Turns of ${inComment(name)}, from 0 to ${def.every - 1n} */
+__u64 ${variable} = ${u64(firstTurn(def))};
+
+static __always_inline __u64 next_${variable}(void)
+{
+	return ${variable} = ${variable} + 1 >= ${u64(def.every)} ? 0 : ${variable} + 1;
+}`,
+    }
+  })
+  return `${own}()`
 }
 
 type Limit = StateDef & { readonly kind: 'limit' }

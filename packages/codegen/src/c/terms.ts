@@ -4,6 +4,7 @@
 import { type FieldPlace, isShort, type Pred, placeOf, type Term } from '@netsieve/ir'
 import { FIELDS, type FieldId, isMetadata, PROTOCOLS, type ValueKind } from '@netsieve/packet'
 import { loader, metaFunction } from './fields.ts'
+import { hashFunction } from './jhash.ts'
 import { findFunction } from './lists.ts'
 import { metadataFunction } from './metadata.ts'
 import { get, number, u128 } from './prelude.ts'
@@ -82,6 +83,8 @@ export function expression(scope: Scope, term: Term, absence: Absence = 'ends'):
     }
     case 'find':
       return packetValue(scope, 32, (from) => simply(findFunction(from, term)), absence)
+    case 'jhash':
+      return inOrder(scope, term.parts.map((part) => part.term), (values) => `${hashFunction(scope, term)}(${values.join(', ')})`) // biome-ignore format: one call
     case 'walk':
       return packetValue(scope, 16, (from) => simply(walkFunction(from, term)), absence)
   }

@@ -56,7 +56,7 @@ function decide({ steps }: Rule, rest: Pred): Pred {
   const matches: Pred[] = []
   for (const step of steps) {
     if (step.kind === 'match') matches.push(step.pred)
-    if (['limit', 'quota', 'nth', 'table', 'recent', 'set'].includes(step.kind))
+    if (['limit', 'quota', 'nth', 'table', 'recent', 'turn', 'set'].includes(step.kind))
       throw new Beyond(`the step ${step.kind}`)
     if (step.kind === 'vmap') throw new Beyond(`the map ${step.map}`)
     if (step.kind !== 'verdict' || step.verdict.kind === 'continue') continue

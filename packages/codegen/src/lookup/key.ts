@@ -34,6 +34,7 @@ export function termBits(term: Term): number {
     case 'length':
     case 'bin':
     case 'walk':
+    case 'jhash':
       return 32
     case 'mapped':
       return 64

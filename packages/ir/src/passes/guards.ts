@@ -26,7 +26,7 @@ function guarded(rule: Rule, facts: Facts, normal: (pred: Pred) => Pred): Rule {
     const step = rule.steps[i]!
     if (step.kind !== 'match') {
       steps?.push(step)
-      if (step.kind === 'set') here = NOTHING
+      if (step.kind === 'set' || step.kind === 'turn') here = NOTHING
       continue
     }
     const pred = refine(normal(step.pred), here, step.view)

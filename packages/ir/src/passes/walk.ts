@@ -12,7 +12,9 @@ export function changesNothing(step: Step): boolean {
 
 /** Whether some rule sets metadata: then what was known of it may not be so behind a call. */
 export function setsMetadata({ chains }: Filter): boolean {
-  return chains.some(({ rules }) => rules.some(({ steps }) => steps.some(({ kind }) => kind === 'set')))
+  return chains.some(({ rules }) =>
+    rules.some(({ steps }) => steps.some(({ kind }) => kind === 'set' || kind === 'turn')),
+  )
 }
 
 /** Whether a rule leaves a trace but its verdict: a counter, a log line, a mark. */

@@ -12,7 +12,15 @@ import {
   type StateDef,
   type Step,
 } from '@netsieve/ir'
-import { chooseHook, chooseProfile, type Hook, type HookUse, hookPath, type IpFamily } from '../shared/index.ts'
+import {
+  chooseHook,
+  chooseProfile,
+  drawnAnew,
+  type Hook,
+  type HookUse,
+  hookPath,
+  type IpFamily,
+} from '../shared/index.ts'
 import { apply, type ChainState, type TableState } from './apply.ts'
 import type { Kept, Match, RuleSpec, Ruleset, Target } from './ast.ts'
 import type { IptablesOptions } from './index.ts'
@@ -126,7 +134,7 @@ class Lowering {
       syntax: 'iptables',
       profile: this.profile,
       base,
-      chains,
+      chains: drawnAnew(chains),
       ...(this.state.length > 0 && { state: this.state }),
       ...(this.sets.size > 0 && { sets: [...this.sets.values()] }),
     }

@@ -72,6 +72,8 @@ export interface Selector {
   readonly field: Word
   /** Of the addresses of a routing header: which one, from 1. */
   readonly index?: Word
+  /** Of a hash: what is hashed. */
+  readonly of?: readonly Selector[]
 }
 
 export type Step =
@@ -123,6 +125,8 @@ export type Step =
       readonly field: Word
       /** Of the addresses of a routing header: which one, from 1. */
       readonly index?: Word
+      /** Of a hash: what is hashed. */
+      readonly of?: readonly Selector[]
       /** Further components of what is looked up in a set. */
       readonly more?: readonly Selector[]
       readonly mask?: Value
@@ -139,7 +143,7 @@ export type Step =
   /** What nft has and this front-end does not: an error only where packets can come to the rule. */
   | { readonly kind: 'unsupported'; readonly what: string; readonly span: Span }
 
-export type Operand = { readonly source: string } | { readonly value: Value }
+export type Operand = { readonly source: string } | { readonly number: Selector } | { readonly value: Value }
 
 /** What is kept from packet to packet. Sizes are bytes, `per` is nanoseconds. */
 export type Kept =

@@ -14,12 +14,12 @@ import {
 } from '@netsieve/ir'
 import { CT_STATES } from '@netsieve/packet'
 import type { LowerOptions } from '../front.ts'
-import { chooseHook, chooseProfile, type Hook, hookPath, nearest, type Word } from '../shared/index.ts'
+import { chooseHook, chooseProfile, drawnAnew, type Hook, hookPath, nearest, type Word } from '../shared/index.ts'
 import type { Chain, HookSpec, NftFamily, Rule, Ruleset, Table } from './ast.ts'
 import { calledBy } from './lookups.ts'
 import { Matches } from './match.ts'
 import { warnMerged } from './merged.ts'
-import { lowerStatement } from './statements.ts'
+import { lowerStatement, type StatementPlace } from './statements.ts'
 import { FAMILY_HOOKS } from './words.ts'
 
 export const NFT_PROFILES = ['nft-6.18', 'nft-fragfix'] as const
@@ -119,7 +119,7 @@ class Lowering {
       syntax: 'nft',
       profile: this.profile,
       base: bases.map((base) => baseChain(base, this.profile)),
-      chains,
+      chains: drawnAnew(chains),
       ...kept,
       ...(this.sets.size > 0 && { sets: [...this.sets.values()] }),
     }
@@ -209,7 +209,15 @@ function lowerRule(
   const lookups = { table, made: sets, nameOf: (name: string) => nameOf(table, name), diagnostics }
   const matches = new Matches({ family: table.family, sets: table.sets, lookups, diagnostics })
   const fresh = (what: string) => `${what}.${id}.${state.size}`
-  const place = { family: table.family, prefix: nameOf(table, ''), objects: table.objects, fresh, state, diagnostics }
+  const place: StatementPlace = {
+    family: table.family,
+    prefix: nameOf(table, ''),
+    objects: table.objects,
+    fresh,
+    number: (selector) => matches.number(selector, place),
+    state,
+    diagnostics,
+  }
   const steps = rule.steps.flatMap((step): Step[] => {
     const { span } = step
     switch (step.kind) {
@@ -218,9 +226,9 @@ function lowerRule(
       case 'exists':
         return matches.lowerExistence(step)
       case 'vmap':
-        return matches.vmap(step)
+        return matches.vmap(step, place)
       case 'mapped':
-        return matches.mapped(step)
+        return matches.mapped(step, place)
       case 'buckets':
         return matches.buckets(step, place)
       case 'told':

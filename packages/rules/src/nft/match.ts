@@ -27,7 +27,7 @@ import { isPartlyCertain, withCertain } from './fib.ts'
 import { ENTRIES, MORE_NEEDS, TAGS } from './headers.ts'
 import { type Component, type Lookups, lookupSet, partOf } from './lookups.ts'
 import { devicesOf } from './metadata.ts'
-import { isNumgen, NUMBER, readNumgen, scaled } from './numgen.ts'
+import { isNumber, NUMBER, type Number32, readNumber32, scaled } from './numbers.ts'
 import { anyPlace, isRaw, rawBits } from './raw.ts'
 import { type StatementPlace, settable } from './statements.ts'
 import type { Kind } from './typed.ts'
@@ -68,7 +68,7 @@ export class Matches {
   }
 
   lower(step: MatchStep, place: StatementPlace): Step[] {
-    if (isNumgen(step) && !step.more) return this.lowerNumgen(step, place)
+    if (isNumber(step) && !step.more) return this.lowerNumber(step, place)
     if (step.more || dynamicSet(step.right, this.place)) return this.concatenation(step, step.more ?? [], place)
     if (isRaw(step)) return this.lowerRaw(step)
     const row = this.row(step)
@@ -101,29 +101,22 @@ export class Matches {
     return (before ?? []).concat(missing ? not(there) : there).map((pred) => ({ ...match(pred), span }))
   }
 
-  /** `numgen random mod 10 < 3`: parts of a number that was drawn; `numgen inc mod 10 == 3`: whose turn it is. */
-  private lowerNumgen(step: MatchStep, { state, fresh }: StatementPlace): Step[] {
-    const { diagnostics } = this.place
+  /** `numgen random mod 10 < 3`: a part of the numbers that it is made of. */
+  private lowerNumber(step: MatchStep, place: StatementPlace): Step[] {
     const { span } = step
-    const drawn = readNumgen(step, diagnostics)
-    const term = fieldTerm('meta.random')
-    const found = drawn && compare(step, term, NUMBER, this.place)
-    if (!drawn || !found) return []
-    if (!drawn.counts) {
-      const pred = scaled(found.pred, drawn.scale)
-      return pred
-        ? [{ ...match(pred), span }]
-        : (this.error('unsupported', 'unsupported: bits of `numgen`', span) ?? [])
-    }
-    const { pred } = found
-    const [test, over] = pred.kind === 'not' ? [pred.arg, true] : [pred, false]
-    const one = test.kind === 'cmp' && test.term === term && (test.test === '==' || test.test === '!=')
-    if (!one) return this.error('unsupported', 'unsupported: several numbers of `numgen inc`', span, ['numgen random', 'one number']) ?? [] // biome-ignore format: one choice
-    const before = test.value - drawn.offset
-    if (before < 0n || before >= drawn.modulus) return [{ ...match({ kind: 'const', value: over !== (test.test === '!=') }), span }] // biome-ignore format: one list
-    const name = fresh('nth')
-    state.set(name, { kind: 'nth', name, every: drawn.modulus, before, span })
-    return [{ kind: 'nth', state: name, over: over !== (test.test === '!='), span }]
+    const number = this.number(step, place)
+    const found = number && compare(step, number.term, NUMBER, this.place)
+    if (!number || !found) return []
+    const pred = scaled(found.pred, number)
+    if (!pred) return this.error('unsupported', `unsupported: bits of \`${step.header.text}\``, span) ?? []
+    return [...number.steps, { ...match(pred), span }]
+  }
+
+  /** A number that is drawn, counted or hashed. Undefined after an error. */
+  number(selector: Selector, place: StatementPlace): Number32 | undefined {
+    const { span } = selector.field
+    const hashed = selector.of && this.components(selector.of, { kind: 'set', elements: [], span }, span, place)
+    return selector.of && !hashed ? undefined : readNumber32(selector, hashed, place)
   }
 
   /** `@th,16,16`, `tcp option @34,16,32`: bits at a place. */
@@ -170,47 +163,44 @@ export class Matches {
       this.error('operator', 'several fields at once are looked up in sets', span, ['a set', '!='])
       return []
     }
-    const found = this.components([step, ...more], right, span)
+    const found = this.components([step, ...more], right, span, place)
     if (!found) return []
     const dynamic = dynamicSet(right, this.place)
     if (dynamic) {
       const asked = lookIntoDynamic(dynamic, found.components, { negated, span }, this.place, place.state)
-      return [...found.before.map((pred) => ({ ...match(pred), span })), ...asked]
+      return [...found.before, ...asked]
     }
     const set = lookupSet(this.place.lookups, right, found.components, 'nothing')
     if (!set) return []
     const pred: Pred = { kind: 'inSet', terms: found.components.map(({ term }) => term), set }
-    return [...found.before, negated ? not(pred) : pred].map((each) => ({ ...match(each), span }))
+    return [...found.before, { ...match(negated ? not(pred) : pred), span }]
   }
 
   /** `tcp dport vmap { 80 : accept }`. */
-  vmap({ key, map, span }: Extract<AstStep, { kind: 'vmap' }>): Step[] {
-    const found = this.components(key, map, span)
+  vmap({ key, map, span }: Extract<AstStep, { kind: 'vmap' }>, place: StatementPlace): Step[] {
+    const found = this.components(key, map, span, place)
     if (!found) return []
     const set = lookupSet(this.place.lookups, map, found.components, 'verdict')
     if (!set) return []
     const terms = found.components.map(({ term }) => term)
-    return [...found.before.map((pred) => ({ ...match(pred), span })), { kind: 'vmap', terms, map: set, span }]
+    return [...found.before, { kind: 'vmap', terms, map: set, span }]
   }
 
   /** `meta mark set ip saddr map { 192.0.2.1 : 1 }`: a key that the map does not hold ends the rule. */
-  mapped({ target, key, map, span }: Extract<AstStep, { kind: 'mapped' }>): Step[] {
-    const found = this.components(key, map, span)
+  mapped({ target, key, map, span }: Extract<AstStep, { kind: 'mapped' }>, place: StatementPlace): Step[] {
+    const found = this.components(key, map, span, place)
     if (!found) return []
     const set = lookupSet(this.place.lookups, map, found.components, settable(target))
     if (!set) return []
     const term: Term = { kind: 'mapped', terms: found.components.map((each) => each.term), map: set }
-    const before = found.before.map((pred) => ({ ...match(pred), span }))
-    return [...before, { kind: 'set', field: target as MetadataId, term, span }]
+    return [...found.before, { kind: 'set', field: target as MetadataId, term, span }]
   }
 
   /** A limit with a bucket for each key, or only the key: in a set that rules add to, or in one of the rule's own. */
-  buckets(step: Extract<AstStep, { kind: 'buckets' }>, { state }: StatementPlace): Step[] {
+  buckets(step: Extract<AstStep, { kind: 'buckets' }>, place: StatementPlace): Step[] {
     const { key, span } = step
-    const found = this.components(key, { kind: 'set', elements: [], span }, span)
-    if (!found) return []
-    const before = found.before.map((pred) => ({ ...match(pred), span }))
-    return [...before, ...lowerBuckets(step, found.components, this.place, state)]
+    const found = this.components(key, { kind: 'set', elements: [], span }, span, place)
+    return found ? [...found.before, ...lowerBuckets(step, found.components, this.place, place.state)] : []
   }
 
   /** What a statement that changes a field asks for: its protocol, and of an option that there is a TCP header. */
@@ -228,21 +218,24 @@ export class Matches {
     key: readonly Selector[],
     right: Value,
     span: Span,
-  ): { readonly before: readonly Pred[]; readonly components: readonly Component[] } | undefined {
-    const before: Pred[] = []
+    place: StatementPlace,
+  ): { readonly before: readonly Step[]; readonly components: readonly Component[] } | undefined {
+    const before: Step[] = []
+    const asked = (...preds: readonly Pred[]) => before.push(...preds.map((pred) => ({ ...match(pred), span })))
     const components: Component[] = []
     for (const [i, selector] of key.entries()) {
       const { header, index } = selector
-      if (isNumgen(selector)) {
-        const drawn = readNumgen(selector, this.place.diagnostics)
-        if (!drawn || drawn.counts) return drawn && this.error('unsupported', 'unsupported: looking up `numgen inc`', selector.field.span, ['numgen random']) // biome-ignore format: one choice
-        components.push({ term: fieldTerm('meta.random'), kind: NUMBER, written: 'uint', scale: drawn.scale })
+      if (isNumber(selector)) {
+        const number = this.number(selector, place)
+        if (!number) return undefined
+        before.push(...number.steps)
+        components.push({ term: number.term, kind: NUMBER, written: 'uint', scale: number.scale })
         continue
       }
       if (isRaw(selector)) {
         const component = this.rawComponent(selector)
         if (!component) return undefined
-        before.push(...component.before)
+        asked(...component.before)
         components.push(component.component)
         continue
       }
@@ -253,7 +246,7 @@ export class Matches {
       const needs = row && this.needs(step)
       const message = needs && this.needMessage(row.field, step)
       if (!needs || !message) return undefined
-      before.push(...needs, ...message)
+      asked(...needs, ...message)
       const seen = this.seen(row.field)
       const term = index ? this.addressAt(row.field, index) : fieldTerm(seen)
       if (!term) return undefined

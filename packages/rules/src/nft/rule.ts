@@ -73,7 +73,7 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
     return { kind: 'exists', header, missing: word(presence).text === 'missing', span }
   }
   const key = readKey(child(node, 'key')!, word)
-  const [{ header, field, index }, ...more] = key as [Selector, ...Selector[]]
+  const [{ header, field, index, of }, ...more] = key as [Selector, ...Selector[]]
   const vmap = child(node, 'vmap')
   if (vmap) {
     const [inner] = vmap.children
@@ -93,6 +93,7 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
     header,
     field,
     ...(index && { index }),
+    ...(of && { of }),
     ...(more.length > 0 && { more }),
     ...(mask && { mask }),
     operator: NAMED_OPERATORS[spelled] ?? (spelled as Operator),

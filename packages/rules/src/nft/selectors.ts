@@ -34,12 +34,8 @@ export function readSelector(selector: Node, word: (node: Node) => Word): Select
       },
     }
   }
-  const numgen = child(selector, 'numgen')
-  if (numgen) {
-    const { text, span } = word(numgen)
-    const field = { text: text.slice('numgen'.length).trim().replace(/\s+/g, ' '), span }
-    return { header: { text: 'numgen', span: at(span.source, numgen.start, numgen.start + 6) }, field }
-  }
+  const number = child(selector, 'made')
+  if (number) return readNumber(number, word)
   const special = selector.children.find(({ rule }) => ['raw', 'rawoption', 'arpaddress', 'entry'].includes(rule))
   if (special) return readSpecial(selector, special, word)
   const conntrack = child(selector, 'conntrack')
@@ -60,6 +56,16 @@ export function readSelector(selector: Node, word: (node: Node) => Word): Select
     header: { text: 'ct', span: at(span.source, span.start, span.start + 2) },
     field: { text: same ? same[1]! : text, span: at(span.source, parts[0]!.start, parts.at(-1)!.end) },
   }
+}
+
+/** `numgen inc mod 3`, `jhash ip saddr . tcp dport mod 4 seed 5`, `symhash mod 2 offset 1`: the field is what comes behind the first word. */
+export function readNumber(number: Node, word: (node: Node) => Word): Selector {
+  const node = number.children[0]!
+  const { text, span } = word(node)
+  const field = { text: text.slice(node.rule.length).trim().replace(/\s+/g, ' '), span }
+  const header = { text: node.rule, span: at(span.source, node.start, node.start + node.rule.length) }
+  const key = child(node, 'key')
+  return { header, field, ...(key && { of: readKey(key, word) }) }
 }
 
 /** `@th,0,16`, `tcp option @34,16,32`, `arp saddr ip`, `tcp option maxseg size`: what comes last is the field. */

@@ -7,9 +7,10 @@ import { IPPROTO, type MetadataId, NFPROTO } from '@netsieve/packet'
 import type { Node } from '../grammar/match.ts'
 import { child, children } from '../grammar/node.ts'
 import type { Word } from '../shared/index.ts'
-import type { Step as AstStep, Kept, NftFamily, Operand } from './ast.ts'
+import type { Step as AstStep, Kept, NftFamily, Operand, Selector } from './ast.ts'
 import { readSpelled } from './metadata.ts'
-import { readKey } from './selectors.ts'
+import type { Number32 } from './numbers.ts'
+import { readKey, readNumber } from './selectors.ts'
 import { type Kind, readValue } from './typed.ts'
 import type { Values } from './value.ts'
 
@@ -168,6 +169,11 @@ export class Statements {
     const operands: Operand[] = []
     for (const each of children(node, 'operand')) {
       const source = child(each, 'source')
+      const number = child(each, 'made')
+      if (number) {
+        operands.push({ number: readNumber(number, (node) => ({ text: this.slice(node), span: this.span(node) })) })
+        continue
+      }
       const value = source ? undefined : this.values.atom(child(each, 'atom')!)
       if (source) operands.push({ source: fieldName(this.slice(source)) })
       else if (value) operands.push({ value })
@@ -202,6 +208,8 @@ export interface StatementPlace {
   readonly objects: ReadonlyMap<string, Kept>
   /** A name that nothing in the filter has. */
   readonly fresh: (what: string) => string
+  /** A number that is drawn, counted or hashed; undefined after an error. */
+  readonly number: (selector: Selector) => Number32 | undefined
   /** What steps keep. */
   readonly state: Map<string, StateDef>
   readonly diagnostics: Diagnostics
@@ -358,13 +366,25 @@ export function settable(target: string): Kind {
 
 function assign(
   { target, operands, operators, span }: Extract<AstStep, { kind: 'assignment' }>,
-  { diagnostics }: StatementPlace,
+  { diagnostics, number }: StatementPlace,
 ): Step[] {
   const kind = settable(target)
+  const before: Step[] = []
   let terms: Term[] = []
   for (const operand of operands) {
     if ('source' in operand) {
       terms.push(field(operand.source as MetadataId))
+      continue
+    }
+    if ('number' in operand) {
+      const found = number(operand.number)
+      const value = found?.value()
+      if (!found || !value) {
+        if (found) diagnostics.error('nft/unsupported', 'unsupported: a number modulo more than 65536 that something is set to', operand.number.field.span) // biome-ignore format: one message
+        return []
+      }
+      before.push(...found.steps)
+      terms.push(value)
       continue
     }
     const value = readValue(operand.value, kind, diagnostics)
@@ -385,5 +405,5 @@ function assign(
     terms = left
     ops = kept
   }
-  return [{ kind: 'set', field: target as MetadataId, term: terms[0]!, span }]
+  return [...before, { kind: 'set', field: target as MetadataId, term: terms[0]!, span }]
 }

@@ -1,4 +1,5 @@
 export { CERTAIN_TYPES, type CertainType } from './address-types.ts'
+export { drawnAnew } from './draws.ts'
 export { chooseHook, chooseProfile, HOOKS, type Hook, type HookUse, hookPath, isHook } from './hooks.ts'
 export { commandLines, type Line, matchLine, nodeWord } from './lines.ts'
 export { etherType, nearest, protocolName, protocolNumber, serviceName, servicePort } from './names.ts'
