@@ -3,9 +3,10 @@
 // room for starts a program of its own, so the next program need be told nothing but what rules have set (handover.ts).
 
 import { LIMITS } from '@netsieve/asm'
+import type { Rule } from '@netsieve/ir'
 import { fits, linked, type ProgramCode } from './functions.ts'
 import { type Handover, handoverOf, programsMap } from './handover.ts'
-import { TOO_LONG, TooLong } from './limits.ts'
+import { TOO_LONG, TooLong, tooLongFrom } from './limits.ts'
 import { mainFunction } from './main.ts'
 import { type Outlined, outlined, type Plan } from './outline.ts'
 import { Parts } from './parts.ts'
@@ -94,11 +95,16 @@ class Division {
     return all.length <= MOST_FUNCTIONS && fits(all) ? linked(shared, all) : undefined
   }
 
+  private firstOf({ rules }: Place): Rule | undefined {
+    const stretch = rules.at(-1)
+    return stretch && this.shared.filter.chains.find(({ name }) => name === stretch.chain)?.rules[stretch.from]
+  }
+
   private start(place: Place, depth: number): Started {
     const key = keyOf(place)
     const known = this.programs.get(key)
     if (known) return known
-    if (depth > LIMITS.tailCalls) throw new TooLong(TOO_LONG)
+    if (depth > LIMITS.tailCalls) throw tooLongFrom(this.firstOf(place))
     const started = { number: this.programs.size, place, depth, next: new Set<Started>() }
     this.programs.set(key, started)
     return started

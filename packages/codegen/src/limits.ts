@@ -1,11 +1,23 @@
 // What the kernel's verifier takes of one function, and whether a program stays below that.
 
 import { type Insn, slotTable, targetSlot } from '@netsieve/asm'
+import type { Rule } from '@netsieve/ir'
 
-/** A program that is too long, in some way of writing it. */
-export class TooLong extends Error {}
+/** A program that is too long, in some way of writing it. `rule`: the first one that there is no room for, where that is known. */
+export class TooLong extends Error {
+  readonly rule: Rule | undefined
+
+  constructor(message: string, rule?: Rule) {
+    super(message)
+    this.rule = rule
+  }
+}
 export const TOO_LONG =
   'there are too many rules: the kernel takes 34 programs one after the other, each of 256 functions and 1,000,000 instructions'
+
+/** There is no room from this rule on. */
+export const tooLongFrom = (rule: Rule | undefined): TooLong =>
+  rule ? new TooLong(`${TOO_LONG}; there is no room for this rule and those behind it`, rule) : new TooLong(TOO_LONG)
 
 /**
  * Slots of rules one after the other, outside of lookups, that are one function. A verifier comes by each of them once for every kind of packet

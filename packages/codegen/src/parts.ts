@@ -16,7 +16,7 @@ import { Emitter, R } from './emitter.ts'
 import { compacted } from './frame.ts'
 import type { Made } from './functions.ts'
 import { busyRules } from './idle.ts'
-import { TOO_LONG, TooLong } from './limits.ts'
+import { tooLongFrom } from './limits.ts'
 import { LOCALS } from './metadata.ts'
 import type { Outlined, Plan } from './outline.ts'
 import { chainFrom, type RuleScope } from './rules.ts'
@@ -104,7 +104,7 @@ export class Parts {
     this.functions[number - 1] = { name, ...made }
     this.size += made.insns.length
     this.effort += PASSES * made.insns.length + (walks(base) ? WALK : 0) + SEARCH * searches
-    this.grows(0)
+    this.grows(0, this.rulesOf(chain)[from])
     const whole = { number, ...part }
     this.parts.set(key, whole)
     return whole
@@ -164,8 +164,8 @@ export class Parts {
   }
 
   /** However a program is divided, it does not become shorter: nor do chains that are written out where they are called. @throws TooLong */
-  private grows(size: number): void {
-    if (this.size + size > LIMITS.verifierInsns || size > LONGEST_FUNCTION) throw new TooLong(TOO_LONG)
+  private grows(size: number, rule: Rule | undefined): void {
+    if (this.size + size > LIMITS.verifierInsns || size > LONGEST_FUNCTION) throw tooLongFrom(rule)
   }
 
   private compile(base: BaseChain, chain: string, from: number) {
@@ -208,7 +208,7 @@ export class Parts {
         this.callAll(inner, base, called, back, last ? undefined : accepted)
         return true
       }
-      const grows = (size: number) => this.grows(size)
+      const grows = (size: number) => this.grows(size, rules[from])
       const at = chainFrom({ ...found, path, callsFunction, alone, grows }, chain, from, stop, end, [])
       searches += e.loops - loops
       if (!e.reachable) return

@@ -103,7 +103,8 @@ function programOf(filter: Filter, type: ProgTypeName, counters: boolean): Gener
     return generate(filter, { type, counters })
   } catch (long) {
     if (!(long instanceof TooLong)) throw long
-    return { severity: 'error', code: 'codegen/size', message: long.message }
+    const { message, rule } = long
+    return { severity: 'error', code: 'codegen/size', message, ...(rule?.span && { span: rule.span }) }
   }
 }
 

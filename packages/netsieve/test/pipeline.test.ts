@@ -88,4 +88,17 @@ describe('what is wrong with rules', () => {
       ])
     }
   })
+
+  it('rules that the kernel has no room for: the first of them is told', () => {
+    const rules = Array.from({ length: 3000 }, (_, i) => `-A INPUT -m string --string foo${i} --algo bm -j DROP\n`)
+    const { value, diagnostics } = compile(source('rules', `*filter\n:INPUT ACCEPT [0:0]\n${rules.join('')}COMMIT\n`))
+    expect(value).toBeUndefined()
+    const { code, message, span } = diagnostics.find(({ severity }) => severity === 'error')!
+    expect([code, message]).toEqual(['codegen/size', expect.stringMatching(/too many rules.*no room for this rule/)])
+    const at = Number(/foo(\d+)/.exec(span!.source.text.slice(span!.start, span!.end))?.[1])
+    // Those before are programs.
+    expect(at).toBeGreaterThan(1000)
+    const fewer = `*filter\n:INPUT ACCEPT [0:0]\n${rules.slice(0, at - 100).join('')}COMMIT\n`
+    expect(compile(source('rules', fewer)).value).toBeDefined()
+  })
 })
