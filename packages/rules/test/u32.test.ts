@@ -225,5 +225,5 @@ test('tables that are come to in very many ways are refused', () => {
     Array.from({ length: 10 }, (_, j) => `protocol ip prio 1 u32 ht ${i === 0 ? '800' : table - 1}: match u8 ${j} 0xff at 0 link ${table}: offset at ${2 * j} mask 0f00 shift 6 eat`)) // biome-ignore format: one line of tc
   const text = [...made, ...links, `protocol ip prio 1 u32 ht 6: ${ANY}`].join('\n')
   const [first] = u32.lower(parse(text).value!, {}).diagnostics
-  expect(first?.message).toBe('unsupported: links by which buckets count from more than 10000 places in all')
+  expect(first?.message).toBe('unsupported: links by which buckets count from more than 5000 places in all')
 })

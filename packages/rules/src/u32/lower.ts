@@ -28,7 +28,7 @@ import { inBucket, type Root, type Table, type Tables, tablesOf } from './tables
 const MOST_LINKS = 8
 
 /** Lists at most that are there once more: a bucket is one for each place that links have it count from. */
-const MOST_COPIES = 10_000
+const MOST_COPIES = 5000
 
 export function lower(ast: U32Ast, { hook = 'ingress' }: LowerOptions): Outcome<Filter> {
   const diagnostics = new Diagnostics()
