@@ -1,22 +1,7 @@
 // IR on the command line: printed, saved, read again, with the same meaning.
 
-import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const BIN = join(ROOT, 'packages/netsieve/bin/netsieve.js')
-
-beforeAll(() => {
-  if (!existsSync(join(ROOT, 'packages/netsieve/dist/cli/main.js')))
-    throw new Error('not built: node scripts/setup.mjs')
-})
-
-function netsieve(args: readonly string[], input = '') {
-  return spawnSync(process.execPath, [BIN, ...args], { cwd: ROOT, input, encoding: 'utf8', maxBuffer: 1 << 28 })
-}
+import { describe, expect, it } from 'vitest'
+import { netsieve } from './command.ts'
 
 describe.each(['web.nft', 'http.iptables', 'http.pcap-filter', 'http.flower', 'http.ethtool', 'http.u32'])(
   '%s',

@@ -1,37 +1,11 @@
 // Metadata on the command line: where values come from, what goes before what, and what is said where nothing tells.
 
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { buildPacket, writeCapture } from '@netsieve/packet'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { netsieve as run, TALK, temporary } from './command.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const BIN = join(ROOT, 'packages/netsieve/bin/netsieve.js')
-const TALK = 'samples/talk.pcap'
-let folder = ''
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'netsieve-'))
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-function netsieve(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  })
-  return { status, stdout, stderr }
-}
-
-function file(name: string, content: string | Uint8Array): string {
-  const path = join(folder, name)
-  writeFileSync(path, content)
-  return path
-}
+const { file } = temporary()
+const netsieve = (...args: readonly string[]) => run(args)
 
 const chain = (hook: string, ...rules: readonly string[]) =>
   file(

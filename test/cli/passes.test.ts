@@ -1,16 +1,7 @@
 // Passes and lint on the command line.
 
-import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const BIN = join(ROOT, 'packages/netsieve/bin/netsieve.js')
-
-function netsieve(args: readonly string[], input = '') {
-  return spawnSync(process.execPath, [BIN, ...args], { cwd: ROOT, input, encoding: 'utf8', maxBuffer: 1 << 28 })
-}
+import { netsieve } from './command.ts'
 
 const RULES = `table ip t {
   chain c {

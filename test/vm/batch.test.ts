@@ -234,16 +234,25 @@ test('a long program is interpreted first, then compiled, in the middle of a pie
   expect([ripe[0], ripe.at(-1)]).toEqual([false, true])
 })
 
-test('a packet that is too long for one run is judged where it lies', () => {
+test.each(['interpreted', 'compiled'])('a packet that is too long for a machine ends what is judged: %s', (way) => {
   const program = longProgram()
   const frames = [20, 70_000, 20].map((length, i) => new Uint8Array(length).fill(i))
   const bytes = records(frames, 'little')
-  const batch = load(program, { type: 'xdp' }).batch({ chunkBytes: 1 << 17 })
-  batch.input.set(bytes)
-  const single = load(program, { type: 'xdp', packetBytes: 70_000 })
-  const { records: count, r0, faults } = batch.run(bytes.length)
-  expect({ count, faults }).toEqual({ count: 3, faults: [] })
-  expect([...r0]).toEqual(frames.map((frame) => single.run(frame).r0))
+  for (const [packetBytes, most] of [
+    [69_999, 1],
+    [70_000, 3],
+  ] as const) {
+    const single = load(program, { type: 'xdp', packetBytes })
+    const batch = load(program, { type: 'xdp', packetBytes }).batch({
+      chunkBytes: 1 << 17,
+      prepared: way === 'compiled',
+    })
+    batch.input.set(bytes)
+    const { records: count, consumed, r0, faults } = batch.run(bytes.length)
+    expect({ count, faults }).toEqual({ count: most, faults: [] })
+    expect(consumed).toBe(most === 1 ? 36 : bytes.length)
+    expect([...r0]).toEqual(frames.slice(0, most).map((frame) => single.run(frame).r0))
+  }
 })
 
 test('kept records go where they are asked to; what else is in the output area stays', () => {

@@ -27,7 +27,7 @@ import {
 } from '@netsieve/codegen'
 import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
 import { type Count, check, type Filter, locate, type Rule, simplify, VIEWS } from '@netsieve/ir'
-import type { Metadata, MetadataLayout } from '@netsieve/packet'
+import { MAX_PACKET_BYTES, type Metadata, type MetadataLayout } from '@netsieve/packet'
 import { guessSyntax, type RuleOptions, SYNTAXES, type SyntaxName } from '@netsieve/rules'
 import { type Facts, type Verdict, verify } from '@netsieve/verifier'
 import { load, type Machine, type PacketMeta } from '@netsieve/vm'
@@ -209,9 +209,6 @@ export interface PacketVerdict {
   readonly fault?: string
 }
 
-/** Captures hold packets up to this by default (tcpdump's snapshot length), some of them longer than any link allows. */
-const LONGEST_PACKET = 262_144
-
 /** Instructions that a run may take for each program: more than it has, with its loops. */
 const BUDGET = 10_000_000
 
@@ -230,7 +227,7 @@ export function machineFor(
     programs,
     engine,
     budget: { insns: BUDGET * (1 + programs.length) },
-    packetBytes: LONGEST_PACKET,
+    packetBytes: MAX_PACKET_BYTES,
     ...(proved && { proved }),
   })
 }

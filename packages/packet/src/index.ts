@@ -17,6 +17,7 @@ export {
   LINK_TYPE_NAMES,
   LINK_TYPES,
   type LinkType,
+  MAX_PACKET_BYTES,
   type Network,
   type NewPacket,
   networkOf,

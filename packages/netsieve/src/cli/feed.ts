@@ -4,7 +4,7 @@
 import { read } from 'node:fs'
 import { readSome, reason, Trouble } from './io.ts'
 
-/** Bytes of a piece, and of the room before it: the longest record that is sure to be judged. */
+/** Bytes of a piece, and of the room before it: far more than the longest record that is judged. */
 export const PIECE = 1 << 21
 const PIECES = 3
 

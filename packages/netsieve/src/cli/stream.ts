@@ -6,7 +6,7 @@ import { programsOf } from '@netsieve/codegen'
 import type { Diagnostic } from '@netsieve/diag'
 import { type CaptureFormat, CaptureReader, isGzip } from '@netsieve/packet'
 import type { Batch, BatchOptions, Fault, PacketMeta } from '@netsieve/vm'
-import { FEED_BYTES, Feed, PIECE } from './feed.ts'
+import { FEED_BYTES, Feed } from './feed.ts'
 import { captureParts, nameOf, type Opened, type OutputFile, openCapture, readSome, reason, Trouble } from './io.ts'
 import type { LinkSieve } from './link-sieve.ts'
 import type { TallyRows } from './tally.ts'
@@ -136,7 +136,7 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
       reader.passOver(consumed, records)
       const kept = feed.keep(from + consumed, to)
       if (!last && kept) continue
-      return { format, diagnostics: whatIsWrong(fast, batch.input.slice(from + consumed, to), !kept, feed.position) }
+      return { format, diagnostics: whatIsWrong(fast, batch.input.slice(from + consumed, to)) }
     }
   } finally {
     if (fd !== 0) closeSync(fd)
@@ -154,21 +154,10 @@ function lengthOf({ sieve }: LinkSieve): number {
 }
 
 /** What is wrong behind the last whole record: the reader knows how to say it. */
-function whatIsWrong(
-  { fd, name, reader }: Fast,
-  tail: Uint8Array,
-  full: boolean,
-  position: number | null,
-): readonly Diagnostic[] {
+function whatIsWrong({ reader }: Fast, tail: Uint8Array): readonly Diagnostic[] {
   if (tail.length === 0) return []
   reader.push(tail)
   reader.nextPart()
-  if (full && !reader.done) {
-    // So long a record cannot be judged where it lies: is it all there?
-    const more = new Uint8Array(1)
-    const message = `${name}: a packet that is longer than ${PIECE} bytes is not judged, nor what follows it`
-    if (readSome(fd, more, name, position) > 0) return [{ severity: 'error', code: 'capture/length', message }]
-  }
   reader.end()
   reader.nextPart()
   return reader.diagnostics

@@ -11,6 +11,7 @@ export {
   type CaptureInterface,
   type CapturePart,
   type CaptureRecord,
+  MAX_PACKET_BYTES,
   timestampNs,
 } from './record.ts'
 export { CaptureWriter, type NewPacket, type WriterOptions, writeCapture } from './write.ts'

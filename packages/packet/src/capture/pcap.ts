@@ -3,7 +3,7 @@
 //   magic  major minor  reserved reserved  snaplen  FCS f 0 linktype   |   seconds  µs or ns  captured length  original length
 
 import { type ByteQueue, u16, u32 } from './bytes.ts'
-import { type CaptureFormat, type CapturePart, MAX_RECORD_BYTES, more, type Pause, stop } from './record.ts'
+import { type CaptureFormat, type CapturePart, MAX_PACKET_BYTES, more, type Pause, stop, tooLong } from './record.ts'
 
 export const PCAP_HEADER_BYTES = 24
 export const PCAP_RECORD_BYTES = 16
@@ -57,8 +57,7 @@ export class PcapDecoder {
     let originalLength = u32(bytes, at + 12, this.little)
     if (this.lengths === 'swapped' || (this.lengths === 'either' && captured > originalLength))
       [captured, originalLength] = [originalLength, captured]
-    if (captured > MAX_RECORD_BYTES)
-      return stop('capture/length', `a captured length of ${captured} bytes, above the limit of ${MAX_RECORD_BYTES}`)
+    if (captured > MAX_PACKET_BYTES) return tooLong(captured)
     const whole = PCAP_RECORD_BYTES + captured
     if (!queue.has(whole)) return more(whole)
     const raw = queue.take(whole)

@@ -8,10 +8,12 @@ import {
   type CaptureInterface,
   type CapturePart,
   type CaptureRecord,
-  MAX_RECORD_BYTES,
+  MAX_BLOCK_BYTES,
+  MAX_PACKET_BYTES,
   more,
   type Pause,
   stop,
+  tooLong,
 } from './record.ts'
 import { timeOf } from './time.ts'
 
@@ -51,8 +53,8 @@ export class PcapngDecoder {
     const length = u32(queue.bytes, queue.at + 4, this.little)
     if (length < (isSection ? 28 : 12) || length % 4 !== 0)
       return stop('capture/block', `a block that says it is ${length} bytes long`)
-    if (length > MAX_RECORD_BYTES)
-      return stop('capture/length', `a block of ${length} bytes, above the limit of ${MAX_RECORD_BYTES}`)
+    if (length > MAX_BLOCK_BYTES)
+      return stop('capture/length', `a block of ${length} bytes, above the limit of ${MAX_BLOCK_BYTES}`)
     if (!queue.has(length)) return more(length)
     const { bytes, at } = queue
     const trailer = u32(bytes, at + length - 4, this.little)
@@ -61,6 +63,8 @@ export class PcapngDecoder {
     const type = u32(bytes, at, this.little)
     const trouble = isSection ? this.section(bytes, at) : type === BLOCK.interface && this.describe(bytes, at, length)
     if (trouble) return trouble
+    const captured = length > MAX_PACKET_BYTES ? this.captured(type, bytes, at) : 0
+    if (captured > MAX_PACKET_BYTES && captured < length) return tooLong(captured)
     const raw = queue.take(length)
     return this.packet(type, raw) ?? { kind: 'block', raw }
   }
@@ -134,6 +138,13 @@ export class PcapngDecoder {
     return type === BLOCK.simple ? this.simple(raw) : undefined
   }
 
+  /** The bytes that a block says it has of a packet. */
+  private captured(type: number, bytes: Uint8Array, at: number): number {
+    if (type !== BLOCK.simple)
+      return type === BLOCK.enhanced || type === BLOCK.packet ? u32(bytes, at + 20, this.little) : 0
+    return snapped(u32(bytes, at + 8, this.little), this.interfaces[0])
+  }
+
   /** Enhanced and obsolete Packet Blocks: interface, time stamp (high, low), captured and original length, from byte 8 on. */
   private timed(what: string, id: number, raw: Uint8Array): CaptureRecord | undefined {
     if (raw.length < 32) return this.faulty(`${what} of ${raw.length} bytes, too short for its fields`)
@@ -153,7 +164,7 @@ export class PcapngDecoder {
     const seen = this.interfaces[0]
     if (!seen) return this.unknownInterface(what, 0)
     const original = u32(raw, 8, this.little)
-    const captured = seen.snaplen ? Math.min(original, seen.snaplen) : original
+    const captured = snapped(original, seen)
     if (captured > raw.length - 16)
       return this.faulty(`${what} with a packet of ${captured} bytes in a block of ${raw.length} bytes`)
     return this.record(seen, raw, 12, captured, original, { sec: 0, nsec: 0 })
@@ -203,3 +214,7 @@ export class PcapngDecoder {
 function printable(text: string): string {
   return Array.from(text, (char) => (char < ' ' || (char >= '\x7f' && char < '\xa0') ? '?' : char)).join('')
 }
+
+/** What an interface's snapshot length leaves of a packet. */
+const snapped = (original: number, { snaplen }: Partial<CaptureInterface> = {}): number =>
+  snaplen ? Math.min(original, snaplen) : original

@@ -68,8 +68,13 @@ export type Pause =
   | { readonly pause: 'more'; readonly bytes: number } // how many, counted from where reading stands
   | { readonly pause: 'stop'; readonly code: string; readonly message: string }
 
-/** A packet or block longer than this is taken for a wrong length (libpcap's limit for a pcapng block). */
-export const MAX_RECORD_BYTES = 16 * 1024 * 1024
+/** A packet longer than this is taken for a wrong length, as libpcap takes it: the longest snapshot of most link types (MAXIMUM_SNAPLEN). */
+export const MAX_PACKET_BYTES = 262_144
+/** A pcapng block longer than this is, too (libpcap's limit). */
+export const MAX_BLOCK_BYTES = 16 * 1024 * 1024
+
+export const tooLong = (captured: number): Pause =>
+  stop('capture/length', `a captured length of ${captured} bytes, above the limit of ${MAX_PACKET_BYTES}`)
 
 export function more(bytes: number): Pause {
   return { pause: 'more', bytes }

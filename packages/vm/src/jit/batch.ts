@@ -34,9 +34,9 @@ export interface BatchOptions {
 }
 
 export interface BatchResult {
-  /** Whole records in the input, all of them run. */
+  /** Whole records in the input up to one that is longer than the machine's `packetBytes`; all of them are run. */
   readonly records: number
-  /** Bytes they take, from the first of them on; what follows is the start of a record that is not whole. */
+  /** Bytes they take, from the first of them on; what follows is the start of a record that is not whole, or of one that is too long to be run. */
   readonly consumed: number
   /** r0 of each record: a view that the next call overwrites. 0 after a fault. */
   readonly r0: Int32Array
@@ -210,11 +210,11 @@ export class Batch {
     let { at, records, written } = progress
     let ripe = false
     while (to - at >= HEADER) {
-      // Compiled code takes packets that are too long for a run as well: it has them where they are.
-      ripe = this.compiled && (machine.ripe || this.capturedAt(at) > engine.options.packetBytes)
+      ripe = this.compiled && machine.ripe
       if (ripe) break
-      const whole = HEADER + this.capturedAt(at)
-      if (whole > to - at) break
+      const captured = this.capturedAt(at)
+      const whole = HEADER + captured
+      if (whole > to - at || captured > engine.options.packetBytes) break
       const { bytes } = engine.mem
       const { r0, exit, fault } = machine.run(bytes.slice(at + HEADER, at + whole), this.metaAt(at))
       if (fault) progress.faults.push({ record: records, fault })

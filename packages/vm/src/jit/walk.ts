@@ -116,6 +116,8 @@ function emitWalk(body: Body, walk: Walk, synced: boolean): void {
   body.get(last).get(FROM).op(W.i32_sub).tee(room).i32(0).op(W.i32_lt_s, W.br_if).u32(1)
   word(8)
   body.tee(captured).get(room).op(W.i32_gt_u, W.br_if).u32(1)
+  // One that is too long: here, too, as for the interpreter.
+  body.get(captured).i32(engine.options.packetBytes).op(W.i32_gt_u, W.br_if).u32(1)
   packetStart(body, engine, options, captured, data, length)
   body.get(FROM).i32(HEADER).op(W.i32_add).get(captured).op(W.i32_add).set(end)
   if (walk.locals.get(0) === 'wire' && functions.all.some(({ needs }) => needs.context.has(0))) {
