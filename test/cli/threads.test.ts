@@ -5,8 +5,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { generate, programsOf } from '@netsieve/codegen'
+import { source } from '@netsieve/diag'
+import { check } from '@netsieve/ir'
+import { nft } from '@netsieve/rules'
+import { load } from '@netsieve/vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { guessBoundary } from '../../packages/netsieve/src/cli/team/boundary.ts'
+import { jobOf } from '../../packages/netsieve/src/cli/team/team.ts'
+import { batchOf } from '../../packages/netsieve/src/cli/team/worker.ts'
 import { Random } from '../vm/generate.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -121,6 +128,29 @@ test('the counts of rules that are divided into functions', () => {
   const { hits } = JSON.parse(one!.stdout)
   expect(hits.find(({ rule }: { rule: number }) => rule === 2500).hits).toBeGreaterThan(1000)
   expect(many).toEqual(one)
+})
+
+test('another thread has the same programs, of rules that are divided into several', () => {
+  const rules = Array.from({ length: 40 }, (_, i) => `tcp dport ${i} tcp sport ${i} ${i % 2 ? 'accept' : 'drop'}`)
+  const text = `table inet t { chain c { type filter hook input priority 0; policy accept; ${rules.join('; ')}; tcp dport 80 drop } }`
+  const filter = check(nft.lower(nft.parse(source('list', text)).value!, {}).value!).value!
+  const plan = { part: 60, inline: 0, depth: 0, program: 200 }
+  const compiled = { ...generate(filter, { type: 'xdp', oneByOne: true, plan }), filter }
+  expect(programsOf(compiled).length).toBeGreaterThan(2)
+  const bytes = capture(0.1, 7, { lengths: [60, 200], fill: nothing }).subarray(24)
+  const options = { chunkBytes: 1 << 17, exits: true }
+  const machine = load(compiled.insns, { type: 'xdp', maps: compiled.maps, programs: compiled.programs! })
+  expect(machine.stateless).toBe(true)
+  const sieve = { compiled, facts: undefined }
+  const job = jobOf({ sieve } as unknown as Parameters<typeof jobOf>[0], {} as Parameters<typeof jobOf>[1], options)
+  const [first, other] = [machine.batch(options), batchOf(structuredClone(job))].map((batch) => {
+    expect(batch.compiled).toBe(true)
+    batch.input.set(bytes)
+    const { records, r0, exits } = batch.run(bytes.length)
+    return { records, r0: [...r0], exits: [...exits] }
+  })
+  expect(new Set(first!.r0).size).toBe(2)
+  expect(other).toEqual(first)
 })
 
 test.each([

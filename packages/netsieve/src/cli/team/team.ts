@@ -98,7 +98,8 @@ export class Team {
   }
 }
 
-function jobOf({ sieve }: LinkSieve, work: Work, batch: BatchOptions): Job {
+/** What the other threads are told. */
+export function jobOf({ sieve }: LinkSieve, work: Work, batch: BatchOptions): Job {
   const { type, maps } = sieve.compiled
   const { facts } = sieve
   const all = programsOf(sieve.compiled)

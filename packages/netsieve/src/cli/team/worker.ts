@@ -51,7 +51,7 @@ export function work({ memory, chunks, port }: WorkerData): void {
 }
 
 /** As the first thread has it. */
-function batchOf({ programs, type, maps, proved, batch }: Job): Batch {
+export function batchOf({ programs, type, maps, proved, batch }: Job): Batch {
   const [first, ...others] = programs.map(({ code, handsOn }) => {
     const insns = [...decode(code).program]
     for (const i of handsOn) insns[i] = { ...insns[i]!, origin: { text: '', handsOn: true } }
