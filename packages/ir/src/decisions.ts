@@ -215,19 +215,22 @@ function threadOnce(graph: DecisionGraph, keepIdle: boolean): DecisionGraph | un
 class Dominators {
   private readonly parent: Int32Array
   private readonly depth: Int32Array
-  /** By way: a number that is the same for the same test of the same left side; -1 at nodes. */
+  /** By node: a number that is the same for the same test of the same left side; and one that is so if the operand is the same too. */
   private readonly asked: Int32Array
-  /** By node: a number that is the same for the same operand. */
-  private readonly against: Int32Array
+  private readonly whole: Int32Array
   /** By node: whether it asks if two values are equal, one of them a constant. */
   private readonly constant: Uint8Array
-
   private readonly seen: Uint8Array
+  /** The places of a vertex and of those below it: from `first` to before `behind`. */
+  private readonly first: Int32Array
+  private readonly behind: Int32Array
+  /** Ways of the same whole test, by its number; and those on which a test was equal to a constant, by what it asked. */
+  private readonly same: Ways
+  private readonly equal: Ways
 
   constructor({ nodes, entry }: DecisionGraph) {
-    this.asked = new Int32Array(nodes.length * 3).fill(-1)
-    const asked = numbered(nodes, ({ test, key }) => `${test} ${key}`)
-    this.against = numbered(nodes, ({ operandKey }) => operandKey)
+    this.asked = numbered(nodes, ({ test, key }) => `${test} ${key}`)
+    this.whole = numbered(nodes, ({ test, key, operandKey }) => `${test} ${key} ${operandKey}`)
     this.constant = new Uint8Array(nodes.length)
     this.parent = new Int32Array(nodes.length * 3).fill(-1)
     this.depth = new Int32Array(nodes.length * 3)
@@ -235,11 +238,53 @@ class Dominators {
     if (typeof entry === 'number') this.seen[entry] = 1
     for (let i = nodes.length - 1; i >= 0; i--) {
       const { test, operand, yes, no } = nodes[i]!
-      this.asked[3 * i + 1] = this.asked[3 * i + 2] = asked[i]!
       this.constant[i] = test === 'eq' && typeof operand === 'bigint' ? 1 : 0
       this.place(i, 3 * i + 1, yes)
       this.place(i, 3 * i + 2, no)
     }
+    this.first = new Int32Array(nodes.length * 3)
+    this.behind = new Int32Array(nodes.length * 3)
+    this.number()
+    this.same = new Ways(this.first, this.behind)
+    this.equal = new Ways(this.first, this.behind)
+    for (const vertex of this.inOrder()) {
+      const node = Math.floor(vertex / 3)
+      if (vertex === 3 * node) continue
+      this.same.add(this.whole[node]!, vertex)
+      if (vertex === 3 * node + 1 && this.constant[node]) this.equal.add(this.asked[node]!, vertex)
+    }
+  }
+
+  /** Numbers the tree so that what is below a vertex comes behind it, with nothing else between. */
+  private number(): void {
+    const { parent, first, behind } = this
+    const count = parent.length / 3
+    // How many lie at and below each, from the leaves up.
+    const size = new Int32Array(parent.length).fill(1)
+    for (let i = 0; i < count; i++) {
+      size[3 * i]! += size[3 * i + 1]! + size[3 * i + 2]!
+      if (parent[3 * i]! >= 0) size[parent[3 * i]!]! += size[3 * i]!
+    }
+    // Where the next one below each goes.
+    const next = new Int32Array(parent.length)
+    let roots = 0
+    for (let i = count - 1; i >= 0; i--) {
+      for (let vertex = 3 * i; vertex < 3 * i + 3; vertex++) {
+        const above = parent[vertex]!
+        const at = above < 0 ? roots : next[above]!
+        if (above < 0) roots += size[vertex]!
+        else next[above] = at + size[vertex]!
+        first[vertex] = at
+        behind[vertex] = at + size[vertex]!
+        next[vertex] = at + 1
+      }
+    }
+  }
+
+  private inOrder(): Int32Array {
+    const order = new Int32Array(this.first.length)
+    for (let vertex = 0; vertex < order.length; vertex++) order[this.first[vertex]!] = vertex
+    return order
   }
 
   /** Where a way of a node is in the tree, and what it leads to as far as is known. */
@@ -266,22 +311,65 @@ class Dominators {
     return x
   }
 
-  /** The outcome of a node's test on this way, if it or a way above tells it. */
+  /** The outcome of a node's test on this way, if it or a way above tells it: the nearest one that does. */
   known(test: number, from: number, sense: boolean): boolean | undefined {
-    return this.told(test, 3 * from + (sense ? 1 : 2))
+    const vertex = 3 * from + (sense ? 1 : 2)
+    const same = this.same.above(this.whole[test]!, vertex)
+    const equal = this.constant[test] ? this.equal.above(this.asked[test]!, vertex) : undefined
+    // Of two above one vertex the one that comes later is nearer.
+    if (equal !== undefined && (same === undefined || this.first[equal]! > this.first[same]!)) return false
+    return same === undefined ? undefined : same % 3 === 1
+  }
+}
+
+/** Ways of the dominator tree in groups. */
+class Ways {
+  private readonly first: Int32Array
+  private readonly behind: Int32Array
+  /** By group: its ways in the order of the tree, and for each the place in the group of the nearest that it lies below, or -1. */
+  private readonly groups = new Map<number, { readonly ways: number[]; readonly outer: number[] }>()
+
+  constructor(first: Int32Array, behind: Int32Array) {
+    this.first = first
+    this.behind = behind
   }
 
-  private told(test: number, from: number): boolean | undefined {
-    const { parent, asked, against, constant } = this
-    const wanted = asked[3 * test + 1]
-    for (let vertex = from; vertex >= 0; vertex = parent[vertex]!) {
-      if (asked[vertex] !== wanted) continue
-      const earlier = Math.floor(vertex / 3)
-      const holds = vertex === 3 * earlier + 1
-      if (against[earlier] === against[test]) return holds
-      if (holds && constant[earlier] && constant[test]) return false
+  /** Adds a way behind all that come before it in the tree. */
+  add(number: number, way: number): void {
+    let group = this.groups.get(number)
+    if (!group) {
+      group = { ways: [], outer: [] }
+      this.groups.set(number, group)
     }
-    return undefined
+    const { ways, outer } = group
+    outer.push(this.enclosing(group, ways.length - 1, way))
+    ways.push(way)
+  }
+
+  /** The nearest way of a group that a way lies below, or is. */
+  above(number: number, way: number): number | undefined {
+    const group = this.groups.get(number)
+    if (!group) return undefined
+    const { ways } = group
+    // The last one that does not come behind it, by halves.
+    let [low, high] = [0, ways.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.first[ways[middle]!]! <= this.first[way]!) low = middle + 1
+      else high = middle
+    }
+    return ways[this.enclosing(group, low - 1, way)]
+  }
+
+  /** From a place in a group on outwards, the first that a way lies below. */
+  private enclosing(
+    { ways, outer }: { readonly ways: readonly number[]; readonly outer: readonly number[] },
+    from: number,
+    way: number,
+  ): number {
+    let at = from
+    while (at >= 0 && this.behind[ways[at]!]! <= this.first[way]!) at = outer[at]!
+    return at
   }
 }
 

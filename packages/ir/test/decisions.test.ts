@@ -96,3 +96,9 @@ describe('what is known', () => {
     expect(length(each)).toBe(nodes)
   })
 })
+
+test('tens of thousands of tests are threaded in no time', () => {
+  const port = (value: number) => cmp('tcp.dport', '==', value)
+  const args = Array.from({ length: 30_000 }, (_, i) => port(i))
+  expect(threaded(decisionGraph({ kind: 'or', args: [...args, port(7)] })).nodes).toHaveLength(30_000)
+})
