@@ -9,11 +9,13 @@ import { type FieldUse, type InsnSpec, specsByOpcode } from './isa.ts'
 
 /** The bytes of a program: 8 for each slot. */
 export function encode(program: readonly Insn[]): Uint8Array {
-  const slots = program.reduce((sum, { spec }) => sum + spec.slots, 0)
+  let slots = 0
+  for (let i = 0; i < program.length; i++) slots += program[i]!.spec.slots
   const bytes = new Uint8Array(slots * 8)
   const view = new DataView(bytes.buffer)
   let at = 0
-  for (const { spec, dst, src, off, imm, imm64 } of program) {
+  for (let i = 0; i < program.length; i++) {
+    const { spec, dst, src, off, imm, imm64 } = program[i]!
     bytes[at] = spec.opcode
     bytes[at + 1] = (src << 4) | (dst & 0xf)
     view.setInt16(at + 2, off, true)

@@ -61,8 +61,6 @@ function saysNoMore(a: Flow, b: Flow): boolean {
   )
 }
 
-const NO_LABELS: readonly Label[] = []
-
 const OPPOSITE: Partial<Record<JumpOp, JumpOp>> = {
   jeq: 'jne',
   jne: 'jeq',
@@ -97,7 +95,9 @@ export class Emitter {
   // Jumps at the end of what is emitted wait here until it is known which label follows: that one needs no jump.
   private conditional: Conditional | undefined
   private onward: Label | undefined
-  private readonly following: Label[] = []
+  private following: Label[] = []
+  /** Those that followed before: a list to be used again. */
+  private followed: Label[] = []
   flow: Flow = NOTHING
   /** Searches that have a place to remember where they ended. */
   readonly searches: string[] = []
@@ -201,7 +201,9 @@ export class Emitter {
     if (!conditional && !onward && following.length === 0) return
     this.conditional = undefined
     this.onward = undefined
-    const next = following.length > 0 ? following.splice(0) : NO_LABELS
+    const next = following
+    this.following = this.followed
+    this.followed = next
     const needless = onward !== undefined && next.includes(onward)
     if (conditional) {
       const { op, dst, source, width, target, origin } = conditional
@@ -222,6 +224,7 @@ export class Emitter {
       this.code.origin = this.origin
       this.code.goto(onward)
     }
-    for (const label of next) this.code.bind(label)
+    for (let i = 0; i < next.length; i++) this.code.bind(next[i]!)
+    next.length = 0
   }
 }

@@ -20,23 +20,25 @@ const isScratch = (unit: number): boolean => {
 /** The same instructions with every slot of eight bytes that is used as near to the top of the frame as may be, in their order. */
 export function compacted(insns: readonly Insn[]): { readonly insns: readonly Insn[]; readonly stack: number } {
   const used = new Set<number>()
-  const offsets: (number | undefined)[] = []
+  /** Instructions that name an offset, by their numbers. */
+  const naming: number[] = []
   for (let i = 0; i < insns.length; i++) {
     const at = offsetIn(insns[i]!, insns[i - 1])
-    offsets.push(at)
     if (at === undefined) continue
+    naming.push(i)
     const units = insns[i]!.spec.kind === 'alu' ? (BY_ADDRESS[at] ?? UNIT) / UNIT : 1
     for (let k = 0; k < units; k++) used.add(Math.floor(at / UNIT) + k)
   }
   const sorted = [...used].sort((a, b) => b - a)
   const placeOf = new Map(sorted.map((unit, i) => [unit, -1 - i]))
-  const out = insns.map((one, i) => {
-    const at = offsets[i]
-    if (at === undefined) return one
+  const out = insns.slice()
+  for (const i of naming) {
+    const one = insns[i]!
+    const at = offsetIn(one, insns[i - 1])!
     const unit = Math.floor(at / UNIT)
     const to = placeOf.get(unit)! * UNIT + (at - unit * UNIT)
-    return one.spec.kind === 'alu' ? { ...one, imm: to } : { ...one, off: to }
-  })
+    out[i] = one.spec.kind === 'alu' ? { ...one, imm: to } : { ...one, off: to }
+  }
   const zeroed = sorted
     .filter(isScratch)
     .map((unit) => insn('stdw', { dst: R.FP, off: placeOf.get(unit)! * UNIT, origin: insns[0]?.origin }))
@@ -45,10 +47,15 @@ export function compacted(insns: readonly Insn[]): { readonly insns: readonly In
 
 /** The frame offset that an instruction names: of a load or store, or added to a copy of the frame pointer just before. */
 function offsetIn({ spec, dst, src, off, imm }: Insn, before: Insn | undefined): number | undefined {
-  if (spec.kind === 'load' && src === R.FP) return off
-  if ((spec.kind === 'store' || spec.kind === 'atomic') && dst === R.FP) return off
-  if (spec.name === 'mov_reg' && src === R.FP) return undefined
-  if (spec.name === 'add_imm' && before?.spec.name === 'mov_reg' && before.src === R.FP && before.dst === dst)
-    return imm
-  return undefined
+  switch (spec.kind) {
+    case 'load':
+      return src === R.FP ? off : undefined
+    case 'store':
+    case 'atomic':
+      return dst === R.FP ? off : undefined
+    case 'alu':
+      return spec.name === 'add_imm' && before?.spec.name === 'mov_reg' && before.src === R.FP && before.dst === dst ? imm : undefined // biome-ignore format: one choice
+    default:
+      return undefined
+  }
 }

@@ -69,7 +69,8 @@ export function linked({ locals }: Shared, made: readonly Made[]): ProgramCode {
   const out: Insn[] = []
   let slot = 0
   for (const { insns } of made) {
-    for (const one of insns) {
+    for (let i = 0; i < insns.length; i++) {
+      const one = insns[i]!
       slot += one.spec.slots
       out.push(one.spec.call === 'local' ? { ...one, imm: starts[one.imm]! - slot } : one)
     }

@@ -31,10 +31,14 @@ export function tokenize(source: Source): readonly Token[] {
     if (result.tooComplex) throw new Fault('rules/too-long', 'this expression is too long', span)
     throw new Fault('rules/character', `\`${text.slice(result.at, result.at + 1)}\` has no meaning here`, span)
   }
-  const tokens = result.node.children
-    .filter(({ rule }) => rule === 'token')
-    .map((node) => classify(node.children[0]!.rule, text.slice(node.start, node.end), at(source, node.start, node.end)))
-  return [...tokens, end]
+  const tokens: Token[] = []
+  const { children } = result.node
+  for (let i = 0; i < children.length; i++) {
+    const { rule, start, end, children: what } = children[i]!
+    if (rule === 'token') tokens.push(classify(what[0]!.rule, text.slice(start, end), at(source, start, end)))
+  }
+  tokens.push(end)
+  return tokens
 }
 
 function classify(rule: string, text: string, span: Span): Token {
