@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { renderAll, source } from '@netsieve/diag'
 import { describe, expect, test } from 'vitest'
-import { assemble, type BpfObject, DIALECTS, listObject, readElf } from '../src/index.ts'
+import { assemble, type BpfObject, DIALECTS, listObject, programsIn, readElf } from '../src/index.ts'
 
 const object = (name: string) =>
   readElf(new Uint8Array(readFileSync(new URL(`../../../test/asm/objects/${name}.o`, import.meta.url)))).value!
@@ -42,4 +42,42 @@ main:
 L3:
     exit
 `)
+})
+
+const SET = `.license "GPL"
+.map programs prog_array key 4 value 4 entries 3
+.holds programs 1 second
+.holds programs 2 third
+.section xdp
+.globl first
+first:
+    exit
+.section xdp
+.globl second
+second:
+    exit
+.section xdp
+.globl third
+third:
+    exit
+`
+
+test('what a prog array holds is in the text, and reads back', () => {
+  const { value, diagnostics } = assemble(source('t', SET), { dialect: 'llvm' })
+  expect(renderAll(diagnostics)).toBe('')
+  expect(programsIn(value!.maps[0]!)).toEqual([
+    { index: 1, program: 1 },
+    { index: 2, program: 2 },
+  ])
+  expect(listObject(value!, { dialect: 'llvm' })).toBe(SET)
+})
+
+test.each([
+  ['.holds programs 3 second', 'programs has 3 entries'],
+  ['.holds programs 2 second', 'programs holds another program at 2'],
+  ['.holds programs 0 fourth', 'fourth is no program'],
+  ['.holds maps 0 second', 'maps is no prog array'],
+  ['.holds programs second', '.holds MAP INDEX PROGRAM'],
+])('%s: %s', (line, message) => {
+  expect(assemble(source('t', `${SET}${line}\n`), { dialect: 'llvm' }).diagnostics).toMatchObject([{ message }])
 })

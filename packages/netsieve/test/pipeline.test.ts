@@ -1,4 +1,4 @@
-import { source } from '@netsieve/diag'
+import { source, spanText } from '@netsieve/diag'
 import { buildPacket } from '@netsieve/packet'
 import { describe, expect, it } from 'vitest'
 import { compile, readRules, rulesById, Sieve, verifyCompiled } from '../src/index.ts'
@@ -95,10 +95,7 @@ describe('what is wrong with rules', () => {
     expect(value).toBeUndefined()
     const { code, message, span } = diagnostics.find(({ severity }) => severity === 'error')!
     expect([code, message]).toEqual(['codegen/size', expect.stringMatching(/too many rules.*no room for this rule/)])
-    const at = Number(/foo(\d+)/.exec(span!.source.text.slice(span!.start, span!.end))?.[1])
     // Those before are programs.
-    expect(at).toBeGreaterThan(1000)
-    const fewer = `*filter\n:INPUT ACCEPT [0:0]\n${rules.slice(0, at - 100).join('')}COMMIT\n`
-    expect(compile(source('rules', fewer)).value).toBeDefined()
+    expect(Number(/foo(\d+)/.exec(spanText(span!))?.[1])).toBeGreaterThan(1000)
   })
 })

@@ -3,11 +3,11 @@
 
 import { at, Diagnostics, nearWords, type Outcome, type Source, type Span } from '@netsieve/diag'
 import { HELPERS } from '../abi/helpers.ts'
-import type { MapDef } from '../abi/maps.ts'
+import { type MapDef, programEntry, programsIn } from '../abi/maps.ts'
 import { type Insn, slotTable } from '../insn.ts'
 import { type CodeSection, link, type Target } from '../link.ts'
-import type { BpfObject, FunctionDef } from '../object.ts'
-import { type Data, type Directives, directive } from './directives.ts'
+import type { BpfObject, FunctionDef, Program } from '../object.ts'
+import { type Data, type Directives, directive, type Held } from './directives.ts'
 import { FAMILIES, type Family, familyOf, firstWords, type Mismatch, match } from './match.ts'
 import type { Field } from './operands.ts'
 import type { Dialect } from './templates.ts'
@@ -109,6 +109,7 @@ class Assembler implements Directives {
   readonly sections = new Map<string, Section>()
   readonly maps: MapDef[] = []
   readonly data: Data[] = []
+  readonly held: Held[] = []
   license: string | undefined
   current: Section | Data
   readonly diagnostics: Diagnostics
@@ -219,7 +220,28 @@ class Assembler implements Directives {
     const programs = link(code, this.diagnostics, (section, index) => sections[section]?.lines[index])
     if (code.length === 0 && !this.diagnostics.hasErrors) this.diagnostics.error('asm/empty', 'no instructions', at(this.source, 0)) // biome-ignore format: one act
     const data = this.data.map((section) => section.finish(this.maps))
+    this.fillProgArrays(programs)
     return { programs, maps: this.maps, data, ...(this.license !== undefined && { license: this.license }) }
+  }
+
+  private fillProgArrays(programs: readonly Program[]): void {
+    for (const { map, index, program } of this.held) {
+      const at = this.maps.findIndex(({ name }) => name === map.text)
+      const array = this.maps[at]
+      const number = programs.findIndex(({ name }) => name === program.text)
+      if (array?.type !== 'prog_array') this.error('map', `${map.text} is no prog array`, map)
+      else if (number < 0)
+        this.error(
+          'map',
+          `${program.text} is no program`,
+          program,
+          programs.map(({ name }) => name),
+        )
+      else if (programsIn(array).some((each) => each.index === index))
+        this.error('map', `${map.text} holds another program at ${index}`, map)
+      else if (index >= array.maxEntries) this.error('map', `${map.text} has ${array.maxEntries} entries`, map)
+      else this.maps[at] = { ...array, entries: [...(array.entries ?? []), programEntry(index, number)] }
+    }
   }
 
   private resolve(section: Section, sections: readonly Section[]): CodeSection {

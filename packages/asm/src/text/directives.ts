@@ -48,10 +48,19 @@ export class Data {
 
 const LARGEST_DATA = 1 << 24
 
+/** A program, by its name, in a prog array. */
+export interface Held {
+  readonly map: Token
+  readonly index: number
+  readonly program: Token
+}
+
 /** What directives act on. */
 export interface Directives {
   readonly maps: MapDef[]
   readonly data: Data[]
+  /** What prog arrays are to hold: programs are known at the end only. */
+  readonly held: Held[]
   license: string | undefined
   current: { readonly name: string } | Data
   section(name: string): { readonly name: string }
@@ -87,6 +96,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     else state.license = license
   },
   '.map': map,
+  '.holds': holds,
   '.byte': (state, call) => numbers(state, call, 1),
   '.short': (state, call) => numbers(state, call, 2),
   '.2byte': (state, call) => numbers(state, call, 2),
@@ -158,6 +168,14 @@ function map(state: Directives, { name: directive, args }: Call): undefined {
   }
   const { key, value, entries, flags } = given as { key: number; value: number; entries: number; flags: number }
   state.maps.push({ name: name.text, type: type.text as MapTypeName, keySize: key, valueSize: value, maxEntries: entries, ...(flags !== 0 && { flags }) }) // biome-ignore format: one act
+}
+
+/** `.holds programs 1 part`: a prog array has a program at an index. */
+function holds(state: Directives, { name: directive, args }: Call): undefined {
+  const [map, index, program, more] = args
+  if (map?.kind !== 'word' || index?.kind !== 'number' || program?.kind !== 'word' || more)
+    return state.error('directive', '.holds MAP INDEX PROGRAM', directive)
+  state.held.push({ map, index: Number(index.text), program })
 }
 
 function append(state: Directives, call: Call, bytes: ArrayLike<number>): undefined {

@@ -6,22 +6,26 @@ import { disassemble, type ListingOptions } from './print.ts'
 
 export type ObjectListingOptions = Pick<ListingOptions, 'dialect' | 'origins' | 'helperNames'>
 
-/** The text of an object. Maps of maps, and what a prog array holds, cannot be declared in text: they are shown as comments. */
+/** The text of an object. Maps of maps cannot be declared in text: they are shown as comments. */
 export function listObject(object: BpfObject, options: ObjectListingOptions = {}): string {
   const variables = new Set(object.data.map(({ map }) => map))
   const names = new Set<string>()
+  const labels = object.programs.map((program) => labelsOf(program, names))
   return [
     object.license === undefined ? '' : `.license "${object.license.replace(/["\\]/g, '\\$&')}"\n`,
-    ...object.maps.map((map, index) => (variables.has(index) ? '' : mapLine(map, object))),
+    ...object.maps.map((map, index) => (variables.has(index) ? '' : mapLine(map, labels))),
     ...[...object.data].sort((a, b) => a.map - b.map).map(dataLines),
-    ...object.programs.map((program, index) => programLines(program, index, names, options)),
+    ...object.programs.map((program, index) => programLines(program, index, labels[index]!, options)),
   ].join('')
 }
 
-function mapLine(map: MapDef, { programs }: BpfObject): string {
+/** By program: its label is that of its first slot. */
+type Labels = ReadonlyMap<number, string>
+
+function mapLine(map: MapDef, labels: readonly Labels[]): string {
   const { name, type, keySize, valueSize, maxEntries, flags = 0, inner } = map
   const line = `.map ${name} ${type} key ${keySize} value ${valueSize} entries ${maxEntries}${flags === 0 ? '' : ` flags ${flags}`}`
-  const held = programsIn(map).map(({ index, program }) => `; ${name}[${index}] = ${programs[program]?.name}\n`)
+  const held = programsIn(map).map(({ index, program }) => `.holds ${name} ${index} ${labels[program]?.get(0)}\n`)
   return inner ? `; ${line}, maps of ${inner.type}\n` : `${line}\n${held.join('')}`
 }
 
@@ -42,12 +46,8 @@ function dataLines({ name, bytes, symbols }: DataSection): string {
   return text
 }
 
-function programLines(
-  { name, section, functions, insns }: Program,
-  index: number,
-  names: Set<string>,
-  options: ObjectListingOptions,
-): string {
+/** The names of a program and its functions, made different from those of the others. */
+function labelsOf({ name, functions }: Program, names: Set<string>): Labels {
   const unique = (wanted: string): string => {
     let free = wanted
     for (let i = 2; names.has(free); i++) free = `${wanted}_${i}`
@@ -56,6 +56,15 @@ function programLines(
   }
   const labels = new Map(functions.map((each) => [each.slot, unique(each.name)]))
   if (!labels.has(0)) labels.set(0, unique(name))
+  return labels
+}
+
+function programLines(
+  { section, insns }: Program,
+  index: number,
+  names: Labels,
+  options: ObjectListingOptions,
+): string {
   const labelPrefix = index === 0 ? '' : `p${index}_`
-  return `.section ${section}\n.globl ${labels.get(0)}\n${disassemble(insns, { ...options, names: labels, labelPrefix })}`
+  return `.section ${section}\n.globl ${names.get(0)}\n${disassemble(insns, { ...options, names, labelPrefix })}`
 }
