@@ -55,6 +55,7 @@ const TERMS: Readonly<Record<Term['kind'], Row<Term>>> = {
     what: { kind: 'jhash', parts: [{ term: field('ipv6.dst'), bytes: 16 }, { term: field('tcp.dport'), bytes: 2 }], seed: 5 }, // biome-ignore format: one value
     text: 'hash(GET128(ipv6_dst, p), GET(tcp_dport, p)) > 63',
   },
+  headers: { what: { kind: 'headers' }, text: 'unsupported: a list of headers' },
   find: { what: { kind: 'find', list: 'tcp', type: 2, bytes: 4 }, text: 'GET(place_of_tcp_2_of_4, p) > 63' },
   mapped: {
     what: { kind: 'mapped', terms: [field('meta.l4proto')], map: 'levels' },

@@ -1,6 +1,6 @@
 // Random filters that search lists, for properties.
 
-import { and, cmp, exists, type Filter, find, match, not, or, type Pred, VIEWS, type ViewName, verdict } from '@netsieve/ir' // biome-ignore format: one line
+import { and, cmp, exists, type Filter, find, masked, match, not, or, type Pred, VIEWS, type ViewName, verdict } from '@netsieve/ir' // biome-ignore format: one line
 import { FIELDS, type FieldId, type ListName, PROTOCOLS, type ProtocolName, protocol } from '@netsieve/packet'
 import fc from 'fast-check'
 
@@ -20,7 +20,11 @@ function atom(list: ListName): fc.Arbitrary<Pred> {
   const names = entries(list)
   const named = names.length > 0 ? fc.constantFrom(...names).map((name) => exists(name)) : compared
   const numbered = fc.tuple(fc.nat(255), fc.nat(3)).map(([type, bytes]) => exists(find(list, type, bytes)))
+  // Which headers there are.
+  const seen = fc.tuple(fc.nat(255), fc.nat(255)).map(([mask, bits]) => cmp(masked({ kind: 'headers' }, BigInt(mask)), '==', mask & bits)) // biome-ignore format: one call
+  const whole = fc.constantFrom(0x80, 0x81, 0xc0, 0x82, 0x20, 0x88).map((bits) => cmp({ kind: 'headers' }, '==', bits))
   return fc.oneof(
+    ...(list === 'ipv6' ? [{ weight: 2, arbitrary: fc.oneof(seen, whole) }] : []),
     { weight: 2, arbitrary: compared },
     { weight: 2, arbitrary: named },
     { weight: 1, arbitrary: numbered },

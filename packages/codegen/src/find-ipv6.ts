@@ -105,7 +105,7 @@ export function extensions(search: Search): void {
 }
 
 /** Bytes from the place that the search is at lie before SLOT.walkEnd. */
-function beforeEnd(search: Search, bytes: number, outside: Label): void {
+export function beforeEnd(search: Search, bytes: number, outside: Label): void {
   const { e } = search.scope
   e.put((c) => {
     c.load(8, R.A, R.FP, SLOT.walkAt)

@@ -48,6 +48,8 @@ export function needsOf(filter: Filter, base: BaseChain, counts: boolean): Needs
   }
   const visit = (term: Term): void => {
     switch (term.kind) {
+      case 'headers':
+        return use('net', 0, 0, true)
       case 'length':
       case 'walk':
         needs.pastAddresses = true

@@ -4,6 +4,7 @@ import { placeOf, type Term } from '@netsieve/ir'
 import { FIELDS, type FieldId, isMetadata, type MetadataId, type MetadataSlot } from '@netsieve/packet'
 import { type Emitter, R } from './emitter.ts'
 import { findEntry } from './find.ts'
+import { headersSeen } from './headers-seen.ts'
 import { jhash } from './jhash.ts'
 import { mapped } from './lookup/sets.ts'
 import { known, L4_BROKEN, SLOT } from './path.ts'
@@ -138,6 +139,8 @@ function computed(scope: Scope, term: Term, failures: Failures, depth: number): 
       return binary(scope, term, failures, depth)
     case 'mapped':
       return mapped(scope, setOf(scope, term.map), term.terms, failures)
+    case 'headers':
+      return headersSeen(scope, failures.missing)
     case 'jhash':
       return jhash(scope, term, failures)
     case 'walk':

@@ -197,6 +197,8 @@ export class Reading {
       }
       case 'walk':
         throw new NotModelled('a walk over headers')
+      case 'headers':
+        throw new NotModelled('a list of headers')
       case 'jhash':
         throw new NotModelled('a hash')
     }

@@ -91,6 +91,7 @@ function lens(term: Term): Lens | undefined {
     case 'const':
     case 'mapped':
     case 'walk':
+    case 'headers':
     case 'jhash':
       return undefined
   }

@@ -264,6 +264,8 @@ export function widthOf(term: Term, span: Span | undefined, place: CheckPlace): 
       if (!Number.isInteger(term.bytes) || term.bytes < 0 || term.bytes > 0xffff)
         diags.error('ir/term', `no entry of a list has ${term.bytes} bytes`, span)
       return 16
+    case 'headers':
+      return 8
     case 'length':
       return 32
     case 'const':

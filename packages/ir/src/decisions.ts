@@ -53,7 +53,8 @@ function textOf(term: Term): string {
     case 'find':
       return `find ${term.list} ${term.type} ${term.bytes}`
     case 'length':
-      return 'length'
+    case 'headers':
+      return term.kind
     case 'const':
       return String(term.value)
     case 'mask':

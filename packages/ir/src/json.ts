@@ -181,6 +181,7 @@ const TERM = kinds<Term>({
   field: { field: oneOf(Object.keys(FIELDS) as FieldId[]) },
   load: { base: oneOf(['link', 'net', 'transport']), offset: integer, bytes: integer, index: maybe(term) },
   length: {},
+  headers: {},
   const: { value: wide },
   mask: { term, mask: wide },
   bin: {

@@ -23,7 +23,7 @@
 //   find    = "find" "(" LIST TYPE [ BYTES ] ")"
 //   walk    = "walk" ("ipv4" | "ipv6") "[" OFFSET ":" NUMBER "]"
 //   hash    = "jhash" "(" operand ":" BYTES [ "host" ] { "." operand ":" BYTES [ "host" ] } "seed" N ")"
-//   operand = FIELD | lookup | find | hash | [ "raw" ] BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | walk | VALUE | "[" term "]"
+//   operand = FIELD | lookup | find | hash | [ "raw" ] BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | "headers" | walk | VALUE | "[" term "]"
 //             | "(" operand [ OP operand ] ")"
 
 import { Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
@@ -400,7 +400,7 @@ function readOperand(scan: Scan): Term {
       const { bytes, offset, ...place } = readLoad(scan, scan.oneOf(BASES, 'base'), true)
       return { ...place, kind: 'raw', bit: offset, bits: bytes }
     }
-    if (scan.word('length')) return { kind: 'length' }
+    for (const kind of ['length', 'headers'] as const) if (scan.word(kind)) return { kind }
     if (scan.word('walk')) return readWalk(scan)
     if (scan.word('jhash')) return readHashed(scan)
     if (Object.hasOwn(FIELDS, word) && scan.word(word)) return field(word as FieldId)

@@ -195,7 +195,8 @@ export function printTerm(term: Term): string {
     case 'find':
       return `find(${term.list} ${term.type}${term.bytes > 0 ? ` ${term.bytes}` : ''})`
     case 'length':
-      return 'length'
+    case 'headers':
+      return term.kind
     case 'const':
       return String(term.value)
     case 'mask':

@@ -13,6 +13,7 @@ import {
 } from '@netsieve/packet'
 import { arithmetic, compareValues } from './arithmetic.ts'
 import { containsBytes } from './contains.ts'
+import { headersSeen } from './headers.ts'
 import { jhash } from './jhash.ts'
 import { type FoundAt, findEntry } from './lists.ts'
 import type { Located } from './locate.ts'
@@ -187,6 +188,8 @@ export class Reading {
         const found = this.find(term.map, term.terms)
         return typeof found === 'string' ? found : (found?.value ?? 'missing')
       }
+      case 'headers':
+        return headersSeen(this.packet.frame, this.located) ?? 'missing'
       case 'jhash': {
         const key = this.key(term.parts.map((part) => part.term))
         return typeof key === 'string' ? key : jhash(term, key)

@@ -38,6 +38,8 @@ export type Term =
   /** The number that a map holds for a key; missing where it holds none. */
   | { readonly kind: 'mapped'; readonly terms: readonly Term[]; readonly map: string }
   | Hashed
+  /** Which headers stand in an IPv6 packet, as bits (headers.ts); not there where one is cut off before its length, and for IPv4. */
+  | { readonly kind: 'headers' }
   /**
    * The protocol number that libpcap's walk over headers ends at: `until`, or the first that it does not walk over. It starts at the network
    * header `net` bytes into the frame and goes on over authentication headers and, for IPv6, the extension headers without data (walk-headers.ts).

@@ -83,6 +83,8 @@ export function expression(scope: Scope, term: Term, absence: Absence = 'ends'):
     }
     case 'find':
       return packetValue(scope, 32, (from) => simply(findFunction(from, term)), absence)
+    case 'headers':
+      throw new Unsupported('a list of headers')
     case 'jhash':
       return inOrder(scope, term.parts.map((part) => part.term), (values) => `${hashFunction(scope, term)}(${values.join(', ')})`) // biome-ignore format: one call
     case 'walk':

@@ -30,6 +30,8 @@ export function termBits(term: Term): number {
       return Math.max(1, term.value.toString(2).length)
     case 'raw':
       return term.bits
+    case 'headers':
+      return 8
     case 'find':
     case 'length':
     case 'bin':

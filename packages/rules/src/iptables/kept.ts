@@ -8,6 +8,7 @@ import { type IpFamily, parseNumber, readNumber, splitAll, type Word } from '../
 import type { Kept, KeyedBy, Match } from './ast.ts'
 import { readConnbytes, readConnlimit } from './counted.ts'
 import { readMatchSet } from './ipset-match.ts'
+import { readHeaders } from './ipv6header.ts'
 import type { Option } from './matches.ts'
 import { readRecent, recentStep } from './recent.ts'
 import { readString } from './string.ts'
@@ -25,6 +26,7 @@ export const STATE_MODULES: ReadonlySet<string> = new Set([
   'connbytes',
   'recent',
   'set',
+  'ipv6header',
 ])
 
 const SECOND = 1_000_000_000n
@@ -57,6 +59,7 @@ export function readKept(
   if (module === 'connlimit') return readConnlimit(options, place, diagnostics)
   if (module === 'connbytes') return readConnbytes(options, span, diagnostics)
   if (module === 'hashlimit') return readHashlimit(options, place, diagnostics)
+  if (module === 'ipv6header') return readHeaders(options, span, diagnostics)
   if (module === 'set') return readMatchSet(options, span, diagnostics)
   if (module === 'recent') return readRecent(options, place, diagnostics)
   if (module === 'statistic') return readStatistic(options, span, diagnostics)

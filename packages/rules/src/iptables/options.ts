@@ -170,6 +170,7 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
     ...['update-counters', 'update-subcounters'].map((name) => row(name, 0, 0, undefined, true)),
     ...['packets', 'bytes'].flatMap((what) => [row(`${what}-eq`, 1, 1, undefined, true), row(`${what}-lt`, 1, 1), row(`${what}-gt`, 1, 1)]), // biome-ignore format: one row
   ],
+  ipv6header: [row('header', 1, 1, undefined, true), row('soft', 0, 0)],
   quota: [row('quota', 1, 1, undefined, true)],
   statistic: [
     row('mode', 1, 1),
@@ -178,6 +179,9 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
     row('probability', 1, 1, undefined, true),
   ],
 }
+
+/** Matches of one family alone, beside those of one header. */
+export const ONLY_FAMILY: Readonly<Record<string, IpFamily>> = { ipv6header: 'ipv6' }
 
 /** Matches that may stand without any option; every other needs at least one of its own. */
 export const BARE_MATCHES: ReadonlySet<string> = new Set(
@@ -207,7 +211,7 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
-  cgroup cluster connlabel eui64 helper ipcomp ipv6header ipvs l2tp osf physdev policy rateest
+  cgroup cluster connlabel eui64 helper ipcomp ipvs l2tp osf physdev policy rateest
   socket udplite unclean
   account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 
