@@ -26,6 +26,8 @@ export interface ProgramFunction extends Known {
 
 export interface Functions {
   readonly engine: Engine
+  /** The programs. */
+  readonly targets: readonly Target[]
   readonly all: readonly ProgramFunction[]
   /** Where each program starts; only the first where no tail call leads to others. */
   readonly mains: readonly ProgramFunction[]
@@ -140,6 +142,7 @@ export function functionsOf(engine: Engine, proved: Proved | undefined): Functio
   const heights = heightsOf(all)
   return {
     engine,
+    targets,
     all,
     mains,
     goOn,

@@ -31,7 +31,7 @@ export interface Areas {
 
 /** A module with `batch`: takes where the records begin and end, gives where it stopped. */
 export function compileWalk(functions: Functions, options: BatchOptions, areas: Areas): Uint8Array {
-  const { all, mains, goOn, endless } = functions
+  const { all, targets, mains, goOn, endless } = functions
   // Where programs go on in others, the first is a function as they are.
   const inside = goOn ? undefined : mains[0]!
   const walk: Walk = {
@@ -44,7 +44,7 @@ export function compileWalk(functions: Functions, options: BatchOptions, areas: 
     locals: contextFields(functions.engine),
     noted:
       options.exits === true &&
-      (goOn || all.some(({ target }) => target.program.insns.some(({ origin }) => origin?.handsOn))),
+      (goOn || targets.some(({ program }) => program.insns.some(({ origin }) => origin?.handsOn))),
   }
   const synced = needsSync(walk)
   const body = new Body(2)
@@ -176,7 +176,7 @@ function emitWalk(body: Body, walk: Walk, synced: boolean): void {
 
 /** What the machine does not tell of a packet, and functions outside the loop find in memory: as much as they ask for. */
 function emitSurroundings(body: Body, { functions, outside, locals }: Walk, places: Record<Place, number>): void {
-  const { engine, all } = functions
+  const { engine, targets, all } = functions
   const { data, end } = places
   const regions = all.some(({ needs }) => needs.regions || needs.helpers)
   if (regions || outside.some(({ needs }) => needs.packetSizes.size > 0)) regionRow(body, data, end)
@@ -187,7 +187,7 @@ function emitSurroundings(body: Body, { functions, outside, locals }: Walk, plac
         .i32(engine.ctxAt + offset)
         .get(places[place])
         .mem(W.i32_store, 0)
-  if (all.some(({ target }) => target.program.code.some((op, i) => (i & 3) === 0 && op === 0xe5)))
+  if (targets.some(({ program }) => program.insns.some(({ spec }) => spec.kind === 'may_goto')))
     body.i32(STATUS.mayGoto).i32(MAY_GOTO).mem(W.i32_store, 0)
 }
 
@@ -247,8 +247,8 @@ const CONSTANT: Readonly<Record<ContextName, ReadonlySet<number>>> = {
 
 /** Whether the machine itself must know each packet: helpers, or context fields that differ between packets. */
 function needsSync({ functions, locals }: Walk): boolean {
-  const { all, engine } = functions
-  const onMemory = [...new Set(all.map(({ target }) => target))].every(({ program }) =>
+  const { all, targets, engine } = functions
+  const onMemory = targets.every(({ program }) =>
     program.insns.every(
       ({ spec, imm }) =>
         spec.kind !== 'ldpkt' && spec.call !== 'kfunc' && (spec.call !== 'helper' || ON_MEMORY.has(imm)),
