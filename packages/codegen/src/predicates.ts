@@ -38,7 +38,7 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
         if (pred.kind === 'and') branch(scope, args[i]!, next, no, failures)
         else branch(scope, args[i]!, yes, next, failures)
         e.bind(next)
-        if (i + 1 === FORESIGHT && last > 2 * FORESIGHT) e.foresee(start + foreseen(args, e.size - start))
+        if (i + 1 === FORESIGHT && last > 4 * FORESIGHT) e.foresee(start + foreseen(args, e.size - start))
       }
       return branch(scope, args[last]!, yes, no, failures)
     }
@@ -71,7 +71,7 @@ export function branch(scope: Scope, pred: Pred, yes: Label, no: Label, failures
 }
 
 /** After so many parts of a list it is told how long all will be. */
-const FORESIGHT = 64
+const FORESIGHT = 32
 
 /** Slots of a list's parts, if the others are as long for what they ask as the first ones. */
 function foreseen(args: readonly Pred[], size: number): number {

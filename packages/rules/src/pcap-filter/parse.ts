@@ -59,6 +59,9 @@ export function parseExpression(source: Source): Ast {
   return { expr: parser.whole(), span }
 }
 
+const isDirection = (token: Token | undefined): boolean =>
+  token?.kind === 'keyword' && (token.text === 'src' || token.text === 'dst')
+
 class Parser {
   private at = 0
   private depth = 0
@@ -220,10 +223,9 @@ class Parser {
   }
 
   private direction(): Direction | undefined {
-    const [first, join, second] = this.tokens.slice(this.at, this.at + 3)
-    const isDirection = (token: Token | undefined) =>
-      token?.kind === 'keyword' && (token.text === 'src' || token.text === 'dst')
+    const first = this.tokens[this.at]
     if (!isDirection(first)) return undefined
+    const [join, second] = [this.tokens[this.at + 1], this.tokens[this.at + 2]]
     const joined = join?.kind !== 'name' ? CONNECTIVES[join?.text ?? ''] : undefined
     if (!joined) {
       this.at++
