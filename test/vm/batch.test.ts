@@ -102,12 +102,13 @@ function compare(
   return batch.compiled
 }
 
-test('random programs', () => {
+test.each([false, true])('random programs, every access proved: %s', (proved) => {
   let compiled = 0
   for (let seed = SEED; seed < SEED + COUNT; seed++) {
     const { type, program, maps } = randomProgram(seed)
     const order = seed & 1 ? 'big' : 'little'
-    if (compare(program, { type, maps }, randomFrames(seed, 6), { order }, seed)) compiled++
+    const options: LoadOptions = { type, maps, ...(proved && { proved: () => true }) }
+    if (compare(program, options, randomFrames(seed, 6), { order }, seed)) compiled++
   }
   expect(compiled).toBeGreaterThan(COUNT / 20)
 })
