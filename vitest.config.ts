@@ -9,7 +9,7 @@ export default defineConfig({
     // By default one core would be left to others.
     maxWorkers: '100%',
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'], testTimeout: 30_000 } },
+      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'], testTimeout: 60_000 } },
       { extends: true, test: { name: 'system', include: ['test/**/*.test.ts'], testTimeout: 120_000 } },
     ],
   },
