@@ -78,7 +78,7 @@ it('is an object whose prog array names the programs', () => {
 it('is written in every form that can hold it, and refused by those that cannot', () => {
   const listing = EMITS.asm!(compiled) as string
   expect(listing.match(/^\.globl netsieve/gm)).toHaveLength(count)
-  expect(listing).toContain('; netsieve_progs[1] = netsieve_1\n')
+  expect(listing).toContain('.holds netsieve_progs 1 netsieve_1\n')
   const json = JSON.parse([...(EMITS.json!(compiled) as Iterable<string>)].join('')) as {
     programs: { hex: string; instructions: unknown[] }[]
   }
