@@ -21,6 +21,17 @@ it('compile prints IR, assembly, hex and JSON of the same program', () => {
   ).toHaveLength(json.instructions.length)
 })
 
+it('a text that is long stands in JSON once, not in each instruction', () => {
+  const text = Array.from({ length: 400 }, (_, i) => `tcp dst port ${1000 + 7 * i}`).join(' or ')
+  const { stdout } = netsieve(['compile', '--emit', 'json', text])
+  expect(stdout.split(text)).toHaveLength(2)
+  const { instructions } = JSON.parse(stdout) as { instructions: { rule?: number; for?: string }[] }
+  const ofRule = instructions.filter(({ rule }) => rule === 0)
+  expect(ofRule.length).toBeGreaterThan(100)
+  expect(ofRule.filter((row) => row.for !== undefined)).toEqual([])
+  expect(instructions.filter((row) => row.rule === undefined && row.for === undefined)).toEqual([])
+})
+
 it('compile writes C, with the rules as comments', () => {
   const c = netsieve(['compile', '-f', 'samples/rules/web.nft', '--prog', 'tc', '--emit', 'c'])
   expect(c.status).toBe(0)

@@ -5,6 +5,7 @@ import {
   encode,
   functionInfo,
   type Insn,
+  type InsnJson,
   toJson as insnsToJson,
   kernelFunctions,
   linkToKernel,
@@ -103,6 +104,7 @@ function scriptOf(compiled: Compiled): string {
 
 function object(compiled: Compiled): object {
   const { source, syntax, filter, type, maps, programs } = compiled
+  const texts = new Map(filter?.chains.flatMap(({ rules }) => rules.map(({ id, text }) => [id, text] as const)))
   return {
     v: 1,
     rules: source.name,
@@ -113,12 +115,18 @@ function object(compiled: Compiled): object {
       ...map,
       ...(entries && { entries: entries.map(([key, value]) => [hex(key), hex(value)]) }),
     })),
-    ...codeOf(compiled, type),
-    ...(programs && { programs: programs.map((each) => codeOf(each, type)) }),
+    ...codeOf(compiled, type, texts),
+    ...(programs && { programs: programs.map((each) => codeOf(each, type, texts)) }),
   }
 }
 
-function codeOf({ insns, functions }: Pick<Compiled, 'insns' | 'functions'>, type: ProgTypeName): object {
+/** @param texts of rules, by number: they stand in the IR, and not in each instruction too, since one may be as long as a file */
+function codeOf(
+  { insns, functions }: Pick<Compiled, 'insns' | 'functions'>,
+  type: ProgTypeName,
+  texts: ReadonlyMap<number, string>,
+): object {
+  const known = ({ rule, for: text }: InsnJson) => rule !== undefined && texts.get(rule) === text
   const info = functions && functionInfo(functions, type)
   return {
     hex: hex(encode(insns)),
@@ -127,7 +135,7 @@ function codeOf({ insns, functions }: Pick<Compiled, 'insns' | 'functions'>, typ
       btf: hex(info.btf),
       func_info: info.functions.map(({ insnOff, typeId, name }) => ({ insn_off: insnOff, type_id: typeId, name })),
     }),
-    instructions: insnsToJson(insns),
+    instructions: insnsToJson(insns).map((row) => (known(row) ? { ...row, for: undefined } : row)),
   }
 }
 
