@@ -244,10 +244,14 @@ class ObjectWriter {
 
   /** A line wherever the origin changes, and one at the start of each function, as the kernel demands. */
   private lines(section: string, piece: Placed, slots: Uint32Array): void {
+    // A text may be long, and that of thousands of instructions.
+    const inOneLine = new Map<string, string>()
     let last: string | undefined
     piece.insns.forEach(({ origin }, i) => {
       if (!origin && i > 0) return
-      const text = (origin?.text ?? piece.name).replace(/\s+/g, ' ').trim()
+      const whole = origin?.text ?? piece.name
+      const text = inOneLine.get(whole) ?? whole.replace(/\s+/g, ' ').trim()
+      inOneLine.set(whole, text)
       if (text === last) return
       last = text
       this.btf.line(section, { offset: piece.at + slots[i]! * 8, file: this.file, text, line: (origin?.rule ?? 0) + 1 })
