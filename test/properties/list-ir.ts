@@ -23,7 +23,10 @@ function atom(list: ListName): fc.Arbitrary<Pred> {
   // Which headers there are.
   const seen = fc.tuple(fc.nat(255), fc.nat(255)).map(([mask, bits]) => cmp(masked({ kind: 'headers' }, BigInt(mask)), '==', mask & bits)) // biome-ignore format: one call
   const whole = fc.constantFrom(0x80, 0x81, 0xc0, 0x82, 0x20, 0x88).map((bits) => cmp({ kind: 'headers' }, '==', bits))
+  const pair = fc.tuple(fc.constantFrom(0xff00, 0xff03, 0xff01, 0), fc.nat(20), fc.nat(3)).map(([mask, type, flags]) => ({ mask, value: ((type << 8) | flags) & mask })) // biome-ignore format: one call
+  const chunks = fc.tuple(fc.array(pair, { maxLength: 3 }), fc.boolean()).map(([heads, none]) => exists(find('sctp', { heads, none }))) // biome-ignore format: one call
   return fc.oneof(
+    ...(list === 'sctp' ? [{ weight: 3, arbitrary: chunks }] : []),
     ...(list === 'ipv6' ? [{ weight: 2, arbitrary: fc.oneof(seen, whole) }] : []),
     { weight: 2, arbitrary: compared },
     { weight: 2, arbitrary: named },

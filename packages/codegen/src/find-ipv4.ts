@@ -2,7 +2,7 @@
 
 import type { Label } from '@netsieve/asm'
 import { R } from './emitter.ts'
-import { at, here, insideList, onward, round, type Search } from './find.ts'
+import { at, here, insideList, onward, round, type Search, typeOf } from './find.ts'
 import { SLOT } from './path.ts'
 
 const [NOP, RR, TIMESTAMP, LSRR, CIPSO, SSRR, RA] = [1, 7, 68, 131, 134, 137, 148] as const
@@ -87,9 +87,9 @@ function checks(search: Search, sized: Label): void {
   }
   const place = (...types: readonly number[]): void => {
     const other = e.label('other')
-    if (types.includes(find.type)) {
+    if (types.includes(typeOf(find))) {
       e.put((c) => c.load(1, R.A, R.FP, SLOT.walkType))
-      e.jump('jne', R.A, find.type, other)
+      e.jump('jne', R.A, typeOf(find), other)
       here(search)
       e.put((c) => c.store(1, R.FP, SLOT.walkFound, { reg: R.A }))
       e.bind(other)

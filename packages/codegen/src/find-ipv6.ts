@@ -4,7 +4,7 @@ import type { Label } from '@netsieve/asm'
 import { MAX_EXTENSION_HEADERS } from '@netsieve/ir'
 import { EXTENSION_HEADERS, IPPROTO, PROTOCOLS } from '@netsieve/packet'
 import { R } from './emitter.ts'
-import { at, here, round, type Search, start } from './find.ts'
+import { at, here, round, type Search, start, typeOf } from './find.ts'
 import { SLOT } from './path.ts'
 
 const WALKED: readonly number[] = Object.values(EXTENSION_HEADERS)
@@ -42,7 +42,7 @@ export function extensions(search: Search): void {
   const [again, walked, found] = [e.label('again'), e.label('walked'), e.label('found')]
   e.bind(again)
   e.put((c) => c.load(1, R.RET, R.FP, SLOT.walkType))
-  if (!WALKED.includes(find.type)) e.jump('jeq', R.RET, find.type, found)
+  if (!WALKED.includes(typeOf(find))) e.jump('jeq', R.RET, typeOf(find), found)
   for (const type of WALKED) e.jump('jeq', R.RET, type, walked)
   e.goto(ends.absent)
   e.bind(walked)
@@ -58,7 +58,7 @@ export function extensions(search: Search): void {
       c.load(1, R.RET, reg, disp)
       c.load(1, R.A, R.FP, SLOT.walkType)
     })
-    if (isFour(find.type) === (bytes === 4)) e.jump('jeq', R.A, find.type, found)
+    if (isFour(typeOf(find)) === (bytes === 4)) e.jump('jeq', R.A, typeOf(find), found)
     e.put((c) => c.store(1, R.FP, SLOT.walkType, { reg: R.RET }))
     // R.C = how many units, R.A = the type of the header that they are of.
     const [ah, moved] = [e.label('ah'), e.label('moved')]
@@ -119,12 +119,13 @@ export function beforeEnd(search: Search, bytes: number, outside: Label): void {
 function entryThere(search: Search): void {
   const { scope, ref, find, ends } = search
   const { e, access, path } = scope
-  const bytes = FIXED.get(find.type) ?? 0
+  const bytes = FIXED.get(typeOf(find)) ?? 0
   if (bytes === 0) return
   if (path.view.trim) beforeEnd(search, bytes, ends.cut)
   const { reg, disp } = at(search, 0, bytes, ends.cut)
-  const ah = find.type === IPPROTO.ah
-  if (!ah && find.type !== IPPROTO.hopopt && find.type !== IPPROTO.dstopts && find.type !== IPPROTO.routing) return
+  const ah = typeOf(find) === IPPROTO.ah
+  if (!ah && typeOf(find) !== IPPROTO.hopopt && typeOf(find) !== IPPROTO.dstopts && typeOf(find) !== IPPROTO.routing)
+    return
   e.put((c) => {
     c.load(1, R.C, reg, disp + 1)
     c.alu('add', R.C, ah ? 2 : 1)

@@ -2,7 +2,7 @@
 // the stack, so that helpers may be called and the verifier sees every round alike. The same walks as ir's lists.ts makes slowly.
 
 import type { Label } from '@netsieve/asm'
-import { DCCP_TYPE_BYTES, type Find, field, MAX_CHUNKS, MAX_OPTIONS } from '@netsieve/ir'
+import { DCCP_TYPE_BYTES, type Find, field, type Heads, MAX_CHUNKS, MAX_OPTIONS, typeText } from '@netsieve/ir'
 import { PROTOCOLS } from '@netsieve/packet'
 import type { BaseRef, Place } from './access.ts'
 import { forget } from './dispatch.ts'
@@ -36,7 +36,7 @@ export interface Search {
 /** R.A = bytes from the list's base to the entry; control goes on only if there is one. A search that was made on all ways here is not made again. */
 export function findEntry(scope: Scope, find: Find, ends: Ends): void {
   const { e, path } = scope
-  const key = `${find.list} ${find.type} ${find.bytes} ${path.view.title}`
+  const key = `${find.list} ${typeText(find.type)} ${find.bytes} ${path.view.title}`
   if (!e.searches.includes(key) && e.searches.length < REMEMBERED.length) e.searches.push(key)
   const slot = REMEMBERED[e.searches.indexOf(key)]
   if (slot === undefined) return search(scope, find, ends)
@@ -222,7 +222,7 @@ function options(search: Search, single: number): void {
   round(search, ends.absent, find.list === 'dccp' ? 2 : 1)
   const type = at(search, 0, 1, ends.absent)
   e.put((c) => c.load(1, R.RET, type.reg, type.disp))
-  e.jump('jeq', R.RET, find.type, matched)
+  e.jump('jeq', R.RET, typeOf(find), matched)
   if (lists.end) e.jump('jeq', R.RET, 0, ends.absent)
   e.jump('jle', R.RET, single, one)
   const length = at(search, 1, 1, ends.absent)
@@ -238,7 +238,7 @@ function options(search: Search, single: number): void {
   e.goto(again)
 
   e.bind(matched)
-  if (find.type > single) fitting(search)
+  if (typeOf(find) > single) fitting(search)
   else if (find.bytes > 1) e.goto(ends.absent)
   here(search)
 }
@@ -297,6 +297,23 @@ function fitting(search: Search): void {
   e.jump('jgt', R.A, { reg: R.C }, ends.absent)
 }
 
+/** Goes to `matched` if R.C, the type and the flags of a chunk, is one of those; R.RET stays. */
+function headed({ scope: { e } }: Search, { heads, none }: Heads, matched: Label): void {
+  const other = e.label('other')
+  for (const { mask, value } of heads) {
+    e.put((c) => {
+      c.mov(R.A, { reg: R.C })
+      c.alu('and', R.A, mask)
+    })
+    e.jump('jeq', R.A, value, none ? other : matched)
+  }
+  if (none) e.goto(matched)
+  e.bind(other)
+}
+
+/** The type of an entry; of chunks alone there are others. */
+export const typeOf = ({ type }: Find): number => (typeof type === 'number' ? type : -1)
+
 /** Chunks of SCTP, each at a multiple of 4. */
 function chunks(search: Search): void {
   const { scope, find, ends, broken } = search
@@ -317,10 +334,15 @@ function chunks(search: Search): void {
   e.put((c) => {
     c.load(2, R.RET, reg, disp + 2)
     c.be(R.RET, 16)
-    c.load(1, R.C, reg, disp)
+    if (typeof find.type === 'number') c.load(1, R.C, reg, disp)
+    else {
+      c.load(2, R.C, reg, disp)
+      c.be(R.C, 16)
+    }
   })
   e.jump('jeq', R.RET, 0, broken)
-  e.jump('jeq', R.C, find.type, matched)
+  if (typeof find.type === 'number') e.jump('jeq', R.C, find.type, matched)
+  else headed(search, find.type, matched)
   e.put((c) => {
     c.alu('add', R.RET, 3)
     c.alu('and', R.RET, 0x1fffc)

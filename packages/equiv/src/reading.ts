@@ -8,6 +8,7 @@ import {
   type Pred,
   type SetDef,
   type Term,
+  typeText,
   VIEWS,
   type View,
   type ViewName,
@@ -85,7 +86,8 @@ export class Reading {
       case 'contains':
         throw new NotModelled('a search for bytes')
       case 'exists': {
-        const { list, type } = entryOf(pred.what)
+        const { list, type: types } = entryOf(pred.what)
+        const type = typeText(types)
         const has = this.variable(`exists ${list} ${type}`)
         const asked = this.variable(`asked ${list}`)
         const cut =

@@ -8,7 +8,7 @@ import { LAST_CONTAINED, MOST_CONTAINED } from './contains.ts'
 import { wordsIn } from './jhash.ts'
 import { topOf } from './passes/regions.ts'
 import { calledBy, setsOf, verdictsIn } from './sets.ts'
-import type { BaseChain, Chain, Filter, Hashed, Pred, Rule, SetDef, StateDef, Term } from './types.ts'
+import type { BaseChain, Chain, Filter, Find, Hashed, Heads, Pred, Rule, SetDef, StateDef, Term } from './types.ts'
 import { samePlaces, VIEWS, type ViewName } from './views.ts'
 import { termsAt, termsOf } from './walk.ts'
 
@@ -259,7 +259,8 @@ export function widthOf(term: Term, span: Span | undefined, place: CheckPlace): 
       return bits
     }
     case 'find':
-      if (!Number.isInteger(term.type) || term.type < 0 || term.type > 255)
+      if (typeof term.type === 'object') checkHeads(term, span, diags)
+      else if (!Number.isInteger(term.type) || term.type < 0 || term.type > 255)
         diags.error('ir/term', `lists have entries of the types 0 to 255, not ${term.type}`, span)
       if (!Number.isInteger(term.bytes) || term.bytes < 0 || term.bytes > 0xffff)
         diags.error('ir/term', `no entry of a list has ${term.bytes} bytes`, span)
@@ -294,6 +295,18 @@ export function widthOf(term: Term, span: Span | undefined, place: CheckPlace): 
       fits(BigInt(term.until), 32, span, diags)
       return 32
   }
+}
+
+/** Pairs of types and flags at most. */
+const MOST_HEADS = 64
+
+function checkHeads({ list, type }: Find, span: Span | undefined, diags: Diagnostics): void {
+  const { heads } = type as Heads
+  if (list !== 'sctp') diags.error('ir/term', 'only chunks of SCTP have types and flags', span)
+  if (heads.length > MOST_HEADS) diags.error('ir/term', `more than ${MOST_HEADS} types and flags`, span)
+  for (const { mask, value } of heads)
+    if (!(mask >= 0 && mask <= 0xffff && value >= 0 && value <= 0xffff && (value & ~mask) === 0))
+      diags.error('ir/term', `types and flags are 16 bits, and the value has no others than the mask`, span)
 }
 
 /** Words of what is hashed at most. */

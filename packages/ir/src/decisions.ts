@@ -2,6 +2,7 @@
 // already known goes past it, as does one to a test that changes nothing. What is known is what libpcap's optimiser knows of a value: it was
 // compared with the same operand before, or found equal to another. Loads that are passed are not done, which shows on cut packets.
 
+import { typeText } from './places.ts'
 import type { Pred, Range, Term, Test } from './types.ts'
 
 /** A node of the graph by its number, or what is decided. */
@@ -51,7 +52,7 @@ function textOf(term: Term): string {
     case 'raw':
       return `${term.base}[${term.bit};${term.bits}${term.index ? `+${termKey(term.index)}` : ''}]`
     case 'find':
-      return `find ${term.list} ${term.type} ${term.bytes}`
+      return `find ${term.list} ${typeText(term.type)} ${term.bytes}`
     case 'length':
     case 'headers':
       return term.kind

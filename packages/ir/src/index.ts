@@ -34,7 +34,7 @@ export { DCCP_TYPE_BYTES, MAX_CHUNKS, MAX_OPTIONS } from './lists.ts'
 export { type Located, locate, MAX_EXTENSION_HEADERS } from './locate.ts'
 export { parse } from './parse.ts'
 export { PASSES, type Pass, passesOf, type SimplifyOptions, simplify } from './passes/index.ts'
-export { entryOf, type FieldPlace, find, listBase, placeOf } from './places.ts'
+export { entryOf, type FieldPlace, find, listBase, placeOf, typeText } from './places.ts'
 export { print, printPred, printRule, printTerm, printValue } from './print.ts'
 export { headerEnd, isShort } from './reading.ts'
 export { calledBy, calledIn, findElement, setsOf, verdictKey, verdictsIn } from './sets.ts'
@@ -51,6 +51,7 @@ export type {
   Filter,
   Find,
   Hashed,
+  Heads,
   Pred,
   Range,
   RecentStep,

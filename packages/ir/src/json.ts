@@ -23,6 +23,7 @@ import type {
   Filter,
   Find,
   Hashed,
+  Heads,
   Pred,
   Range,
   Rule,
@@ -161,9 +162,14 @@ const pred: Reader<Pred> = (value, place, depth) => PRED(value, place, depth)
 const test = oneOf<Test>(['==', '!=', '<', '<=', '>', '>='])
 const view = oneOf(Object.keys(VIEWS) as ViewName[])
 
+const heads = record<Heads>({
+  heads: list(record<Heads['heads'][number]>({ mask: integer, value: integer })),
+  none: truth,
+})
 const FIND: Members<Find> = {
   list: oneOf<ListName>(['ipv4', 'ipv6', 'tcp', 'dccp', 'sctp']),
-  type: integer,
+  type: (value, place, depth) =>
+    typeof value === 'object' ? heads(value, place, depth) : integer(value, place, depth),
   bytes: integer,
 }
 const find = record<Find>(FIND)

@@ -92,7 +92,7 @@ function inIpv4({ view, frame, located }: Searched, find: Find): FoundAt {
   if (to <= 20 || net + to > netEnd) return 'absent'
   const packet = frame.subarray(net, net + to)
   if (view.lists.ipv4 === 'walk') return inOptions(packet, 20, to, view, find, 1)
-  return ipv4OptionsHold(packet)?.get(find.type) ?? 'absent'
+  return (typeof find.type === 'number' && ipv4OptionsHold(packet)?.get(find.type)) || 'absent'
 }
 
 const WALKED: readonly number[] = Object.values(EXTENSION_HEADERS)
@@ -137,9 +137,17 @@ function inExtensions({ view, frame, located }: Searched, find: Find): FoundAt {
 
 function extension(packet: Uint8Array, at: number, { lists }: View, find: Find): FoundAt {
   if (!lists.drops) return at
-  if (at + (FIXED.get(find.type) ?? 0) > packet.length) return 'cut'
-  const size = SIZES[find.type]?.(packet[at + 1]!) ?? 0
+  const type = find.type as number
+  if (at + (FIXED.get(type) ?? 0) > packet.length) return 'cut'
+  const size = SIZES[type]?.(packet[at + 1]!) ?? 0
   return at + size > packet.length ? 'cut' : at
+}
+
+/** Whether an entry is of a type, by its first two bytes. */
+function isType(type: Find['type'], first: number, second: number): boolean {
+  if (typeof type === 'number') return first === type
+  const head = (first << 8) | second
+  return type.heads.some(({ mask, value }) => (head & mask) === value) !== type.none
 }
 
 /** Chunks follow 12 bytes of header, each at a multiple of 4. */
@@ -148,7 +156,7 @@ function inChunks(packet: Uint8Array, { lists }: View, find: Find): FoundAt {
     if (chunks > 0 && at >= packet.length) return 'absent'
     const length = at + 4 <= packet.length ? (packet[at + 2]! << 8) | packet[at + 3]! : 0
     if (length === 0) return lists.drops ? 'cut' : 'absent'
-    if (packet[at] === find.type) {
+    if (isType(find.type, packet[at]!, packet[at + 1]!)) {
       return find.bytes > 0 && (find.bytes > length || at + length > packet.length) ? 'absent' : at
     }
     at += (length + 3) & ~3

@@ -4,7 +4,7 @@ import { FIELDS, type FieldId, type ListName, PROTOCOLS, type ProtocolName, prot
 import { field } from './build.ts'
 import { OPERATOR } from './print.ts'
 import { Fault, type Scan } from './scan.ts'
-import type { BinOp, Find, Hashed, Pred, Range, Term, Test } from './types.ts'
+import type { BinOp, Find, Hashed, Heads, Pred, Range, Term, Test } from './types.ts'
 
 /** Longest first: `<=` is not `<`. */
 const TESTS = ['==', '!=', '<=', '>=', '<', '>'] as const satisfies readonly Test[]
@@ -166,11 +166,25 @@ function readArithmetic(scan: Scan): Term {
   return { kind: 'bin', op, left, right }
 }
 
-/** `(LIST TYPE [BYTES])`. */
+/** `[not] {VALUE/MASK, …}`: types and flags of chunks. */
+function readHeads(scan: Scan): Heads {
+  const none = scan.word('not')
+  const heads: Heads['heads'][number][] = []
+  scan.needMark('{')
+  while (!scan.mark('}')) {
+    if (heads.length > 0) scan.needMark(',')
+    const value = Number(scan.needValue())
+    scan.needMark('/')
+    heads.push({ mask: Number(scan.needValue()), value })
+  }
+  return { heads, none }
+}
+
+/** `(LIST TYPE [BYTES])`. TYPE: a number, or those of chunks with flags. */
 function readFind(scan: Scan): Find {
   scan.needMark('(')
   const list = scan.oneOf(LISTS, 'list')
-  const type = scan.integer('a type')
+  const type = scan.at('{') || scan.at('not') ? readHeads(scan) : scan.integer('a type')
   if (scan.mark(')')) return { kind: 'find', list, type, bytes: 0 }
   const bytes = scan.integer('a number of bytes')
   scan.needMark(')')

@@ -20,7 +20,7 @@
 //   test    = term OP (VALUE | operand) | term "in" "{" [ range { "," range } ] "}" | term { "." term } "in" "@" NAME
 //   term    = operand [ "&" VALUE ]
 //   lookup  = "@" NAME terms                                                                     terms: "[" term { "." term } "]"
-//   find    = "find" "(" LIST TYPE [ BYTES ] ")"
+//   find    = "find" "(" LIST (TYPE | [ "not" ] "{" [ HEAD "/" MASK { "," HEAD "/" MASK } ] "}") [ BYTES ] ")"
 //   walk    = "walk" ("ipv4" | "ipv6") "[" OFFSET ":" NUMBER "]"
 //   hash    = "jhash" "(" operand ":" BYTES [ "host" ] { "." operand ":" BYTES [ "host" ] } "seed" N ")"
 //   operand = FIELD | lookup | find | hash | [ "raw" ] BASE "[" [ operand "+" ] OFFSET ":" BYTES "]" | "length" | "headers" | walk | VALUE | "[" term "]"

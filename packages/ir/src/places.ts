@@ -33,9 +33,16 @@ function place(field: FieldId): FieldPlace | undefined {
   return { base, bit: at * 8 + bit, bits, ...(index && { index }), ...(guard && { guard }) }
 }
 
-export function find(list: ListName, type: number, bytes = 0): Find {
+export function find(list: ListName, type: Find['type'], bytes = 0): Find {
   return { kind: 'find', list, type, bytes }
 }
+
+/** Types as text: equal texts, equal types. */
+export const typeText = (type: Find['type']): string =>
+  typeof type === 'number'
+    ? String(type)
+    : `${type.none ? 'not ' : ''}{${type.heads.map(({ mask, value }) => `${hex(value)}/${hex(mask)}`).join(', ')}}`
+const hex = (value: number): string => `0x${value.toString(16)}`
 
 /** The entry that a predicate asks for. @throws Error for a protocol that is no entry of a list */
 export function entryOf(what: ProtocolName | Find): Find {

@@ -11,6 +11,7 @@ import {
   parseName,
   type ValueKind,
 } from '@netsieve/packet'
+import { typeText } from './places.ts'
 import type {
   BinOp,
   Buckets,
@@ -193,7 +194,7 @@ export function printTerm(term: Term): string {
     case 'raw':
       return `raw ${term.base}[${term.index ? `${printOperand(term.index)} + ` : ''}${term.bit}:${term.bits}]`
     case 'find':
-      return `find(${term.list} ${term.type}${term.bytes > 0 ? ` ${term.bytes}` : ''})`
+      return `find(${term.list} ${typeText(term.type)}${term.bytes > 0 ? ` ${term.bytes}` : ''})`
     case 'length':
     case 'headers':
       return term.kind

@@ -56,6 +56,12 @@ export interface Hashed {
   readonly seed: number
 }
 
+/** Chunks by their types and flags, in two bytes: `head & mask` is the value of one of these pairs, or (`none`) of none of them. */
+export interface Heads {
+  readonly heads: readonly { readonly mask: number; readonly value: number }[]
+  readonly none: boolean
+}
+
 /**
  * Bytes from the start of a list's header to its first entry of a type: an option, an extension header, a chunk. Not there if there is none, or if
  * the entry itself says that it is shorter than `bytes`.
@@ -63,7 +69,7 @@ export interface Hashed {
 export interface Find {
   readonly kind: 'find'
   readonly list: ListName
-  readonly type: number
+  readonly type: number | Heads
   readonly bytes: number
 }
 

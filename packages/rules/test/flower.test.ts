@@ -415,7 +415,7 @@ describe('faults', () => {
     ['protocol ip flower src_ip', 'rules/syntax'],
     ['protocol ip', 'rules/syntax'],
     ['tc filter del dev eth0 ingress prio 1 flower', 'rules/unsupported'],
-    ['tc filter add dev eth0 parent 1: protocol ip flower', 'rules/unsupported'],
+    ['tc filter add dev eth0 parent 1: protocol ip flower', 'tc/other-hook'],
     ['prio 1 protocol ip flower\nprio 1 protocol arp flower', 'tc/prio-protocol'],
     ['prio 1 protocol ip flower ip_proto tcp\nprio 1 protocol ip flower ip_proto tcp action drop', 'flower/exists'],
     ['prio 1 protocol ip flower src_ip 10.0.0.1/8\nprio 1 protocol ip flower src_ip 10.0.0.2/8', 'flower/exists'],

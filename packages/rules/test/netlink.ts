@@ -3,7 +3,7 @@
 //
 //   network 12:4 == c0000201      bytes 12..15 of the network header (a mask is written behind: ` & ff000000`)
 
-import { entryOf, placeOf as fieldPlace, type Pred, type Rule, type Term } from '@netsieve/ir'
+import { entryOf, placeOf as fieldPlace, type Pred, type Rule, type Term, typeText } from '@netsieve/ir'
 import { FIELDS } from '@netsieve/packet'
 
 /** Bytes of a header under a mask, or a number of the packet's metadata. */
@@ -276,7 +276,7 @@ export function fromNetlink(netlink: readonly string[]): string[] {
 
 /** A base, or the list and type of the entry that bits are counted from. */
 function baseOf({ base, index }: { readonly base: keyof typeof BASES; readonly index?: Term }): string {
-  return index?.kind === 'find' ? `${index.list} ${index.type}` : BASES[base]
+  return index?.kind === 'find' ? `${index.list} ${typeText(index.type)}` : BASES[base]
 }
 
 function bitsAt(base: string, bit: number, bits: number): { readonly place: Place; readonly shift: bigint } {
@@ -322,7 +322,11 @@ function line(pred: Pred, negated = false): Line {
   }
   if (pred.kind === 'exists') {
     const { list, type } = entryOf(pred.what)
-    return compare({ base: `${list} ${type} present`, offset: 0, bytes: 1, mask: 0xffn }, '==', negated ? 0n : 1n)
+    return compare(
+      { base: `${list} ${typeText(type)} present`, offset: 0, bytes: 1, mask: 0xffn },
+      '==',
+      negated ? 0n : 1n,
+    )
   }
   if (pred.kind !== 'in') throw new Error(`no line for ${pred.kind}`)
   const { place, shift } = placeOf(pred.term)

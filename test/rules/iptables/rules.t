@@ -198,7 +198,7 @@
 -p esp -m esp -j DROP ; OK
 -p sctp --chunk-types any DATA -j DROP ; OK
 -p sctp ! --chunk-types any INIT -j DROP ; OK
--p sctp --chunk-types all DATA,INIT -j DROP ; UNSUPPORTED
+-p sctp --chunk-types all DATA,INIT -j DROP ; OK
 -p sctp --chunk-types any NOSUCH -j DROP ; FAIL iptables/value
 -p dccp --dccp-types REQUEST,RESPONSE -j DROP ; OK
 -p dccp ! --dccp-option 5 -j DROP ; OK

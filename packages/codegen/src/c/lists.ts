@@ -3,11 +3,12 @@
 
 import { DCCP_TYPE_BYTES, entryOf, type Find, MAX_CHUNKS, MAX_EXTENSION_HEADERS, MAX_OPTIONS } from '@netsieve/ir'
 import { EXTENSION_HEADERS, IPPROTO, NFPROTO, PROTOCOLS, type ProtocolName } from '@netsieve/packet'
+import { typeOf } from '../find.ts'
 import { transportGuards } from './fields.ts'
 import { checkedOptions } from './ipv4-options.ts'
 import { brokenProtocol } from './locate.ts'
 import { forget, load } from './prelude.ts'
-import { fetcher, type Scope } from './scope.ts'
+import { fetcher, type Scope, Unsupported } from './scope.ts'
 
 /** The function `(p, &value)` of the place of an entry. */
 export function findFunction(scope: Scope, what: Find): string {
@@ -31,7 +32,10 @@ export function exists(scope: Scope, what: ProtocolName | Find): string {
   })
 }
 
-const nameOf = ({ list, type, bytes }: Find): string => `${list}_${type}${bytes > 0 ? `_of_${bytes}` : ''}`
+const nameOf = ({ list, type, bytes }: Find): string => {
+  if (typeof type === 'object') throw new Unsupported('a search for chunks by their flags')
+  return `${list}_${type}${bytes > 0 ? `_of_${bytes}` : ''}`
+}
 
 function seekFunction(scope: Scope, find: Find): string {
   const { unit, type } = scope
@@ -41,7 +45,7 @@ function seekFunction(scope: Scope, find: Find): string {
     load(unit, type)
     const bodies = { ipv4: inIpv4, ipv6: inExtensions, tcp: inTransport, dccp: inTransport, sctp: inTransport }
     const body = bodies[find.list](scope, find)
-    return `/* The place of the first entry of type ${find.type} among those of ${find.list}. */\n${fetcher(name, '__u64')}\n{\n${body}\n}`
+    return `/* The place of the first entry of type ${typeOf(find)} among those of ${find.list}. */\n${fetcher(name, '__u64')}\n{\n${body}\n}`
   })
 }
 
@@ -100,7 +104,7 @@ function inOptions({ unit, view: { lists } }: Scope, find: Find, base: string, s
 		if (type > ${single} && at + 1 < to && ${take(base, 'at + 1', '&said', 1)})
 			return ABSENT;
 		length = ${lists.badLength === 'step' ? 'said ? said : 1' : 'said'};
-		if (type == ${find.type}) {
+		if (type == ${typeOf(find)}) {
 ${found}			*value = at;
 			return 0;
 		}
@@ -110,7 +114,8 @@ ${end}		at = forget(at + length);
 }
 
 /** Chunks follow 12 bytes of header, each at a multiple of 4. */
-function inChunks({ type, bytes }: Find, drops: string): string {
+function inChunks(find: Find, drops: string): string {
+  const { bytes } = find
   const fits =
     bytes > 0 ? `			if (length < ${bytes} || p->transport + at + length > p->end)\n				return ABSENT;\n` : ''
   return `	for (__u32 chunks = 0, at = 12; chunks < ${MAX_CHUNKS}; chunks++) {
@@ -122,7 +127,7 @@ function inChunks({ type, bytes }: Find, drops: string): string {
 			length = header[2] << 8 | header[3];
 		if (length == 0)
 			return ${drops};
-		if (header[0] == ${type}) {
+		if (header[0] == ${typeOf(find)}) {
 ${fits}			*value = at;
 			return 0;
 		}
@@ -135,7 +140,7 @@ ${fits}			*value = at;
 function inIpv4(scope: Scope, find: Find): string {
   const checked = scope.view.lists.ipv4 === 'checked'
   if (checked) forget(scope.unit)
-  const search = checked ? checkedOptions(find.type, 'p->net') : inOptions(scope, find, 'p->net', 1)
+  const search = checked ? checkedOptions(typeOf(find), 'p->net') : inOptions(scope, find, 'p->net', 1)
   const variables = checked
     ? search.includes('seen')
       ? '	__u32 length, at = 20, to, seen = 0; /* routes, a record, a timestamp */\n	__u8 type;\n'
@@ -173,11 +178,11 @@ function inExtensions({ view, absent }: Scope, find: Find): string {
   const broken = view.lists.drops ? 'DROP' : 'ABSENT'
   const walked = Object.values(EXTENSION_HEADERS).map((number) => `type != ${number}`)
   const whole = view.lists.drops
-    ? `	if (p->net + at + ${FIXED.get(find.type) ?? 0} > p->end)
+    ? `	if (p->net + at + ${FIXED.get(typeOf(find)) ?? 0} > p->end)
 		return DROP;
 ${
-  find.type in SIZES
-    ? `	if (load(p, p->net + at, head, 2) || p->net + at + ${SIZES[find.type]} > p->end)
+  typeOf(find) in SIZES
+    ? `	if (load(p, p->net + at, head, 2) || p->net + at + ${SIZES[typeOf(find)]} > p->end)
 		return DROP;
 `
     : ''
@@ -192,7 +197,7 @@ ${
 		return ABSENT;
 	for (int headers = 0; headers <= ${MAX_EXTENSION_HEADERS}; headers++, type = head[0]) {
 		if (${walked.join(' && ')}) {
-			if (type != ${find.type})
+			if (type != ${typeOf(find)})
 				return ABSENT;
 			goto found;
 		}
@@ -203,7 +208,7 @@ ${
 				return ${broken};
 		} else if (p->net + at + 2 > p->end || ${take('p->net', 'at', 'head', 2)})
 			return ${broken};
-		if (type == ${find.type})
+		if (type == ${typeOf(find)})
 			goto found;
 		if (type == ${IPPROTO.fragment}) {
 			if (head[2] || head[3] >> 3)

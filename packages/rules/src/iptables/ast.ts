@@ -88,8 +88,10 @@ export type Match =
       readonly sport?: PortTest
       readonly dport?: PortTest
       readonly flags?: FlagTest
-      /** An option of TCP or DCCP, or a chunk of SCTP, that is there or not. */
+      /** An option of TCP or DCCP that is there or not. */
       readonly entry?: { readonly type: number; readonly negated: boolean }
+      /** What is asked of the chunks of SCTP. */
+      readonly chunks?: { readonly pred: Pred; readonly negated: boolean }
       readonly dccpTypes?: { readonly types: readonly bigint[]; readonly negated: boolean }
       readonly span: Span
     }

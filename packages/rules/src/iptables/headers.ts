@@ -329,22 +329,3 @@ export function readDccpTypes(word: Word, diagnostics: Diagnostics): bigint[] | 
   }
   return out
 }
-
-// biome-ignore format: one family
-const CHUNKS: Readonly<Record<string, number>> = {
-  DATA: 0, INIT: 1, INIT_ACK: 2, SACK: 3, HEARTBEAT: 4, HEARTBEAT_ACK: 5, ABORT: 6, SHUTDOWN: 7, SHUTDOWN_ACK: 8, ERROR: 9, COOKIE_ECHO: 10,
-  COOKIE_ACK: 11, ECN_ECNE: 12, ECN_CWR: 13, SHUTDOWN_COMPLETE: 14, I_DATA: 64, RE_CONFIG: 130, PAD: 132, ASCONF: 193, ASCONF_ACK: 128, FORWARD_TSN: 192, I_FORWARD_TSN: 194,
-}
-
-/** `--chunk-types any TYPE`: undefined with a message for a type that there is not; `unsupported` for what one search does not tell. */
-export function readChunkTypes(how: Word, types: Word, diagnostics: Diagnostics): number | 'unsupported' | undefined {
-  const type = CHUNKS[types.text.toUpperCase()]
-  if (how.text.toLowerCase() === 'any' && type !== undefined) return type
-  const known = ['any', 'all', 'only'].includes(how.text.toLowerCase())
-  const names = types.text.split(',').map((each) => each.split(':')[0]!.toUpperCase())
-  if (known && names.every((name) => name === 'ALL' || name === 'NONE' || CHUNKS[name] !== undefined))
-    return 'unsupported'
-  const wrong = known ? types : how
-  diagnostics.error('iptables/value', `\`${wrong.text}\` ${known ? 'are no chunk types' : 'is not any, all or only'}`, wrong.span, { expected: known ? Object.keys(CHUNKS) : ['any', 'all', 'only'] }) // biome-ignore format: one message
-  return undefined
-}

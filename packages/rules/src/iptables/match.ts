@@ -180,7 +180,7 @@ function portPred(id: FieldId, { negated, lo, hi }: PortTest): Pred {
 const isFull = (test: PortTest | undefined) => test === undefined || (test.lo === 0n && test.hi === 65535n)
 
 /** The xt modules read the whole header first: a field over its full range asks for that where no test does. */
-function moduleTransport({ module, sport, dport, flags, entry, dccpTypes }: Of<'transport'>): Pred[] {
+function moduleTransport({ module, sport, dport, flags, entry, chunks, dccpTypes }: Of<'transport'>): Pred[] {
   const preds: Pred[] = []
   if (sport) preds.push(portPred(`${module}.sport`, sport))
   if (dport) preds.push(portPred(`${module}.dport`, dport))
@@ -193,6 +193,7 @@ function moduleTransport({ module, sport, dport, flags, entry, dccpTypes }: Of<'
     preds.push(dccpTypes.negated ? not(pred) : pred)
   }
   if (preds.length === 0) preds.push(between(`${module}.dport`, 0, 65535))
+  if (chunks) preds.push(chunks.negated ? not(chunks.pred) : chunks.pred)
   if (entry && module !== 'udp') {
     const pred = exists(find(module, entry.type))
     preds.push(entry.negated ? not(pred) : pred)

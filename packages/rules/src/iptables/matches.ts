@@ -1,10 +1,12 @@
 // The matches of one line while its options come in: what each module is told, and what the rule asks for in the end.
 
 import { cover, type Diagnostics, type Span, spanText } from '@netsieve/diag'
+import type { Pred } from '@netsieve/ir'
 import { type IpFamily, nearest, readNumber, type Word } from '../shared/index.ts'
 import type { FlagTest, HeaderTest, Match, PortModule, PortTest, Use } from './ast.ts'
 import { readBytecode } from './bytecode.ts'
-import { HEADER_MODULES, ONLY_IPV6_OPTIONS, readChunkTypes, readDccpTypes } from './headers.ts'
+import { readChunkTypes } from './chunks.ts'
+import { HEADER_MODULES, ONLY_IPV6_OPTIONS, readDccpTypes } from './headers.ts'
 import { readIcmpType } from './icmp.ts'
 import { readKept, STATE_MODULES } from './kept.ts'
 import { isMetadataOption, readMetadataMatch } from './metadata.ts'
@@ -57,6 +59,7 @@ interface Transport {
   dport?: PortTest
   flags?: FlagTest
   entry?: { readonly type: number; readonly negated: boolean }
+  chunks?: { readonly pred: Pred; readonly negated: boolean }
   dccpTypes?: { readonly types: readonly bigint[]; readonly negated: boolean }
   span: Span
 }
@@ -268,9 +271,8 @@ export class MatchList {
       const type = line.read(readNumber(values[0]!, limits, line.diagnostics))
       if (type !== undefined) match.entry = { type: Number(type), negated }
     } else if (key === 'chunk-types') {
-      const type = line.read(readChunkTypes(values[0]!, values[1]!, line.diagnostics))
-      if (type === 'unsupported') this.unsupported('these --chunk-types', span)
-      else if (type !== undefined) match.entry = { type, negated }
+      const pred = line.read(readChunkTypes(values[0]!, values[1]!, line.diagnostics))
+      if (pred) match.chunks = { pred, negated }
     } else if (key === 'dccp-types') {
       const types = line.read(readDccpTypes(values[0]!, line.diagnostics))
       if (types) match.dccpTypes = { types, negated }

@@ -1,7 +1,6 @@
 // Numbers that are drawn, counted or hashed: `numgen random mod N`, `numgen inc mod N`, `jhash ip saddr mod N`, `symhash mod N`. Sources: nft(8),
 // and what nft 1.0.6 and Linux 6.18 answer (test/golden/state).
 
-import type { Diagnostics } from '@netsieve/diag'
 import {
   FALSE,
   field,

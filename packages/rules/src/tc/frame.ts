@@ -31,6 +31,12 @@ const PARENTS: Readonly<Record<string, TcHook>> = {
   'ffff:fff3': 'egress',
 }
 
+/** Filters of a qdisc or of one of its classes choose among those that send: packets leave whatever they choose, but for what is dropped. */
+function parentHook(parent: string): TcHook | undefined {
+  const qdisc = /^(?!ffff:|0*:)[0-9a-f]{1,4}:[0-9a-f]{0,4}$/i.test(parent)
+  return PARENTS[parent] ?? (qdisc ? 'egress' : undefined)
+}
+
 /** The rules `command` and `option` of a grammar that has them. What is wrong goes to `diagnostics`; the value is only whole if nothing was. */
 export function readFrame(
   node: Node,
@@ -60,9 +66,14 @@ export function readFrame(
       frame.dev = text
     },
     place: (value, named) => {
-      const hook = named ? PARENTS[value.text] : value.text === 'egress' ? 'egress' : 'ingress'
+      const hook = named ? parentHook(value.text) : value.text === 'egress' ? 'egress' : 'ingress'
       if (hook && value.text !== 'root') frame.hook = hook
-      else unsupported(value, `filters at ${value.text}`, 'ingress and egress of clsact are modelled')
+      else
+        unsupported(
+          value,
+          `filters at ${value.text}`,
+          'ingress and egress of clsact, and qdiscs by their numbers, are modelled',
+        )
     },
     protocol: (value) => {
       frame.protocolSpan = value.span

@@ -99,7 +99,8 @@ class Lowering {
       const way: Way = { at: AT_NET, nexthdr: AT_NET, root, tables: [root.table], chain }
       const filters = inBucket(root.table, 0)
       const { protocol } = root
-      const follows = roots.slice(i + 1).some((other) => [other.protocol, protocol].includes('all') || other.protocol === protocol) // biome-ignore format: one condition
+      // Tables alone are asked nothing.
+      const follows = roots.slice(i + 1).some((other) => inBucket(other.table, 0).length > 0 && ([other.protocol, protocol].includes('all') || other.protocol === protocol)) // biome-ignore format: one condition
       return follows ? this.apart(filters, way) : this.list(filters, way)
     })
     this.chains.push({ name: chainName(this.hook, chain), rules })
