@@ -599,6 +599,25 @@ udp dport 53 @ih,0,32 vmap { 5 : drop } ; SET
 @th,16,16 vmap { 53 : drop } ; SET
 ip saddr . @th,16,16 { 192.0.2.1 . 53 } ; SET
 @ll,96,16 0x800 ; UNSUPPORTED
+tcp flags & (fin|syn) == (fin|syn) ; OK
+tcp flags & (fin | syn) != ( syn ) ; OK
+tcp flags == (syn|ack) ; OK
+tcp flags (syn|ack) ; OK
+tcp flags { syn, syn|ack, fin | psh } ; OK
+tcp flags { (syn|ack), fin } ; OK
+tcp flags & (fin|syn|rst|ack) { syn, rst|ack } ; OK
+tcp flags & (fin|syn) != { fin, syn } ; OK
+tcp flags & (fin|syn) fin-syn ; FAIL nft/name
+tcp flags { (syn|ack, fin } ; FAIL nft/syntax
+iifname { eth0, wlan* } ; OK
+iifname { eth*0 } ; FAIL nft/syntax
+ct state & (new|established) == new ; OK
+tcp dport vmap { 22: accept, 80:drop, 1000-2000: return } ; SET
+tcp flags vmap { syn: accept, syn|ack: drop } ; SET
+ip6 saddr vmap { ::1: accept, fe80::/10:drop } ; SET
+ether saddr vmap { 00:11:22:33:44:55: drop } ; SET
+ip saddr . tcp dport vmap { 10.0.0.1 . 80: drop, 10.0.0.1 . 81:accept } ; SET
+meta mark set tcp dport map { 80: 1, 443: 2 } ; SET
 @ ip
 ether daddr 02:00:00:00:00:01 ip saddr 192.0.2.1 ; OK
 ip saddr 192.0.2.1 ; OK

@@ -37,7 +37,7 @@ export function compare(step: MatchStep, id: Term, kind: Kind, place: Place): Fo
   const { diagnostics } = place
   const { mask, operator } = step
   const right = singleton(step.right)
-  if (mask) return underMask(step, id, kind, place)
+  if (mask) return underMask(step, right, id, kind, place)
   const negated = operator === '!='
   const equality = operator === '' || operator === '==' || negated
   if (operator === '!' && (!BIT_TYPES.has(kind.type) || right.kind !== 'word'))
@@ -78,12 +78,19 @@ export function compare(step: MatchStep, id: Term, kind: Kind, place: Place): Fo
   }
 }
 
-/** `field & mask OP value`. */
-function underMask({ mask, operator, right, span }: MatchStep, id: Term, kind: Kind, place: Place): Found | undefined {
+/** `field & mask OP value`, or a set of values. */
+function underMask(step: MatchStep, right: Value, id: Term, kind: Kind, place: Place): Found | undefined {
+  const { mask, operator, span } = step
   if (operator === '!') return error(place, 'operator', '! cannot follow a mask', span, ['==', '!='])
   const bits = readValue(mask!, kind, place.diagnostics)
+  if (bits === undefined) return undefined
+  if (right.kind === 'set' || right.kind === 'setref') {
+    const { mask: _, ...rest } = step
+    const found = compare({ ...rest, right }, masked(id, bits), kind, place)
+    return found && { pred: found.pred }
+  }
   const value = readValue(right, kind, place.diagnostics)
-  if (bits === undefined || value === undefined) return undefined
+  if (value === undefined) return undefined
   return { pred: cmp(masked(id, bits), operator === '' ? '==' : operator, value) }
 }
 

@@ -6,7 +6,9 @@ import type { Value, VerdictWord } from './ast.ts'
 /** The value of `$name`, or undefined after saying that there is none. */
 export type Resolve = (name: string, span: Span) => Value | undefined
 
-const TOKEN = /\$[A-Za-z_][\w./-]*|"[^"\n]*"|[0-9a-fA-F]*:[0-9a-fA-F:.]*|[0-9][0-9A-Za-z.]*|[A-Za-z_][\w.-]*|\*/y
+// What has colons ends in `::` or in a digit: the colon of `22: accept` parts a key from what the map holds for it.
+const TOKEN =
+  /\$[A-Za-z_][\w./-]*|"[^"\n]*"|(?:[0-9a-fA-F]*:)+(?:[0-9a-fA-F.]+|:)(?![0-9A-Za-z_])|[0-9][0-9A-Za-z.]*|[A-Za-z_][\w.-]*\*?|\*/y
 const BLANKS = /(?:\s|#[^\n]*|\\\r?\n)*/y
 const VERDICT = /(?:accept|drop|return|continue|jump|goto)(?![\w.-])/y
 const LENGTH = /\/[0-9]+/y
@@ -105,21 +107,29 @@ class Elements {
   private key(): Value | undefined {
     const parts: Value[] = []
     for (;;) {
-      const first = this.atom()
-      const value = first && this.rest(first)
+      const value = this.text[this.at] === '(' ? this.group() : this.part()
       if (!value) return undefined
       parts.push(value)
-      const back = this.at
-      this.take(BLANKS)
-      if (this.text[this.at] !== '.') {
-        this.at = back
-        break
-      }
-      this.at++
-      this.take(BLANKS)
+      if (!this.joins('.')) break
     }
     if (parts.length === 1) return parts[0]
     return { kind: 'concat', parts, span: at(this.source, parts[0]!.span.start, parts.at(-1)!.span.end) }
+  }
+
+  private part(): Value | undefined {
+    const first = this.atom()
+    return first && this.rest(first)
+  }
+
+  /** `(syn | ack)`. */
+  private group(): Value | undefined {
+    this.joins('(')
+    const value = this.part()
+    if (!value) return undefined
+    this.take(BLANKS)
+    if (this.text[this.at] !== ')') return this.expected(["')'"])
+    this.at++
+    return value
   }
 
   /** What a map holds for a key: a verdict, or a value. */
@@ -135,7 +145,7 @@ class Elements {
     return { kind: 'verdict', verdict: word, chain, span: at(this.source, verdict.span.start, chain.span.end) }
   }
 
-  /** A prefix or a range, if the atom begins one. */
+  /** A prefix, a range or bits joined by bars, if the atom begins one. */
   private rest(first: Value): Value | undefined {
     const { start } = first.span
     const slash = this.take(LENGTH)
@@ -143,16 +153,30 @@ class Elements {
       const length = { text: slash.text.slice(1), span: at(this.source, slash.span.start + 1, slash.span.end) }
       return { kind: 'prefix', base: first, length, span: at(this.source, start, this.at) }
     }
+    if (this.joins('-')) {
+      const hi = this.atom()
+      return hi && { kind: 'range', lo: first, hi, span: at(this.source, start, this.at) }
+    }
+    const items = [first]
+    while (this.joins('|')) {
+      const next = this.atom()
+      if (!next) return undefined
+      items.push(next)
+    }
+    return items.length === 1 ? first : { kind: 'list', items, span: at(this.source, start, this.at) }
+  }
+
+  /** Steps over a sign and the blanks around it, if it comes next. */
+  private joins(sign: string): boolean {
     const back = this.at
     this.take(BLANKS)
-    if (this.text[this.at] !== '-') {
+    if (this.text[this.at] !== sign) {
       this.at = back
-      return first
+      return false
     }
     this.at++
     this.take(BLANKS)
-    const hi = this.atom()
-    return hi && { kind: 'range', lo: first, hi, span: at(this.source, start, this.at) }
+    return true
   }
 
   private atom(): Value | undefined {

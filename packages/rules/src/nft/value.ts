@@ -87,6 +87,8 @@ export class Values {
         const items = node.children.map((each) => this.atom(each))
         return items.every((item) => item !== undefined) ? { kind: 'list', items, span } : undefined
       }
+      case 'group':
+        return this.value(node.children[0]!)
       default:
         return this.atom(node)
     }
