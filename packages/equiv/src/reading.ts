@@ -40,7 +40,7 @@ export interface Making {
   readonly variables: Variables
 }
 
-/** Reads frames as a view has them. `as`: the view of steps that have one other than their base chain's; its fields have presences of their own. */
+/** Reads frames as a view has them. `as`: the view of steps that have one other than their base chain's; what is there for it, it says itself. */
 export class Reading {
   private readonly bdd: Bdd
   private readonly variables: Variables
@@ -86,12 +86,13 @@ export class Reading {
       case 'contains':
         throw new NotModelled('a search for bytes')
       case 'exists': {
-        const { list, type: types } = entryOf(pred.what)
-        const type = typeText(types)
-        const has = this.variable(`exists ${list} ${type}`)
-        const asked = this.variable(`asked ${list}`)
+        const { list, type } = entryOf(pred.what)
+        // What is in a list is for its view to say: another one takes an entry that is not all there.
+        const entry = `${list} ${typeText(type)}${this.seenAs}`
+        const has = this.variable(`exists ${entry}`)
+        const asked = this.variable(`asked ${list}${this.seenAs}`)
         const cut =
-          this.view.lists.drops || this.view.chainDrops ? bdd.and(asked, this.variable(`cut ${list} ${type}`)) : FALSE
+          this.view.lists.drops || this.view.chainDrops ? bdd.and(asked, this.variable(`cut ${entry}`)) : FALSE
         const told = bdd.and(asked, bdd.not(cut))
         return { holds: bdd.and(told, has), fails: bdd.and(told, bdd.not(has)), missing: bdd.not(asked), cut }
       }
