@@ -1,7 +1,8 @@
 // `-m set` and the files that tell what is in sets: what each becomes, and what is refused and where.
 
 import { source } from '@netsieve/diag'
-import { print } from '@netsieve/ir'
+import { evaluate, print } from '@netsieve/ir'
+import { buildPacket } from '@netsieve/packet'
 import { SYNTAXES } from '@netsieve/rules'
 import { describe, expect, test } from 'vitest'
 
@@ -43,9 +44,33 @@ test.each<[string, string, string]>([
   ],
   ['create s list:set\ncreate i hash:ip\nadd i 10.0.0.1\nadd s i', '--match-set s dst', 'ipv4.dst in {10.0.0.1}'],
   ['create s hash:ip,port\nadd s 10.0.0.1,80', '--match-set s src', 'false'],
+  ['create i hash:ip\nadd i 10.0.0.1\ncreate s list:set\nadd s i\nflush s', '--match-set s src', 'or()'],
+  [
+    'create s hash:net\nadd s 10.0.0.0/24\nadd s 10.0.0.4/30 nomatch\nadd s 10.0.0.6\nadd s 10.0.0.8/29 nomatch\nadd s 10.0.0.15',
+    '--match-set s src',
+    'ipv4.src in {10.0.0.0-10.0.0.3, 10.0.0.6, 10.0.0.15-10.0.0.255}',
+  ],
   // biome-ignore format: a table
 ])('%j %s', (sets, match, expected) => {
   expect(shown(sets, match)).toContain(expected)
+})
+
+test('of two networks the first counts before the second', () => {
+  const sets =
+    'create s hash:net,net\nadd s 10.0.0.0/8,192.0.2.0/24\nadd s 10.1.0.0/16,192.0.0.0/8 nomatch\nadd s 10.1.1.0/24,192.0.2.0/25'
+  const frame = (from: string) => buildPacket(`eth / ipv4(src=${from}, dst=192.0.2.1) / tcp`).value!.data
+  const { value } = read(sets, '--match-set s src,dst')
+  expect(['10.2.0.1', '10.1.0.1', '10.1.1.1'].map((each) => evaluate(value!, frame(each)).decision)).toEqual(['drop', 'pass', 'drop']) // biome-ignore format: one comparison
+})
+
+test('many networks, every other with nomatch, take no quadratic time', () => {
+  const nets = Array.from(
+    { length: 40_000 },
+    (_, i) => `add s 10.${i >> 8}.${i & 255}.0/24${i % 2 ? ' nomatch' : ''}\n`,
+  )
+  const start = performance.now()
+  expect(read(`create s hash:net\n${nets.join('')}`, '--match-set s src').value).toBeDefined()
+  expect(performance.now() - start).toBeLessThan(5000)
 })
 
 test('IPv6 looks for the header behind all extension headers', () => {
@@ -67,6 +92,8 @@ describe('what is wrong', () => {
     ['create s hash:ip family six', '--match-set s src', 'ipset/family', 'six'],
     ['create s hash:ip color red', '--match-set s src', 'ipset/option', 'color'],
     ['create s hash:ip maxelem', '--match-set s src', 'ipset/option', 'maxelem'],
+    ['create s hash:ip,mark markmask none', '--match-set s src,src', 'rules/number', 'none'],
+    [`${ONE}flush t`, '--match-set s src', 'ipset/name', 't'],
     ['create s hash:ip\ncreate s hash:ip', '--match-set s src', 'ipset/twice', 's'],
     [`${ONE}add t 10.0.0.1`, '--match-set s src', 'ipset/name', 't'],
     [`${ONE}add s`, '--match-set s src', 'ipset/command', 'add'],

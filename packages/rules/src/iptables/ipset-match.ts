@@ -23,7 +23,7 @@ import {
   type Term,
 } from '@netsieve/ir'
 import { FIELDS, type FieldId, type ValueKind } from '@netsieve/packet'
-import { type IpFamily, nearest, splitAll, type Word } from '../shared/index.ts'
+import { addressBits, type IpFamily, nearest, splitAll, type Word } from '../shared/index.ts'
 import type { Match } from './ast.ts'
 import type { Entry, IpSet, PartKind } from './ipset.ts'
 import { ICMP_PROTOCOLS, PORT_PROTOCOLS } from './ipset-values.ts'
@@ -196,43 +196,97 @@ function held(
   const portless = !hasPorts(protocol)
   const used = set.parts.flatMap((part, i) => (portless && part === 'port' ? [] : i))
   const components = used.map((i) => componentOf(set.parts[i]!, sides[i]!, set, family, protocol))
-  const elements = entries.map(({ ranges, nomatch }) => ({
-    key: used.map((i) => ranges[i]!),
-    holds: nomatch === wanted,
-  }))
+  const mixed = wanted || entries.some(({ nomatch }) => nomatch)
+  const elements = (mixed ? entries.flatMap((entry) => networksOf(set, entry)) : entries).map(
+    ({ ranges, nomatch }) => ({
+      key: used.map((i) => ranges[i]!),
+      holds: nomatch === wanted,
+    }),
+  )
   if (elements.length === 0) return FALSE
   const [only, more] = components
-  const mixed = entries.some(({ nomatch }) => nomatch)
   if (!more) {
     const ranges = elements.map(({ key, holds }) => ({ range: key[0]!, holds }))
-    return inRanges(only!.term, mixed || wanted ? narrowest(ranges) : ranges.map(({ range }) => range))
+    return inRanges(only!.term, mixed ? narrowest(ranges) : ranges.map(({ range }) => range))
   }
   const terms = components.map(({ term }) => term)
   const own = `ipset.${name}.${used.map((i) => sides[i]).join(',')}.${family}${wanted ? '.nomatch' : ''}`
   const keys = components.map(({ bits, kind }) => ({ bits, ...(kind && { kind }) }))
-  if (!mixed && !wanted) {
+  if (!mixed) {
     if (!made.has(own)) made.set(own, { name: own, keys, elements: elements.map(({ key }) => ({ key })), span: set.span }) // biome-ignore format: one call
     return { kind: 'inSet', terms, set: own }
   }
-  const sorted = [...elements].sort((a, b) => (size(a.key) < size(b.key) ? -1 : size(a.key) > size(b.key) ? 1 : 0))
+  const nets = used.flatMap((part, i) => (set.parts[part] === 'net' ? i : []))
+  const sorted = elements.sort((a, b) => narrowerFirst(a.key, b.key, nets))
   const mapped: Element[] = sorted.map(({ key, holds }) => ({ key, value: holds ? 1n : 0n }))
   if (!made.has(own))
     made.set(own, { name: own, keys, data: { bits: 1 }, elements: mapped, catchAll: { value: 0n }, span: set.span })
   return cmp({ kind: 'mapped', terms, map: own }, '==', 1)
 }
 
-const size = (key: readonly Range[]): bigint => key.reduce((sum, { lo, hi }) => sum + (hi - lo), 0n)
+/** The first component that is a network counts before the second (ipset(8), hash:net,net). */
+function narrowerFirst(a: readonly Range[], b: readonly Range[], nets: readonly number[]): number {
+  for (const i of nets) {
+    const sign = order(size(a[i]!), size(b[i]!))
+    if (sign !== 0) return sign
+  }
+  return 0
+}
 
-/** The numbers whose narrowest range holds. Of two ranges one is in the other, or they have nothing in common. */
-function narrowest(ranges: readonly { readonly range: Range; readonly holds: boolean }[]): Range[] {
-  const widest = [...ranges].sort((a, b) => (size([a.range]) > size([b.range]) ? -1 : 1))
-  let out: Range[] = []
-  for (const { range, holds } of widest) {
-    out = out.flatMap(({ lo, hi }) => [
-      ...(lo < range.lo ? [{ lo, hi: hi < range.lo ? hi : range.lo - 1n }] : []),
-      ...(hi > range.hi ? [{ lo: lo > range.hi ? lo : range.hi + 1n, hi }] : []),
-    ])
-    if (holds) out.push(range)
+const size = ({ lo, hi }: Range): bigint => hi - lo
+
+/** An element with its ranges of addresses as the networks that the set has for them: it is these that are narrower or wider than others. */
+function networksOf({ parts, family = 'ipv4' }: IpSet, entry: Entry): Entry[] {
+  return parts.reduce<Entry[]>(
+    (entries, part, i) =>
+      part === 'net'
+        ? entries.flatMap((each) =>
+            networksIn(each.ranges[i]!, addressBits(family)).map((net) => ({
+              ...each,
+              ranges: each.ranges.with(i, net),
+            })),
+          )
+        : entries,
+    [entry],
+  )
+}
+
+/** The fewest networks that a range is made of. */
+function networksIn({ lo, hi }: Range, bits: number): Range[] {
+  const out: Range[] = []
+  for (let from = lo; from <= hi; ) {
+    let length = from === 0n ? 1n << BigInt(bits) : from & -from
+    while (from + length - 1n > hi) length >>= 1n
+    out.push({ lo: from, hi: from + length - 1n })
+    from += length
   }
   return out
 }
+
+/** The numbers whose narrowest network holds. */
+function narrowest(networks: readonly { readonly range: Range; readonly holds: boolean }[]): Range[] {
+  const sorted = [...networks].sort((a, b) => order(a.range.lo, b.range.lo) || order(b.range.hi, a.range.hi))
+  const out: Range[] = []
+  // Networks that the numbers from `from` on are in, the narrowest last.
+  const open: (typeof networks)[number][] = []
+  let from = 0n
+  const upTo = (to: bigint): void => {
+    if (from < to && open.at(-1)?.holds) out.push({ lo: from, hi: to - 1n })
+    from = to
+  }
+  const close = (before?: bigint): void => {
+    for (let last = open.at(-1); last && (before === undefined || last.range.hi < before); last = open.at(-1)) {
+      upTo(last.range.hi + 1n)
+      open.pop()
+    }
+  }
+  for (const network of sorted) {
+    close(network.range.lo)
+    upTo(network.range.lo)
+    open.push(network)
+  }
+  close()
+  return out
+}
+
+const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -3,7 +3,7 @@
 import type { Diagnostics, Source, Span } from '@netsieve/diag'
 import type { Range } from '@netsieve/ir'
 import { parseName } from '@netsieve/packet'
-import { type IpFamily, parseNumber, readMac, readNumber, splitAll, type Word } from '../shared/index.ts'
+import { type IpFamily, readMac, readNumber, splitAll, type Word } from '../shared/index.ts'
 import { type Ports, readAddresses, readMark, readPorts } from './ipset-values.ts'
 
 /** What one component of a set's elements is. */
@@ -54,6 +54,11 @@ const COMMANDS = { create: 'create', '-N': 'create', add: 'add', '-A': 'add', fl
 export function readIpSets(source: Source, diagnostics: Diagnostics): ReadonlyMap<string, IpSet> {
   const sets = new Map<string, IpSet>()
   let timed: Span | undefined
+  const setOf = ({ text, span }: Word): IpSet | undefined => {
+    const set = sets.get(text)
+    if (!set) diagnostics.error('ipset/name', `no set \`${text}\` has been created`, span, { expected: [...sets.keys()] }) // biome-ignore format: one message
+    return set
+  }
   for (const words of lines(source)) {
     const [command, name, third, ...rest] = words[0]!.text === 'ipset' ? words.slice(1) : words
     if (!command || command.text === 'COMMIT') continue
@@ -63,7 +68,11 @@ export function readIpSets(source: Source, diagnostics: Diagnostics): ReadonlyMa
       continue
     }
     if (what === 'flush') {
-      for (const set of name ? [sets.get(name.text)] : sets.values()) set?.entries.splice(0)
+      const named = name && setOf(name)
+      for (const set of name ? [named] : sets.values()) {
+        set?.entries.splice(0)
+        set?.members.splice(0)
+      }
       continue
     }
     if (!name || !third) {
@@ -76,11 +85,8 @@ export function readIpSets(source: Source, diagnostics: Diagnostics): ReadonlyMa
       else if (set) sets.set(name.text, set)
       continue
     }
-    const set = sets.get(name.text)
-    if (!set) {
-      diagnostics.error('ipset/name', `no set \`${name.text}\` has been created`, name.span, { expected: [...sets.keys()] }) // biome-ignore format: one message
-      continue
-    }
+    const set = setOf(name)
+    if (!set) continue
     const options = optionsOf(rest, OF_ELEMENT, diagnostics)
     if (options?.has('timeout') && options.get('timeout')?.text !== '0') timed ??= third.span
     if (options) add(set, third, options.has('nomatch'), diagnostics)
@@ -142,7 +148,8 @@ function create(name: Word, type: Word, rest: readonly Word[], diagnostics: Diag
   const bits = netmask && readNumber(netmask, { what: 'a prefix length', min: 1, max: family?.text === 'inet6' ? 128 : 32 }, diagnostics) // biome-ignore format: one call
   if (netmask && bits === undefined) return undefined
   const markMask = options.get('markmask')
-  const marked = markMask && parseNumber(markMask.text, true)
+  const marked = markMask && readNumber(markMask, { what: 'a mask', max: 0xffffffff, octal: true }, diagnostics)
+  if (markMask && marked === undefined) return undefined
   const addressed = parts.some((part) => part === 'ip' || part === 'net')
   return {
     name: name.text,
