@@ -18,7 +18,7 @@ import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { writeCapture } from '@netsieve/packet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { captureParts, concat, readText, Trouble, writeOutput } from '../src/cli/io.ts'
+import { captureParts, concat, OutputFile, readText, Trouble, writeOutput } from '../src/cli/io.ts'
 
 let folder = ''
 beforeAll(() => {
@@ -95,6 +95,9 @@ describe('writeOutput', () => {
     expect(readFileSync(path('new'), 'utf8')).toBe('two')
     expect(() => writeOutput(folder, 'x')).toThrow(/this is a directory/)
     expect(() => writeOutput(path('no/where'), 'x')).toThrow(/there is no such folder/)
+    symlinkSync('round', path('round'))
+    expect(() => writeOutput(path('x'.repeat(300)), 'x')).toThrow(/error: the name is too long \[/)
+    expect(() => writeOutput(path('round'), 'x')).toThrow(/error: links lead round in a circle \[/)
     expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([])
     expect(existsSync(`${folder}.${process.pid}.part`)).toBe(false)
   })
@@ -105,6 +108,21 @@ describe('writeOutput', () => {
     writeOutput(path('link'), 'through')
     expect(lstatSync(path('link')).isSymbolicLink()).toBe(true)
     expect(readFileSync(path('target'), 'utf8')).toBe('through')
+    // What is read meanwhile stays whole until the end: the two may be one file.
+    const file = new OutputFile(path('link'))
+    file.write(new TextEncoder().encode('half'))
+    expect(readFileSync(path('target'), 'utf8')).toBe('through')
+    file.abort()
+    expect(readFileSync(path('target'), 'utf8')).toBe('through')
+    symlinkSync(path('nowhere yet'), path('dangling'))
+    writeOutput(path('dangling'), 'made')
+    expect(readFileSync(path('nowhere yet'), 'utf8')).toBe('made')
+  })
+
+  it.skipIf(process.platform === 'win32')('leaves a file as private as it was', () => {
+    writeFileSync(path('private'), '', { mode: 0o600 })
+    writeOutput(path('private'), 'secret')
+    expect(statSync(path('private')).mode & 0o777).toBe(0o600)
   })
 
   it.skipIf(process.platform === 'win32')('writes into a pipe, which stays one', async () => {

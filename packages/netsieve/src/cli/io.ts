@@ -1,6 +1,18 @@
 // Files and streams of the command line. Everything that can go wrong with them ends in a Trouble with one clear message.
 
-import { closeSync, lstatSync, openSync, readFileSync, readSync, renameSync, rmSync, write, writeSync } from 'node:fs'
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  write,
+  writeSync,
+} from 'node:fs'
 import { type Diagnostic, renderAll, type Source, source } from '@netsieve/diag'
 import { type CapturePart, CaptureReader, isGzip } from '@netsieve/packet'
 import { unpacked } from './unpack.ts'
@@ -33,17 +45,30 @@ export function readText(path: string): Source {
   return source(name, new TextDecoder().decode(bytes))
 }
 
+/** The file that is made or replaced by writing to a path, behind links; none where the path is written to as it is. */
+function replaced(path: string): string | undefined {
+  // What a process has open already may be at any place of its file.
+  if (path === '-' || /^\/(?:dev|proc)\//.test(path)) return undefined
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  if (!there) return path
+  const plain = statSync(path, { throwIfNoEntry: false })?.isFile()
+  return plain ? realpathSync(path) : undefined
+}
+
 /** Bytes to write that take longer than it takes to have another thread write them. */
 const WORTH_WAITING = 128 * 1024
 
 /**
  * A file that grows beside its place and is put there when it is whole, so that no half file is ever seen. What is no plain file (a pipe, a
- * device, a link) is written to as it is: renaming would put a file in its place. `-` is stdout.
+ * device) is written to as it is: renaming would put a file in its place. Through a link the file behind it is replaced, which may be the
+ * one that is read. `-` is stdout.
  */
 export class OutputFile {
   readonly path: string
   /** The unfinished file; none for what is written to directly. */
   private readonly part: string | undefined
+  /** What the unfinished file becomes. */
+  private readonly target: string | undefined
   private readonly fd: number
   private open = true
   /** Bytes written so far, or being written. */
@@ -54,10 +79,11 @@ export class OutputFile {
   constructor(path: string) {
     if (path === '') throw new Trouble('error: a file to write has no name [io/write]')
     this.path = path
-    const there = path === '-' ? undefined : lstatSync(path, { throwIfNoEntry: false })
-    this.part = path === '-' || (there && !there.isFile()) ? undefined : `${path}.${process.pid}.part`
     try {
-      this.fd = path === '-' ? 1 : openSync(this.part ?? path, 'w')
+      this.target = replaced(path)
+      this.part = this.target && `${this.target}.${process.pid}.part`
+      const mode = this.part && statSync(path, { throwIfNoEntry: false })?.mode
+      this.fd = path === '-' ? 1 : openSync(this.part ?? path, 'w', mode)
     } catch (error) {
       throw new Trouble(`${path}: error: ${notWritten(error)} [io/write]`)
     }
@@ -106,9 +132,9 @@ export class OutputFile {
   /** The file is whole. */
   commit(): void {
     this.close()
-    if (this.part === undefined) return
+    if (this.part === undefined || this.target === undefined) return
     try {
-      renameSync(this.part, this.path)
+      renameSync(this.part, this.target)
     } catch (error) {
       rmSync(this.part, { force: true })
       throw new Trouble(`${this.path}: error: ${notWritten(error)} [io/write]`)
@@ -303,6 +329,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'no permission',
   ENOTDIR: 'there is no such directory',
   ENOSPC: 'no space left',
+  ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'links lead round in a circle',
+  EROFS: 'nothing can be written there',
+  EFBIG: 'the file becomes too large',
 }
 
 export function reason(error: unknown): string {
