@@ -415,7 +415,7 @@ describe('faults', () => {
     ['protocol ip flower src_ip', 'rules/syntax'],
     ['protocol ip', 'rules/syntax'],
     ['tc filter del dev eth0 ingress prio 1 flower', 'rules/unsupported'],
-    ['tc filter add dev eth0 parent 1: protocol ip flower', 'tc/other-hook'],
+    ['tc filter add dev eth0 parent 1: protocol ip flower\nprotocol ip flower', 'tc/other-hook'],
     ['prio 1 protocol ip flower\nprio 1 protocol arp flower', 'tc/prio-protocol'],
     ['prio 1 protocol ip flower ip_proto tcp\nprio 1 protocol ip flower ip_proto tcp action drop', 'flower/exists'],
     ['prio 1 protocol ip flower src_ip 10.0.0.1/8\nprio 1 protocol ip flower src_ip 10.0.0.2/8', 'flower/exists'],
@@ -452,8 +452,23 @@ describe('faults', () => {
     ['prio 1 protocol ip flower action drop\nprio 1 protocol ip matchall action drop', 'tc/prio-protocol'],
     ['prio 1 protocol ip matchall action drop\nprio 1 protocol ip matchall action pass', 'flower/exists'],
     ['egress protocol ip flower', 'rules/empty'],
+    ['filter add ingress bpf', 'rules/unsupported'],
+    ['filter add ingress protocol ip handle 5 fw action drop', 'rules/unsupported'],
+    ['protocol ip flower\nprotocol ip u32 match u32 0 0', 'rules/unsupported'],
+    ['tc qdisc add dev eth0 clsact', 'rules/unsupported'],
+    ['tc filter add ingress protocol ip bfp', 'rules/syntax'],
   ])('%j is %s', (text, expected) => {
     expect(codes(text)).toContain(expected)
+  })
+
+  test('what the filters are at instead is told', () => {
+    const parsed = parse('# first\negress protocol ip flower action drop')
+    const { diagnostics } = flower.lower(parsed.value!, {})
+    expect(renderAll(diagnostics)).toBe(`t.tc:2:1: error: there is no filter at ingress [rules/empty]
+    egress protocol ip flower action drop
+    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  hint: this one is at egress: --hook egress asks it
+`)
   })
 
   test('a message shows where', () => {

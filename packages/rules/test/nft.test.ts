@@ -81,6 +81,10 @@ describe('commands', () => {
       'nft add table t\nnft add chain t c \\{ type filter hook input priority 0 \\; \\}\nnft add rule t c tcp dport 80 drop\nnft insert rule t c udp dport 53 accept',
     ],
     [
+      'with braces in quotes',
+      'nft add table t\nnft add chain t c "{ type filter hook input priority 0; }"\nnft add rule t c tcp dport 80 drop\nnft insert rule t c udp dport 53 accept',
+    ],
+    [
       'of a table in two blocks',
       'table ip t { chain c { type filter hook input priority 0; udp dport 53 accept; } }\ntable ip t { chain c { tcp dport 80 drop; } }',
     ],

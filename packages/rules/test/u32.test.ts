@@ -140,7 +140,7 @@ describe('what is refused or told', () => {
     ['protocol ip u32 match u16 80 0xffff at 3 action drop', 'u32/at', 'u16 80 0xffff at 3'],
     ['protocol ip u32 match u8 300 0xff at 9 action drop', 'rules/number', '300'],
     ['protocol ip u32 match u8 6 255 at 9 action drop', 'rules/number', '255'],
-    ['protocol ip flower action drop', 'rules/syntax', 'flower'],
+    ['protocol ip flower action drop', 'rules/unsupported', 'flower'],
     ['protocol ip u32 match ip dport 80 action drop', 'rules/syntax', 'action'],
     ['protocol ip u32 match mark 5 action drop', 'rules/syntax', 'action'],
     ['protocol ip u32 match ip src 10.1 action drop', 'rules/address', '10.1'],
@@ -148,7 +148,8 @@ describe('what is refused or told', () => {
     [`${TABLES}protocol ip prio 5 u32 match u32 0 0 link 2:\nprotocol ip prio 6 u32 ${ANY}`, 'rules/unsupported', '2:'],
     [`prio 5 chain 1 u32 ${ANY}\nprio 5 u32 match u32 0 0 action goto chain 1\nprio 6 u32 ${ANY}`, 'rules/unsupported', 'action goto chain 1'],
     [`protocol ip chain 3 u32 ${ANY}\nprotocol ip u32 ${ANY}`, 'tc/unreached', `protocol ip chain 3 u32 ${ANY}`],
-    [`egress u32 ${ANY}`, 'rules/empty', ''],
+    [`egress u32 ${ANY}`, 'rules/empty', `egress u32 ${ANY}`],
+    [`protocol ip u32 ${ANY}\nprotocol ip flower action drop`, 'rules/unsupported', 'flower'],
   ])('%s: %s', (text, expected, place) => {
     expect(wrong(text)).toEqual([expected, place])
   }) // biome-ignore format: one case a line

@@ -3,8 +3,8 @@
 
 import { type Diagnostic, Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
 import { Grammar, type Node } from '../grammar/match.ts'
-import { commandLines, type Line, matchLine, nearest, nodeWord, readNumber, type Word } from '../shared/index.ts'
-import { classText, type Frame, longNumber, readActions, readFrame } from '../tc/index.ts'
+import { commandLines, type Line, nearest, nodeWord, readNumber, type Word } from '../shared/index.ts'
+import { classText, type Frame, longNumber, matchFilter, readActions, readFrame } from '../tc/index.ts'
 import type { FlowerAst, FlowerFilter, Key } from './ast.ts'
 import { GRAMMAR } from './flower.gen.ts'
 import { readValue } from './values.ts'
@@ -32,7 +32,7 @@ export function parse(source: Source): Outcome<FlowerAst> {
   const diagnostics = new Diagnostics()
   const filters: FlowerFilter[] = []
   for (const line of commandLines(source)) {
-    const node = matchLine(grammar, 'filter', line, diagnostics)
+    const node = matchFilter(grammar, line, diagnostics)
     const filter = node && new Reader(line, diagnostics).filter(node)
     if (filter) filters.push(filter)
   }

@@ -145,6 +145,7 @@ function withoutShell(text: string): string {
       ' '.repeat(program.length) +
       rest
         .replace(/'/g, ' ')
+        .replace(/"(\{[^"]*\})"/g, ' $1 ')
         .replace(/\\([;{}"()])/g, ' $1')
         .replace(/^"(.*)"([ \t\r]*)$/, ' $1 $2'),
   )

@@ -25,8 +25,17 @@ export function commandLines(source: Source): Line[] {
   return out
 }
 
-/** Matches a grammar against a command; a diagnostic if it does not fit. The node's offsets count from the command's start. */
-export function matchLine(grammar: Grammar, start: string, line: Line, diagnostics: Diagnostics): Node | undefined {
+/**
+ * Matches a grammar against a command; a diagnostic if it does not fit, which calls words of the tool's that are not spoken here (`foreign`)
+ * by what they are. The node's offsets count from the command's start.
+ */
+export function matchLine(
+  grammar: Grammar,
+  start: string,
+  line: Line,
+  diagnostics: Diagnostics,
+  foreign?: ReadonlyMap<string, string>,
+): Node | undefined {
   const result = grammar.match(start, line.text)
   if (result.ok) return result.node
   const { source, start: from } = line.span
@@ -37,6 +46,7 @@ export function matchLine(grammar: Grammar, start: string, line: Line, diagnosti
     diagnostics.error('rules/syntax', 'the command ends too early', span, {
       expected: behindBlank(grammar, start, line) ?? words(result.expected),
     })
+  else if (foreign?.has(rest)) diagnostics.error('rules/unsupported', `unsupported: ${foreign.get(rest)}`, span)
   else diagnostics.error('rules/syntax', `\`${rest}\` is not expected here`, span, { expected: words(result.expected) })
   return undefined
 }

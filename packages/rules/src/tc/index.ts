@@ -1,4 +1,5 @@
 export { type Action, readActions } from './actions.ts'
 export { type Frame, readFrame, type TcHook } from './frame.ts'
+export { matchFilter } from './line.ts'
 export { ALL, type Base, classText, longNumber, readEtherType, shortNumber, tcNumber } from './numbers.ts'
 export { atHook, byPriority, chainName, type Placed, reached } from './order.ts'

@@ -23,8 +23,12 @@ export function atHook<F extends Frame>(filters: readonly F[], hook: string, dia
     diagnostics.error('rules/hook', `tc has no hook ${hook}`, undefined, {
       expected: TC_HOOKS.map((each) => `'${each}'`),
     })
-  else if (here.length === 0)
-    diagnostics.error('rules/empty', filters.length === 0 ? 'there is no filter' : `there is no filter at ${hook}`)
+  else if (here.length === 0) {
+    const [other] = filters
+    const message = other ? `there is no filter at ${hook}` : 'there is no filter'
+    diagnostics.error('rules/empty', message, other?.span, other && { hint: `this one is at ${other.hook}: --hook ${other.hook} asks it` }) // biome-ignore format: one message
+    return here
+  }
   for (const filter of filters) {
     if (filter.hook !== hook)
       diagnostics.warning('tc/other-hook', `this filter is at ${filter.hook}: left out`, filter.span)

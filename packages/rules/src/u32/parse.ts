@@ -3,8 +3,8 @@
 import { type Diagnostic, Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
 import { parseName } from '@netsieve/packet'
 import { Grammar, type Node } from '../grammar/match.ts'
-import { commandLines, type Line, matchLine, nodeWord, type Word } from '../shared/index.ts'
-import { type Action, classText, longNumber, readActions, readFrame, tcNumber } from '../tc/index.ts'
+import { commandLines, type Line, nodeWord, type Word } from '../shared/index.ts'
+import { type Action, classText, longNumber, matchFilter, readActions, readFrame, tcNumber } from '../tc/index.ts'
 import type { Bucket, HashKey, Offset, U32Ast, U32Filter } from './ast.ts'
 import { bucketOf } from './hash.ts'
 import { KeyReader, valueAndMask } from './keys.ts'
@@ -23,7 +23,7 @@ export function parse(source: Source): Outcome<U32Ast> {
   const diagnostics = new Diagnostics()
   const filters: U32Filter[] = []
   for (const line of commandLines(source)) {
-    const node = matchLine(grammar, 'filter', line, diagnostics)
+    const node = matchFilter(grammar, line, diagnostics)
     const filter = node && new Reader(line, diagnostics).filter(node)
     if (filter) filters.push(filter)
   }
