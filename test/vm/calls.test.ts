@@ -110,6 +110,41 @@ it('a packet that a function cut is as short as that for its callers', () => {
   expect(compiled!.toJSON()).toEqual(interpreted!.toJSON())
 })
 
+describe('hostile programs', () => {
+  const frame = new Uint8Array(60)
+
+  it('with functions by the thousand, each calling the next, run as others do', () => {
+    const insns = program((code) => {
+      const functions = Array.from({ length: 20_000 }, () => code.label())
+      for (const [i, next] of [...functions, undefined].entries()) {
+        if (i > 0) code.bind(functions[i - 1]!)
+        if (next) code.emit('call_local', {}, next)
+        code.exit()
+      }
+    })
+    const [interpreted, compiled] = (['interpreter', 'jit'] as const).map((engine) =>
+      load(insns, { type: 'xdp', engine, patience: 0 }).run(frame),
+    )
+    expect(interpreted!.fault).toMatchObject({ kind: 'call-depth' })
+    expect(compiled!.toJSON()).toEqual(interpreted!.toJSON())
+    const machine = load(insns, { type: 'xdp', engine: 'jit' })
+    expect([machine.batch().compiled, machine.stateless]).toEqual([false, false])
+  })
+
+  it('with calls by the thousand in one block are compiled in linear time', () => {
+    const insns = program((code, [first]) => {
+      for (let i = 0; i < 40_000; i++) code.emit('call_local', {}, first!)
+      code.exit()
+      code.bind(first!)
+      code.alu('add', 0, 1)
+      code.exit()
+    })
+    const start = performance.now()
+    load(insns, { type: 'xdp', engine: 'jit', patience: 0 }).run(frame)
+    expect(performance.now() - start).toBeLessThan(10_000)
+  })
+})
+
 describe('how deep calls are', () => {
   /** A function that calls itself so often; each counts. */
   const nested = (times: number): Insn[] =>

@@ -101,6 +101,15 @@ describe('the order of blocks', () => {
     expect(orderOf([[3], [], [3, 2], [4, 1], [2, 4]], 0)).toEqual([0, 3, 4, 2, 1])
   })
 
+  it('is none for loops that lie very deep in each other', () => {
+    const nested = (depth: number) => [
+      ...Array.from({ length: depth }, (_, i) => [i + 1]),
+      ...Array.from({ length: depth }, (_, i) => (i + 1 < depth ? [depth - 1 - i, depth + i + 1] : [0])),
+    ]
+    expect(orderOf(nested(50), 0)).toHaveLength(100)
+    expect(orderOf(nested(20_000), 0)).toBeUndefined()
+  })
+
   it('is none for a loop with two entrances', () => {
     expect(orderOf([[1, 2], [2], [1, 3], []], 0)).toBeUndefined()
   })

@@ -26,9 +26,6 @@ export const PLANS: readonly Plan[] = [
   [64_000, 1600],
 ].flatMap(([part, inline]) => [4, 2, 1, 0].map((depth) => ({ part: part!, inline: inline!, depth, program: PROGRAM })))
 
-/** Programs have so many functions at most, themselves included (BPF_MAX_SUBPROGS). */
-const MOST_FUNCTIONS = 256
-
 /** The programs, the first first; undefined if one does not fit the kernel's limits in this way. @throws TooLong if none will */
 export function divided(shared: Shared, plan: Plan): readonly ProgramCode[] | undefined {
   return new Division(shared, plan).make()
@@ -92,7 +89,7 @@ class Division {
     })
     this.functions += parts.functions.length
     const all = [made, ...parts.functions]
-    return all.length <= MOST_FUNCTIONS && fits(all) ? linked(shared, all) : undefined
+    return all.length <= LIMITS.functions && fits(all) ? linked(shared, all) : undefined
   }
 
   private firstOf({ rules }: Place): Rule | undefined {

@@ -6,6 +6,7 @@ import {
   type FunctionProto,
   helperById,
   kfuncById,
+  LIMITS,
   type MapDef,
   type ProgTypeName,
 } from '@netsieve/asm'
@@ -44,8 +45,6 @@ export interface Structure {
   /** Registers that are read before they are written from a slot on: a bit each. */
   readonly live: Uint16Array
 }
-
-const MAX_SUBPROGS = 256
 
 /**
  * Checks the structure in the kernel's order of checks.
@@ -102,7 +101,7 @@ function findSubprogs(prog: Prog, functions: readonly FunctionDef[]): Subprog[] 
     const target = slot + 1 + prog.imm[slot]!
     if (target < 0 || target >= prog.length) throw new Rejection('call to invalid destination')
     starts.add(target)
-    if (starts.size > MAX_SUBPROGS) throw new Rejection('too many subprograms')
+    if (starts.size > LIMITS.functions) throw new Rejection('too many subprograms')
   }
   const sorted = [...starts].sort((a, b) => a - b)
   return sorted.map((start, i) => ({

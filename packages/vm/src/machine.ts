@@ -9,6 +9,7 @@ import type { HelperFunction } from './helpers/helper.ts'
 import { helperFunctions } from './helpers/table.ts'
 import { type Ended, execute, withCases } from './interpret.ts'
 import { Batch, type BatchOptions } from './jit/batch.ts'
+import { areFew } from './jit/functions.ts'
 import { Jit } from './jit/jit.ts'
 import type { Proved } from './jit/target.ts'
 import { isStateless } from './jit/walkable.ts'
@@ -34,7 +35,7 @@ export interface LoadOptions {
   readonly mode?: 'linux' | 'rfc9669'
   /**
    * `interpreter` (the default), or `jit`: compiled to WebAssembly at the first run, or if the program is long once it has run for about
-   * as long as compiling it takes. The results are the same.
+   * as long as compiling it takes, and has no more functions than Linux takes. The results are the same.
    */
   readonly engine?: 'interpreter' | 'jit'
   /**
@@ -160,7 +161,7 @@ export class Machine {
     this.codes = this.engine.programs.map(({ code }) => withCases(code))
     this.writes = programs.some((insns) => insns.some(mayWritePacket))
     this.proved = options.proved
-    this.jit = options.engine === 'jit' ? new Jit(this.engine, options.proved) : undefined
+    this.jit = options.engine === 'jit' && areFew(this.engine) ? new Jit(this.engine, options.proved) : undefined
     this.batchJit = this.jit
     this.rings = this.engine.maps.filter((map) => map instanceof RingBuffer)
     this.engine.callback = (insn) => this.callback(insn)

@@ -5,6 +5,8 @@ export const LIMITS = {
   stackBytes: 512,
   /** Call depth, the main program included. */
   frames: 8,
+  /** Functions of a program, its own start included. */
+  functions: 256,
   /** Slots of a program, and of one whose loader has no CAP_BPF. */
   programSlots: 1_000_000,
   unprivilegedSlots: 4096,

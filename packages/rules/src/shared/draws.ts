@@ -20,7 +20,7 @@ export function drawnAnew(chains: readonly Chain[]): readonly Chain[] {
   return chains.map((chain) => ({
     ...chain,
     rules: chain.rules.map((rule) => {
-      if (!rules.includes(rule)) return rule
+      if (!rule.steps.some(asks)) return rule
       const steps = rule.steps.flatMap((step) => (asks(step) && step !== first ? [{ ...next(), span: rule.span }, step] : step)) // biome-ignore format: one call
       return { ...rule, steps: steps as Step[] }
     }),

@@ -94,15 +94,12 @@ class Draft implements ProgramFunction {
     const { engine, program } = target
     this.changed = false
     this.kindsAt = blockKinds(engine, program.code, cfg, this.entered!, cfg.at[entry]!)
+    if (this.callees.size === 0) return
     cfg.blocks.forEach(({ from, to }, b) => {
-      let kinds: Kinds | undefined
+      const kinds = this.kindsAt[b]!.slice()
       for (let i = from; i < to; i++) {
-        const callee = this.callees.get(i)
-        if (callee) {
-          kinds = this.kindsAt[b]!.slice()
-          for (let k = from; k < i; k++) stepKinds(engine, program.code, k, kinds)
-          callee.enter(argumentKinds(kinds))
-        }
+        this.callees.get(i)?.enter(argumentKinds(kinds))
+        stepKinds(engine, program.code, i, kinds)
       }
     })
   }
@@ -161,6 +158,11 @@ export function functionsOf(engine: Engine, proved: Proved | undefined): Functio
         ) <= engine.options.insnBudget
       ),
   }
+}
+
+/** Whether programs have as few functions as Linux takes: each is looked through by itself, and all that call each other at one time. */
+export function areFew({ programs }: Engine): boolean {
+  return programs.every(({ functions }) => functions.size <= LIMITS.functions)
 }
 
 /** The programs that a run can come to. */

@@ -11,7 +11,10 @@ interface Loop {
   readonly ready: number[]
 }
 
-/** The blocks from the entry on; undefined where a loop has several entrances. Those that could come next come in the program's order. */
+/** Blocks of loops, counted in each that they lie in, for each block of the function: in deeper nests no order is looked for. */
+const DEEPEST = 64
+
+/** The blocks from the entry on; undefined where a loop has several entrances, or loops lie very deep in each other. Those that could come next come in the program's order. */
 export function orderOf(successors: Successors, entry: number): readonly number[] | undefined {
   const predecessors: number[][] = successors.map(() => [])
   for (const [from, all] of successors.entries()) for (const to of all) predecessors[to]!.push(from)
@@ -76,9 +79,10 @@ function closingEdges(successors: Successors, entry: number): Edge[] {
   return found
 }
 
-/** One loop for each block that is jumped back to; undefined where that is not its only entrance. */
+/** One loop for each block that is jumped back to; undefined where that is not its only entrance, or that is too much. */
 function loopsOf(closing: readonly Edge[], predecessors: readonly (readonly number[])[], entry: number) {
   const loops = new Map<number, Loop>()
+  let left = DEEPEST * predecessors.length
   for (const { from, to } of closing) {
     let loop = loops.get(to)
     if (!loop) {
@@ -88,7 +92,7 @@ function loopsOf(closing: readonly Edge[], predecessors: readonly (readonly numb
     const work = [from]
     for (let block = work.pop(); block !== undefined; block = work.pop()) {
       if (loop.blocks.has(block)) continue
-      if (block === entry) return undefined
+      if (block === entry || --left < 0) return undefined
       loop.blocks.add(block)
       work.push(...predecessors[block]!)
     }
