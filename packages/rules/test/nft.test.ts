@@ -537,6 +537,16 @@ test('each rule that asks for a drawn number has its own', () => {
   ])
 })
 
+test('what a called chain draws is not what its callers drew, nor what it drew before', () => {
+  const text = `table ip t {
+    chain user { numgen random mod 2 == 0 counter accept }
+    chain input { type filter hook input priority 0; jump user; numgen random mod 2 == 0 drop; jump user }
+  }`
+  const asking = filter(text).chains.flatMap(({ rules }) => rules.filter(({ steps }) => steps.some(({ kind }) => kind === 'match'))) // biome-ignore format: one chain
+  expect(asking).toHaveLength(2)
+  for (const { steps } of asking) expect(steps[0]).toMatchObject({ kind: 'set', field: 'meta.random' })
+})
+
 test.each<[string, string, readonly string[]]>([
   ['numgen foo mod 2 0 drop', 'foo', ["'inc'", "'random'"]],
   ['numgen inc 2 0 drop', '2', ["'mod'"]],

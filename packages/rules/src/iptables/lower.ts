@@ -134,7 +134,7 @@ class Lowering {
       syntax: 'iptables',
       profile: this.profile,
       base,
-      chains: drawnAnew(chains),
+      chains: drawnAnew({ base, chains }),
       ...(this.state.length > 0 && { state: this.state }),
       ...(this.sets.size > 0 && { sets: [...this.sets.values()] }),
     }

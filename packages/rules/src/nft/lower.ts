@@ -115,11 +115,12 @@ class Lowering {
     const chains = [...reached.values()].map(({ table, chain }) => this.chain(table, chain, ids))
     const kept = this.state.size > 0 ? { state: [...this.state.values()] } : {}
     this.others(reached)
+    const base = bases.map((each) => baseChain(each, this.profile))
     return {
       syntax: 'nft',
       profile: this.profile,
-      base: bases.map((base) => baseChain(base, this.profile)),
-      chains: drawnAnew(chains),
+      base,
+      chains: drawnAnew({ base, chains }),
       ...kept,
       ...(this.sets.size > 0 && { sets: [...this.sets.values()] }),
     }

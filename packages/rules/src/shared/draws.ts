@@ -1,7 +1,7 @@
-// Numbers drawn at random. What is told of a packet is one number; the kernel draws one wherever a rule asks. So each rule but the first that asks
-// makes the next number of the one before.
+// Numbers drawn at random. What is told of a packet is one number; the kernel draws one wherever a rule asks. So each rule that asks, but one
+// that is the first to ask of every packet, makes the next number of the one before.
 
-import { type Chain, field, type Step, type Term, termsIn } from '@netsieve/ir'
+import { type Chain, type Filter, field, type Step, type Term, termsIn } from '@netsieve/ir'
 
 const bin = (op: 'add' | 'mul', left: Term, right: bigint): Term => ({ kind: 'bin', op, left, right: { kind: 'const', value: right } }) // biome-ignore format: one value
 /** The next number: a linear congruence (Numerical Recipes, chapter 7), whose upper bits, which are asked for, are good enough. */
@@ -12,15 +12,25 @@ const asks = (step: Step): boolean => {
   return false
 }
 
-/** The chains with a number of its own for each step that asks for one. */
-export function drawnAnew(chains: readonly Chain[]): readonly Chain[] {
-  const rules = chains.flatMap((chain) => chain.rules).filter(({ steps }) => steps.some(asks))
-  if (rules.length === 0) return chains
-  const first = rules.reduce((one, other) => (other.id < one.id ? other : one)).steps.find(asks)
-  return chains.map((chain) => ({
+/** The step that is the first to ask, whichever way a packet goes; undefined where a chain may be called before. */
+function firstAsked({ base, chains }: Pick<Filter, 'base' | 'chains'>): Step | undefined {
+  for (const { chain } of base)
+    for (const { steps } of chains.find(({ name }) => name === chain)?.rules ?? []) {
+      const first = steps.find(asks)
+      if (first) return first
+      if (steps.some((step) => step.kind === 'vmap' || (step.kind === 'verdict' && 'chain' in step.verdict)))
+        return undefined
+    }
+  return undefined
+}
+
+/** The chains with a number of its own for each step that asks for one, each time that it does. */
+export function drawnAnew(filter: Pick<Filter, 'base' | 'chains'>): readonly Chain[] {
+  const first = firstAsked(filter)
+  return filter.chains.map((chain) => ({
     ...chain,
     rules: chain.rules.map((rule) => {
-      if (!rule.steps.some(asks)) return rule
+      if (!rule.steps.some((step) => asks(step) && step !== first)) return rule
       const steps = rule.steps.flatMap((step) => (asks(step) && step !== first ? [{ ...next(), span: rule.span }, step] : step)) // biome-ignore format: one call
       return { ...rule, steps: steps as Step[] }
     }),
