@@ -81,3 +81,12 @@ test.each([
 ])('%s: %s', (line, message) => {
   expect(assemble(source('t', `${SET}${line}\n`), { dialect: 'llvm' }).diagnostics).toMatchObject([{ message }])
 })
+
+test('a prog array of thousands of entries is read in linear time', () => {
+  const held = Array.from({ length: 16_000 }, (_, i) => `.holds programs ${i} second\n`).join('')
+  const start = performance.now()
+  const { value, diagnostics } = assemble(source('t', SET.replace(/entries 3\n(\.holds.*\n)*/, `entries 16000\n${held}`)), { dialect: 'llvm' }) // biome-ignore format: one call
+  expect(diagnostics).toEqual([])
+  expect(programsIn(value!.maps[0]!)).toHaveLength(16_000)
+  expect(performance.now() - start).toBeLessThan(5000)
+})

@@ -3,7 +3,7 @@
 
 import { at, Diagnostics, nearWords, type Outcome, type Source, type Span } from '@netsieve/diag'
 import { HELPERS } from '../abi/helpers.ts'
-import { type MapDef, programEntry, programsIn } from '../abi/maps.ts'
+import { type MapDef, type MapEntry, programEntry } from '../abi/maps.ts'
 import { type Insn, slotTable } from '../insn.ts'
 import { type CodeSection, link, type Target } from '../link.ts'
 import type { BpfObject, FunctionDef, Program } from '../object.ts'
@@ -225,22 +225,21 @@ class Assembler implements Directives {
   }
 
   private fillProgArrays(programs: readonly Program[]): void {
+    const names = programs.map(({ name }) => name)
+    const numbers = new Map(names.map((name, number) => [name, number]))
+    const arrays = new Map(this.maps.map((map) => [map.name, { map, entries: new Map<number, MapEntry>() }]))
     for (const { map, index, program } of this.held) {
-      const at = this.maps.findIndex(({ name }) => name === map.text)
-      const array = this.maps[at]
-      const number = programs.findIndex(({ name }) => name === program.text)
-      if (array?.type !== 'prog_array') this.error('map', `${map.text} is no prog array`, map)
-      else if (number < 0)
-        this.error(
-          'map',
-          `${program.text} is no program`,
-          program,
-          programs.map(({ name }) => name),
-        )
-      else if (programsIn(array).some((each) => each.index === index))
-        this.error('map', `${map.text} holds another program at ${index}`, map)
-      else if (index >= array.maxEntries) this.error('map', `${map.text} has ${array.maxEntries} entries`, map)
-      else this.maps[at] = { ...array, entries: [...(array.entries ?? []), programEntry(index, number)] }
+      const array = arrays.get(map.text)
+      const number = numbers.get(program.text)
+      if (array?.map.type !== 'prog_array') this.error('map', `${map.text} is no prog array`, map)
+      else if (number === undefined) this.error('map', `${program.text} is no program`, program, names)
+      else if (array.entries.has(index)) this.error('map', `${map.text} holds another program at ${index}`, map)
+      else if (index >= array.map.maxEntries) this.error('map', `${map.text} has ${array.map.maxEntries} entries`, map)
+      else array.entries.set(index, programEntry(index, number))
+    }
+    for (const [at, map] of this.maps.entries()) {
+      const { entries } = arrays.get(map.name)!
+      if (entries.size > 0) this.maps[at] = { ...map, entries: [...entries.values()] }
     }
   }
 
