@@ -10,7 +10,7 @@ import { SYNTAXES } from '@netsieve/rules'
 export interface Row {
   readonly name: string
   readonly tool: 'nft' | 'iptables-nft' | 'iptables-legacy'
-  /** Packets by their number, length and the end of their source: `4x100,1x200@7`. */
+  /** Packets by their number, length, the end of their source and their time to live: `4x100,1x200@7,1x100@1/63`. */
   readonly frames: string
   readonly rules: string
   /** One character a packet: a or d. */
@@ -29,8 +29,8 @@ export function filterOf({ tool, rules, name }: Row): Filter {
 
 export function framesOf(text: string): Uint8Array[] {
   return text.split(',').flatMap((part) => {
-    const [times = 0, length = 0, source = 1] = part.split(/[x@]/).map(Number)
-    const { value } = buildPacket(`eth / ipv4(src=10.0.0.${source}, dst=10.0.0.2) / udp(sport=1000, dport=53) / zeros(${length - 28})`)
+    const [times = 0, length = 0, source = 1, ttl = 64] = part.split(/[x@/]/).map(Number)
+    const { value } = buildPacket(`eth / ipv4(src=10.0.0.${source}, dst=10.0.0.2, ttl=${ttl}) / udp(sport=1000, dport=53) / zeros(${length - 28})`)
     return Array<Uint8Array>(times).fill(value!.data)
   })
 }

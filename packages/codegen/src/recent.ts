@@ -61,7 +61,7 @@ export function recentStep(scope: Scope, def: Recent, step: RecentStep, { holds,
     })
     e.jump('jne', R.A, { reg: R.RET }, other!)
   }
-  if (step.ttl) {
+  if (step.ttl && does !== 'set') {
     e.put((c) => {
       c.load(8, R.A, R.B, ITS_TTL)
       c.load(8, R.RET, R.FP, TTL)

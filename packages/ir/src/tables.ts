@@ -60,8 +60,9 @@ export function askRecent(
   { key, ttl, now }: { readonly key: readonly bigint[]; readonly ttl: bigint; readonly now: bigint },
 ): boolean {
   const text = keyText(key)
+  const wanted = does === 'set' ? 0n : ttl
   const at = recent.findIndex(
-    ({ key, stamps }) => key === text && (stamps.ttl === ttl || stamps.ttl === 0n || ttl === 0n),
+    ({ key, stamps }) => key === text && (stamps.ttl === wanted || stamps.ttl === 0n || wanted === 0n),
   )
   const found = recent[at]
   const write = (entry: Recent[number]): void => {

@@ -178,7 +178,8 @@ export interface TableStep {
 /**
  * When packets of a key came, as xt_recent has it. `set` writes the time down and holds; `check` holds if so many times (`hits`, at least one) are
  * written down, the last so many of them not longer ago than `within` nanoseconds (0: however long); `update` writes the time down too where it
- * is to go on; `remove` forgets the key, and holds if there was one. `over` turns the answer round. With `ttl`, keys are told apart by that too.
+ * is to go on; `remove` forgets the key, and holds if there was one. `over` turns the answer round. `ttl` is
+ * written down beside a time; where it is asked for, by all but `set`, keys are told apart by it too.
  */
 export interface RecentStep {
   readonly kind: 'recent'

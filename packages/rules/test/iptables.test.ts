@@ -321,6 +321,21 @@ describe('where matches and targets may stand', () => {
   })
 })
 
+describe('lists of recent', () => {
+  const rules = (second: string) =>
+    `iptables -A INPUT -m recent --set --name x\niptables -A INPUT -m recent --name x ${second} -j DROP`
+
+  test('note the time to live where a rule asks for it', () => {
+    expect(print(filter(rules('--rcheck --rttl')))).toContain('#0: recent recent.ipv4.x set[ipv4.src] ttl ipv4.ttl')
+    expect(print(filter(rules('--rcheck')))).not.toContain('ttl ipv4.ttl')
+  })
+
+  test('a rule that would note it and not ask for it is refused', () => {
+    const { value, diagnostics } = read(`${rules('--rcheck --rttl')}\niptables -A INPUT -m recent --name x --update`)
+    expect([value, code(diagnostics)]).toEqual([undefined, ['iptables/unsupported']])
+  })
+})
+
 test('chance is a number that is drawn', () => {
   const text = 'iptables -A INPUT -m statistic --mode random --probability 0.25 -j DROP'
   expect(print(filter(text))).toContain('#0: meta.random in {0-1073741823}, → drop')

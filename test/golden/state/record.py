@@ -3,7 +3,7 @@
 
   NETSIEVE_ORACLE=/path/to/oracle test/golden/state/record.py      (as root)
 
-The frames are UDP packets of the lengths that a block names, from 10.0.0.1 or where it says (`3x100@7`: from 10.0.0.7); they come within milliseconds. Writes golden.json.
+The frames are UDP packets of the lengths that a block names, from 10.0.0.1 or where it says (`3x100@7`: from 10.0.0.7; `3x100@7/63`: with this time to live); they come within milliseconds. Writes golden.json.
 """
 import importlib.util
 import json
@@ -26,8 +26,8 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def udp(length, source=1):
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, length, 0, 0, 64, 17, 0, bytes([10, 0, 0, source]), bytes([10, 0, 0, 2]))
+def udp(length, source=1, ttl=64):
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, length, 0, 0, ttl, 17, 0, bytes([10, 0, 0, source]), bytes([10, 0, 0, 2]))
     ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
     frame = bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]) + ip + struct.pack(">HHHH", 1000, 53, length - 20, 0)
     return (frame + bytes(length - 28)).hex()
@@ -37,8 +37,9 @@ def frames(text):
     out = []
     for part in text.split(","):
         times, _, rest = part.partition("x")
-        length, _, source = rest.partition("@")
-        out += [udp(int(length), int(source or 1))] * int(times)
+        length, _, place = rest.partition("@")
+        source, _, ttl = place.partition("/")
+        out += [udp(int(length), int(source or 1), int(ttl or 64))] * int(times)
     return out
 
 

@@ -178,7 +178,7 @@ function asking(
   return `static __always_inline bool ${name}(${parameters.join(', ')})
 {
 ${given}${now}	struct ${own}_place *place;
-${checks ? '	bool enough;\n' : ''}	__u64 at = find_${own}(&key, ${ttl});
+${checks ? '	bool enough;\n' : ''}	__u64 at = find_${own}(&key, ${does === 'set' ? '0' : ttl});
 
 	if (at >= ${size})${does === 'set' ? ' ' : ''}${none}
 	place = &${own}.places[at];

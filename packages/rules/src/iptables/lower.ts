@@ -194,7 +194,12 @@ class Lowering {
       this.diagnostics.error('iptables/unsupported', 'unsupported: a hashlimit whose settings differ from those of the first rule of its name', span) // biome-ignore format: one message
       return []
     }
-    const under = limitUnder(kept, this.profile === 'xt-legacy')
+    if (kept.kind === 'recent' && first?.kind === 'recent' && first.ttl && !kept.ttl && kept.does === 'update') {
+      this.diagnostics.error('iptables/unsupported', 'unsupported: an --update without --rttl of a list that other rules ask with it', span) // biome-ignore format: one message
+      return []
+    }
+    const noted = kept.kind === 'recent' && first?.kind === 'recent' && first.ttl && kept.does === 'set'
+    const under = limitUnder(noted ? { ...kept, ttl: first.ttl } : kept, this.profile === 'xt-legacy')
     if (!under) {
       this.diagnostics.error('iptables/match', 'the kernel refuses this burst of iptables-legacy: its tokens are none, or do not fit 32 bits', span) // biome-ignore format: one message
       return []
@@ -261,14 +266,18 @@ function moreTimes(def: StateDef & { readonly kind: 'recent' }, than: StateDef):
   return than.kind === 'recent' && def.stamps > than.stamps
 }
 
-/** What is kept under each shared name, as the first rule of the text has it, whatever its table and chain. */
+/**
+ * What is kept under each shared name, as the first rule of the text has it, whatever its table and chain. A list of times keeps what one
+ * of its rules asks for: a time to live.
+ */
 function sharedKept(tables: readonly TableState[]): Map<string, Kept> {
   const specs = tables.flatMap(({ family, chains }) => [...chains.values()].flatMap(({ rules }) => rules.map((rule) => ({ family, rule })))) // biome-ignore format: one row
   const found = new Map<string, Kept>()
   for (const { family, rule } of specs.sort((a, b) => a.rule.span.start - b.rule.span.start))
     for (const match of rule.matches) {
       const name = match.kind === 'kept' ? sharedName(match.kept, family) : undefined
-      if (match.kind === 'kept' && name !== undefined && !found.has(name)) found.set(name, match.kept)
+      if (match.kind !== 'kept' || name === undefined) continue
+      if (!found.has(name) || (match.kept.kind === 'recent' && match.kept.ttl)) found.set(name, match.kept)
     }
   return found
 }
