@@ -79,6 +79,14 @@ export function tableStep(scope: Scope, def: Table, step: TableStep, timed: bool
       e.put((c) => c.load(8, R.B, R.FP, TIME))
       e.jump('jlt', R.B, { reg: R.A }, ways.holds)
     }
+    if (does === 'update' && timeout === 0n) {
+      const forgotten = e.label('forgotten')
+      e.put((c) => c.load(8, R.B, R.FP, TIME))
+      e.jump('jge', R.B, { reg: R.A }, forgotten)
+      e.put((c) => c.store(8, R.RET, 0, { reg: R.B }))
+      e.goto(ways.holds)
+      e.bind(forgotten)
+    }
     whenForgotten()
     e.put((c) => c.store(8, R.RET, 0, { reg: R.A }))
   }

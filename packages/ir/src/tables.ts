@@ -34,7 +34,8 @@ export function askTable(
       return true
     default:
       if (until === undefined && table.size >= size) return 'full'
-      if (!there || (does === 'update' && until !== 'never')) table.set(text, timeout > 0n ? now + timeout : 'never')
+      if (!there) table.set(text, timeout > 0n ? now + timeout : 'never')
+      else if (does === 'update' && until !== 'never') table.set(text, now + timeout)
       return true
   }
 }

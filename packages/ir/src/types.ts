@@ -170,7 +170,7 @@ export interface TableStep {
   readonly does: 'has' | 'add' | 'update' | 'delete'
   readonly over: boolean
   readonly key: readonly Term[]
-  /** Nanoseconds until what is added or updated is forgotten; 0: never. */
+  /** Nanoseconds until what is added or updated is forgotten; 0: never, but what has a time left and is updated is forgotten at once. */
   readonly timeout: bigint
   readonly span?: Span
 }

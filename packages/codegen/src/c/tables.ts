@@ -62,11 +62,12 @@ ${given}	bpf_map_delete_elem(&${own}, &key);
 	return true;
 }`
   },
-  add: (scope, def, own, name) => adding(scope, def, own, name, 'now < *until'),
-  update: (scope, def, own, name) => adding(scope, def, own, name, '*until == NEVER'),
+  add: (scope, def, own, name) => adding(scope, def, own, name, 'now >= *until', 'then'),
+  update: (scope, def, own, name) =>
+    adding(scope, def, own, name, '*until != NEVER', 'timeout || now >= *until ? then : now'),
 }
 
-function adding({ unit }: Scope, { keys }: Table, own: string, name: string, stays: string): string {
+function adding({ unit }: Scope, { keys }: Table, own: string, name: string, when: string, anew: string): string {
   unit.need('NEVER', () => `/* The time of what is not forgotten. */\n#define NEVER 0xffffffffffffffffULL`)
   const { given, declared } = keyParts(unit, own, keys)
   return `static __always_inline bool ${name}(${[...declared, '__u64 timeout'].join(', ')})
@@ -76,8 +77,8 @@ ${given}	__u64 now = bpf_ktime_get_ns(), then = timeout ? now + timeout : NEVER,
 	until = bpf_map_lookup_elem(&${own}, &key);
 	if (!until)
 		return bpf_map_update_elem(&${own}, &key, &then, BPF_NOEXIST) == 0;
-	if (!(${stays}))
-		*until = then;
+	if (${when})
+		*until = ${anew};
 	return true;
 }`
 }
