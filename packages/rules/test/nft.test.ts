@@ -560,3 +560,8 @@ test.each<[string, string, readonly string[]]>([
   expect(diagnostics.map(({ span }) => spanText(span!))).toEqual([at])
   expect(diagnostics[0]!.expected).toEqual(expected)
 })
+
+test('a set of millions of characters is read', () => {
+  const text = `table ip t { set s { type ipv4_addr; elements = { 10.0.0.1,${' '.repeat(6_000_000)}10.0.0.2 }; }; chain c { type filter hook input priority 0; ip saddr @s drop; } }`
+  expect(print(filter(text))).toContain('ipv4.src in {10.0.0.1-10.0.0.2}')
+})
