@@ -60,6 +60,29 @@ describe('objects with maps', () => {
     expect(new DataView(state.buffer, state.byteOffset).getBigUint64(0, true)).toBe(1_000_000_000n)
   })
 
+  it('text has them too, and reads back', () => {
+    const rules =
+      'table inet f { set s { type ipv4_addr; flags dynamic; }; chain i { type filter hook input priority 0; limit rate over 5/second add @s { ip saddr } drop; } }'
+    const text = netsieve(['compile', rules]).stdout
+    expect(text).toMatch(/^\.map s hash key 4 /m)
+    const object = join(folder, 'text.o')
+    expect(netsieve(['asm', '-', '--emit', 'elf', '-o', object], text)).toMatchObject({ status: 0, stderr: '' })
+    const again = netsieve(['disasm', '--origins', object]).stdout
+    expect(netsieve(['disasm', '-'], again).stdout).toBe(netsieve(['disasm', object]).stdout)
+    const verified = [text, again].map((each) => netsieve(['verify', '--log', '0', '-'], each).stdout)
+    expect(verified[0]).toMatch(/^accepted: \d+ instructions processed$/m)
+    expect(verified[1]).toBe(verified[0])
+  })
+
+  it('a map that is not declared is told with its place', () => {
+    const { status, stdout, stderr } = netsieve(['asm', '-', '--emit', 'elf'], 'r0 = 0\nr1 = map[idx:2] ll\nexit\n')
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toBe(`<stdin>:2:1: error: there is no map 2: 0 are declared [asm/object]
+    r1 = map[idx:2] ll
+    ^^^^^^^^^^^^^^^^^^
+`)
+  })
+
   it('what other maps hold stands beside the object', () => {
     const pairs = Array.from({ length: 40 }, (_, i) => `  10.0.0.${i} . ${i}\n`).join('')
     const rules = file(

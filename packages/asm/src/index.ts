@@ -68,7 +68,7 @@ export {
 export { type FunctionInfo, functionInfo } from './elf/func-info.ts'
 export { type KernelFunctions, kernelFunctions, linkToKernel } from './elf/kernel.ts'
 export { readElf } from './elf/read.ts'
-export { type WriteOptions, writeElf } from './elf/write.ts'
+export { UnwritableError, type WriteOptions, writeElf } from './elf/write.ts'
 export { disassembleBytes, emitC, emitHex, fromJson, type InsnJson, toJson } from './emit.ts'
 export { type Insn, type InsnFields, insn, type Origin, slotTable } from './insn.ts'
 export {

@@ -44,6 +44,19 @@ L3:
 `)
 })
 
+test('maps that text declares in another order get other numbers', () => {
+  const text = '.section .data\na: .byte 1,2\n.section xdp\nmain: r1 = a ll\nr2 = map[idx:1] ll\nexit\n'
+  const { value } = assemble(source('t', text), { dialect: 'llvm' })
+  const map = { name: 'm', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 2 } as const
+  const listed = listObject({ ...value!, maps: [...value!.maps, map] }, { dialect: 'llvm' })
+  expect(listed).toMatch(
+    /\.map m hash[\s\S]*\.section \.data[\s\S]*r1 = map\[idx:1\]\[0\]\+0 ll\n {4}r2 = map\[idx:0\] ll\n/,
+  )
+  const again = assemble(source('t', listed), { dialect: 'llvm' }).value!
+  expect(again.maps.map(({ name }) => name)).toEqual(['m', '.data'])
+  expect(listObject(again, { dialect: 'llvm' })).toBe(listed)
+})
+
 const SET = `.license "GPL"
 .map programs prog_array key 4 value 4 entries 3
 .holds programs 1 second

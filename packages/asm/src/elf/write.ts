@@ -2,6 +2,7 @@
 // variables, license, and line information whose source lines are the instructions' origins (the text of the rules), so that
 // the kernel's log and bpftool's listings quote them.
 
+import type { Span } from '@netsieve/diag'
 import { KFUNCS, type KfuncName, kfuncName } from '../abi/kfuncs.ts'
 import { type MapDef, programsIn } from '../abi/maps.ts'
 import { PROG_TYPES } from '../abi/prog-types.ts'
@@ -13,6 +14,16 @@ import { utf8 } from '../utf8.ts'
 import { BtfBuilder, UNKNOWN_PROTO } from './btf-builder.ts'
 import { Strings, Writer } from './bytes.ts'
 import { BIND, ELF, FLAG, RELOC, SECTION, SYMBOL } from './format.ts'
+
+/** What a program has that no object can say; where it was written, if that is known. */
+export class UnwritableError extends RangeError {
+  readonly span: Span | undefined
+
+  constructor(message: string, one?: Insn) {
+    super(message)
+    this.span = one?.origin?.span
+  }
+}
 
 export interface WriteOptions {
   /** The name that stands for the source file in line information. Default `rules`. */
@@ -57,7 +68,7 @@ interface Placed {
 /**
  * The bytes of an object file. Programs of one section keep their order; names of functions are made unique. A prog array names the programs that it
  * holds, so libbpf fills it.
- * @throws RangeError for a program that refers to a map by something else than its index, or to a map or variable that is not there.
+ * @throws UnwritableError for a program that refers to a map by something else than its index, or to a map or variable that is not there.
  */
 export function writeElf(object: BpfObject, { file = 'rules' }: WriteOptions = {}): Uint8Array {
   return new ObjectWriter(object, file).done()
@@ -152,7 +163,7 @@ class ObjectWriter {
       let { size } = declared
       for (const { index, program } of programsIn(map)) {
         const piece = this.pieceAt(program, 0)
-        if (!piece) throw new RangeError(`map ${map.name}: there is no program ${program}`)
+        if (!piece) throw new UnwritableError(`map ${map.name}: there is no program ${program}`)
         const at = declared.size + index * 8
         programs.push({ offset: offset + at, type: RELOC.abs64, symbol: piece.name })
         size = Math.max(size, at + 8)
@@ -212,14 +223,14 @@ class ObjectWriter {
     if (imm64 === 'map_index' || imm64 === 'map_index_value') {
       const section = variables.get(one.imm)
       const map = this.object.maps[one.imm]
-      if (!map) throw new RangeError(`there is no map ${one.imm}`)
+      if (!map) throw new UnwritableError(`there is no map ${one.imm}: ${this.object.maps.length} are declared`, one)
       if (imm64 === 'map_index_value' && !section)
-        throw new RangeError(`the value of map ${map.name} is not a section of variables`)
+        throw new UnwritableError(`the value of map ${map.name} is not a section of variables`, one)
       const imm = imm64 === 'map_index_value' ? (one.imm64?.high ?? 0) : 0
       return { insn: insn('lddw', { dst: one.dst, imm }), type: RELOC.imm64, symbol: section ? section.name : map.name }
     }
     if (imm64 === 'map_fd' || imm64 === 'map_value')
-      throw new RangeError('a map by file descriptor cannot be written to a file')
+      throw new UnwritableError('a map by file descriptor cannot be written to a file', one)
     const kernel = call === 'kfunc' ? kfuncName(one.imm) : undefined
     if (kernel) {
       this.kernel.add(kernel)
@@ -228,7 +239,7 @@ class ObjectWriter {
     if (call !== 'local' && imm64 !== 'func') return undefined
     const to = targetSlot(one, slot)!
     const callee = this.pieceAt(piece.program, to)
-    if (!callee) throw new RangeError(`slot ${to} is not the start of a function`)
+    if (!callee) throw new UnwritableError(`slot ${to} is not the start of a function`, one)
     // As clang does it for static functions, the only way that libbpf takes: the section's symbol, the rest in the immediate.
     const placed = kind === 'call' ? insn('call_local', { imm: callee.at / 8 - 1 }) : insn('lddw', { dst: one.dst, imm: callee.at }) // biome-ignore format: one choice
     return { insn: placed, type: kind === 'call' ? RELOC.call : RELOC.imm64, symbol: '.text' }

@@ -1,6 +1,8 @@
 // A whole object as assembly text that reads back as the same object: license, maps, variables, programs.
 
+import Long from 'long'
 import { type MapDef, programsIn } from '../abi/maps.ts'
+import type { Insn } from '../insn.ts'
 import type { BpfObject, DataSection, Program } from '../object.ts'
 import { disassemble, type ListingOptions } from './print.ts'
 
@@ -8,15 +10,37 @@ export type ObjectListingOptions = Pick<ListingOptions, 'dialect' | 'origins' | 
 
 /** The text of an object. Maps of maps cannot be declared in text: they are shown as comments. */
 export function listObject(object: BpfObject, options: ObjectListingOptions = {}): string {
-  const variables = new Set(object.data.map(({ map }) => map))
+  const data = [...object.data].sort((a, b) => a.map - b.map)
+  const variables = new Set(data.map(({ map }) => map))
+  const numbers = numbersOf(object, variables)
   const names = new Set<string>()
   const labels = object.programs.map((program) => labelsOf(program, names))
   return [
     object.license === undefined ? '' : `.license "${object.license.replace(/["\\]/g, '\\$&')}"\n`,
     ...object.maps.map((map, index) => (variables.has(index) ? '' : mapLine(map, labels))),
-    ...[...object.data].sort((a, b) => a.map - b.map).map(dataLines),
-    ...object.programs.map((program, index) => programLines(program, index, labels[index]!, options)),
+    ...data.map(dataLines),
+    ...object.programs.map((program, index) =>
+      programLines(program, renumbered(program.insns, numbers), index, labels[index]!, options),
+    ),
   ].join('')
+}
+
+/** By map: which it is of those that text declares, maps before sections of variables; maps of maps, which it does not, are behind them. */
+function numbersOf({ maps }: BpfObject, variables: ReadonlySet<number>): Uint32Array {
+  const rank = (map: number) => (maps[map]!.inner ? 2 : variables.has(map) ? 1 : 0)
+  const order = maps.map((_, map) => map).sort((a, b) => rank(a) - rank(b) || a - b)
+  const numbers = new Uint32Array(maps.length)
+  for (const [number, map] of order.entries()) numbers[map] = number
+  return numbers
+}
+
+function renumbered(insns: readonly Insn[], numbers: Uint32Array): readonly Insn[] {
+  if (numbers.every((number, map) => number === map)) return insns
+  return insns.map((one) => {
+    const { imm64 } = one.spec
+    const number = imm64 === 'map_index' || imm64 === 'map_index_value' ? numbers[one.imm] : undefined
+    return number === undefined ? one : { ...one, imm: number, imm64: Long.fromBits(number, one.imm64?.high ?? 0) }
+  })
 }
 
 /** By program: its label is that of its first slot. */
@@ -60,7 +84,8 @@ function labelsOf({ name, functions }: Program, names: Set<string>): Labels {
 }
 
 function programLines(
-  { section, insns }: Program,
+  { section }: Program,
+  insns: readonly Insn[],
   index: number,
   names: Labels,
   options: ObjectListingOptions,

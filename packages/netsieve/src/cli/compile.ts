@@ -44,7 +44,7 @@ export const EMITS: Readonly<Record<string, (compiled: Compiled) => string | Uin
   'ir-json': (compiled) => jsonPieces(toJson(filterOf(compiled))),
   cbpf: (compiled) => printCbpf(classicOf(compiled), 'd'),
   asm: (compiled) =>
-    compiled.programs
+    compiled.programs || compiled.maps.length > 0
       ? listObject(objectOf(compiled), { origins: true })
       : disassemble(compiled.insns, { origins: true }),
   hex: (compiled) => `${hex(encode(onlyProgram(compiled)))}\n`,

@@ -44,7 +44,7 @@ export function disasm(file: string, flags: DisasmFlags): number {
   const one = () => programOf(object, file, flags.program).insns
   if (flags.cfg) writeOutput(flags.output, drawCfg(one(), { format: flags.cfg, dialect, origins }))
   else if (flags.emit !== 'asm') writeOutput(flags.output, FORMS[flags.emit]!(object, file, flags))
-  else if (object.programs.length === 1 || flags.program !== undefined)
+  else if (flags.program !== undefined || (object.programs.length === 1 && object.maps.length === 0))
     writeOutput(flags.output, disassemble(one(), { dialect, origins }))
   else writeOutput(flags.output, listObject(object, { dialect, origins }))
   return 0

@@ -1,6 +1,7 @@
 // The forms in which a program is written for other tools: the same for whatever it was read from.
 
-import { type BpfObject, emitC, emitHex, encode, sectionOf, toJson, writeElf } from '@netsieve/asm'
+import { type BpfObject, emitC, emitHex, encode, sectionOf, toJson, UnwritableError, writeElf } from '@netsieve/asm'
+import { say, Trouble } from './io.ts'
 import { programOf } from './program.ts'
 import { progOf, sideOf } from './rules.ts'
 
@@ -20,7 +21,19 @@ export const FORMS: Readonly<
   c: (object, path, { program }) => emitC(programOf(object, path, program).insns),
   json: (object, path, { program }) =>
     `${JSON.stringify({ v: 1, instructions: toJson(programOf(object, path, program).insns) }, undefined, 2)}\n`,
-  elf: (object, path, { prog }) => writeElf(withSections(object, prog), { file: path }),
+  elf: elfOf,
+}
+
+/** @throws Trouble for what no object can say */
+function elfOf(object: BpfObject, path: string, { prog }: FormFlags): Uint8Array {
+  try {
+    return writeElf(withSections(object, prog), { file: path })
+  } catch (error) {
+    if (!(error instanceof UnwritableError)) throw error
+    const { message, span } = error
+    say([{ severity: 'error', code: 'asm/object', message, ...(span && { span }) }], path)
+    throw new Trouble('')
+  }
 }
 
 /** Programs without a section get that of the program type asked for. */
