@@ -63,6 +63,13 @@ test('of two networks the first counts before the second', () => {
   expect(['10.2.0.1', '10.1.0.1', '10.1.1.1'].map((each) => evaluate(value!, frame(each)).decision)).toEqual(['drop', 'pass', 'drop']) // biome-ignore format: one comparison
 })
 
+test('of an element that is added twice the last counts', () => {
+  const sets = 'create s hash:net,port\nadd s 10.0.0.0/8,tcp:80-90\nadd s 10.0.0.0/8,tcp:81 nomatch -exist'
+  const { value } = read(sets, '--match-set s src,dst')
+  const frame = (port: number) => buildPacket(`eth / ipv4(src=10.1.1.1) / tcp(dport=${port})`).value!.data
+  expect([80, 81].map((port) => evaluate(value!, frame(port)).decision)).toEqual(['drop', 'pass'])
+})
+
 test('many networks, every other with nomatch, take no quadratic time', () => {
   const nets = Array.from(
     { length: 40_000 },

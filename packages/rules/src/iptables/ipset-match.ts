@@ -217,7 +217,8 @@ function held(
     return { kind: 'inSet', terms, set: own }
   }
   const nets = used.flatMap((part, i) => (set.parts[part] === 'net' ? i : []))
-  const sorted = elements.sort((a, b) => narrowerFirst(a.key, b.key, nets))
+  // Of an element that was added twice (-exist) the last counts.
+  const sorted = elements.reverse().sort((a, b) => narrowerFirst(a.key, b.key, nets))
   const mapped: Element[] = sorted.map(({ key, holds }) => ({ key, value: holds ? 1n : 0n }))
   if (!made.has(own))
     made.set(own, { name: own, keys, data: { bits: 1 }, elements: mapped, catchAll: { value: 0n }, span: set.span })
