@@ -91,6 +91,18 @@ it('traces a packet that is written in words, and says what is wrong with one', 
   expect([wrong.status, wrong.stdout]).toEqual([2, ''])
 })
 
+it('equiv and lint are told what is in sets, and what names stand for', () => {
+  const sets = file('sets.ipset', 'create allow hash:ip\nadd allow 10.0.0.1\n')
+  const named = file('named.ipt', '-A INPUT -m set --match-set allow src -j DROP\n-A INPUT -s 10.0.0.1 -j DROP\n')
+  const plain = file('plain.ipt', '-A INPUT -s 10.0.0.1 -j DROP\n')
+  expect(netsieve(['equiv', named, plain, '--ipset', sets, '--runs', '500'])).toMatchObject({ status: 0 })
+  expect(netsieve(['lint', named])).toMatchObject({ status: 2, stdout: '' })
+  expect(netsieve(['lint', named, '--ipset', sets])).toMatchObject({ status: 0, stderr: '' })
+  const hosts = file('hosts', '10.0.0.1 here\n')
+  const [byName, byNumber] = [file('name.pcapf', 'src host here'), file('number.pcapf', 'src host 10.0.0.1')]
+  expect(netsieve(['equiv', byName, byNumber, '--hosts', hosts, '--runs', '500'])).toMatchObject({ status: 0 })
+})
+
 describe('equiv', () => {
   it('proves two spellings of the same filter equal, and says where it cannot', () => {
     const same = netsieve(['equiv', 'samples/rules/http.nft', 'samples/rules/http.iptables', '--runs', '3000'])

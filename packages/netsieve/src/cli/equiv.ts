@@ -8,9 +8,9 @@ import { printPacket, writeCapture } from '@netsieve/packet'
 import { type Command, Option } from 'commander'
 import { type Compiled, rulesById, Sieve } from '../pipeline.ts'
 import { err, numberOf, out, readText, Trouble, writeOutput } from './io.ts'
-import { compileOptions, compileOrEnd, PROG_NAMES } from './rules.ts'
+import { compileOptions, compileOrEnd, type NameFlags, PROG_NAMES, withNameOptions } from './rules.ts'
 
-export interface EquivFlags {
+export interface EquivFlags extends NameFlags {
   readonly syntax?: string
   readonly syntaxB?: string
   readonly prog: string
@@ -25,7 +25,7 @@ export interface EquivFlags {
 }
 
 export function define(command: Command, done: (exitCode: number) => void): void {
-  command
+  withNameOptions(command)
     .argument('<a>', 'file of rules')
     .argument('<b>', 'file of rules')
     .option('-s, --syntax <name>', 'syntax of both; by default what each looks like')

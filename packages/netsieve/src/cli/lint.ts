@@ -4,9 +4,9 @@ import { type Diagnostic, position, renderAll } from '@netsieve/diag'
 import type { Command } from 'commander'
 import { lintRules } from '../lint.ts'
 import { nameOf, out, readText, Trouble } from './io.ts'
-import { compileOptions, understood } from './rules.ts'
+import { compileOptions, type NameFlags, understood, withNameOptions } from './rules.ts'
 
-export interface LintFlags {
+export interface LintFlags extends NameFlags {
   readonly syntax?: string
   readonly hook?: string
   readonly profile?: string
@@ -18,7 +18,7 @@ export interface LintFlags {
 const FINDINGS = ['shadowed', 'redundant', 'unreachable', 'never', 'unused'] as const
 
 export function define(command: Command, done: (exitCode: number) => void): void {
-  command
+  withNameOptions(command)
     .argument('<file>', 'file of rules; - is stdin')
     .option('-s, --syntax <name>', 'the syntax; by default what the rules look like')
     .option('--hook <name>', 'the hook whose packets these are; by default each that there are rules for')

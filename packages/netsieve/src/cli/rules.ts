@@ -25,18 +25,22 @@ const PROGS: Readonly<Record<string, ProgTypeName>> = {
 
 export const PROG_NAMES = ['xdp', 'tc', 'socket', 'cgroup', 'cgroup-egress', 'netfilter']
 
-export interface RuleFlags {
+/** What names in rules stand for. */
+export interface NameFlags {
+  readonly hosts?: string
+  readonly ethers?: string
+  readonly networks?: string
+  readonly netmask?: string
+  readonly ipset?: string
+}
+
+export interface RuleFlags extends NameFlags {
   readonly file?: string
   readonly syntax?: string
   readonly prog: string
   readonly hook?: string
   readonly profile?: string
   readonly onMatch?: string
-  readonly hosts?: string
-  readonly ethers?: string
-  readonly networks?: string
-  readonly netmask?: string
-  readonly ipset?: string
   /** `-O`: commander calls it by its letter. */
   readonly O?: string
   /** The capture, of verbs that take one. */
@@ -45,7 +49,7 @@ export interface RuleFlags {
 
 /** Adds the options about rules to a command. */
 export function withRuleOptions(command: Command): Command {
-  return command
+  command
     .option('-f, --file <rules>', 'file of rules; - is stdin')
     .option('-s, --syntax <name>', `one of ${SYNTAX_NAMES}; by default what the rules look like`)
     .option('--prog <type>', `program type: ${PROG_NAMES.join(', ')}`, 'xdp')
@@ -63,6 +67,12 @@ export function withRuleOptions(command: Command): Command {
     .addOption(
       new Option('-O <level>', 'passes over the IR: 0 none, 1 (default) all that keep the deciding rule, 2 merge rules too').choices(['0', '1', '2']), // biome-ignore format: one option
     )
+  return withNameOptions(command)
+}
+
+/** Adds the options that tell what names in rules stand for. */
+export function withNameOptions(command: Command): Command {
+  return command
     .option('--hosts <file>', 'pcap expressions: names of hosts, as in hosts(5)')
     .option('--ethers <file>', 'pcap expressions: names of Ethernet addresses, as in ethers(5)')
     .option('--networks <file>', 'pcap expressions: names of networks, as in networks(5)')
