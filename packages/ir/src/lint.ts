@@ -4,10 +4,10 @@ import { type Diagnostic, Diagnostics, type Note, type Span } from '@netsieve/di
 import { normal } from './passes/constants.ts'
 import { coveredRules } from './passes/cover.ts'
 import { endsAll } from './passes/dead.ts'
-import { refine } from './passes/facts.ts'
-import { forEachRule, reachedChains, setsMetadata } from './passes/walk.ts'
+import { assume, type Facts, NOTHING, refine } from './passes/facts.ts'
+import { changesNothing, forEachRule, reachedChains, setsMetadata } from './passes/walk.ts'
 import { verdictKey } from './sets.ts'
-import type { Filter, Rule } from './types.ts'
+import type { Filter, Rule, Step } from './types.ts'
 
 /** Covering rules named at most. */
 const MOST_NAMED = 8
@@ -49,12 +49,8 @@ export function lint(filter: Filter): readonly Diagnostic[] {
     diags.warning(what, message, rule.span, { notes })
   }
   forEachRule(filter, (rule, facts) => {
-    const never = rule.steps.find((step) => {
-      if (step.kind !== 'match') return false
-      const pred = refine(normal(step.pred), facts, step.view)
-      return (pred.kind === 'const' && !pred.value) || (pred.kind === 'in' && pred.ranges.length === 0)
-    })
-    if (never?.kind === 'match' && !told.has(rule))
+    const never = neverIn(rule, facts)
+    if (never && !told.has(rule))
       diags.warning(
         'ir/never',
         `no packet that comes to this rule matches it: ${quoted(rule)}`,
@@ -63,6 +59,20 @@ export function lint(filter: Filter): readonly Diagnostic[] {
     return rule
   })
   return [...diags.list].sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0))
+}
+
+/** The first match of a rule that no packet passes which has come there, by the facts before the rule and by the matches before it. */
+function neverIn({ steps }: Rule, facts: Facts): Extract<Step, { kind: 'match' }> | undefined {
+  let here = facts
+  for (const step of steps) {
+    if (step.kind === 'match') {
+      const asked = normal(step.pred)
+      const pred = refine(asked, here, step.view)
+      if ((pred.kind === 'const' && !pred.value) || (pred.kind === 'in' && pred.ranges.length === 0)) return step
+      here = assume(asked, true, here, step.view)
+    } else if (!changesNothing(step)) here = NOTHING
+  }
+  return undefined
 }
 
 function noteOf(rule: Rule, what: string): Note {

@@ -236,6 +236,18 @@ describe('lint', () => {
     ])
   })
 
+  it('sees that a match leaves nothing to the next one of its rule', () => {
+    const rules = [
+      rule(0, match(TCP), match(in_(80, 80)), match(in_(81, 90)), verdict('drop')),
+      rule(1, match(TCP), match(in_(80, 90)), match(in_(81, 81)), verdict('drop')),
+      rule(2, match(TCP), match(in_(80, 90)), match(not(in_(1, 100))), verdict('drop')),
+    ]
+    expect(lint(filter([base('c', 'nft-ip')], { c: rules })).map(({ code, message }) => [code, message])).toEqual([
+      ['ir/never', 'no packet that comes to this rule matches it: rule 0'],
+      ['ir/never', 'no packet that comes to this rule matches it: rule 2'],
+    ])
+  })
+
   it('says nothing of rules that are asked', () => {
     expect(lint(filter([base('c', 'xt-ip')], { c: [rule(0, match(PORT), verdict('drop')), rule(1, match(TCP), verdict('drop'))] }))).toEqual([]) // biome-ignore format: one value
   })
