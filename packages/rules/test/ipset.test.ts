@@ -98,6 +98,8 @@ describe('what is wrong', () => {
     ['create s hash:ip,six', '--match-set s src', 'ipset/type', 'hash:ip,six'],
     ['create s hash:ip family six', '--match-set s src', 'ipset/family', 'six'],
     ['create s hash:ip color red', '--match-set s src', 'ipset/option', 'color'],
+    ['create s hash:ip timeout soon', '--match-set s src', 'ipset/option', 'soon'],
+    ['create s hash:ip counters\nadd s 10.0.0.1 packets -1', '--match-set s src', 'ipset/option', '-1'],
     ['create s hash:ip maxelem', '--match-set s src', 'ipset/option', 'maxelem'],
     ['create s hash:ip,mark markmask none', '--match-set s src,src', 'rules/number', 'none'],
     [`${ONE}flush t`, '--match-set s src', 'ipset/name', 't'],

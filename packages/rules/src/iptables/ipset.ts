@@ -48,6 +48,9 @@ const OPTIONS: Readonly<Record<string, 0 | 1>> = {
 /** The same behind an element. */
 const OF_ELEMENT: Readonly<Record<string, 0 | 1>> = { timeout: 1, packets: 1, bytes: 1, comment: 1, skbmark: 1, skbprio: 1, skbqueue: 1, nomatch: 0, '-exist': 0, '-!': 0 } // biome-ignore format: one family
 
+/** Those that count something. */
+const COUNTS: readonly string[] = ['timeout', 'hashsize', 'maxelem', 'bucketsize', 'size', 'probes', 'resize', 'packets', 'bytes', 'skbqueue'] // biome-ignore format: one family
+
 const COMMANDS = { create: 'create', '-N': 'create', add: 'add', '-A': 'add', flush: 'flush', '-F': 'flush' } as const
 
 /** The sets of a text by their names; what is wrong is told. */
@@ -124,7 +127,12 @@ function optionsOf(
       diagnostics.error('ipset/option', message, word.span, { expected: Object.keys(known) })
       return undefined
     }
-    out.set(word.text, known[word.text] === 1 ? words[++i] : undefined)
+    const value = known[word.text] === 1 ? words[++i] : undefined
+    if (value && COUNTS.includes(word.text) && !/^\d+$/.test(value.text)) {
+      diagnostics.error('ipset/option', `\`${value.text}\` is no number`, value.span, { expected: ['a number'] })
+      return undefined
+    }
+    out.set(word.text, value)
   }
   return out
 }
