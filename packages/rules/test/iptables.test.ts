@@ -378,3 +378,8 @@ test('a socket that is not there has no owner either', () => {
   expect(codes('! --uid-owner 33')).toEqual(['iptables/owner'])
   expect(codes('--uid-owner 33')).toEqual([])
 })
+
+test('options of a match that this tool lacks are not told beside it', () => {
+  const { diagnostics } = read('iptables -A INPUT -m ipv6header --header hop --soft -j DROP')
+  expect(diagnostics.map(({ message }) => message)).toEqual(['iptables has no match ipv6header'])
+})

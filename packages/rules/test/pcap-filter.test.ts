@@ -328,3 +328,11 @@ describe('size', () => {
     expect(refused(text).code).toBe(code)
   })
 })
+
+test.each([
+  ['tcp[0', "the end of the expression where ']' should be"],
+  ['tcp[0)', "`)` where ']' should be"],
+  ['(tcp', "the end of the expression where ')' should close a parenthesis"],
+])('%s: %s', (text, message) => {
+  expect(pcapFilter.parse(named(text)).diagnostics.map((each) => each.message)).toEqual([message])
+})

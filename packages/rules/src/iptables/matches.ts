@@ -145,9 +145,10 @@ export class MatchList {
     const { family } = this.line
     const name = ['icmpv6', 'ipv6-icmp'].includes(value.text) ? 'icmp6' : value.text
     const other = family === 'ipv4' ? 'ipv6' : 'ipv4'
-    if (name === ICMP_MODULE[other] || (HEADER_MODULES[name]?.only ?? ONLY_FAMILY[name] ?? family) !== family)
+    if (name === ICMP_MODULE[other] || (HEADER_MODULES[name]?.only ?? ONLY_FAMILY[name] ?? family) !== family) {
+      this.foreign = true
       this.line.fail('match', `${family === 'ipv4' ? 'iptables' : 'ip6tables'} has no match ${name}`, value.span, name === ICMP_MODULE[other] ? [ICMP_MODULE[family]] : undefined) // biome-ignore format: one message
-    else if (MATCH_OPTIONS[name]) this.load(name, span)
+    } else if (MATCH_OPTIONS[name]) this.load(name, span)
     else if (UNSUPPORTED_MATCHES.has(name)) {
       this.foreign = true
       this.unsupported(`the match \`${name}\``, span)

@@ -131,7 +131,7 @@ class Parser {
     this.qualifiers = before
     if (!this.is(')')) {
       const notes = [{ message: 'the parenthesis opened here', span: open.span }]
-      this.fail(`\`${this.token.text}\` where ')' should close a parenthesis`, { expected: ["')'"], notes })
+      this.fail(`${this.here()} where ')' should close a parenthesis`, { expected: ["')'"], notes })
     }
     this.at++
     return { expr, bare }
@@ -338,7 +338,7 @@ class Parser {
     const test: Test | undefined = this.token.kind === 'mark' ? TESTS[this.token.text] : undefined
     if (!test) {
       if (certain && left.kind !== 'number')
-        this.fail(`\`${this.token.text}\` where a comparison should be`, {
+        this.fail(`${this.here()} where a comparison should be`, {
           expected: ['an operator', ...Object.keys(TESTS).map((each) => `'${each}'`)],
         })
       this.at = from
@@ -451,7 +451,7 @@ class Parser {
 
   private take(mark: string): void {
     if (!this.is(mark))
-      this.fail(`\`${this.token.text}\` where '${mark}' should be`, { expected: [`'${mark}'`, 'an operator'] })
+      this.fail(`${this.here()} where '${mark}' should be`, { expected: [`'${mark}'`, 'an operator'] })
     this.at++
   }
 
@@ -464,6 +464,11 @@ class Parser {
     if (this.token.kind !== 'name') return {}
     const meant = nearest(this.token.text, KEYWORDS)
     return meant ? { hint: `did you mean ${meant}?` } : {}
+  }
+
+  /** What stands here, as a message calls it. */
+  private here(): string {
+    return this.token.kind === 'end' ? this.token.text : `\`${this.token.text}\``
   }
 
   private fail(message: string, extra: FaultExtra = {}): never {
