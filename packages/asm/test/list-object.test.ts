@@ -103,3 +103,12 @@ test('a prog array of thousands of entries is read in linear time', () => {
   expect(programsIn(value!.maps[0]!)).toHaveLength(16_000)
   expect(performance.now() - start).toBeLessThan(5000)
 })
+
+test('many zeros are one line, and read back', () => {
+  const text =
+    '.section .data\na:\n    .byte 0x1, 0x0\nb:\n    .zero 100\nc:\n    .zero 17\n    .byte 0x2\n.section tc\n.globl main\nmain:\n    r1 = map[idx:0][0]+2 ll\n    exit\n'
+  const { value, diagnostics } = assemble(source('t', text), { dialect: 'llvm' })
+  expect(renderAll(diagnostics)).toBe('')
+  expect([...value!.data[0]!.bytes]).toEqual([1, ...Array<number>(118).fill(0), 2])
+  expect(listObject(value!, { dialect: 'llvm' })).toContain(text.slice(0, text.indexOf('.section tc')))
+})

@@ -62,7 +62,14 @@ function dataLines({ name, bytes, symbols }: DataSection): string {
   for (let at = 0; at < bytes.length; ) {
     const label = starts.get(at)
     if (label !== undefined) text += `${label}:\n`
-    let end = at + 1
+    let end = at
+    while (end < bytes.length && bytes[end] === 0 && (end === at || !starts.has(end))) end++
+    if (end - at > WIDTH) {
+      text += `    .zero ${end - at}\n`
+      at = end
+      continue
+    }
+    end = at + 1
     while (end < bytes.length && end - at < WIDTH && !starts.has(end)) end++
     text += `    .byte ${[...bytes.subarray(at, end)].map((byte) => `0x${byte.toString(16)}`).join(', ')}\n`
     at = end

@@ -20,6 +20,9 @@ export class Maps {
   private tables: number | undefined
   private size = 0
   private named = 0
+  private readonly names = new Set([TABLES])
+  /** By what names are made of: the last number that one has behind it. */
+  private readonly numbers = new Map<string, number>()
   private readonly made = new Map<unknown, unknown>()
 
   /** What `make` gave when this owner was asked for first. */
@@ -45,6 +48,7 @@ export class Maps {
 
   /** A map of any kind; its number. */
   add(def: MapDef): number {
+    this.names.add(def.name)
     return this.defs.push(def) - 1
   }
 
@@ -54,16 +58,18 @@ export class Maps {
   }
 
   fill(map: number, def: MapDef): void {
+    this.names.add(def.name)
     this.defs[map] = def
   }
 
   /** A name that the kernel takes for a map, after the last part of another one, and that no map has. */
   nameFor(text: string): string {
     const plain = text.replace(/^.*\//, '').replace(/\W/g, '_').slice(0, LONGEST_NAME)
-    const taken = (name: string) =>
-      name === TABLES || this.defs.some((def) => typeof def === 'object' && def.name === name)
     let name = plain || 'set'
-    for (let i = 2; taken(name); i++) name = `${plain.slice(0, LONGEST_NAME - String(i).length - 1)}_${i}`
+    for (let i = (this.numbers.get(plain) ?? 1) + 1; this.names.has(name); i++) {
+      name = `${plain.slice(0, LONGEST_NAME - String(i).length - 1)}_${i}`
+      this.numbers.set(plain, i)
+    }
     return name
   }
 
