@@ -47,6 +47,8 @@ export class Reading {
   private readonly sets: ReadonlyMap<string, SetDef>
   private readonly view: View
   private readonly seenAs: string
+  /** Whether the view drops packets of which something cannot be read. */
+  private readonly cuts: boolean
 
   constructor({ bdd, variables }: Making, sets: ReadonlyMap<string, SetDef>, view: ViewName, as?: ViewName) {
     this.bdd = bdd
@@ -54,6 +56,8 @@ export class Reading {
     this.sets = sets
     this.view = VIEWS[as ?? view]
     this.seenAs = as ? ` as ${as}` : ''
+    const { lists, cutDrops, tinyDrops, chainDrops } = this.view
+    this.cuts = lists.drops || cutDrops.length > 0 || tinyDrops.length > 0 || chainDrops
   }
 
   pred(pred: Pred): Truth {
@@ -91,8 +95,7 @@ export class Reading {
         const entry = `${list} ${typeText(type)}${this.seenAs}`
         const has = this.variable(`exists ${entry}`)
         const asked = this.variable(`asked ${list}${this.seenAs}`)
-        const cut =
-          this.view.lists.drops || this.view.chainDrops ? bdd.and(asked, this.variable(`cut ${entry}`)) : FALSE
+        const cut = this.cuts ? bdd.and(asked, this.variable(`cut ${entry}`)) : FALSE
         const told = bdd.and(asked, bdd.not(cut))
         return { holds: bdd.and(told, has), fails: bdd.and(told, bdd.not(has)), missing: bdd.not(asked), cut }
       }
@@ -264,8 +267,7 @@ export class Reading {
     const has = this.variable(name)
     const bits = names.map((name) => this.variable(name))
     if (view.missing === 'zero') return { bits: bits.map((bit) => bdd.and(has, bit)), missing: FALSE, cut: FALSE }
-    const cuts = view.lists.drops || view.cutDrops.length > 0 || view.tinyDrops.length > 0 || view.chainDrops
-    const cut = cuts ? bdd.and(bdd.not(has), this.variable(`${name}, cut`)) : FALSE
+    const cut = this.cuts ? bdd.and(bdd.not(has), this.variable(`${name}, cut`)) : FALSE
     return { bits, missing: bdd.and(bdd.not(has), bdd.not(cut)), cut }
   }
 

@@ -1,6 +1,6 @@
 // Whether it shows that a term is not asked for: by a packet that is dropped, or a program that ends, where the term cannot be loaded.
 
-import { FIELDS, protocol } from '@netsieve/packet'
+import { FIELDS, type ListName, protocol } from '@netsieve/packet'
 import type { Filter, Step, Term } from '../types.ts'
 import { VIEWS, type View } from '../views.ts'
 import { termsIn } from '../walk.ts'
@@ -27,9 +27,14 @@ const cutsNothing = ({ lists, chainDrops, cutDrops, tinyDrops }: View): boolean 
 
 function cuts(term: Term, view: View, chains: boolean): boolean {
   // A search in a list drops where its header is cut, or wrong.
-  if (term.kind === 'find') return view.lists.drops || view.chainDrops
+  if (term.kind === 'find') return cutsIn(term.list, view)
   if (term.kind !== 'field') return false
   const { proto } = FIELDS[term.field]
-  if (protocol(proto).entry && (view.lists.drops || view.chainDrops)) return true
+  const { entry } = protocol(proto)
+  if (entry && cutsIn(entry.list, view)) return true
   return (chains && term.field === 'meta.l4proto') || view.cutDrops.includes(proto) || view.tinyDrops.includes(proto)
+}
+
+function cutsIn(list: ListName, { lists, chainDrops, cutDrops, tinyDrops }: View): boolean {
+  return lists.drops || chainDrops || cutDrops.includes(list) || tinyDrops.includes(list)
 }
