@@ -42,6 +42,9 @@ export function compile(text) {
   const names = new Map()
   for (const { name } of rules) if (name.startsWith('%')) names.set(name, `%${names.size + 1}`)
   const renamed = (name) => names.get(name) ?? name
+  // `ebnf` would take the later one of two.
+  const twice = rules.find(({ name }, i) => rules.findIndex((other) => other.name === name) !== i)
+  if (twice) throw new Error(`two rules are named ${twice.name}`)
   const data = rules.map(({ name, alternatives }) => ({
     name: renamed(name),
     alternatives: alternatives.map((sequence) =>
