@@ -1,38 +1,19 @@
 // Limits with a bucket for each key in the real kernel: its verifier accepts the programs, their hash tables fill up as the tools' sets do.
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { decisionOf } from '@netsieve/asm'
 import { generate } from '@netsieve/codegen'
 import { source } from '@netsieve/diag'
-import { buildPacket } from '@netsieve/packet'
 import { SYNTAXES } from '@netsieve/rules'
 import { describe, expect, it } from 'vitest'
+import { framesOf, rows } from '../golden/state-rows.ts'
 import { askKernel, MISSING, programOf } from './oracle.ts'
 
-interface Row {
-  readonly name: string
-  readonly tool: string
-  readonly frames: string
-  readonly rules: string
-  readonly verdicts: string
-}
-
-const { rows }: { readonly rows: readonly Row[] } = JSON.parse(
-  readFileSync(join(import.meta.dirname, '../golden/state/golden.json'), 'utf8'),
-)
 const KEYED = rows.filter(
   ({ name, tool }) =>
     /^(?:meter|add-to|update-|seen|not-seen|x-hash|x-recent)/.test(name) && tool !== 'iptables-legacy',
 )
 
-function frames(text: string): string[] {
-  return text.split(',').flatMap((part) => {
-    const [times = 0, length = 0, from = 1] = part.split(/[x@]/).map(Number)
-    const { value } = buildPacket(`eth / ipv4(src=10.0.0.${from}, dst=10.0.0.2) / udp(sport=1000, dport=53) / zeros(${length - 28})`) // biome-ignore format: one packet
-    return Array<string>(times).fill(Buffer.from(value!.data).toString('hex'))
-  })
-}
+const frames = (text: string): string[] => framesOf(text).map((frame) => Buffer.from(frame).toString('hex'))
 
 describe.skipIf(MISSING)(`limits with keys in the kernel${MISSING ? ` (skipped: ${MISSING})` : ''}`, () => {
   it('there are some', () => {
