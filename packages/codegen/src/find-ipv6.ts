@@ -16,9 +16,9 @@ const FIXED: ReadonlyMap<number, number> = new Map(
   ]),
 )
 
-/** IPv6's extension headers. SLOT.walkEnd is the length of the packet where that ends before the frame does. */
-export function extensions(search: Search): void {
-  const { scope, ref, find, ends, broken } = search
+/** Begins a walk over so many headers behind the fixed one at most: the first one's type is in R.RET, where the packet ends is kept. */
+export function begin(search: Search, most: number): void {
+  const { scope, ref, ends } = search
   const { e, access, path } = scope
   const { trim } = path.view
   const { reg, disp } = access.reach(e, ref, 0, 40, ends.absent)
@@ -37,7 +37,15 @@ export function extensions(search: Search): void {
     e.bind(sized)
     e.put((c) => c.store(8, R.FP, SLOT.walkEnd, { reg: R.C }))
   }
-  start(search, 40, MAX_EXTENSION_HEADERS)
+  start(search, 40, most)
+}
+
+/** IPv6's extension headers. SLOT.walkEnd is the length of the packet where that ends before the frame does. */
+export function extensions(search: Search): void {
+  const { scope, find, ends, broken } = search
+  const { e, path } = scope
+  const { trim } = path.view
+  begin(search, MAX_EXTENSION_HEADERS)
   e.put((c) => c.store(1, R.FP, SLOT.walkType, { reg: R.RET }))
   const [again, walked, found] = [e.label('again'), e.label('walked'), e.label('found')]
   e.bind(again)

@@ -4,8 +4,8 @@ import type { Label } from '@netsieve/asm'
 import { find, HEADER_BITS, MOST_HEADERS, NO_NEXT, SEEN_HEADERS } from '@netsieve/ir'
 import { IPPROTO } from '@netsieve/packet'
 import { R } from './emitter.ts'
-import { at, here, round, type Search, start } from './find.ts'
-import { beforeEnd } from './find-ipv6.ts'
+import { at, here, round, type Search } from './find.ts'
+import { beforeEnd, begin } from './find-ipv6.ts'
 import { SLOT } from './path.ts'
 import type { Scope } from './scope.ts'
 
@@ -16,23 +16,7 @@ export function headersSeen(scope: Scope, missing: Label): void {
   const { trim } = path.view
   const ends = { absent: missing, missing, cut: missing }
   const search: Search = { scope, ref: netRef, find: find('ipv6', 0), ends, broken: missing }
-  const { reg, disp } = access.reach(e, netRef, 0, 40, missing)
-  e.put((c) => {
-    c.load(1, R.RET, reg, disp + 6)
-    c.load(2, R.C, reg, disp + 4)
-    c.be(R.C, 16)
-  })
-  if (trim) {
-    const sized = e.label('sized')
-    e.put((c) => c.alu('add', R.C, 40))
-    e.jump('jne', R.C, 40, sized)
-    // A payload length of 0 before hop-by-hop options: the frame's own end counts.
-    e.jump('jne', R.RET, IPPROTO.hopopt, sized)
-    e.put((c) => c.mov(R.C, 0x1ffff))
-    e.bind(sized)
-    e.put((c) => c.store(8, R.FP, SLOT.walkEnd, { reg: R.C }))
-  }
-  start(search, 40, MOST_HEADERS + 1)
+  begin(search, MOST_HEADERS + 1)
   e.put((c) => {
     c.store(1, R.FP, SLOT.walkType, { reg: R.RET })
     c.store(1, R.FP, SLOT.walkSeen, 0)
