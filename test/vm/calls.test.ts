@@ -131,6 +131,84 @@ describe('hostile programs', () => {
     expect([machine.batch().compiled, machine.stateless]).toEqual([false, false])
   })
 
+  it('with functions that share more code than programs can have are not compiled', () => {
+    const insns = program((code) => {
+      const functions = Array.from({ length: 255 }, () => code.label())
+      code.emit('call_local', {}, functions[0]!)
+      code.exit()
+      for (const [i, here] of functions.entries()) {
+        code.bind(here)
+        // All go on into the next, so each holds all that comes after it.
+        if (i + 1 < functions.length) code.emit('call_local', {}, functions[i + 1]!)
+      }
+      for (let i = 0; i < 8000; i++) code.mov(0, i)
+      code.exit()
+    })
+    const [interpreted, compiled] = (['interpreter', 'jit'] as const).map((engine) =>
+      load(insns, { type: 'xdp', engine, patience: 0, budget: { insns: 100_000 } }).run(frame),
+    )
+    expect(compiled!.toJSON()).toEqual(interpreted!.toJSON())
+    const machine = load(insns, { type: 'xdp', engine: 'jit' })
+    expect([machine.batch().compiled, machine.stateless]).toEqual([false, false])
+  })
+
+  it('with functions that are longer than engines of WebAssembly take run as others do', () => {
+    const shapes: Record<string, (code: Code) => void> = {
+      'loops one over the other': (code) => {
+        const heads = Array.from({ length: 120_000 }, () => code.label())
+        for (const head of heads) {
+          code.bind(head)
+          code.mov(0, 0)
+        }
+        for (const head of heads) code.jump('jeq', 0, 1, head)
+      },
+      'loops that are entered in their middle': (code) => {
+        code.mov(0, 0)
+        for (let i = 0; i < 25_000; i++) {
+          const [head, middle] = [code.label(), code.label()]
+          code.jump('jeq', 0, 1, middle)
+          code.bind(head)
+          code.mov(0, 0)
+          code.bind(middle)
+          code.mov(0, 0)
+          code.jump('jeq', 0, 1, head)
+        }
+      },
+    }
+    for (const [name, shape] of Object.entries(shapes)) {
+      const insns = program((code) => {
+        shape(code)
+        code.exit()
+      })
+      const start = performance.now()
+      const [interpreted, compiled] = (['interpreter', 'jit'] as const).map((engine) =>
+        load(insns, { type: 'xdp', engine, patience: 0 }).run(frame),
+      )
+      expect(interpreted!.fault, name).toBeUndefined()
+      expect(compiled!.toJSON(), name).toEqual(interpreted!.toJSON())
+      const batch = load(insns, { type: 'xdp', engine: 'jit', patience: 0 }).batch({ chunkBytes: 4096 })
+      new DataView(batch.input.buffer, batch.input.byteOffset).setUint32(8, frame.length, true)
+      expect([...batch.run(16 + frame.length).r0], name).toEqual([interpreted!.r0])
+      expect(batch.compiled, name).toBe(false)
+      expect(performance.now() - start, name).toBeLessThan(20_000)
+    }
+  })
+
+  it('with loops by the thousand in each other are compiled in linear time', () => {
+    const insns = program((code) => {
+      const heads = Array.from({ length: 70_000 }, () => code.label())
+      for (const head of heads) {
+        code.bind(head)
+        code.mov(0, 0)
+      }
+      for (const head of heads.reverse()) code.jump('jeq', 0, 1, head)
+      code.exit()
+    })
+    const start = performance.now()
+    load(insns, { type: 'xdp', engine: 'jit', patience: 0 }).run(frame)
+    expect(performance.now() - start).toBeLessThan(10_000)
+  })
+
   it('with calls by the thousand in one block are compiled in linear time', () => {
     const insns = program((code, [first]) => {
       for (let i = 0; i < 40_000; i++) code.emit('call_local', {}, first!)

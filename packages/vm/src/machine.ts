@@ -9,7 +9,7 @@ import type { HelperFunction } from './helpers/helper.ts'
 import { helperFunctions } from './helpers/table.ts'
 import { type Ended, execute, withCases } from './interpret.ts'
 import { Batch, type BatchOptions } from './jit/batch.ts'
-import { areFew } from './jit/functions.ts'
+import { isCompilable } from './jit/functions.ts'
 import { Jit } from './jit/jit.ts'
 import type { Proved } from './jit/target.ts'
 import { isStateless } from './jit/walkable.ts'
@@ -161,7 +161,7 @@ export class Machine {
     this.codes = this.engine.programs.map(({ code }) => withCases(code))
     this.writes = programs.some((insns) => insns.some(mayWritePacket))
     this.proved = options.proved
-    this.jit = options.engine === 'jit' && areFew(this.engine) ? new Jit(this.engine, options.proved) : undefined
+    this.jit = options.engine === 'jit' && isCompilable(this.engine) ? new Jit(this.engine, options.proved) : undefined
     this.batchJit = this.jit
     this.rings = this.engine.maps.filter((map) => map instanceof RingBuffer)
     this.engine.callback = (insn) => this.callback(insn)
@@ -172,7 +172,7 @@ export class Machine {
     const { engine } = this
     this.stepper = undefined
     if (this.begin(packet, meta)) {
-      this.running = this.ripe && this.jit !== undefined
+      this.running = this.ripe && this.jit?.prepare() === true
       if (this.running) this.jit!.run()
       else {
         execute(engine, this.codes, 0)

@@ -63,7 +63,10 @@ interface Progress {
 
 export class Batch {
   /** Whether records are walked by compiled code, sooner or later; otherwise each is one run of the machine. */
-  readonly compiled: boolean
+  get compiled(): boolean {
+    return this.walks
+  }
+  private walks: boolean
   private readonly engine: Engine
   private readonly jit: Jit
   private readonly options: BatchOptions
@@ -82,7 +85,7 @@ export class Batch {
     this.machine = machine
     this.chunkBytes = options.chunkBytes ?? 1 << 20
     engine.refreshRegs()
-    this.compiled = canWalk(jit)
+    this.walks = canWalk(jit)
     // Loads that run ahead of a check stay inside: room after the input.
     const input = this.chunkBytes + 65536
     const most = Math.ceil(this.chunkBytes / HEADER) * 4
@@ -92,17 +95,20 @@ export class Batch {
     this.r0At = mem.plan(most)
     this.exitsAt = options.exits ? mem.plan(most) : 0
     this.outputAt = options.keep ? mem.plan(output, 64) : 0
-    const code = options.prepared && this.compiled ? this.compile() : undefined
+    const code = options.prepared && this.walks ? this.compile() : undefined
     // Not by `alloc`: memory would be copied to grow.
-    if (this.compiled) mem.shareWithWasm()
+    if (this.walks) mem.shareWithWasm()
     else mem.alloc(0)
     engine.refreshRegs()
     if (code) this.walk = this.instantiate(code)
   }
 
-  private compile(): Uint8Array {
+  /** Undefined, and no more to be asked for, if the programs are larger than engines of WebAssembly take. */
+  private compile(): Uint8Array | undefined {
     const { jit, options, r0At, exitsAt, outputAt } = this
-    return compileWalk(jit.functions(), options, { r0At, exitsAt, outputAt })
+    const code = compileWalk(jit.functions(), options, { r0At, exitsAt, outputAt })
+    this.walks = code !== undefined
+    return code
   }
 
   private instantiate(code: Uint8Array): WasmFunction {
@@ -130,8 +136,10 @@ export class Batch {
     const to = this.inputAt + length
     const progress: Progress = { at: this.inputAt + from, records: 0, written: outputFrom, faults: [] }
     if (this.walk || !this.runSlowly(progress, to)) {
-      this.walk ??= this.instantiate(this.compile())
-      this.runCompiled(this.walk, progress, to)
+      const code = this.walk ? undefined : this.compile()
+      if (code) this.walk = this.instantiate(code)
+      if (this.walk) this.runCompiled(this.walk, progress, to)
+      else this.runSlowly(progress, to)
     }
     return this.result(progress, this.inputAt + from, outputFrom)
   }
@@ -210,7 +218,7 @@ export class Batch {
     let { at, records, written } = progress
     let ripe = false
     while (to - at >= HEADER) {
-      ripe = this.compiled && machine.ripe
+      ripe = this.walks && machine.ripe
       if (ripe) break
       const captured = this.capturedAt(at)
       const whole = HEADER + captured

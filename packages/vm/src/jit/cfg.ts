@@ -3,6 +3,8 @@
 
 import { OP } from '../decode.ts'
 import { orderOf } from './order.ts'
+import { Rising } from './rising.ts'
+import { type Edge, nest, type Scope } from './scopes.ts'
 
 export interface Block {
   /** First instruction (as an index into the code rows) and the one after the last. */
@@ -10,19 +12,12 @@ export interface Block {
   readonly to: number
 }
 
-export interface Scope {
-  readonly kind: 'block' | 'loop'
-  /** Block numbers: it opens before `from` and closes before `to`. */
-  from: number
-  to: number
-}
-
 export interface Cfg {
   readonly blocks: readonly Block[]
   /** By block: the one that it goes on in where it does not jump, -1 if flow ends with it. */
   readonly next: Int32Array
-  /** By instruction: the number of the block that it starts, -1 for others. */
-  readonly at: Int32Array
+  /** By instruction that starts a block: the block's number. */
+  readonly at: ReadonlyMap<number, number>
   /** Scopes in the order they open; undefined where jumps enter loops from outside: then only a dispatcher will do. */
   readonly scopes: readonly Scope[] | undefined
   /** By block: 1 if it is not only come to from the one before it. */
@@ -39,67 +34,89 @@ export function endsFlow(op: number): boolean {
   return op === 0x05 || op === 0x95 || op === OP.invalid || op === OP.badJump
 }
 
-/** The function that starts at an instruction: what can be reached from it without calls. */
-export function buildCfg(code: Int32Array, entry: number): Cfg {
+/** Instructions that follow each other: the first, and the one after the last. */
+type Stretch = Block
+
+interface Reached {
+  /** All that can be reached without calls; rising, and apart from each other. */
+  readonly stretches: readonly Stretch[]
+  /** The instructions that are jumped to, or come after a jump. */
+  readonly leaders: Uint8Array
+}
+
+/** What can be reached from an instruction without calls; undefined where that is more than `most` instructions. */
+function reachedFrom(code: Int32Array, entry: number, most = Number.POSITIVE_INFINITY): Reached | undefined {
   const count = code.length / 4
   const reached = new Uint8Array(count)
-  const leader = new Uint8Array(count)
-  leader[entry] = 1
+  const leaders = new Uint8Array(count)
+  leaders[entry] = 1
+  const stretches: Stretch[] = []
   const work = [entry]
-  while (work.length > 0) {
-    let i = work.pop()!
-    while (!reached[i]) {
+  let left = most
+  for (let from = work.pop(); from !== undefined; from = work.pop()) {
+    let i = from
+    for (let on = true; on && !reached[i]; i++) {
+      if (--left < 0) return undefined
       reached[i] = 1
       const op = code[i * 4]!
       if (isJump(op)) {
         const to = code[i * 4 + 3]! >> 2
-        leader[to] = 1
-        work.push(to)
-        if (i + 1 < count) leader[i + 1] = 1
+        leaders[to] = 1
+        if (!reached[to]) work.push(to)
+        if (i + 1 < count) leaders[i + 1] = 1
       }
-      if (endsFlow(op)) break
-      i++
+      on = !endsFlow(op)
     }
+    if (i > from) stretches.push({ from, to: i })
   }
-  const blocks: Block[] = []
-  const at = new Int32Array(count).fill(-1)
-  for (let i = 0; i < count; i++) {
-    if (!reached[i]) continue
-    const from = i
-    at[from] = blocks.length
-    while (i + 1 < count && reached[i + 1] && !leader[i + 1] && !endsFlow(code[i * 4]!)) i++
-    blocks.push({ from, to: i + 1 })
-  }
-  const inPlace = inOrder(code, blocks, at, entry)
-  if (inPlace.scopes) return inPlace
-  const order = orderOf(successorsOf(code, inPlace), at[entry]!)
-  if (!order) return inPlace
-  const ordered = order.map((b) => blocks[b]!)
-  for (const [b, { from }] of ordered.entries()) at[from] = b
-  return inOrder(code, ordered, at, entry)
+  return { stretches: stretches.sort((a, b) => a.from - b.from), leaders }
 }
 
-function inOrder(code: Int32Array, blocks: readonly Block[], at: Int32Array, entry: number): Cfg {
-  const next = Int32Array.from(blocks, ({ to }) => (endsFlow(code[(to - 1) * 4]!) ? -1 : at[to]!))
+/** The number of instructions that can be reached from one without calls; undefined if that is more than `most`. */
+export function lengthFrom(code: Int32Array, entry: number, most: number): number | undefined {
+  return reachedFrom(code, entry, most)?.stretches.reduce((sum, { from, to }) => sum + to - from, 0)
+}
+
+/** The function that starts at an instruction: what can be reached from it without calls. */
+export function buildCfg(code: Int32Array, entry: number): Cfg {
+  const { stretches, leaders } = reachedFrom(code, entry)!
+  const blocks: Block[] = []
+  for (const { from, to } of stretches) {
+    let start = from
+    for (let i = from + 1; i <= to; i++) {
+      if (i < to && leaders[i] === 0 && !endsFlow(code[(i - 1) * 4]!)) continue
+      blocks.push({ from: start, to: i })
+      start = i
+    }
+  }
+  const inPlace = inOrder(code, blocks, entry)
+  if (inPlace.scopes) return inPlace
+  const order = orderOf(successorsOf(code, inPlace), inPlace.at.get(entry)!)
+  if (!order) return inPlace
+  return inOrder(
+    code,
+    order.map((b) => blocks[b]!),
+    entry,
+  )
+}
+
+function inOrder(code: Int32Array, blocks: readonly Block[], entry: number): Cfg {
+  const at = new Map(blocks.map(({ from }, b) => [from, b]))
+  const next = Int32Array.from(blocks, ({ to }) => (endsFlow(code[(to - 1) * 4]!) ? -1 : at.get(to)!))
   const edges = edgesOf(code, blocks, at, next)
   // The function must start with its entry.
-  const scopes = blocks[0]!.from === entry ? nest(edges) : undefined
+  const scopes = blocks[0]!.from === entry ? nest(edges, blocks.length) : undefined
   const joins = new Uint8Array(blocks.length)
   for (const { to } of edges) joins[to] = 1
   return { blocks, next, at, scopes, joins }
 }
 
-interface Edge {
-  readonly from: number
-  readonly to: number
-}
-
 /** Ways from block to block, but for those that just go on. */
-function edgesOf(code: Int32Array, blocks: readonly Block[], at: Int32Array, next: Int32Array): Edge[] {
+function edgesOf(code: Int32Array, blocks: readonly Block[], at: Cfg['at'], next: Int32Array): Edge[] {
   const edges: Edge[] = []
   blocks.forEach((block, from) => {
     const last = block.to - 1
-    if (isJump(code[last * 4]!)) edges.push({ from, to: at[code[last * 4 + 3]! >> 2]! })
+    if (isJump(code[last * 4]!)) edges.push({ from, to: at.get(code[last * 4 + 3]! >> 2)! })
     if (next[from]! >= 0 && next[from] !== from + 1) edges.push({ from, to: next[from]! })
   })
   return edges
@@ -108,63 +125,54 @@ function edgesOf(code: Int32Array, blocks: readonly Block[], at: Int32Array, nex
 function successorsOf(code: Int32Array, { blocks, next, at }: Cfg): number[][] {
   return blocks.map(({ to }, b) => {
     const last = (to - 1) * 4
-    const jump = isJump(code[last]!) ? [at[code[last + 3]! >> 2]!] : []
+    const jump = isJump(code[last]!) ? [at.get(code[last + 3]! >> 2)!] : []
     return next[b]! < 0 || next[b] === jump[0] ? jump : [next[b]!, ...jump]
   })
 }
 
-function nest(edges: readonly Edge[]): Scope[] | undefined {
-  const loops = nestLoops(edges)
-  const forward = new Map<number, number>()
-  for (const { from, to } of edges) if (to > from) forward.set(to, Math.min(forward.get(to) ?? from, from))
-  // By rising end; `open` are the outermost scopes so far, apart from each other, by rising start.
-  const blocks: Scope[] = []
-  const open: Scope[] = []
-  for (const [to, source] of [...forward].sort((a, b) => a[0] - b[0])) {
-    let from = startOutside(source, to, loops)
-    while (open.length > 0 && open[open.length - 1]!.to > from) {
-      from = startOutside(Math.min(from, open.pop()!.from), to, loops)
-    }
-    const scope: Scope = { kind: 'block', from, to }
-    open.push(scope)
-    blocks.push(scope)
+/**
+ * Follows what is known through a function until nothing changes.
+ * @param visit goes through a block; what it gives takes that to a block behind it, and says whether that changed what is known there
+ */
+export function forward(
+  code: Int32Array,
+  { blocks, next, at }: Cfg,
+  entryBlock: number,
+  visit: (b: number) => (to: number) => boolean,
+): void {
+  const waiting = new Uint8Array(blocks.length)
+  const work = new Rising()
+  const wake = (b: number): void => {
+    if (waiting[b] === 0) work.add(b)
+    waiting[b] = 1
   }
-  // A jump into a loop's middle from before it.
-  if (blocks.some((b) => loops.some((l) => b.from < l.from && b.to > l.from && b.to < l.to))) return undefined
-  return [...blocks, ...loops].sort((a, b) => a.from - b.from || b.to - a.to || (a.kind === 'block' ? -1 : 1))
+  wake(entryBlock)
+  for (let b = work.take(); b !== undefined; b = work.take()) {
+    waiting[b] = 0
+    const flow = visit(b)
+    const last = (blocks[b]!.to - 1) * 4
+    const jump = isJump(code[last]!) ? at.get(code[last + 3]! >> 2)! : -1
+    if (jump >= 0 && flow(jump)) wake(jump)
+    if (next[b]! >= 0 && flow(next[b]!)) wake(next[b]!)
+  }
 }
 
-/** A block that ends after a loop it starts in must start before that loop. */
-function startOutside(source: number, to: number, loops: readonly Scope[]): number {
-  let from = source
-  for (const loop of loops) if (loop.from < from && from < loop.to && loop.to < to) from = loop.from
-  return from
-}
-
-/** One loop for each place that is jumped back to; where two overlap, the outer one's end moves. */
-function nestLoops(edges: readonly Edge[]): Scope[] {
-  const ends = new Map<number, number>()
-  for (const { from, to } of edges) if (to <= from) ends.set(to, Math.max(ends.get(to) ?? 0, from + 1))
-  const loops = [...ends].map(([from, to]): Scope => ({ kind: 'loop', from, to })).sort((a, b) => a.from - b.from)
-  for (let i = loops.length - 1; i >= 0; i--) {
-    for (let k = i + 1; k < loops.length && loops[k]!.from < loops[i]!.to; k++) {
-      if (loops[k]!.to > loops[i]!.to) loops[i]!.to = loops[k]!.to
-    }
-  }
-  return loops
-}
+/** Times that a function is gone through to find what is read: after that, all registers count as read. */
+const MOST_ROUNDS = 64
 
 /** Registers (as bits) that may still be read after each block. */
 export function liveAfter(code: Int32Array, { blocks, next, at }: Cfg): Int32Array {
   const live = new Int32Array(blocks.length)
   const before = new Int32Array(blocks.length)
+  let rounds = 0
   for (let again = true; again; ) {
     again = false
+    if (++rounds > MOST_ROUNDS) return live.fill(ALL)
     for (let b = blocks.length - 1; b >= 0; b--) {
       const { from, to } = blocks[b]!
       const last = code[(to - 1) * 4]!
       let bits = 0
-      if (isJump(last)) bits |= before[at[code[(to - 1) * 4 + 3]! >> 2]!]!
+      if (isJump(last)) bits |= before[at.get(code[(to - 1) * 4 + 3]! >> 2)!]!
       if (next[b]! >= 0) bits |= before[next[b]!]!
       live[b] = bits
       for (let i = to - 1; i >= from; i--) bits = (bits & ~writes(code, i)) | reads(code, i)

@@ -8,7 +8,9 @@ import { type Chain, findChains, type Table } from './chains.ts'
 import { pushDepth } from './frames.ts'
 import type { ProgramFunction } from './functions.ts'
 import { copyKinds, type Kinds, stepKinds } from './kinds.ts'
+import { Labels } from './labels.ts'
 import { fusedSwaps, type Needs } from './needs.ts'
+import type { Scope } from './scopes.ts'
 import type { Around, Layout, Target } from './target.ts'
 import { type Body, I32, I64, W } from './writer.ts'
 
@@ -24,9 +26,6 @@ export interface EmitterOptions {
   /** Whether chains of tests become one: not where instructions are counted, as each test counts. */
   readonly chains?: boolean
 }
-
-/** An open scope: the block number that a branch to it means, or one that no jump means. */
-export type Label = { readonly kind: 'block' | 'loop'; readonly target: number } | { readonly kind: 'other' }
 
 export class FunctionEmitter {
   readonly body: Body
@@ -58,8 +57,8 @@ export class FunctionEmitter {
   /** i64 locals, by size of access: how many places in the packet such an access can start at. */
   readonly limits: ReadonlyMap<number, number>
 
-  /** Labels of open scopes, outermost first. */
-  readonly labels: Label[] = []
+  /** The open scopes. */
+  readonly labels = new Labels()
   /** i32 local for the next block's number, where a dispatcher stands for structured scopes. */
   dispatch: number | undefined
   /** Open `if`s, inside the labels. */
@@ -81,7 +80,7 @@ export class FunctionEmitter {
     this.registers = registers
     this.around = around
     this.cfg = cfg
-    this.entryBlock = cfg.at[known.entry]!
+    this.entryBlock = cfg.at.get(known.entry)!
     this.kindsAt = kindsAt
     this.kinds = this.kindsAt[0]!.slice()
     this.chains = chains ? findChains(this.engine, this.code, this.cfg) : new Map()
@@ -181,12 +180,12 @@ export class FunctionEmitter {
 
   /** Depth of a branch to a scope outside the function's own, 0 being the innermost. */
   outside(scope: number): number {
-    return this.labels.length + this.ifs + scope
+    return this.labels.count + this.ifs + scope
   }
 
-  /** Depth of a branch to one of the open labels. */
-  depthOf(label: number): number {
-    return this.labels.length - 1 - label + this.ifs
+  /** Depth of a branch to the open scope that stands for jumps to a block. */
+  depthOf(kind: Scope['kind'], target: number): number {
+    return this.labels.depthOf(kind, target) + this.ifs
   }
 
   /** Opens an `if` on the value on the stack, with a result or without. */

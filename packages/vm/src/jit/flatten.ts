@@ -138,7 +138,7 @@ class Flat {
     const { blocks, at } = this.fn.cfg
     let b = block
     for (let { from, to } = blocks[b]!; to - from === 1 && this.code[from * 4] === 0x05; { from, to } = blocks[b]!)
-      b = at[this.code[from * 4 + 3]! >> 2]!
+      b = at.get(this.code[from * 4 + 3]! >> 2)!
     return b
   }
 
@@ -148,7 +148,7 @@ class Flat {
     const i = blocks[b]!.to - 1
     const last = this.code[i * 4]!
     return {
-      taken: isJump(last) ? this.landing(at[this.code[i * 4 + 3]! >> 2]!) : undefined,
+      taken: isJump(last) ? this.landing(at.get(this.code[i * 4 + 3]! >> 2)!) : undefined,
       next: endsFlow(last) ? undefined : this.landing(b + 1),
     }
   }
@@ -199,7 +199,7 @@ class Flat {
   private jump(i: number, b: number): void {
     const { body, code, fn } = this
     const op = code[i * 4]!
-    const to = fn.cfg.at[code[i * 4 + 3]! >> 2]!
+    const to = fn.cfg.at.get(code[i * 4 + 3]! >> 2)!
     const missed = this.missed[b]!
     const isFlag = this.isFlag[b]!
     if (op === 0x05) return this.way(to, isFlag, () => body.get(missed))

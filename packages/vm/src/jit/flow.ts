@@ -3,9 +3,9 @@
 
 import { FAIL, IMPORT, STATUS } from './abi.ts'
 import { emitCondition } from './alu.ts'
-import type { Scope } from './cfg.ts'
 import { pushMember } from './chains.ts'
 import type { FunctionEmitter } from './emitter.ts'
+import type { Scope } from './scopes.ts'
 import { I32, W } from './writer.ts'
 
 /** A loop with this target is the dispatcher's. */
@@ -32,7 +32,7 @@ function emitStructured(fn: FunctionEmitter, scopes: readonly Scope[], emitBlock
       const { kind, to } = scopes[next]!
       body.op(kind === 'loop' ? W.loop : W.block, 0x40)
       open.push({ to })
-      labels.push({ kind, target: kind === 'loop' ? b : to })
+      labels.push(kind, kind === 'loop' ? b : to)
     }
     emitBlock(b)
     const after = fn.cfg.next[b]!
@@ -52,10 +52,11 @@ function emitDispatcher(fn: FunctionEmitter, emitBlock: (b: number) => void): vo
   const next = body.local(I32)
   fn.dispatch = next
   body.i32(fn.entryBlock).set(next).op(W.loop, 0x40)
-  labels.push({ kind: 'loop', target: DISPATCHER })
-  for (let b = 0; b < count; b++) {
+  labels.push('loop', DISPATCHER)
+  // The innermost ends before the first block.
+  for (let b = count - 1; b >= 0; b--) {
     body.op(W.block, 0x40)
-    labels.push({ kind: 'other' })
+    labels.push('block', b)
   }
   const last = count - 1
   body.get(next).op(W.br_table).u32(last)
@@ -74,22 +75,14 @@ function emitDispatcher(fn: FunctionEmitter, emitBlock: (b: number) => void): vo
 function emitBranch(fn: FunctionEmitter, kind: Scope['kind'], to: number): void {
   const { body, dispatch } = fn
   if (dispatch !== undefined) body.i32(to).set(dispatch)
-  body.op(W.br).u32(dispatch === undefined ? depthOf(fn, kind, to) : depthOf(fn, 'loop', DISPATCHER))
-}
-
-function depthOf(fn: FunctionEmitter, kind: Scope['kind'], target: number): number {
-  for (let i = fn.labels.length - 1; i >= 0; i--) {
-    const label = fn.labels[i]!
-    if (label.kind === kind && label.target === target) return fn.depthOf(i)
-  }
-  throw new Error(`no scope for block ${target}`)
+  body.op(W.br).u32(dispatch === undefined ? fn.depthOf(kind, to) : fn.depthOf('loop', DISPATCHER))
 }
 
 /** The jump at a code position, which ends block `b`. */
 export function emitJump(fn: FunctionEmitter, pc: number, b: number): void {
   const { body, code, cfg } = fn
   const op = code[pc]!
-  const to = cfg.at[code[pc + 3]! >> 2]!
+  const to = cfg.at.get(code[pc + 3]! >> 2)!
   const back = code[pc + 3]! <= pc
   const kind = to <= b ? 'loop' : 'block'
   const always = op === 0x05
@@ -97,7 +90,7 @@ export function emitJump(fn: FunctionEmitter, pc: number, b: number): void {
   if (op === 0xe5) emitMayGoto(fn)
   else if (!always && !emitChain(fn, b)) emitCondition(fn, pc)
   if (!back && fn.dispatch === undefined) {
-    body.op(always ? W.br : W.br_if).u32(depthOf(fn, kind, to))
+    body.op(always ? W.br : W.br_if).u32(fn.depthOf(kind, to))
     return
   }
   if (!always) fn.openIf()

@@ -4,7 +4,7 @@
 import { LIMITS } from '@netsieve/asm'
 import { OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
-import { buildCfg, isJump } from './cfg.ts'
+import { buildCfg, isJump, lengthFrom } from './cfg.ts'
 import { helpersOf, mayCallBack, mayGoOn, movesPacket } from './helper-calls.ts'
 import { argumentKinds, blockKinds, entryKinds, type Kinds, merge, stepKinds } from './kinds.ts'
 import { findNeeds, type Known, type Needs } from './needs.ts'
@@ -93,7 +93,7 @@ class Draft implements ProgramFunction {
     const { target, cfg, entry } = this
     const { engine, program } = target
     this.changed = false
-    this.kindsAt = blockKinds(engine, program.code, cfg, this.entered!, cfg.at[entry]!)
+    this.kindsAt = blockKinds(engine, program.code, cfg, this.entered!, cfg.at.get(entry)!)
     if (this.callees.size === 0) return
     cfg.blocks.forEach(({ from, to }, b) => {
       const kinds = this.kindsAt[b]!.slice()
@@ -160,9 +160,22 @@ export function functionsOf(engine: Engine, proved: Proved | undefined): Functio
   }
 }
 
-/** Whether programs have as few functions as Linux takes: each is looked through by itself, and all that call each other at one time. */
-export function areFew({ programs }: Engine): boolean {
-  return programs.every(({ functions }) => functions.size <= LIMITS.functions)
+/**
+ * Whether programs have as few functions as Linux takes, and these together as few instructions: each is looked through by itself, and all that
+ * call each other at one time. In Linux functions are apart; an instruction that several come to is counted in each.
+ */
+export function isCompilable({ programs }: Engine): boolean {
+  return programs.every(({ code, functions }) => {
+    if (functions.size > LIMITS.functions) return false
+    let left: number = LIMITS.programSlots
+    if ((functions.size + 1) * (code.length / 4) <= left) return true
+    for (const entry of new Set([0, ...functions])) {
+      const length = lengthFrom(code, entry, left)
+      if (length === undefined) return false
+      left -= length
+    }
+    return true
+  })
 }
 
 /** The programs that a run can come to. */

@@ -9,7 +9,7 @@ import { loadSlow, storeSlow } from '../slow-access.ts'
 import { type WasmFunction, type WasmInstance, wasm } from '../wasm-api.ts'
 import { FAIL, IMPORTS, type ImportName, STATUS } from './abi.ts'
 import { type Functions, functionsOf, type ProgramFunction, targetsOf } from './functions.ts'
-import { layoutOf, ownFunctions, wrapped } from './module.ts'
+import { areShort, layoutOf, ownFunctions, wrapped } from './module.ts'
 import { SIZES } from './opcodes.ts'
 import type { Proved, Target } from './target.ts'
 import { moduleBytes, type OwnFunction } from './writer.ts'
@@ -17,18 +17,29 @@ import { moduleBytes, type OwnFunction } from './writer.ts'
 export class Jit {
   readonly engine: Engine
   private readonly proved: Proved | undefined
+  /** Undefined until it is asked for, or where the programs are too large. */
   private instance: WasmInstance | undefined
+  private tooLarge = false
 
   constructor(engine: Engine, proved?: Proved) {
     this.engine = engine
     this.proved = proved
   }
 
-  /** Runs the machine's packet through its program, and on through tail calls. */
+  /** Compiles the programs, once. @returns false if they are larger than engines of WebAssembly take */
+  prepare(): boolean {
+    if (this.instance || this.tooLarge) return !this.tooLarge
+    const bytes = compile(this.functions())
+    if (bytes) this.instance = this.instantiate(bytes)
+    else this.tooLarge = true
+    return !this.tooLarge
+  }
+
+  /** Runs the machine's packet through its program, and on through tail calls; `prepare` has been asked. */
   run(): void {
     const { engine } = this
     this.ready()
-    this.exports.main!()
+    this.instance!.exports.main!()
     engine.used = engine.mem.words[STATUS.used >> 2]!
   }
 
@@ -48,15 +59,10 @@ export class Jit {
   callback(insn: number): boolean {
     const { engine } = this
     engine.mem.words[STATUS.used >> 2] = engine.used
-    const good = this.exports[wrapperOf(engine.programIndex, insn)]!()
+    const good = this.instance!.exports[wrapperOf(engine.programIndex, insn)]!()
     engine.refreshRegs()
     engine.used = engine.mem.words[STATUS.used >> 2]!
     return good === 1
-  }
-
-  private get exports(): WasmInstance['exports'] {
-    this.instance ??= this.instantiate(compile(this.functions()))
-    return this.instance.exports
   }
 
   /** What is known of the programs' functions: made anew each time. */
@@ -167,9 +173,10 @@ export class Jit {
 
 const wrapperOf = (program: number, insn: number): string => `f${program},${insn}`
 
-/** A module with `main`, the first program's, and where helpers call functions a way to each of them. */
-function compile(functions: Functions): Uint8Array {
+/** A module with `main`, the first program's, and where helpers call functions a way to each of them. Undefined if that is too large. */
+function compile(functions: Functions): Uint8Array | undefined {
   const { all, mains, callsBack, engine } = functions
+  if (!areShort(functions)) return undefined
   const layout = layoutOf(functions)
   const wrapper = (one: ProgramFunction, name: string): OwnFunction => wrapped(engine, layout.numbers.get(one)!, name)
   return moduleBytes(IMPORTS, [

@@ -6,7 +6,7 @@ import { ACCESS } from '../context.ts'
 import { OP } from '../decode.ts'
 import type { Engine } from '../engine.ts'
 import { REGION } from '../memory.ts'
-import { type Cfg, isJump } from './cfg.ts'
+import { type Cfg, forward, isJump } from './cfg.ts'
 import { isBuiltIn, LOOKUP_ELEM, LOOKUP_PERCPU } from './helper-calls.ts'
 import { isPacketLoad } from './opcodes.ts'
 
@@ -55,32 +55,19 @@ export function blockKinds(engine: Engine, code: Int32Array, cfg: Cfg, entry: Ki
   const unset = new Array<number>(WORDS).fill(0).fill(KIND.unset, 0, 11)
   const at: Kinds[] = cfg.blocks.map(() => unset)
   at[entryBlock] = entry
-  const dirty = new Uint8Array(cfg.blocks.length)
-  dirty[entryBlock] = 1
   const kinds = unset.slice()
-  const flow = (to: number, from: Kinds): boolean => {
-    const merged = merge(at[to]!, from)
-    if (merged === at[to]) return false
-    at[to] = merged
-    dirty[to] = 1
-    return true
-  }
-  for (let again = true; again; ) {
-    again = false
-    for (let b = 0; b < cfg.blocks.length; b++) {
-      if (!dirty[b]) continue
-      dirty[b] = 0
-      const { from, to } = cfg.blocks[b]!
-      copyKinds(kinds, at[b]!)
-      for (let i = from; i < to; i++) stepKinds(engine, code, i, kinds)
-      const after = same(kinds, at[b]!) ? at[b]! : kinds.slice()
-      const last = code[(to - 1) * 4]!
-      const jump = isJump(last) ? cfg.at[code[(to - 1) * 4 + 3]! >> 2]! : undefined
-      if (jump !== undefined && flow(jump, after) && jump <= b) again = true
-      const next = cfg.next[b]!
-      if (next >= 0 && flow(next, after) && next <= b) again = true
+  forward(code, cfg, entryBlock, (b) => {
+    const { from, to } = cfg.blocks[b]!
+    copyKinds(kinds, at[b]!)
+    for (let i = from; i < to; i++) stepKinds(engine, code, i, kinds)
+    const after = same(kinds, at[b]!) ? at[b]! : kinds.slice()
+    return (next) => {
+      const merged = merge(at[next]!, after)
+      if (merged === at[next]) return false
+      at[next] = merged
+      return true
     }
-  }
+  })
   return at
 }
 

@@ -12,7 +12,7 @@ import { emitFunction } from './function.ts'
 import type { Functions, ProgramFunction } from './functions.ts'
 import { hasFunction, LOOKUP, lookupBody } from './lookup.ts'
 import type { Around, Layout } from './target.ts'
-import { Body, type Bytes, I64, type OwnFunction, W } from './writer.ts'
+import { Body, type Bytes, I64, MOST, type OwnFunction, W } from './writer.ts'
 
 export interface FunctionOptions {
   /** Whether instructions are counted. */
@@ -22,6 +22,11 @@ export interface FunctionOptions {
   /** Whether it is noted where functions end. */
   readonly exits: boolean
   readonly sync?: Around['sync']
+}
+
+/** Whether functions that need a dispatcher have no more blocks than that can tell apart. */
+export function areShort({ all }: Functions): boolean {
+  return all.every(({ cfg }) => cfg.scopes || cfg.blocks.length <= MOST.tableEntries)
 }
 
 /** @param first the function that is made where the module is entered: it needs none of its own unless others call it */

@@ -2,7 +2,7 @@
 
 import { helperById } from '@netsieve/asm'
 import { OP } from '../decode.ts'
-import { isJump } from './cfg.ts'
+import { forward } from './cfg.ts'
 import type { ProgramFunction } from './functions.ts'
 import { inStack, KIND, type Kinds, stepKinds } from './kinds.ts'
 import { baseOf, forEachInsn, type Known, sizeOf } from './needs.ts'
@@ -20,19 +20,12 @@ export function readFirst(known: ProgramFunction): number[] {
   if (!program.usesStack) return none
   const written = cfg.blocks.map((): Bits => new Int32Array(WORDS).fill(-1))
   const read: Bits = new Int32Array(WORDS)
-  written[cfg.at[known.entry]!]!.fill(0)
-  for (let again = true; again; ) {
-    again = false
-    cfg.blocks.forEach(({ to }, b) => {
-      const bits = throughBlock(known, b, written[b]!.slice(), read)
-      const last = program.code[(to - 1) * 4]!
-      const jump = isJump(last) ? cfg.at[program.code[(to - 1) * 4 + 3]! >> 2]! : undefined
-      for (const next of [jump, cfg.next[b]!]) {
-        const into = next === undefined ? undefined : written[next]
-        if (into && meet(into, bits) && next! <= b) again = true
-      }
-    })
-  }
+  const entryBlock = cfg.at.get(known.entry)!
+  written[entryBlock]!.fill(0)
+  forward(program.code, cfg, entryBlock, (b) => {
+    const bits = throughBlock(known, b, written[b]!.slice(), read)
+    return (next) => meet(written[next]!, bits)
+  })
   return slotsOf(read)
 }
 

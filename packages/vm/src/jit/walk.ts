@@ -15,7 +15,7 @@ import { emitClearStack } from './frames.ts'
 import { emitFunction } from './function.ts'
 import type { Functions, ProgramFunction } from './functions.ts'
 import { ON_MEMORY } from './helper-calls.ts'
-import { layoutOf, ownFunctions } from './module.ts'
+import { areShort, layoutOf, ownFunctions } from './module.ts'
 import type { Around, Layout } from './target.ts'
 import { Body, I32, I64, moduleBytes, W } from './writer.ts'
 
@@ -29,9 +29,10 @@ export interface Areas {
   readonly outputAt: number
 }
 
-/** A module with `batch`: takes where the records begin and end, gives where it stopped. */
-export function compileWalk(functions: Functions, options: BatchOptions, areas: Areas): Uint8Array {
+/** A module with `batch`: takes where the records begin and end, gives where it stopped. Undefined if that is too large. */
+export function compileWalk(functions: Functions, options: BatchOptions, areas: Areas): Uint8Array | undefined {
   const { all, targets, mains, goOn, endless } = functions
+  if (!areShort(functions)) return undefined
   // Where programs go on in others, the first is a function as they are.
   const inside = goOn ? undefined : mains[0]!
   const walk: Walk = {

@@ -1,6 +1,6 @@
 // Which programs can be walked over records where they lie, and which leave nothing behind for the next record.
 
-import { areFew } from './functions.ts'
+import { isCompilable } from './functions.ts'
 import { CHANGING, isBuiltIn, QUIET, TAIL_CALL } from './helper-calls.ts'
 import type { Jit } from './jit.ts'
 import { inFrame, KIND, SOMEWHERE } from './kinds.ts'
@@ -10,7 +10,7 @@ import type { Target } from './target.ts'
 
 /** Whether the programs can run on records in place: they change no packet and send nothing. */
 export function canWalk(jit: Jit): boolean {
-  if (jit.engine.options.mode !== 'linux' || !areFew(jit.engine)) return false
+  if (jit.engine.options.mode !== 'linux' || !isCompilable(jit.engine)) return false
   const targets = jit.targets()
   if (!targets.every(isQuiet)) return false
   return stores(jit, targets, true)
@@ -29,7 +29,7 @@ function isQuiet({ engine, program }: Target): boolean {
 /** Whether runs leave nothing behind for the next one: then packets can be divided among machines. */
 export function isStateless(jit: Jit): boolean {
   // A lookup changes what is dropped next.
-  if (!areFew(jit.engine) || jit.engine.maps.some(({ def }) => def.type.startsWith('lru'))) return false
+  if (!isCompilable(jit.engine) || jit.engine.maps.some(({ def }) => def.type.startsWith('lru'))) return false
   const targets = jit.targets()
   const changing = ({ program }: Target): boolean =>
     program.insns.some(({ spec, imm }) => spec.call === 'helper' && CHANGING.has(imm))

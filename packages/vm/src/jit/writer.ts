@@ -166,10 +166,17 @@ export interface OwnFunction {
   readonly exported?: string
 }
 
+/** What engines take: bytes of a function (WebAssembly JavaScript Interface, "Implementation-defined Limits"), entries of a br_table (V8, SpiderMonkey). */
+export const MOST = { functionBytes: 7_654_321, tableEntries: 65_520 } as const
+
 const HEADER = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
 
-/** A module that imports `m.memory` and functions of `m`, in that order of function numbers: imports, then its own. */
-export function moduleBytes(imports: readonly ImportedFunction[], own: readonly OwnFunction[]): Uint8Array {
+/**
+ * A module that imports `m.memory` and functions of `m`, in that order of function numbers: imports, then its own. Undefined if a function is
+ * longer than engines take.
+ */
+export function moduleBytes(imports: readonly ImportedFunction[], own: readonly OwnFunction[]): Uint8Array | undefined {
+  if (own.some(({ body }) => body.length > MOST.functionBytes)) return undefined
   const types = [...imports, ...own].map(({ type }) => type)
   const out = new Bytes()
   for (const byte of HEADER) out.u8(byte)
