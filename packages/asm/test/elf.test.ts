@@ -91,6 +91,15 @@ describe('objects from clang', () => {
     const { insns } = read(clang('tc')).programs[0]!
     expect(insns.find(({ spec }) => spec.imm64 === 'func')).toMatchObject({ dst: 2, imm: 14 })
   })
+
+  test('keep nothing of a buffer that may be filled with something else', () => {
+    const bytes = Buffer.from(clang('xdp'))
+    const { data, programs } = read(bytes)
+    bytes.fill(0xee)
+    expect(data.length).toBeGreaterThan(0)
+    expect(data).toEqual(object.data)
+    expect(programs).toEqual(object.programs)
+  })
 })
 
 describe('what we write', () => {

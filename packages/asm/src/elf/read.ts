@@ -167,7 +167,8 @@ class Reader {
       if (!isDataSection(name) || size === 0) return
       total += size
       if (total > MOST_DATA) throw new Broken(`more than ${MOST_DATA} bytes of variables`)
-      const bytes = type === SECTION.nobits ? new Uint8Array(size) : view.bytes.slice()
+      // A copy: what `slice` gives of a Buffer is none.
+      const bytes = type === SECTION.nobits ? new Uint8Array(size) : Uint8Array.from(view.bytes)
       const symbols = this.symbols.filter((symbol) => symbol.section === index && symbol.kind === SYMBOL.object).map((symbol) => ({ name: symbol.name, offset: symbol.value })) // biome-ignore format: a pipeline
       this.data.set(index, { name, bytes, map: this.maps.push(dataMap(name, bytes)) - 1, symbols })
     })

@@ -6,7 +6,7 @@ export type Successors = readonly (readonly number[])[]
 
 export interface Loops {
   /** Whether a way from block to block closes a loop: it goes back to where the way there has come by. */
-  closes(from: number, to: number): boolean
+  readonly closes: (from: number, to: number) => boolean
   /** By block: the head of the innermost loop that it lies in, that of the loop around it for a head; -1 for none. */
   readonly around: Int32Array
   /** By block: 1 if it is a loop's head. */
