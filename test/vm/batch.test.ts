@@ -3,7 +3,8 @@
 import { Code, type Insn } from '@netsieve/asm'
 import { type BatchOptions, type Fault, type LoadOptions, load, type Machine } from '@netsieve/vm'
 import { expect, test } from 'vitest'
-import { execute, withCases } from '../../packages/vm/src/interpret.ts'
+import { withSequences } from '../../packages/vm/src/cases.ts'
+import { execute } from '../../packages/vm/src/interpret.ts'
 import { hostileProgram, MAPS, randomFilter, randomFrames, randomProgram } from './generate.ts'
 import { randomSet } from './generate-calls.ts'
 
@@ -50,7 +51,7 @@ function whereTheyLie(program: readonly Insn[], options: LoadOptions, frames: re
   const { input, compiled } = machine.batch({ chunkBytes: 4096, exits: true })
   if (!compiled) return oneByOne(program, options, frames)
   input.set(records(frames, 'little'))
-  const codes = engine.programs.map(({ code }) => withCases(code))
+  const codes = engine.programs.map(({ code }) => withSequences(code))
   let from = 0
   const runs = frames.map((frame, i) => {
     const to = from + 16 + frame.length

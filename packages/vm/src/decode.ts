@@ -37,6 +37,9 @@ export function handsOn(code: Int32Array, pc: number): boolean {
 /** Registers r0..r10 and one spare come first in the register file, then one for each distinct constant. */
 export const FIRST_CONSTANT = 12
 
+/** The interpreter has 24 bits for the number of a register's first word. */
+const MOST_REGISTERS = 1 << 23
+
 /** Constants of all programs of a machine, each once. */
 export class Constants {
   /** Low and high words in turn, from register FIRST_CONSTANT on. */
@@ -44,12 +47,13 @@ export class Constants {
   /** By value, where the high word only extends the sign; by text otherwise. */
   private readonly known = new Map<string | number, number>()
 
-  /** The register that holds the value. */
+  /** The register that holds the value. @throws RangeError above eight million. */
   register(lo: number, hi: number): number {
     const key = hi === lo >> 31 ? lo : `${lo},${hi}`
     let register = this.known.get(key)
     if (register === undefined) {
       register = FIRST_CONSTANT + this.words.length / 2
+      if (register >= MOST_REGISTERS) throw new RangeError(`the programs have more than ${MOST_REGISTERS} constants`)
       this.words.push(lo, hi)
       this.known.set(key, register)
     }

@@ -276,8 +276,13 @@ export class Engine {
   /** Everything a run starts with: registers, one stack frame, budgets. */
   reset(): void {
     const { regs, mem } = this
-    // A loop: so few words are cleared sooner than `fill` is called.
-    for (let i = 0; i < FIRST_CONSTANT * 2; i++) regs[i] = 0
+    // A loop: so few words are cleared sooner than `fill` is called. Four at a time: JavaScript engines look at the view anew each time round.
+    for (let i = 0; i < FIRST_CONSTANT * 2; i += 4) {
+      regs[i] = 0
+      regs[i | 1] = 0
+      regs[i | 2] = 0
+      regs[i | 3] = 0
+    }
     this.fault = undefined
     this.programIndex = 0
     this.pc = 0

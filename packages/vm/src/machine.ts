@@ -2,12 +2,13 @@
 
 import type { Insn, MapDef, ProgTypeName } from '@netsieve/asm'
 import Long from 'long'
+import { withCases, withSequences } from './cases.ts'
 import type { PacketMeta } from './context.ts'
 import { Engine } from './engine.ts'
 import { type Fault, hex64 } from './fault.ts'
 import type { HelperFunction } from './helpers/helper.ts'
 import { helperFunctions } from './helpers/table.ts'
-import { type Ended, execute, withCases } from './interpret.ts'
+import { type Ended, execute } from './interpret.ts'
 import { Batch, type BatchOptions } from './jit/batch.ts'
 import { isCompilable } from './jit/functions.ts'
 import { Jit } from './jit/jit.ts'
@@ -18,6 +19,7 @@ import type { BpfMap } from './maps/map.ts'
 import { RingBuffer } from './maps/ringbuf.ts'
 import type { Output } from './options.ts'
 import { Stepper, type TraceStep } from './step.ts'
+import { warmUp } from './warm.ts'
 import type { World } from './world.ts'
 
 export interface LoadOptions {
@@ -158,12 +160,13 @@ export class Machine {
     for (const map of this.engine.maps) map.fill()
     const length = programs.reduce((sum, insns) => sum + insns.length, 0)
     this.patience = length > LONG ? length * (options.patience ?? 250) : 0
-    this.codes = this.engine.programs.map(({ code }) => withCases(code))
+    this.codes = this.engine.programs.map(({ code }) => withSequences(code))
     this.writes = programs.some((insns) => insns.some(mayWritePacket))
     this.proved = options.proved
     this.jit = options.engine === 'jit' && isCompilable(this.engine) ? new Jit(this.engine, options.proved) : undefined
     this.batchJit = this.jit
     this.rings = this.engine.maps.filter((map) => map instanceof RingBuffer)
+    if (!this.jit || !this.ripe) warmUp(this.engine)
     this.engine.callback = (insn) => this.callback(insn)
   }
 
@@ -213,7 +216,7 @@ export class Machine {
   start(packet: Uint8Array, meta: PacketMeta = {}): void {
     this.stepper = new Stepper(
       this.engine,
-      this.codes,
+      this.engine.programs.map(({ code }) => withCases(code)),
       () => this.begin(packet, meta),
       (codes) => this.execute(codes),
     )

@@ -1,9 +1,10 @@
 // One instruction at a time: what it read, wrote and changed. The way back is to run again from the start, one step fewer.
 
 import type { Insn } from '@netsieve/asm'
+import { STOP } from './cases.ts'
 import type { Engine } from './engine.ts'
 import { type Fault, hex64 } from './fault.ts'
-import { type Ended, STOP } from './interpret.ts'
+import type { Ended } from './interpret.ts'
 import { hexOf } from './maps/map.ts'
 import { REGION } from './memory.ts'
 import type { MapChange } from './options.ts'

@@ -1,24 +1,4 @@
-// 64-bit arithmetic on pairs of 32-bit numbers, for what has no short form: product, quotient, remainder, shifts.
-// Pairs lie in an Int32Array, low word first. No BigInt and no objects: the interpreter's inner loop calls these.
-
-/** High word of the product of two unsigned 32-bit numbers. */
-function mulHigh(a: number, b: number): number {
-  const a0 = a & 0xffff
-  const a1 = a >>> 16
-  const b0 = b & 0xffff
-  const b1 = b >>> 16
-  const middle = a1 * b0 + ((a0 * b0) >>> 16)
-  const low = (middle & 0xffff) + a0 * b1
-  return (a1 * b1 + (middle >>> 16) + (low >>> 16)) | 0
-}
-
-/** regs[d] *= regs[s], modulo 2^64. */
-export function mul64(regs: Int32Array, d: number, s: number): void {
-  const alo = regs[d]!
-  const blo = regs[s]!
-  regs[d + 1] = mulHigh(alo, blo) + Math.imul(alo, regs[s + 1]!) + Math.imul(regs[d + 1]!, blo)
-  regs[d] = Math.imul(alo, blo)
-}
+// 64-bit division of pairs of 32-bit numbers. Pairs lie in an Int32Array, low word first. No BigInt and no objects: the interpreter calls these.
 
 const TWO32 = 4294967296
 /** Quotient and remainder of the last unsigned division, low word first. */
@@ -136,46 +116,6 @@ export function smod64(regs: Int32Array, d: number, s: number): void {
   const negative = regs[d + 1]! < 0
   divideSigned(regs, d, s)
   store(regs, d, remainder, negative)
-}
-
-/** regs[d] <<= count, which counts modulo 64. */
-export function lsh64(regs: Int32Array, d: number, count: number): void {
-  const n = count & 63
-  if (n === 0) return
-  const lo = regs[d]!
-  if (n >= 32) {
-    regs[d + 1] = lo << (n - 32)
-    regs[d] = 0
-  } else {
-    regs[d + 1] = (regs[d + 1]! << n) | (lo >>> (32 - n))
-    regs[d] = lo << n
-  }
-}
-
-export function rsh64(regs: Int32Array, d: number, count: number): void {
-  const n = count & 63
-  if (n === 0) return
-  const hi = regs[d + 1]!
-  if (n >= 32) {
-    regs[d] = hi >>> (n - 32)
-    regs[d + 1] = 0
-  } else {
-    regs[d] = (regs[d]! >>> n) | (hi << (32 - n))
-    regs[d + 1] = hi >>> n
-  }
-}
-
-export function arsh64(regs: Int32Array, d: number, count: number): void {
-  const n = count & 63
-  if (n === 0) return
-  const hi = regs[d + 1]!
-  if (n >= 32) {
-    regs[d] = hi >> (n - 32)
-    regs[d + 1] = hi >> 31
-  } else {
-    regs[d] = (regs[d]! >>> n) | (hi << (32 - n))
-    regs[d + 1] = hi >> n
-  }
 }
 
 export function swap16(n: number): number {
