@@ -119,6 +119,20 @@ describe('writeOutput', () => {
     expect(readFileSync(path('nowhere yet'), 'utf8')).toBe('made')
   })
 
+  it.skipIf(!existsSync('/dev/shm'))('replaces files in shared memory when they are whole, as anywhere', () => {
+    const shared = mkdtempSync('/dev/shm/netsieve-io-')
+    try {
+      const file = new OutputFile(join(shared, 'out'))
+      file.write(new TextEncoder().encode('whole'))
+      expect(existsSync(join(shared, 'out'))).toBe(false)
+      expect(file.places).toMatchObject({ end: 5 })
+      file.commit()
+      expect(readFileSync(join(shared, 'out'), 'utf8')).toBe('whole')
+    } finally {
+      rmSync(shared, { recursive: true })
+    }
+  })
+
   it.skipIf(process.platform === 'win32')('leaves a file as private as it was', () => {
     writeFileSync(path('private'), '', { mode: 0o600 })
     writeOutput(path('private'), 'secret')

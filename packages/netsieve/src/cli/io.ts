@@ -47,8 +47,8 @@ export function readText(path: string): Source {
 
 /** The file that is made or replaced by writing to a path, behind links; none where the path is written to as it is. */
 function replaced(path: string): string | undefined {
-  // What a process has open already may be at any place of its file.
-  if (path === '-' || /^\/(?:dev|proc)\//.test(path)) return undefined
+  // What a process has open already may be at any place of its file. In /dev/shm are files as anywhere.
+  if (path === '-' || /^\/(?:dev(?!\/shm\/)|proc)\//.test(path)) return undefined
   const there = lstatSync(path, { throwIfNoEntry: false })
   if (!there) return path
   const plain = statSync(path, { throwIfNoEntry: false })?.isFile()
@@ -96,21 +96,22 @@ export class OutputFile {
   }
 
   /**
-   * Writes much while other work goes on, if this is a plain file. The bytes must stay as they are until the next call is done; before
-   * `commit`, `settled` must be.
+   * Writes much while other work goes on, if this is a plain file and the write before is done: otherwise there is more to do there than here.
+   * The bytes must stay as they are until the next call is done; before `commit`, `settled` must be.
    * @throws Trouble of this write, or of the one before
    */
   async writeBehind(bytes: Uint8Array): Promise<void> {
-    if (this.part === undefined || bytes.length < WORTH_WAITING) {
+    if (this.part === undefined || bytes.length < WORTH_WAITING || this.writing) {
       this.write(bytes)
       return this.settled()
     }
-    const before = this.writing
-    this.writing = writeInPool(this.fd, bytes, this.path, this.length)
+    const writing = writeInPool(this.fd, bytes, this.path, this.length).then(() => {
+      this.writing = undefined
+    })
     // Who waits for it is told of an error then.
-    this.writing.catch(() => {})
+    writing.catch(() => {})
+    this.writing = writing
     this.length += bytes.length
-    await before
   }
 
   /** Everything is written that was given. @throws Trouble if it is not */
