@@ -1,6 +1,7 @@
 // JavaScript engines compile what they have seen. Where the inner loop is compiled before one of its cases ever ran, that case is a way out of the
 // compiled code, and the way back takes them long: until then each run begins in slow code. So every case runs before the first program does.
 
+import { LIMITS } from '@netsieve/asm'
 import { CASES, OTHER } from './cases.ts'
 import type { Engine } from './engine.ts'
 import { runPlain } from './loop.ts'
@@ -13,7 +14,7 @@ export function warmUp(engine: Engine): void {
   if (warm) return
   warm = true
   engine.reset()
-  engine.setPacket(new Uint8Array(64), {})
+  engine.setPacket(new Uint8Array(32), {})
   // For r1 and r2: numbers that differ in one word or both, counts of shifts below 32 and above, and pointers.
   const operands = [
     [5, 0, 3, 0],
@@ -38,4 +39,7 @@ export function warmUp(engine: Engine): void {
       runPlain(engine, code)
     }
   }
+  // What was stored.
+  engine.mem.bytes.fill(0, engine.stackAt, engine.stackAt + LIMITS.stackBytes)
+  engine.mem.bytes.fill(0, engine.data, engine.end)
 }

@@ -2,7 +2,7 @@
 // wherever their jumps lead, and where a jump leads into the middle of one.
 
 import { Code, type Insn, type Label } from '@netsieve/asm'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { CASES, SEQUENCES, withSequences } from '../src/cases.ts'
 import { OP } from '../src/decode.ts'
 import { load } from '../src/index.ts'
@@ -118,3 +118,18 @@ describe.each(SEQUENCES.map((ops, i) => [ops.map((op) => `0x${op.toString(16)}`)
     })
   },
 )
+
+test('what runs before the first program leaves nothing behind', async () => {
+  vi.resetModules()
+  const fresh = await import('../src/index.ts')
+  const code = new Code()
+  code.load(4, 0, 1, 0)
+  code.exit()
+  const machines = [1, 2].map(() => fresh.load(code.layout(), { type: 'xdp' }))
+  const [first, second] = machines.map((machine) => {
+    expect(machine.run(PACKET).fault).toBeUndefined()
+    return machine.engine.mem.bytes
+  })
+  expect(first!.length).toBeGreaterThan(70_000)
+  expect(Buffer.compare(first!, second!)).toBe(0)
+})
