@@ -36,6 +36,12 @@ function compare(place: Place, test: string, value: bigint): Line {
   return test === '==' && place.base !== 'meta' ? { text, equality: { ...trimmed, value: rest } } : { text }
 }
 
+/** `(x & mask) ^ flipped == value` as `x & mask == …`. @throws Error for a question of order */
+function turned(place: Place, test: string, value: bigint, flipped: bigint): Line {
+  if (flipped !== 0n && test !== '==' && test !== '!=') throw new Error('order behind bits that are turned over')
+  return compare(place, test, value ^ flipped)
+}
+
 function show({ base, offset, bytes, mask }: Place): string {
   return `${base} ${offset}:${bytes}${mask === ones(bytes) ? '' : ` & ${hex(mask, bytes)}`}`
 }
@@ -158,6 +164,8 @@ const LISTS: Readonly<Record<string, string>> = { ipv4: 'ipv4', ipv6: 'ipv6', tc
 class Netlink {
   readonly out: Line[] = []
   private place: Place = { base: '', offset: 0, bytes: 0, mask: 0n }
+  /** Bits that are turned over before a comparison. */
+  private flipped = 0n
   private lower: bigint | undefined
   private host = false
   private readonly sets: string[]
@@ -187,7 +195,7 @@ class Netlink {
       (list, bytes, type, offset, present) =>
         this.load(`${LISTS[list ?? 'sctp']} ${type}${present ?? ''}`, Number(offset), Number(bytes)),
     ],
-    [/^bitwise reg \d = \( reg \d & (.*?) \) \^ [0x ]+$/, (mask) => this.mask(mask!)],
+    [/^bitwise reg \d = \( reg \d & (.*?) \) \^ (.*)$/, (mask, flipped) => this.mask(mask!, flipped!)],
     [/^cmp (\w+) reg \d (.*)$/, (test, value) => this.value(test!, value!)],
     [/^range (eq|neq) reg \d (.*)$/, (test, words) => this.range(test === 'neq', words!.trim().split(/\s+/))],
     [/^lookup reg \d set \S+( 0x1)?\s*$/, (not) => this.lookup(not !== undefined)],
@@ -240,17 +248,21 @@ class Netlink {
     this.host = false
     this.place = { base, offset, bytes, mask: ones(bytes) }
     this.lower = undefined
+    this.flipped = 0n
   }
 
-  private mask(words: string): void {
+  private mask(words: string, flipped: string): void {
     this.place = { ...this.place, mask: this.number(words) }
+    this.flipped = this.number(flipped)
   }
 
   /** `gte` and `lte` of one register are a range. */
   private compare(test: string, value: bigint): void {
     if (test === 'lte' && this.lower !== undefined)
       this.out[this.out.length - 1] = within(this.place, false, [[this.lower, value]])
-    else this.out.push(compare(this.place, TESTS[test]!, value))
+    else if (test === 'neq' && this.place.base.endsWith(' present'))
+      this.out.push(compare(this.place, '==', value ^ 1n))
+    else this.out.push(turned(this.place, TESTS[test]!, value, this.flipped))
     this.lower = test === 'gte' ? value : undefined
   }
 
@@ -317,8 +329,11 @@ const NEGATED: Readonly<Record<string, string>> = { '==': '!=', '!=': '==', '<':
 function line(pred: Pred, negated = false): Line {
   if (pred.kind === 'not') return line(pred.arg, !negated)
   if (pred.kind === 'cmp') {
-    const { place, shift } = placeOf(pred.term)
-    return compare(place, negated ? NEGATED[pred.test]! : pred.test, pred.value << shift)
+    const { term } = pred
+    const flips = term.kind === 'bin' && term.op === 'xor' && term.right.kind === 'const'
+    const { place, shift } = placeOf(flips ? term.left : term)
+    const flipped = flips && term.right.kind === 'const' ? term.right.value : 0n
+    return turned(place, negated ? NEGATED[pred.test]! : pred.test, pred.value << shift, flipped << shift)
   }
   if (pred.kind === 'exists') {
     const { list, type } = entryOf(pred.what)

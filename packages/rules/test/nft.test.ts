@@ -203,7 +203,7 @@ rules:1:12: error: this \`{\` is never closed [nft/unterminated]
       `rules:4:16: error: \`accpet\` cannot stand here [nft/syntax]
       tcp dport 80 accpet
                    ^^^^^^
-  expected one of ',', '-', '/', 'comment', a match, a statement or a verdict, end of input`,
+  expected one of ',', '-', '/', 'comment', '|', a match, a statement or a verdict, end of input`,
     ],
     [
       'an unknown field',
@@ -361,8 +361,8 @@ test('what is told and done by others', () => {
   )
   expect(print(value!).match(/(?<= {2}#\d+: ).*(?= {4};)/g)).toEqual([
     'set ct.state = 64',
-    'meta.nfproto == 2, log "ip dscp set cs1", → accept',
-    'meta.l4proto == 6, transport[0 + 12:1] in {0-255}, log "tcp option maxseg size set rt mtu"',
+    'meta.nfproto == 2, ipv4.dscp in {0-63}, log "ip dscp set cs1", → accept',
+    'meta.l4proto == 6, transport[0 + 12:1] >= 80, transport[(((transport[0 + 12:1] >> 2) & 60) - 1) + 0:1] in {0-255}, log "tcp option maxseg size set rt mtu"',
     'log "ct helper set \\"ftp\\""',
     'log "flow add @f"',
   ])
@@ -395,7 +395,14 @@ describe('limits with a bucket for each key', () => {
     ['add @d { ip saddr ct count over 20 } drop', ['ct.count > 20, → drop']],
     ['ct count over 20 drop', ['ct.count > 20, → drop']],
     ['ct count 20 drop', ['ct.count <= 20, → drop']],
-    ['meter m { ip saddr & 255.255.255.0 . tcp dport limit rate 1/second } accept', []],
+    [
+      'meter m { ip saddr & 255.255.255.0 . tcp dport limit rate 1/second } accept',
+      [
+        'limit ip/t/m 1 packets a 1000000000 ns burst 5 each 32:ipv4 . 16:port size 65535 timeout 0',
+        'meta.l4proto == 6, limit ip/t/m[ipv4.src & 255.255.255.0 . tcp.dport], → accept',
+      ],
+    ],
+    ['add @d { ip saddr quota over 5 mbytes } drop', []],
     ['meter m size 7 { ip saddr & 255.255.255.0 limit rate 10 kbytes/second burst 1 kbytes } accept', ['limit ip/t/m 10240 bytes a 1000000000 ns burst 1024 each 32:ipv4 size 7 timeout 0', 'limit ip/t/m[ipv4.src & 255.255.255.0], → accept']],
     // biome-ignore format: a table
   ])('%s', (rule, expected) => {
@@ -564,4 +571,108 @@ test.each<[string, string, readonly string[]]>([
 test('a set of millions of characters is read', () => {
   const text = `table ip t { set s { type ipv4_addr; elements = { 10.0.0.1,${' '.repeat(6_000_000)}10.0.0.2 }; }; chain c { type filter hook input priority 0; ip saddr @s drop; } }`
   expect(print(filter(text))).toContain('ipv4.src in {10.0.0.1-10.0.0.2}')
+})
+
+describe('commands on what stands already', () => {
+  const rules = (text: string) => filter(text).chains.flatMap((each) => each.rules.map((rule) => rule.text))
+  const start = `table ip t {
+  set s { type inet_service; elements = { 22, 80, ssh-alt, 443 }; }
+  chain other { accept; }
+  chain c { type filter hook input priority 0; tcp dport @s accept; udp dport 53 drop; }
+}
+`.replace('ssh-alt', '8022')
+
+  test.each([
+    ['add rule t c index 0 drop', ['tcp dport @s accept', 'drop', 'udp dport 53 drop']],
+    ['insert rule t c index 1 drop', ['tcp dport @s accept', 'drop', 'udp dport 53 drop']],
+    [
+      'insert rule t c index 0 continue\nadd rule t c index 2 drop',
+      ['continue', 'tcp dport @s accept', 'udp dport 53 drop', 'drop'],
+    ],
+    ['add rule t c index 2 drop', []],
+    ['add rule t c handle 3 drop', []],
+  ])('%s', (command, expected) => {
+    // biome-ignore format: a table
+    if (expected.length > 0) expect(rules(start + command)).toEqual(expected)
+    else expect(code(read(start + command).diagnostics)).toHaveLength(1)
+  })
+
+  test.each([
+    ['delete element t s { 80 }', '{22, 443, 8022}'],
+    ['delete element t s { 22, 443 }\nadd element t s { 1 }', '{1, 80, 8022}'],
+    ['flush set t s', '{}'],
+    ['delete chain t other\ndestroy chain t none\ndestroy table t2', '{22, 80, 443, 8022}'],
+  ])('%s', (command, held) => {
+    expect(print(filter(start + command))).toContain(`tcp.dport in ${held}, → accept`)
+  })
+
+  test.each([
+    ['delete element t s { 81 }', 'nft/element'],
+    ['delete set t none', 'nft/name'],
+    ['delete chain t none', 'nft/name'],
+    ['flush set t none', 'nft/name'],
+    ['delete rule t c handle 4', 'nft/unsupported'],
+    ['rename chain t c d', 'nft/unsupported'],
+    ['add ct helper t h { type "ftp" protocol tcp; }', 'nft/unsupported'],
+    ['get element t s { 80 }', 'nft/unsupported'],
+    ['list ruleset', 'nft/unsupported'],
+  ])('%s is refused: %s', (command, expected) => {
+    const { diagnostics } = read(start + command)
+    expect(code(diagnostics)).toEqual([expected])
+    expect(spanText(diagnostics[0]!.span!).length).toBeGreaterThan(0)
+    expect(diagnostics[0]!.span!.start).toBeGreaterThanOrEqual(start.length)
+  })
+
+  test('objects are added by statements of their own', () => {
+    const text = `${start}add counter t k\nadd counter t m { packets 1 bytes 2; }\nadd quota t q over 5 mbytes\nadd limit t l { rate 10/second; }
+add rule t c counter name k\nadd rule t c counter name "m"\nadd rule t c quota name q drop\nadd rule t c limit name l accept`
+    expect(print(filter(text)).match(/^(?:counter|quota|limit) .*/gm)).toEqual([
+      'counter ip/t/k 0 packets 0 bytes',
+      'counter ip/t/m 1 packets 2 bytes',
+      'quota ip/t/q 5242880 bytes used 0',
+      'limit ip/t/l 10 packets a 1000000000 ns burst 5',
+    ])
+    expect(code(read(`${text}\ndelete quota t q`).diagnostics)).toEqual(['nft/name'])
+  })
+})
+
+test.each([
+  ['counter name ip saddr map { 10.0.0.1 : "k" }', 'counter name ip saddr map'],
+  ['queue to oif map { "lo" : 0 }', 'queue to oif map'],
+  ['add @s { ip saddr : 1 }', 'add @s { ip saddr :'],
+  ['add @s { ip saddr quota over 5 mbytes }', 'quota'],
+  ['jump { accept; }', 'jump'],
+  ['reset tcp option sack-perm accept', ''],
+  ['@th,16,16 set 80 accept', ''],
+  ['queue to numgen inc mod 2', ''],
+])('%s: refused at its place, or taken', (rule, at) => {
+  const { value, diagnostics } = read(
+    chain(rule).replace('chain c', 'set s { type ipv4_addr; flags dynamic; }\n\tchain c'),
+  )
+  const errors = diagnostics.filter(({ severity }) => severity === 'error')
+  if (at === '') expect([value !== undefined, errors]).toEqual([true, []])
+  else {
+    expect(code(errors)).toEqual(['nft/unsupported'])
+    expect(spanText(errors[0]!.span!).startsWith(at)).toBe(true)
+  }
+})
+
+test.each([
+  ['set s { type ipv4_addr; flags dynamic; limit rate 5/second; }', 'ip saddr @s', 'limit'],
+  ['set s { type ipv4_addr; quota over 5 bytes; }', 'ip saddr @s', 'quota'],
+  ['set s { typeof osf name; elements = { "Linux" }; }', 'ip saddr @s', 'osf'],
+  ['set s { typeof ipsec in ip saddr; }', 'ip saddr @s', 'ipsec in'],
+])('%s is refused where a rule asks it', (set, rule, at) => {
+  const { diagnostics } = read(chain(`${rule} accept`).replace('chain c', `${set}\n\tchain c`))
+  expect(code(diagnostics)).toEqual(['nft/unsupported'])
+  expect(spanText(diagnostics[0]!.span!)).toBe(at)
+  expect(read(chain('accept').replace('chain c', `${set}\n\tchain c`)).value).toBeDefined()
+})
+
+test('sets of bits at a place, by typeof', () => {
+  const text = chain('@ih,32,32 @s accept').replace(
+    'chain c',
+    'set s { typeof @ih,32,32; elements = { 5 }; }\n\tchain c',
+  )
+  expect(print(filter(text))).toContain('in {5}')
 })

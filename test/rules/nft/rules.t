@@ -696,3 +696,37 @@ icmp id 5 ; OK
 @ll,96,16 0x800 ; OK
 @ll,112,16 5 ; OK
 @nh,0,8 0x45 ; OK
+@ inet
+tcp dport | 1 == 81 ; OK
+tcp dport ^ 1 == 81 ; OK
+tcp dport & 80 | 1 == 1 ; OK
+meta mark & 0xff ^ 0x3 | 0x10 == 0x11 ; OK
+meta mark | 0x10 & 0x30 == 0x11 ; OK
+meta mark or 0xff 1 ; OK
+meta mark == 1 | 2 ; OK
+tcp dport 80|443 ; OK
+meta mark << 2 == 4 ; FAIL nft/operator
+tcp dport >> 8 == 1 ; FAIL nft/operator
+ip6 saddr | ::1 == ::1 ; UNSUPPORTED
+tcp flags ! syn,ack ; OK
+tcp flags (syn,ack) ; FAIL nft/syntax
+tcp flags & (syn|ack) vmap { syn : accept, ack : drop } ; SET
+ip saddr & 255.0.0.0 . tcp dport { 10.0.0.0 . 80, 11.0.0.0 . 443 } ; SET
+tcp option sack == exists ; OK
+tcp option sack != missing ; OK
+exthdr frag eq 0 ; OK
+ip option rr != 1 ; OK
+meta secpath exists ; OK
+ipsec in reqid 1 ; UNSUPPORTED
+ipsec out ip daddr 192.168.1.1 ; UNSUPPORTED
+rt ip nexthop 10.0.0.1 ; UNSUPPORTED
+fib saddr . iif oif lo ; UNSUPPORTED
+meta mark set socket mark ; UNSUPPORTED
+ct original zone set 1 ; UNSUPPORTED
+ip saddr set ip daddr ; UNSUPPORTED
+ip daddr set tcp dport map { 80 : 1.2.3.4 } ; UNSUPPORTED
+jump { tcp dport 80 accept; drop; } ; UNSUPPORTED
+ct count until 20 ; FAIL nft/syntax
+limit rate until 10/second ; FAIL nft/syntax
+priority set 1:2 ; FAIL nft/unsupported
+reject with icmpx 9 ; FAIL nft/reject

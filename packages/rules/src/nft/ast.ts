@@ -55,7 +55,7 @@ export interface NamedSet {
   /** Rules add to it that count connections by its keys. */
   counted?: true
   autoMerge: boolean
-  readonly elements: Value[]
+  elements: Value[]
 }
 
 export interface Rule {
@@ -74,6 +74,14 @@ export interface Selector {
   readonly index?: Word
   /** Of a hash: what is hashed. */
   readonly of?: readonly Selector[]
+  /** `& 0xff | 1`: what is made of its bits. */
+  readonly bits?: readonly Bits[]
+}
+
+/** One operation on bits, with a constant. */
+export interface Bits {
+  readonly operator: Word
+  readonly value: Value
 }
 
 export type Step =
@@ -92,7 +100,6 @@ export type Step =
       /** Of a meter, which is a set of the rule's own: its size, if it says one. */
       readonly meter?: { readonly size?: number }
       readonly key: readonly Selector[]
-      readonly mask?: Value
       readonly limit?: Kept
       readonly connections?: Extract<Step, { kind: 'connections' }>
       /** Nanoseconds. */
@@ -129,7 +136,7 @@ export type Step =
       readonly of?: readonly Selector[]
       /** Further components of what is looked up in a set. */
       readonly more?: readonly Selector[]
-      readonly mask?: Value
+      readonly bits?: readonly Bits[]
       readonly operator: Operator
       readonly right: Value
       readonly span: Span
@@ -172,8 +179,8 @@ export type Value =
   | { readonly kind: 'word'; readonly text: string; readonly span: Span }
   | { readonly kind: 'range'; readonly lo: Value; readonly hi: Value; readonly span: Span }
   | { readonly kind: 'prefix'; readonly base: Value; readonly length: Word; readonly span: Span }
-  /** `syn,ack` or `syn|ack`: bits of a bit mask. */
-  | { readonly kind: 'list'; readonly items: readonly Value[]; readonly span: Span }
+  /** `syn,ack`: bits of a bit mask. `syn|ack`: bits of whatever it is. */
+  | { readonly kind: 'list'; readonly items: readonly Value[]; readonly by: ',' | '|'; readonly span: Span }
   /** `syn / syn,ack`: these bits of those. */
   | { readonly kind: 'flagmask'; readonly value: Value; readonly mask: Value; readonly span: Span }
   | { readonly kind: 'set'; readonly elements: readonly Value[]; readonly span: Span }

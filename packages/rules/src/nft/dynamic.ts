@@ -1,12 +1,11 @@
 // Sets that rules add to: lookups into them, and the statements that add, update and delete. How they count is recorded in test/golden/state.
 
 import type { Span } from '@netsieve/diag'
-import { masked, type Range, type StateDef, type Step } from '@netsieve/ir'
+import type { Range, StateDef, Step } from '@netsieve/ir'
 import type { Step as AstStep, NamedSet, Value } from './ast.ts'
 import { type Component, keyOf, typeName } from './lookups.ts'
 import type { Place } from './match.ts'
 import { connectionsStep } from './statements.ts'
-import { readValue } from './typed.ts'
 
 type Buckets = Extract<AstStep, { kind: 'buckets' }>
 type State = Map<string, StateDef>
@@ -83,16 +82,12 @@ function tableOf(
 
 /** A statement that adds to a set, of the table or of its own. */
 export function lowerBuckets(step: Buckets, components: readonly Component[], place: Place, state: State): Step[] {
-  const { set: word, meter, does, mask, limit, connections, span, counter } = step
+  const { set: word, meter, does, limit, connections, span, counter } = step
   const { diagnostics } = place
   const set = meter ? undefined : place.sets.get(word.text)
   if (!meter && !set) return error(place, 'name', `there is no set \`${word.text}\``, word.span, [...place.sets.keys()])
   if (counter) diagnostics.warning('nft/counter', 'what is counted for each key is not told', counter)
-  const bits = mask && readValue(mask, components[0]!.kind, diagnostics)
-  if (mask && bits === undefined) return []
-  if (mask && components.length > 1) return error(place, 'operator', 'a mask is for a single field', span)
-  const terms = components.map(({ term }) => term)
-  const key = bits === undefined ? terms : [masked(terms[0]!, bits)]
+  const key = components.map(({ term }) => term)
   const timeout = step.timeout ?? set?.lifetime ?? 0n
   if (connections) return [connectionsStep(connections)]
   if (set && !limit) {

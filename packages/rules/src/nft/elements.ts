@@ -163,7 +163,7 @@ class Elements {
       if (!next) return undefined
       items.push(next)
     }
-    return items.length === 1 ? first : { kind: 'list', items, span: at(this.source, start, this.at) }
+    return items.length === 1 ? first : { kind: 'list', items, by: '|', span: at(this.source, start, this.at) }
   }
 
   /** Steps over a sign and the blanks around it, if it comes next. */

@@ -5,6 +5,8 @@ import type { Element, ElementData, Range, SetDef, Term } from '@netsieve/ir'
 import type { ValueKind } from '@netsieve/packet'
 import { nearest, type Word } from '../shared/index.ts'
 import type { NamedSet, Selector, Step, Table, Value } from './ast.ts'
+import { isNumber } from './numbers.ts'
+import { isRaw } from './raw.ts'
 import { type Kind, readRange, readValue } from './typed.ts'
 import { HEADERS, TITLES, TYPE_BITS } from './words.ts'
 
@@ -30,7 +32,9 @@ export type Held = 'nothing' | 'verdict' | Kind
 
 /** The name of a component's type: as it is declared, or that of the field that `typeof` names. */
 export function typeName(type: Word | Selector): string {
-  return 'text' in type ? type.text : (HEADERS[type.header.text]?.[type.field.text]?.type ?? '')
+  if ('text' in type) return type.text
+  const known = HEADERS[type.header.text]?.[type.field.text]?.type
+  return known ?? (isNumber(type) || isRaw(type) ? 'integer' : '')
 }
 
 /** What a set's elements have for one component. */

@@ -3,13 +3,11 @@
 
 import type { Diagnostics, Span } from '@netsieve/diag'
 import {
-  between,
   cmp,
   exists,
   field as fieldTerm,
   find,
   inRanges,
-  load,
   match,
   not,
   type Pred,
@@ -18,9 +16,10 @@ import {
   type Step,
   type Term,
 } from '@netsieve/ir'
-import { ETHERTYPE, FIELDS, type Field, type FieldId, type MetadataId, NFPROTO } from '@netsieve/packet'
+import { ETHERTYPE, FIELDS, type Field, type FieldId, IPPROTO, type MetadataId, NFPROTO } from '@netsieve/packet'
 import { nearest, protocolName, type Word } from '../shared/index.ts'
 import type { Step as AstStep, NamedSet, NftFamily, Selector, Value } from './ast.ts'
+import { readBits } from './bits.ts'
 import { compare } from './compare.ts'
 import { dynamicSet, lookIntoDynamic, lowerBuckets } from './dynamic.ts'
 import { isPartlyCertain, withCertain } from './fib.ts'
@@ -32,6 +31,7 @@ import { anyPlace, isRaw, rawBits } from './raw.ts'
 import { type StatementPlace, settable } from './statements.ts'
 import type { Kind } from './typed.ts'
 import { type FieldRow, HEADERS, NEEDS, UNSUPPORTED_FIELDS } from './words.ts'
+import { TCP_HEADER, writable, writableField } from './writes.ts'
 
 type MatchStep = Extract<AstStep, { kind: 'match' }>
 type Network = 'ip' | 'ip6' | 'arp'
@@ -43,6 +43,9 @@ export interface Place {
   readonly lookups: Lookups
   readonly diagnostics: Diagnostics
 }
+
+/** What may be asked of the device that routing would take. */
+const WHETHER: ReadonlySet<string> = new Set(['exists', 'missing', '0', '1'])
 
 const ETHER = { ip: ETHERTYPE.ipv4, ip6: ETHERTYPE.ipv6, arp: ETHERTYPE.arp } as const
 const NF = { ip: NFPROTO.ipv4, ip6: NFPROTO.ipv6 } as const
@@ -75,10 +78,13 @@ export class Matches {
     if (!row) return []
     const before = this.needs(step)
     const message = before && this.needMessage(row.field, step)
-    const term = step.index ? this.addressAt(row.field, step.index) : fieldTerm(this.seen(row.field))
+    const own = step.index ? this.addressAt(row.field, step.index) : fieldTerm(this.seen(row.field))
+    const term = own && this.ofBits(own, step, kindOf(row))
     const found = term && compare(step, term, kindOf(row), this.place)
     if (!found || !before || !message) return []
-    if (found.values) this.learn(row.field, found.values)
+    if (term.kind === 'bin' && isPartlyCertain(row.field, this.place.family))
+      return this.error('unsupported', `unsupported: bits of \`fib ${step.field.text}\``, step.field.span) ?? []
+    if (found.values && !step.bits) this.learn(row.field, found.values)
     if (step.header.text === 'ether') this.link = 'eth.type'
     const pred = withCertain(row.field, found.pred, this.place.family)
     const { span } = step
@@ -107,7 +113,7 @@ export class Matches {
     const number = this.number(step, place)
     const found = number && compare(step, number.term, NUMBER, this.place)
     if (!number || !found) return []
-    const pred = scaled(found.pred, number)
+    const pred = step.bits ? undefined : scaled(found.pred, number)
     if (!pred) return this.error('unsupported', `unsupported: bits of \`${step.header.text}\``, span) ?? []
     return [...number.steps, { ...match(pred), span }]
   }
@@ -125,7 +131,10 @@ export class Matches {
     const found = rawBits(step, family, this.transport, diagnostics)
     if (!found) return []
     const kind = { type: 'integer', bits: found.bits } as const
-    const pred = anyPlace(found.places, (term) => compare(step, term, kind, this.place)?.pred)
+    const pred = anyPlace(found.places, (own) => {
+      const term = this.ofBits(own, step, kind)
+      return term && compare(step, term, kind, this.place)?.pred
+    })
     return pred ? [{ ...match(pred), span: step.span }] : []
   }
 
@@ -159,7 +168,7 @@ export class Matches {
   private concatenation(step: MatchStep, more: readonly Selector[], place: StatementPlace): Step[] {
     const { right, operator, span } = step
     const negated = operator === '!='
-    if (step.mask || (operator !== '' && operator !== '==' && !negated)) {
+    if (operator !== '' && operator !== '==' && !negated) {
       this.error('operator', 'several fields at once are looked up in sets', span, ['a set', '!='])
       return []
     }
@@ -203,14 +212,20 @@ export class Matches {
     return found ? [...found.before, ...lowerBuckets(step, found.components, this.place, place.state)] : []
   }
 
-  /** What a statement that changes a field asks for: its protocol, and of an option that there is a TCP header. */
+  /** What a statement that changes a field asks for: its protocol, and that its bytes are there. */
   mentioned(selector: Selector, span: Span): Step[] {
-    const option = selector.header.text === 'tcp option'
+    const { family, diagnostics } = this.place
+    const steps = (preds: readonly Pred[]): Step[] => preds.map((pred) => ({ ...match(pred), span }))
+    if (selector.header.text === 'tcp option') return steps([cmp('meta.l4proto', '==', IPPROTO.tcp), ...TCP_HEADER])
+    if (isRaw(selector)) {
+      const found = rawBits(selector, family, this.transport, diagnostics)
+      return found ? steps([anyPlace(found.places, (term) => writable(term))!]) : []
+    }
     const step: MatchStep = { kind: 'match', ...selector, operator: '', right: { kind: 'any', span }, span }
-    const row = option || this.row(step)
-    const header = load('transport', 12, 1, { kind: 'const', value: 0n })
-    const before = option ? [cmp('meta.l4proto', '==', 6), between(header, 0, 255)] : row && this.needs(step)
-    return (before || []).map((pred) => ({ ...match(pred), span }))
+    const row = this.row(step)
+    const needs = row && this.needs(step)
+    const message = needs && this.needMessage(row.field, step)
+    return message ? steps([...needs, ...message, writableField(row.field)]) : []
   }
 
   /** What is looked up, and the matches that come before. */
@@ -227,6 +242,7 @@ export class Matches {
       const { header, index } = selector
       if (isNumber(selector)) {
         const number = this.number(selector, place)
+        if (selector.bits) return this.error('unsupported', `unsupported: bits of \`${header.text}\``, header.span)
         if (!number) return undefined
         before.push(...number.steps)
         components.push({ term: number.term, kind: NUMBER, written: 'uint', scale: number.scale })
@@ -248,7 +264,8 @@ export class Matches {
       if (!needs || !message) return undefined
       asked(...needs, ...message)
       const seen = this.seen(row.field)
-      const term = index ? this.addressAt(row.field, index) : fieldTerm(seen)
+      const own = index ? this.addressAt(row.field, index) : fieldTerm(seen)
+      const term = own && this.ofBits(own, selector, kindOf(row))
       if (!term) return undefined
       components.push({ term, kind: kindOf(row), written: FIELDS[seen].kind })
       if (header.text === 'ether') this.link = 'eth.type'
@@ -266,7 +283,8 @@ export class Matches {
     if (more || !only)
       return this.error('unsupported', 'unsupported: looking up what any transport header carries', selector.header.span, ["a match for the protocol before it: 'meta l4proto udp'"]) // biome-ignore format: one message
     const kind = { type: 'integer', bits: found.bits } as const
-    return { before: only.guard ? [only.guard] : [], component: { term: only.term, kind, written: 'hex' } }
+    const term = this.ofBits(only.term, selector, kind)
+    return term && { before: only.guard ? [only.guard] : [], component: { term, kind, written: 'hex' } }
   }
 
   /**
@@ -275,6 +293,11 @@ export class Matches {
    */
   private seen(field: FieldId): FieldId {
     return field === 'eth.type' && this.place.family !== 'netdev' ? 'meta.protocol' : field
+  }
+
+  /** `tcp flags & (syn | ack)`: what is made of a field's bits. */
+  private ofBits(term: Term, { bits = [], field }: Pick<Selector, 'bits' | 'field'>, kind: Kind): Term | undefined {
+    return bits.length === 0 ? term : readBits(term, bits, { kind, field }, this.place.diagnostics)
   }
 
   private error(what: string, message: string, span: Span, expected?: readonly string[], hint?: string): undefined {
@@ -300,6 +323,8 @@ export class Matches {
         right.span,
       )
     if (device === 'name') return { ...rows[`${field.text}name`]!, type: 'ifkind' }
+    if (header.text === 'fib' && field.text.endsWith(' oif') && !WHETHER.has(right.kind === 'word' ? right.text : ''))
+      return this.error('unsupported', `unsupported: \`fib ${field.text}\` compared with a device`, right.span, [...WHETHER]) // biome-ignore format: one message
     if (Object.hasOwn(rows, field.text)) {
       const useless = header.text === 'meta' && field.text === 'nfproto' && this.place.family !== 'inet'
       return useless

@@ -40,6 +40,7 @@ export const META_FIELDS = {
   random: ['meta.random', 'integer'],
   nftrace: ['meta.nftrace', 'integer'],
   ipsec: ['meta.ipsec', 'boolean'],
+  secpath: ['meta.ipsec', 'boolean'],
   time: ['meta.time', 'time'],
   day: ['meta.day', 'day'],
   hour: ['meta.hour', 'hour'],

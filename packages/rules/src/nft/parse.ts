@@ -4,12 +4,12 @@ import { at, Diagnostics, type Outcome, type Source, type Span } from '@netsieve
 import { Grammar, type Node } from '../grammar/match.ts'
 import { child, children, spanOf } from '../grammar/node.ts'
 import { HOOKS, isHook, nearest, type Word } from '../shared/index.ts'
-import type { Chain, HookSpec, Kept, NamedSet, NftFamily, Ruleset, Table } from './ast.ts'
+import type { Chain, HookSpec, Kept, NftFamily, Ruleset, Table } from './ast.ts'
 import { GRAMMAR as DATA } from './nft.gen.ts'
 import { readRule } from './rule.ts'
 import { type Item, scan } from './scan.ts'
-import { readKey, readSelector } from './selectors.ts'
-import { readLifetime, Statements } from './statements.ts'
+import { SetReader, withoutElements } from './sets.ts'
+import { Statements } from './statements.ts'
 import { Values } from './value.ts'
 import { FAMILY_HOOKS, PRIORITIES } from './words.ts'
 
@@ -21,14 +21,20 @@ const GRAMMAR = new Grammar(DATA, {
   step: 'a match, a statement or a verdict',
   comment: "'comment'",
   operator: 'an operator such as ==',
-  mask: "'&'",
+  equality: '',
+  bits: "'&'",
+  binding: '',
+  objectmap: '',
+  queuemap: '',
+  mapadd: '',
+  elementword: '',
+  othersource: '',
   vmap: '',
   map: '',
   unsupported: '',
   typeword: 'a type such as ipv4_addr',
   rhs: 'a value',
   atom: 'a value',
-  SEPARATOR: "','",
   selector: "a field such as 'tcp dport'",
   fieldname: "a field's name",
   entryname: 'the name of an option, a header or a chunk',
@@ -42,6 +48,10 @@ const GRAMMAR = new Grammar(DATA, {
 
 const NO_RULES =
   "a table with a chain, such as 'table inet filter { chain input { type filter hook input priority 0; } }'"
+
+/** The words of a command before any name of the user's. */
+const OTHER_COMMAND =
+  /^(?:(?:add|create|insert|delete|destroy|list|reset|replace|flush|get|rename)\s+)?(?:ct\s+)?[a-z]+/
 
 /** Reads what `nft -f` reads, and lines of `nft` commands. */
 export function parse(source: Source): Outcome<Ruleset> {
@@ -76,12 +86,14 @@ class Parser {
   private readonly text: string
   private readonly diagnostics: Diagnostics
   private readonly values: Values
+  private readonly sets: SetReader
 
   constructor(source: Source, text: string, diagnostics: Diagnostics) {
     this.source = source
     this.text = text
     this.diagnostics = diagnostics
     this.values = new Values(source, text, diagnostics)
+    this.sets = new SetReader((node) => this.word(node), this.text, this.values, diagnostics)
   }
 
   /** Matches a statement and gives what it is. */
@@ -144,14 +156,50 @@ class Parser {
       }
       case 'flush':
         return this.flush(node.children[0]!)
-      case 'remove':
-        if (this.table(node, names[0]!, true)) this.tables.delete(this.key(node, names[0]!))
-        return
-      default: {
-        const what = /^\S+/.exec(this.text.slice(node.start, node.end))![0]
-        this.unsupported(`the command \`${what}\``, at(this.source, node.start, node.start + what.length))
+      case 'flatobject': {
+        const table = this.table(node, names[0]!, true)
+        return table && this.object(table, node, names[1]!, item)
       }
+      case 'remove':
+        return this.remove(node, names)
+      default:
+        this.other(node)
     }
+  }
+
+  /** A command that is not understood: named by its words before any name of the user's. */
+  private other(node: Node): void {
+    const [what] = OTHER_COMMAND.exec(this.text.slice(node.start, node.end))!
+    const words = what.split(/\s+/).join(' ')
+    this.diagnostics.error('nft/unsupported', `unsupported: the command \`${words}\``, at(this.source, node.start, node.start + what.length), { ...(words === 'include' && { hint: 'put the text of that file in its place' }) }) // biome-ignore format: one message
+  }
+
+  /** `delete chain …`, `delete element …`. What `destroy` does not find is fine. */
+  private remove(node: Node, [tableName, name]: readonly Word[]): void {
+    const inner = child(node, 'removeelement')
+    if (inner) return this.removeElements(inner)
+    const what = this.word(child(node, 'removed')).text
+    const anyway = this.text.startsWith('destroy', node.start)
+    const key = this.key(node, tableName!)
+    if (anyway && !this.tables.has(key)) return
+    const table = this.table(node, tableName!, true)
+    if (!table) return
+    if (what === 'table') {
+      this.tables.delete(key)
+      return
+    }
+    const named: Map<string, unknown> =
+      what === 'chain' ? table.chains : what === 'set' || what === 'map' ? table.sets : table.objects
+    if (!name) this.unsupported(`deleting a ${what} by its number`, spanOf(this.source, node))
+    else if (!named.delete(name.text) && !anyway) this.missing(what, name, [...named.keys()])
+  }
+
+  private removeElements(node: Node): void {
+    const [tableName, name] = children(node, 'name').map((each) => this.word(each))
+    const table = this.table(node, tableName!, true)
+    const set = table?.sets.get(name!.text)
+    if (set) withoutElements(set, this.values.elements(child(node, 'set')!), this.diagnostics)
+    else if (table) this.missing('set', name!, [...table.sets.keys()])
   }
 
   private family(node: Node): NftFamily {
@@ -199,12 +247,21 @@ class Parser {
     if (!table) return
     const chain = table.chains.get(chainName!.text)
     if (!chain) return this.missing('chain', chainName!, [...table.chains.keys()])
-    const place = child(node, 'place')
-    if (place) return this.unsupported('a rule put beside another one', spanOf(this.source, place))
-    const verb = child(node, 'verb')
+    const [verb, place] = [child(node, 'verb'), child(node, 'place')]
+    const before = verb !== undefined && this.text.startsWith('insert', verb.start)
+    const index = place ? this.index(place, chain) : before ? 0 : chain.rules.length - 1
     const rule = readRule(this.source, this.text, child(node, 'rule')!, this.values, this.diagnostics)
-    if (verb && this.text.startsWith('insert', verb.start)) chain.rules.unshift(rule)
-    else chain.rules.push(rule)
+    if (index !== undefined) chain.rules.splice(before ? index : index + 1, 0, rule)
+  }
+
+  /** Which rule another is put beside. Undefined after an error. */
+  private index(place: Node, chain: Chain): number | undefined {
+    const { text, span } = this.word(place)
+    const [what, number] = text.split(/\s+/) as [string, string]
+    if (what !== 'index') this.unsupported('a rule put beside the one of a number that the kernel gave', span)
+    else if (Number(number) < chain.rules.length) return Number(number)
+    else this.diagnostics.error('nft/name', `there is no rule ${number}: the chain ${chain.name} has ${chain.rules.length}, counted from 0`, span) // biome-ignore format: one message
+    return undefined
   }
 
   private flush(node: Node): void {
@@ -216,6 +273,12 @@ class Parser {
     }
     const table = this.table(node, tableName!, true)
     if (!table) return
+    if (node.rule === 'flushset') {
+      const set = table.sets.get(chainName!.text)
+      if (set) set.elements = []
+      else this.missing('set', chainName!, [...table.sets.keys()])
+      return
+    }
     const chain = chainName && table.chains.get(chainName.text)
     if (chainName && !chain) return this.missing('chain', chainName, [...table.chains.keys()])
     for (const each of chain ? [chain] : table.chains.values()) each.rules = []
@@ -228,6 +291,8 @@ class Parser {
       case 'define':
       case 'undefine':
         return this.values.definition(node)
+      case 'include':
+        return this.other(node)
       case 'chainhead':
         return this.chain(table, this.word(child(node, 'name')), item)
       case 'sethead':
@@ -242,19 +307,20 @@ class Parser {
           this.unsupported('these flags of a table', spanOf(this.source, node))
         return
       case 'objecthead':
-        return this.object(table, node, item)
+        return this.object(table, node, this.word(child(node, 'name')), item)
       // Maps, flow tables and helpers: what is declared does nothing until a rule names it, and that is not understood.
     }
   }
 
   /** `counter NAME { packets 5 bytes 300 }`, `limit NAME { rate 10/second }`, `quota NAME { over 10 mbytes }`. */
-  private object(table: Table, node: Node, item: Item): void {
+  private object(table: Table, node: Node, { text: name, span }: Word, item: Item): void {
     const kind = this.word(child(node, 'objectkind')).text as Kept['kind']
-    const { text: name, span } = this.word(child(node, 'name'))
     const statements = new Statements(this.source, this.text, this.values, this.diagnostics)
     let kept: Kept | undefined = kind === 'counter' ? { kind, packets: 0n, bytes: 0n, span } : undefined
-    for (const each of item.body ?? []) {
-      const found = this.match('objectitem', each)
+    // A statement of its own may say it without braces.
+    const own = child(node, 'rate') ?? child(node, 'quotasize')
+    const inside = (item.body ?? []).map((each) => this.match('objectitem', each))
+    for (const found of own ? [own, ...inside] : inside) {
       if (!found) return
       if (found.rule === 'chaincomment') continue
       kept = statements.kept(found)
@@ -285,6 +351,10 @@ class Parser {
       case 'define':
       case 'undefine':
         return this.values.definition(node)
+      case 'include':
+        return this.other(node)
+      case 'chainflags':
+        return this.unsupported('flags of a chain', spanOf(this.source, node))
       case 'hook': {
         const hook = this.hook(table, node)
         if (hook) chain.hook = hook
@@ -347,50 +417,9 @@ class Parser {
       set = { name: name.text, span: name.span, types: [], interval: false, autoMerge: false, elements: [] }
       table.sets.set(name.text, set)
     }
-    for (const each of item.body ?? []) this.setItem(set, each)
-  }
-
-  private setItem(set: NamedSet, item: Item): void {
-    const node = this.match('setitem', item)
-    if (!node) return
-    switch (node.rule) {
-      case 'settype': {
-        set.types = children(child(node, 'types')!, 'typeword').map((each) => this.word(each))
-        const data = child(node, 'data')
-        if (data) set.data = this.word(data)
-        return
-      }
-      case 'settypeof': {
-        set.types = readKey(child(node, 'key')!, (each) => this.word(each))
-        const verdicts = child(node, 'verdicts')
-        const selector = child(node, 'selector')
-        if (verdicts) set.data = this.word(verdicts)
-        else if (selector) set.data = readSelector(selector, (each) => this.word(each))
-        return
-      }
-      case 'setflags':
-        for (const flag of children(node, 'flag').map((each) => this.word(each))) {
-          if (flag.text === 'interval') set.interval = true
-          else if (flag.text === 'timeout') set.timeout = flag.span
-          else if (flag.text !== 'constant' && flag.text !== 'dynamic')
-            set.unsupported = { what: `the flag \`${flag.text}\` of a set`, span: flag.span }
-        }
-        return
-      case 'setelements': {
-        const inner = node.children[0]!
-        const value = inner.rule === 'set' ? undefined : this.values.atom(inner)
-        const given = inner.rule === 'set' ? this.values.elements(inner) : value?.kind === 'set' ? value.elements : value && [value] // biome-ignore format: one choice
-        for (const each of given ?? []) set.elements.push(each)
-        return
-      }
-      default: {
-        const [room, duration] = [child(node, 'room'), child(node, 'duration')]
-        if (room) set.size = Number(this.word(room).text)
-        const lifetime = duration && readLifetime(this.word(duration), this.diagnostics)
-        if (lifetime !== undefined) set.lifetime = lifetime
-        const what = /^[a-z-]+/.exec(this.text.slice(node.start, node.end))![0]
-        if (what === 'auto-merge') set.autoMerge = true
-      }
+    for (const each of item.body ?? []) {
+      const found = this.match('setitem', each)
+      if (found) this.sets.read(set, found)
     }
   }
 }

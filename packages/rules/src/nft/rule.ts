@@ -51,6 +51,14 @@ function readStep(node: Node, word: (node: Node) => Word, values: Values, statem
     }
     case 'match':
       return readMatch(node, word, values)
+    case 'binding':
+      return { kind: 'unsupported', what: 'a chain in the place where it is called', span: at(span.source, span.start, span.start + 4) } // biome-ignore format: one value
+    case 'objectmap':
+      return { kind: 'unsupported', what: `a ${/^\w+/.exec(text)![0]} that a map names`, span }
+    case 'queuemap':
+      return { kind: 'unsupported', what: 'a queue that a map or a hash of fields names', span }
+    case 'mapadd':
+      return { kind: 'unsupported', what: 'adding to a map', span }
     default: {
       const named = child(node, 'unsupportedword') ?? child(node, 'unsupportedoption')
       if (!named) return statements.read(node)
@@ -64,16 +72,18 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
   const { span } = word(node)
   const existence = child(node, 'existence')
   if (existence) {
-    const presence = child(existence, 'presence')!
-    const text = word({ ...existence, end: presence.start })
-      .text.trim()
-      .split(/\s+/)
-      .join(' ')
-    const header = { text, span: at(span.source, existence.start, presence.start - 1) }
-    return { kind: 'exists', header, missing: word(presence).text === 'missing', span }
+    const [presence, equality] = [child(existence, 'presence')!, child(existence, 'equality')]
+    const { end } = child(existence, 'entry') ?? child(existence, 'entryname')!
+    const header = word({ ...existence, end })
+    const differs = equality !== undefined && ['!=', 'ne'].includes(word(equality).text)
+    const asked = word(presence)
+    if (!/^(exists|missing|0|1)$/.test(asked.text))
+      return { kind: 'unsupported', what: 'a number for exists (1) or missing (0)', span: asked.span }
+    const missing = ['missing', '0'].includes(asked.text) !== differs
+    return { kind: 'exists', header: { ...header, text: header.text.split(/\s+/).join(' ') }, missing, span }
   }
-  const key = readKey(child(node, 'key')!, word)
-  const [{ header, field, index, of }, ...more] = key as [Selector, ...Selector[]]
+  const key = readKey(child(node, 'key')!, { word, values })
+  const [{ header, field, index, of, bits }, ...more] = key as [Selector, ...Selector[]]
   const vmap = child(node, 'vmap')
   if (vmap) {
     const [inner] = vmap.children
@@ -84,10 +94,8 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
   if (!test) return { kind: 'unsupported', what: 'a map that is not what something is set to', span }
   const operator = child(test, 'operator')
   const spelled = operator ? word(operator).text : ''
-  const maskNode = child(test, 'mask')
-  const mask = maskNode && values.value(maskNode.children[0]!)
   const right = values.right(child(test, 'rhs')!)
-  if (!right || (maskNode && !mask)) return undefined
+  if (!right) return undefined
   return {
     kind: 'match',
     header,
@@ -95,7 +103,7 @@ function readMatch(node: Node, word: (node: Node) => Word, values: Values): Step
     ...(index && { index }),
     ...(of && { of }),
     ...(more.length > 0 && { more }),
-    ...(mask && { mask }),
+    ...(bits && { bits }),
     operator: NAMED_OPERATORS[spelled] ?? (spelled as Operator),
     right,
     span,

@@ -4,19 +4,44 @@ import { at } from '@netsieve/diag'
 import type { Node } from '../grammar/match.ts'
 import { child, children } from '../grammar/node.ts'
 import type { Word } from '../shared/index.ts'
-import type { Selector } from './ast.ts'
+import type { Bits, Selector } from './ast.ts'
+import type { Values } from './value.ts'
 
-/** Selectors joined by points. */
-export function readKey(key: Node, word: (node: Node) => Word): Selector[] {
-  return children(key, 'selector').map((selector) => {
-    const index = child(selector, 'index')
-    const found = readSelector(selector, word)
-    return index ? { ...found, index: { ...word(index), text: word(index).text.slice(1, -1).trim() } } : found
+/** Reads parts of one text. */
+export interface Reading {
+  readonly word: (node: Node) => Word
+  readonly values: Pick<Values, 'value'>
+}
+
+/** Selectors joined by points, with what is made of their bits. */
+export function readKey(key: Node, reading: Reading): Selector[] {
+  return children(key, 'part').map((part) => {
+    const selector = readSelector(child(part, 'selector')!, reading)
+    const bits = children(part, 'bits').flatMap((each): Bits[] => {
+      const value = reading.values.value(each.children[1]!)
+      return value ? [{ operator: reading.word(each.children[0]!), value }] : []
+    })
+    return bits.length > 0 ? { ...selector, bits } : selector
   })
 }
 
+/** Fields that `typeof` names. */
+export function readFields(fields: Node, reading: Reading): Selector[] {
+  return children(fields, 'selector').map((selector) => readSelector(selector, reading))
+}
+
+/** `tcp dport`, `meta mark`, `rt0 addr[1]`. */
+export function readSelector(selector: Node, reading: Reading): Selector {
+  const index = child(selector, 'index')
+  const found = readPlain(selector, reading)
+  if (!index) return found
+  const { text, span } = reading.word(index)
+  return { ...found, index: { text: text.slice(1, -1).trim(), span } }
+}
+
 /** `tcp dport`, `meta mark`, `mark`, `ct state`, `ct original ip saddr`: header and field. */
-export function readSelector(selector: Node, word: (node: Node) => Word): Selector {
+function readPlain(selector: Node, reading: Reading): Selector {
+  const { word } = reading
   const proto = child(selector, 'proto')
   if (proto) return { header: word(proto), field: word(child(selector, 'fieldname')!) }
   const fib = child(selector, 'fib')
@@ -35,7 +60,7 @@ export function readSelector(selector: Node, word: (node: Node) => Word): Select
     }
   }
   const number = child(selector, 'made')
-  if (number) return readNumber(number, word)
+  if (number) return readNumber(number, reading)
   const special = selector.children.find(({ rule }) => ['raw', 'rawoption', 'arpaddress', 'entry'].includes(rule))
   if (special) return readSpecial(selector, special, word)
   const conntrack = child(selector, 'conntrack')
@@ -59,13 +84,13 @@ export function readSelector(selector: Node, word: (node: Node) => Word): Select
 }
 
 /** `numgen inc mod 3`, `jhash ip saddr . tcp dport mod 4 seed 5`, `symhash mod 2 offset 1`: the field is what comes behind the first word. */
-export function readNumber(number: Node, word: (node: Node) => Word): Selector {
+export function readNumber(number: Node, reading: Reading): Selector {
   const node = number.children[0]!
-  const { text, span } = word(node)
+  const { text, span } = reading.word(node)
   const field = { text: text.slice(node.rule.length).trim().replace(/\s+/g, ' '), span }
   const header = { text: node.rule, span: at(span.source, node.start, node.start + node.rule.length) }
   const key = child(node, 'key')
-  return { header, field, ...(key && { of: readKey(key, word) }) }
+  return { header, field, ...(key && { of: readKey(key, reading) }) }
 }
 
 /** `@th,0,16`, `tcp option @34,16,32`, `arp saddr ip`, `tcp option maxseg size`: what comes last is the field. */
@@ -81,6 +106,12 @@ function readSpecial(
     const last = plain.lastIndexOf(' ')
     return { header: { text: plain.slice(0, last), span }, field: { text: plain.slice(last + 1), span } }
   }
+  return readRaw(node, word)
+}
+
+/** `@th,0,16`, `tcp option @34,16,32`. */
+export function readRaw(node: Node, word: (node: Node) => Word): { readonly header: Word; readonly field: Word } {
+  const { text, span } = word(node)
   const [head, ...numbers] = text.replace(/\s+/g, '').replace('tcpoption@', 'tcp option,').split(',')
   return { header: { text: head!, span }, field: { text: numbers.join(), span } }
 }

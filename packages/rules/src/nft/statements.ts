@@ -10,7 +10,7 @@ import type { Word } from '../shared/index.ts'
 import type { Step as AstStep, Kept, NftFamily, Operand, Selector } from './ast.ts'
 import { readSpelled } from './metadata.ts'
 import type { Number32 } from './numbers.ts'
-import { readKey, readNumber } from './selectors.ts'
+import { readKey, readNumber, readRaw } from './selectors.ts'
 import { type Kind, readValue } from './typed.ts'
 import type { Values } from './value.ts'
 
@@ -80,19 +80,19 @@ export class Statements {
   private buckets(node: Node, span: Span): AstStep | undefined {
     const word = (each: Node): Word => ({ text: this.slice(each), span: this.span(each) })
     const set = child(node, 'dynset')
-    const [mask, time, size, counter] = ['mask', 'duration', 'room', 'counter'].map((rule) => child(node, rule))
+    const [time, size, counter] = ['duration', 'room', 'counter'].map((rule) => child(node, rule))
+    const other = child(node, 'elementword')
+    if (other) return { kind: 'unsupported', what: `\`${this.slice(other)}\` of an element`, span: this.span(other) }
     const rate = child(node, 'rate')
     const counted = child(node, 'connections')
     const limit = rate && this.kept(rate)
-    const bits = mask && this.values.value(mask.children[0]!)
     const timeout = time && readLifetime(word(time), this.diagnostics)
-    if ((rate && !limit) || (mask && !bits) || (time && timeout === undefined)) return undefined
+    if ((rate && !limit) || (time && timeout === undefined)) return undefined
     return {
       kind: 'buckets',
       set: word(child(set ?? node, 'name')!),
       ...(!set && { meter: size ? { size: Number(this.slice(size)) } : {} }),
-      key: readKey(child(node, 'key')!, word),
-      ...(bits && { mask: bits }),
+      key: readKey(child(node, 'key')!, { word, values: this.values }),
       ...(limit && { limit }),
       ...(counted && { connections: this.connections(counted) }),
       ...(timeout !== undefined && { timeout }),
@@ -103,24 +103,19 @@ export class Statements {
   }
 
   private connections(node: Node): Extract<AstStep, { kind: 'connections' }> {
-    const over = child(node, 'over')
     const number = BigInt(/\d+$/.exec(this.slice(node))![0])
-    return {
-      kind: 'connections',
-      over: over !== undefined && this.slice(over) === 'over',
-      number,
-      span: this.span(node),
-    }
+    return { kind: 'connections', over: child(node, 'exceeding') !== undefined, number, span: this.span(node) }
   }
 
   private told(node: Node, span: Span): AstStep {
     if (node.rule === 'notrack') return { kind: 'notrack', span }
     const words = this.slice(node).trim().replace(/\s+/g, ' ')
-    const field = child(node, 'fieldname')
-    if (!field) return { kind: 'told', words, span }
-    const word = (each: Node): Word => ({ text: this.slice(each), span: this.span(each) })
-    const header = child(node, 'header')
     const option: Word = { text: 'tcp option', span }
+    if (node.rule === 'strip') return { kind: 'told', words, rewrites: { header: option, field: option }, span }
+    if (node.rule !== 'rewrite') return { kind: 'told', words, span }
+    const word = (each: Node): Word => ({ text: this.slice(each), span: this.span(each) })
+    const [header, field] = [child(node, 'header'), child(node, 'fieldname')]
+    if (!field) return { kind: 'told', words, rewrites: readRaw(child(node, 'raw')!, word), span }
     return { kind: 'told', words, rewrites: { header: header ? word(header) : option, field: word(field) }, span }
   }
 
@@ -129,7 +124,7 @@ export class Statements {
     const span = this.span(node)
     const numbers = (this.slice(node).match(/\d+/g) ?? []).map(BigInt)
     if (node.rule === 'count') return { kind: 'counter', packets: numbers[0]!, bytes: numbers[1]!, span }
-    const overNode = child(node, 'over')
+    const overNode = child(node, 'over') ?? child(node, 'exceeding')
     const over = overNode !== undefined && this.slice(overNode) === 'over'
     const amounts = children(node, 'amount').map((each) => this.amount(each))
     const [first, second] = amounts
@@ -164,14 +159,17 @@ export class Statements {
       const variable = child(from, 'var')
       const map = variable ? this.values.atom(variable) : this.values.right(from, 1)
       const word = (each: Node): Word => ({ text: this.slice(each), span: this.span(each) })
-      return map && { kind: 'mapped', target, key: readKey(child(from, 'key')!, word), map, span }
+      return (
+        map && { kind: 'mapped', target, key: readKey(child(from, 'key')!, { word, values: this.values }), map, span }
+      )
     }
     const operands: Operand[] = []
     for (const each of children(node, 'operand')) {
       const source = child(each, 'source')
       const number = child(each, 'made')
       if (number) {
-        operands.push({ number: readNumber(number, (node) => ({ text: this.slice(node), span: this.span(node) })) })
+        const word = (node: Node): Word => ({ text: this.slice(node), span: this.span(node) })
+        operands.push({ number: readNumber(number, { word, values: this.values }) })
         continue
       }
       const value = source ? undefined : this.values.atom(child(each, 'atom')!)
@@ -324,7 +322,8 @@ const PLAIN: Readonly<Partial<Record<NftFamily, string>>> = {
 function reject(words: string, span: Span, { family, diagnostics }: StatementPlace): Step[] {
   const [, kind = '', answer = ''] = /^with (tcp|icmpx|icmpv6|icmp) (?:type )?(\S+)$/.exec(words) ?? []
   const known = ANSWERS[kind]
-  if (known && !known.has(answer)) {
+  const number = /^\d+$/.test(answer) && Number(answer) <= (kind === 'icmpx' ? 3 : 255)
+  if (known && !known.has(answer) && !number) {
     diagnostics.error('nft/reject', `${kind} has no answer \`${answer}\``, span, { expected: [...known] })
     return []
   }

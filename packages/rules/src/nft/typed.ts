@@ -26,16 +26,19 @@ export interface Kind {
   readonly transport?: string
 }
 
+/** Types whose values have no bits to speak of. */
+const NAMES: ReadonlySet<string> = new Set(['ifname', 'ifkind', 'boolean'])
+
 /** One number. Undefined after an error. */
 export function readValue(value: Value, kind: Kind, diagnostics: Diagnostics): bigint | undefined {
   if (value.kind === 'word') return readWord(value, kind, diagnostics)
-  if (value.kind === 'list' && BIT_TYPES.has(kind.type)) {
+  if (value.kind === 'list' && (BIT_TYPES.has(kind.type) || (value.by === '|' && !NAMES.has(kind.type)))) {
     const bits = value.items.map((item) => readValue(item, kind, diagnostics))
     return bits.every((bit) => bit !== undefined) ? bits.reduce((sum, bit) => sum | bit, 0n) : undefined
   }
   if (value.kind === 'unsupported') diagnostics.error('nft/unsupported', `unsupported: ${value.what}`, value.span)
   else if (value.kind === 'list')
-    diagnostics.error('nft/list', `a list joined by commas or bars is for bit masks, not for ${TITLES[kind.type]}`, value.span, { hint: 'write a set: { a, b }' }) // biome-ignore format: one message
+    diagnostics.error('nft/list', `a list joined by ${value.by === ',' ? 'commas is for bit masks' : 'bars is for numbers'}, not for ${TITLES[kind.type]}`, value.span, { hint: 'write a set: { a, b }' }) // biome-ignore format: one message
   else diagnostics.error('nft/value', `one value is wanted here, ${TITLES[kind.type]}`, value.span)
   return undefined
 }

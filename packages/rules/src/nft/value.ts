@@ -83,9 +83,11 @@ export class Values {
         const [value, mask] = node.children.map((each) => this.value(each))
         return value && mask && { kind: 'flagmask', value, mask, span }
       }
-      case 'list': {
-        const items = node.children.map((each) => this.atom(each))
-        return items.every((item) => item !== undefined) ? { kind: 'list', items, span } : undefined
+      case 'list':
+      case 'barred': {
+        const items = node.children.map((each) => this.value(each))
+        const by = node.rule === 'list' ? ',' : '|'
+        return items.every((item) => item !== undefined) ? { kind: 'list', items, by, span } : undefined
       }
       case 'group':
         return this.value(node.children[0]!)
