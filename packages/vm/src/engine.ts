@@ -425,8 +425,11 @@ export class Engine {
       return this.fail({ kind: 'helper-argument', reason: `there is no function at insn ${insn}, called` })
     }
     if (!this.frames.enter(pc)) return false
+    const { depth } = this
     this.pc = insn * 4
     if (!run()) return false
+    // Where functions below it called helpers, compiled code has told the machine of their frames, but not that they have returned.
+    this.frames.showTo(depth)
     this.frames.leave()
     this.pc = pc
     return true

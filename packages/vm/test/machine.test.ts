@@ -237,6 +237,32 @@ describe.each(['interpreter', 'jit'] as const)('%s', (engine) => {
     })
   })
 
+  test('a callback whose functions call helpers: each time it has the frame it had', () => {
+    const program = code((c) => {
+      const [body, inner] = [c.label('body'), c.label('inner')]
+      c.mov(1, 20)
+      c.emit('lddw_func', { dst: 2 }, body)
+      c.mov(3, 0)
+      c.mov(4, 0)
+      c.mov(6, 66)
+      c.call(HELPERS.loop.id)
+      c.alu('add', 0, { reg: 6 })
+      c.exit()
+      c.bind(body)
+      c.mov(7, 0)
+      c.emit('call_local', {}, inner)
+      c.mov(0, { reg: 7 })
+      c.exit()
+      c.bind(inner)
+      c.call(HELPERS.get_prandom_u32.id)
+      c.mov(7, 1)
+      c.exit()
+    })
+    const run = machine(program).run(PACKET)
+    expect(run.fault).toBeUndefined()
+    expect([run.r0, run.insns]).toEqual([86, 6 + 2 + 20 * 7])
+  })
+
   test('bpf_loop and its callback', () => {
     const program = code((c) => {
       const body = c.label('body')
