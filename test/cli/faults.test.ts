@@ -88,6 +88,19 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
       ],
       /p\.nft:4:13: error: .*70000/,
     ],
+    ...(
+      [
+        ['compile iptables -A INPUT -p tcp -j DROP --emit asm', '--emit', 'iptables'],
+        ['compile nft add rule ip t c tcp dport 80 drop --emit=asm', '--emit', 'nft'],
+        ['compile tc filter add dev e ingress protocol ip flower ip_proto tcp action drop --prog tc', '--prog', 'tc'],
+        ['compile ethtool -N e flow-type tcp4 dst-port 80 action -1 --emit asm', '--emit', 'ethtool'],
+        ['run iptables -A INPUT -j DROP -r in.pcap', '-r', 'iptables'],
+      ] as const
+    ).map(([line, option, tool]): [string, () => readonly string[], RegExp] => [
+      `an option of our own behind a tool's name: ${line}`,
+      () => line.split(' '),
+      new RegExp(`\n  hint: ${option} is netsieve's own: write it before ${tool}, whose words are all that follow\n`),
+    ]),
     ['port 70000 (pcap)', () => ['run', '-r', TALK, 'tcp port 70000'], /<expression>:1:10: error: .*70000/],
     [
       'port 70000 (flower)',

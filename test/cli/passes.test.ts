@@ -111,3 +111,36 @@ describe('lint', () => {
     expect(netsieve(['lint', '-'], 'table ip t {')).toMatchObject({ status: 2, stdout: '' })
   })
 })
+
+describe('lint: chains that packets come to from no hook', () => {
+  const IPTABLES =
+    '*nat\n:PREROUTING ACCEPT [0:0]\n:translated - [0:0]\n-A PREROUTING -j translated\nCOMMIT\n*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:used - [0:0]\n:forwarded - [0:0]\n:lone - [0:0]\n:below - [0:0]\n-A INPUT -j used\n-A FORWARD -g forwarded\n-A used -p tcp -j ACCEPT\n-A lone -j below\nCOMMIT\n'
+  const NFT = `table ip t {
+  map m { type inet_service : verdict; elements = { 22 : goto mapped } ; }
+  chain mapped { accept; }
+  chain lone { goto below; }
+  chain below { drop; }
+  chain n { type nat hook prerouting priority -100; jump translated; }
+  chain translated { accept; }
+  chain f { type filter hook forward priority 0; tcp dport vmap @m; }
+}
+`
+  it.each([
+    ['iptables', IPTABLES],
+    ['nft', NFT],
+  ])('%s', (_, text) => {
+    const lines = netsieve(['lint', '-', '--json'], text)
+      .stdout.trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines.map(({ code, message }) => [code, message])).toEqual(
+      ['lone', 'below'].map((name) => [
+        'ir/unused',
+        `no packet comes to the chain ${name}: nothing that packets come to calls it`,
+      ]),
+    )
+    expect(lines[0].line).toBe(text.slice(0, text.indexOf('lone')).split('\n').length)
+    expect(netsieve(['lint', '-', '--fail-on', 'unused'], text).status).toBe(1)
+    expect(netsieve(['compile', '-f', '-'], text).stderr).not.toContain('lone')
+  })
+})

@@ -34,10 +34,16 @@ export interface Outcome<T> {
 
 type Extra = Pick<Diagnostic, 'expected' | 'notes' | 'hint'>
 
-/** Collects diagnostics on the way through a stage. Stops growing at `limit` (hostile input must not eat memory). */
+/**
+ * Collects diagnostics on the way through a stage, at most `limit` errors and as many others (hostile input must not eat memory). A note at the end
+ * says how many were left out.
+ */
 export class Diagnostics {
   readonly list: Diagnostic[] = []
   private readonly limit: number
+  private readonly counts = { error: 0, other: 0 }
+  /** The place in the list of the note on those left out. */
+  private note: number | undefined
 
   constructor(limit = 1000) {
     this.limit = limit
@@ -47,7 +53,21 @@ export class Diagnostics {
   add(diagnostic: Diagnostic): void {
     const last = this.list.at(-1)
     if (last && diagnostic.span && same(last, diagnostic)) return
-    if (this.list.length < this.limit) this.list.push(diagnostic)
+    const count = ++this.counts[diagnostic.severity === 'error' ? 'error' : 'other']
+    if (count > this.limit) this.leaveOut()
+    else if (this.note === undefined) this.list.push(diagnostic)
+    // The note stays the last.
+    else this.list.splice(this.note++, 0, diagnostic)
+  }
+
+  private leaveOut(): void {
+    this.note ??= this.list.length
+    const left = (kind: 'error' | 'other', what: string): string[] => {
+      const count = this.counts[kind] - this.limit
+      return count > 0 ? [`${count} more ${what}${count === 1 ? '' : 's'}`] : []
+    }
+    const message = `left out here: ${[...left('error', 'error'), ...left('other', 'warning')].join(' and ')}`
+    this.list[this.note] = { severity: 'note', code: 'diag/more', message }
   }
 
   addAll(diagnostics: readonly Diagnostic[]): void {
@@ -63,7 +83,7 @@ export class Diagnostics {
   }
 
   get hasErrors(): boolean {
-    return this.list.some((diagnostic) => diagnostic.severity === 'error')
+    return this.counts.error > 0
   }
 
   /** The outcome: the value only if nothing was wrong. */

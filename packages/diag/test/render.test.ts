@@ -48,11 +48,21 @@ describe('render', () => {
 })
 
 describe('Diagnostics', () => {
-  it('stops growing at its limit', () => {
+  it('stops growing at its limit, and says what it left out', () => {
     const diags = new Diagnostics(3)
     for (let i = 0; i < 10; i++) diags.error('x/y', String(i))
-    expect(diags.list).toHaveLength(3)
+    expect(diags.list.map(({ message }) => message)).toEqual(['0', '1', '2', 'left out here: 7 more errors'])
     expect(diags.outcome(1)).not.toHaveProperty('value')
+  })
+
+  it('has room for an error behind many warnings', () => {
+    const diags = new Diagnostics(2)
+    for (let i = 0; i < 3; i++) diags.warning('x/y', `w${i}`)
+    expect(diags.hasErrors).toBe(false)
+    for (let i = 0; i < 4; i++) diags.error('x/y', `e${i}`)
+    expect(diags.list.map(({ message }) => message)).toEqual(['w0', 'w1', 'e0', 'e1', 'left out here: 2 more errors and 1 more warning']) // biome-ignore format: short texts
+    expect(diags.hasErrors).toBe(true)
+    expect(diags.list.at(-1)).toMatchObject({ severity: 'note', code: 'diag/more' })
   })
 })
 

@@ -17,10 +17,8 @@ export interface Linted {
 const ELSEWHERE: readonly string[] = ['rules/hook', 'rules/empty', 'tc/other-hook']
 
 /** What `lint` finds at the hook that is asked for, or at all hooks that there are rules for. */
-export function lintRules(
-  source: Source,
-  options: RuleOptions & { readonly syntax?: SyntaxName } = {},
-): Outcome<Linted> {
+export function lintRules(source: Source, asked: RuleOptions & { readonly syntax?: SyntaxName } = {}): Outcome<Linted> {
+  const options = { ...asked, unused: true }
   const { hooks }: Syntax = SYNTAXES[options.syntax ?? guessSyntax(source.text)]
   const all = options.hook === undefined ? hooks.map((hook) => readRules(source, { ...options, hook })) : []
   const refused = all.find(({ value, diagnostics }) => !value && !diagnostics.some(({ code }) => ELSEWHERE.includes(code))) // biome-ignore format: one act
@@ -28,21 +26,28 @@ export function lintRules(
   const read = all.filter(({ value, diagnostics }) => value && !failed(diagnostics))
   const told = read.length > 0 ? read : [readRules(source, options)]
   const filters = told.flatMap(({ value }) => (value ? [value] : []))
-  const diagnostics = distinct(told.flatMap((one) => one.diagnostics)).filter(({ code }) => read.length === 0 || !ELSEWHERE.includes(code)) // biome-ignore format: one act
+  const said = distinct(told.flatMap((one) => one.diagnostics)).filter(({ code }) => read.length === 0 || !ELSEWHERE.includes(code)) // biome-ignore format: one act
+  const unused = said.filter(({ code }) => code === 'ir/unused')
+  const diagnostics = said.filter((one) => !unused.includes(one))
   const [first] = filters
   if (!first || failed(diagnostics)) return { diagnostics }
   const looked = filters.flatMap(({ base }) => base.map(({ hook }) => hook))
-  return { value: { found: everywhere(filters), hooks: [...new Set(looked)], profile: first.profile }, diagnostics }
+  return {
+    value: { found: inOrder([...everywhere(filters), ...unused]), hooks: [...new Set(looked)], profile: first.profile },
+    diagnostics,
+  }
 }
 
 /** What holds in all filters that have the rule or chain that it is about. */
 function everywhere(filters: readonly Filter[]): readonly Diagnostic[] {
   const views = filters.map((filter) => ({ places: placesOf(filter), found: lint(filter) }))
   const found = views.map((view) => new Set(view.found.map(({ span }) => keyOf(span))))
-  return distinct(views.flatMap((view) => view.found))
-    .filter(({ span }) => views.every(({ places }, i) => !places.has(keyOf(span)) || found[i]!.has(keyOf(span))))
-    .sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0))
+  return distinct(views.flatMap((view) => view.found)).filter(({ span }) =>
+    views.every(({ places }, i) => !places.has(keyOf(span)) || found[i]!.has(keyOf(span))),
+  )
 }
+
+const inOrder = (found: readonly Diagnostic[]) => found.toSorted((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0))
 
 const keyOf = (span: Span | undefined): string => `${span?.start} ${span?.end}`
 

@@ -8,6 +8,8 @@ export interface LowerOptions {
   readonly profile?: ProfileName
   /** Which of the ruleset's hooks the packets come to: `input`, `forward`, `ingress`, …; the default is the syntax's own. */
   readonly hook?: string
+  /** Say of chains that nothing calls, at any hook, that it is so: what lint asks for. */
+  readonly unused?: boolean
   /** pcap expressions only: what becomes of packets that match; the others get the opposite. Default `pass`. */
   readonly onMatch?: 'pass' | 'drop'
 }

@@ -17,7 +17,7 @@ import { u32 } from './u32/index.ts'
 export type RuleOptions = PcapOptions & IptablesOptions
 
 /** Options that say how the rules themselves are to be read: given for a syntax that has no such thing, they are refused. */
-type OwnOption = Exclude<keyof RuleOptions, 'link'>
+type OwnOption = Exclude<keyof RuleOptions, 'link' | 'unused'>
 const OF_PCAP = ['profile', 'onMatch', 'netmask', 'hosts', 'ethers', 'networks'] as const satisfies readonly OwnOption[]
 const OF_HOOKS = ['profile', 'hook'] as const satisfies readonly OwnOption[]
 const OF_IPTABLES = [...OF_HOOKS, 'ipsets'] as const satisfies readonly OwnOption[]

@@ -8,6 +8,7 @@ import { guessSyntax, pcapLinkOf, SYNTAXES, type SyntaxName, syntaxByName } from
 import { type Command, Option } from 'commander'
 import { type Compiled, type CompileOptions, compile, failed, type OptimizeLevel } from '../pipeline.ts'
 import { err, readText, say, Trouble } from './io.ts'
+import { withOwnOptions } from './words.ts'
 
 const SYNTAX_NAMES = [...Object.keys(SYNTAXES), 'cbpf'].join(', ')
 
@@ -157,7 +158,7 @@ export function understood<T>(rules: Source, syntax: string | undefined, make: (
   if (guessed && rules.text.replace(/^\s*#.*$/gm, '').trim() === '')
     throw new Trouble(`${rules.name}: error: there are no rules here [rules/empty]`)
   const { value, diagnostics } = make()
-  say(diagnostics, rules.name)
+  say(withOwnOptions(diagnostics), rules.name)
   if (guessed && diagnostics.some(({ code }) => code === 'rules/syntax'))
     err(
       'note: this was taken for a pcap expression; -s names another syntax, whose rules are in tables and chains or commands [cli/guessed]\n',

@@ -13,6 +13,7 @@ import { type MetadataFlags, MetadataSources, withMetadataOptions } from './meta
 import { compileOptions, type RuleFlags, rulesOf, withRuleOptions } from './rules.ts'
 import { type Judged, judgeStream, type StreamEnd } from './stream.ts'
 import { Tally } from './tally.ts'
+import { ownOption } from './words.ts'
 
 export interface RunFlags extends RuleFlags, MetadataFlags {
   readonly read?: string
@@ -48,9 +49,14 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .action(async (words: string[], flags: RunFlags) => done(await run(words, flags)))
 }
 
+function noCapture(words: readonly string[]): string {
+  const hint = words.map(ownOption).find((found, i) => found && /^(-r|--read(=.*)?)$/.test(words[i]!))
+  return `error: no capture: name one with -r, or - for stdin [cli/capture]${hint ? `\n  hint: ${hint}` : ''}`
+}
+
 /** @returns exit code: 0, or 2 if a program's verdict was not what the rules mean (`--check`), or it faulted */
 export async function run(words: readonly string[], flags: RunFlags): Promise<number> {
-  if (flags.read === undefined) throw new Trouble('error: no capture: name one with -r, or - for stdin [cli/capture]')
+  if (flags.read === undefined) throw new Trouble(noCapture(words))
   if (flags.json && flags.jsonl) throw new Trouble('error: --json and --jsonl: choose one [cli/output]')
   if (flags.write === '-' && (flags.json || flags.jsonl))
     throw new Trouble('error: -w - and a report cannot both go to stdout [cli/output]')

@@ -20,6 +20,7 @@ import {
   type HookUse,
   hookPath,
   type IpFamily,
+  warnUnused,
 } from '../shared/index.ts'
 import { apply, type ChainState, type TableState } from './apply.ts'
 import type { Kept, Match, RuleSpec, Ruleset, Target } from './ast.ts'
@@ -48,8 +49,18 @@ export function lower(ruleset: Ruleset, options: IptablesOptions): Outcome<Filte
   const hook = diagnostics.hasErrors ? undefined : chooseHook(uses, options.hook, diagnostics, start)
   if (!hook) return diagnostics.outcome<Filter>(undefined)
   warnNat(tables, hook, diagnostics)
+  if (options.unused) for (const table of tables) warnUnusedOf(table, diagnostics)
   const ipsets = options.ipsets && readIpSets(options.ipsets, diagnostics)
   return diagnostics.outcome(new Lowering(tables, profile, ipsets, diagnostics).filter(hook))
+}
+
+/** Chains of a table that packets come to at no hook. */
+function warnUnusedOf({ chains }: TableState, diagnostics: Diagnostics): void {
+  const called = ({ rules }: ChainState) =>
+    rules.flatMap(({ target }) =>
+      target?.kind === 'jump' || target?.kind === 'goto' ? (chains.get(target.chain.text) ?? []) : [],
+    )
+  warnUnused(chains.values(), ({ builtIn }) => builtIn, called, diagnostics)
 }
 
 const chainOf = (hook: Hook) => hook.toUpperCase()

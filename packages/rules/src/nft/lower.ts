@@ -14,7 +14,16 @@ import {
 } from '@netsieve/ir'
 import { CT_STATES } from '@netsieve/packet'
 import type { LowerOptions } from '../front.ts'
-import { chooseHook, chooseProfile, drawnAnew, type Hook, hookPath, nearest, type Word } from '../shared/index.ts'
+import {
+  chooseHook,
+  chooseProfile,
+  drawnAnew,
+  type Hook,
+  hookPath,
+  nearest,
+  warnUnused,
+  type Word,
+} from '../shared/index.ts'
 import type { Chain, HookSpec, NftFamily, Rule, Ruleset, Table } from './ast.ts'
 import { calledBy } from './lookups.ts'
 import { Matches } from './match.ts'
@@ -73,8 +82,17 @@ export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> 
   }))
   const hook = chooseHook(uses, options.hook, diagnostics, start)
   if (!hook) return diagnostics.outcome<Filter>(undefined)
+  if (options.unused) for (const table of ruleset.tables) warnUnusedOf(table, diagnostics)
   const onPath = hookPath(hook).flatMap((each) => inOrder(filters, each))
   return diagnostics.outcome(new Lowering(ruleset, profile, diagnostics).filter(onPath))
+}
+
+/** Chains of a table that packets come to at no hook. */
+function warnUnusedOf(table: Table, diagnostics: Diagnostics): void {
+  if (FAMILY_HOOKS[table.family].length === 0) return
+  const called = ({ rules }: Chain) =>
+    rules.flatMap(({ steps }) => steps.flatMap((step) => calledBy(table, step).flatMap(({ text }) => table.chains.get(text) ?? []))) // biome-ignore format: one walk
+  warnUnused(table.chains.values(), (chain) => chain.hook !== undefined, called, diagnostics)
 }
 
 function basesOf(table: Table): Base[] {

@@ -26,3 +26,4 @@ export {
   splitAll,
   type Word,
 } from './read.ts'
+export { warnUnused } from './unused.ts'
