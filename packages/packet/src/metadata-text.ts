@@ -12,7 +12,7 @@ export function metadataId(name: string): MetadataId | undefined {
 /** A value from its text: a name, names of bits joined by commas, an address, a number (decimal or 0x…); undefined if it is none or too large. */
 export function parseMetadata(field: MetadataId, text: string): bigint | undefined {
   const { kind, bits, names, bitNames }: MetadataField = METADATA[field]
-  if (kind === 'ifname') return parseName(text)
+  if (kind === 'ifname') return (names && named(names, text)) ?? parseName(text)
   if (kind === 'ipv4') return parseIpv4(text)
   if (kind === 'ipv6') return parseIpv6(text)
   if (names && bitNames && /^[a-z]/.test(text)) {
@@ -33,7 +33,7 @@ function named(names: Readonly<Record<string, number>>, text: string): bigint | 
 /** What is expected where a value is wrong. */
 export function metadataExpected(field: MetadataId): readonly string[] {
   const { kind, bits, names }: MetadataField = METADATA[field]
-  if (kind === 'ifname') return ['a name of 1 to 15 characters']
+  if (kind === 'ifname') return [...Object.keys(names ?? {}), 'a name of 1 to 15 characters']
   if (kind === 'ipv4') return ['an IPv4 address']
   if (kind === 'ipv6') return ['an IPv6 address']
   return [...Object.keys(names ?? {}), `a number of at most ${bits} bits`]

@@ -67,6 +67,8 @@ export const METADATA = {
   'meta.oifkind': row(128, 'ifname', 'kind of the device it leaves by', OUT),
   'meta.sdif': row(32, 'uint', 'index of the slave device it came in by', IN),
   'meta.sdifname': row(128, 'ifname', 'name of the slave device it came in by', IN),
+  'meta.physin': row(128, 'ifname', 'port of a bridge that it came in by', { hooks: TRACKED.hooks, names: { none: 0 } }),
+  'meta.physout': row(128, 'ifname', 'port of a bridge that it leaves by', { hooks: TRACKED.hooks, names: { none: 0 } }),
   'meta.mark': row(32, 'hex', 'mark of the packet', { unset: 0 }),
   'meta.priority': row(32, 'hex', 'queueing priority of the packet', { unset: 0 }),
   'meta.pkttype': row(8, 'uint', 'who it was sent to (PACKET_*)', { names: PACKET_TYPES }),

@@ -1,7 +1,7 @@
 // `-m set` and the files that tell what is in sets: what each becomes, and what is refused and where.
 
-import { source } from '@netsieve/diag'
-import { evaluate, print } from '@netsieve/ir'
+import { source, spanText } from '@netsieve/diag'
+import { evaluate, newState, print } from '@netsieve/ir'
 import { buildPacket } from '@netsieve/packet'
 import { SYNTAXES } from '@netsieve/rules'
 import { describe, expect, test } from 'vitest'
@@ -137,4 +137,66 @@ test('elements that run out are said to stay', () => {
 test('other syntaxes have no such sets', () => {
   const { diagnostics } = SYNTAXES.pcap.read(source('', 'tcp'), { ipsets: source('sets', '') })
   expect(diagnostics.map(({ code }) => code)).toEqual(['rules/option'])
+})
+
+describe('sets that rules change', () => {
+  const SETS =
+    'create seen hash:ip timeout 600 maxelem 3\nadd seen 10.0.0.9\ncreate plain hash:ip\ncreate nets hash:net\ncreate list list:set\nadd list plain'
+  const rules = (...lines: readonly string[]) =>
+    SYNTAXES.iptables.read(source('rules', lines.map((line) => `iptables -A INPUT ${line}`).join('\n')), { ipsets: source('sets', SETS) }) // biome-ignore format: one call
+  /** Whether packets from 10.0.0.N at some seconds are dropped, one after the other. */
+  const judged = (lines: readonly string[], packets: readonly (readonly [number, number])[]) => {
+    const { value, diagnostics } = rules(...lines)
+    if (!value) throw new Error(diagnostics.map(({ message }) => message).join('\n'))
+    const state = newState(value)
+    return packets.map(([from, second]) => {
+      const { data } = buildPacket(`eth / ipv4(src=10.0.0.${from}, dst=10.0.0.2) / udp(sport=1, dport=2)`).value!
+      return evaluate(value, data, { state, timestampNs: BigInt(second) * 1_000_000_000n }).decision === 'drop'
+    })
+  }
+  const BLOCK = '-m set --match-set seen src -j DROP'
+
+  test('what is added is there for so long', () => {
+    const packets = [[1, 0], [1, 1], [2, 1], [1, 599], [1, 601], [9, 9999]] as const // biome-ignore format: one list
+    expect(judged([BLOCK, '-j SET --add-set seen src'], packets)).toEqual([false, true, false, true, false, true])
+    const short = [[1, 0], [1, 5], [1, 11]] as const // biome-ignore format: one list
+    expect(judged([BLOCK, '-j SET --add-set seen src --timeout 10'], short)).toEqual([false, true, false])
+    expect(judged(['-m set --match-set plain src -j DROP', '-j SET --add-set plain src --timeout 10'], [[1, 0], [1, 99]])).toEqual([false, true]) // biome-ignore format: short
+  })
+
+  test('--exist begins its time anew', () => {
+    const packets = [[1, 0], [1, 500], [1, 700]] as const // biome-ignore format: one list
+    expect(judged(['-j SET --add-set seen src', BLOCK], packets)).toEqual([true, true, true])
+    const asked = (exist: string) => judged([`-s 10.0.0.1 -j SET --add-set seen src${exist}`, '-p udp -m set ! --match-set seen dst -j RETURN', BLOCK], packets) // biome-ignore format: one call
+    expect(asked('')).toEqual([false, false, false])
+  })
+
+  test('what is deleted is gone, and a full set takes no more', () => {
+    expect(judged([BLOCK, '-j SET --del-set seen dst'], [[9, 0]])).toEqual([true])
+    expect(judged(['-j SET --del-set seen src', BLOCK], [[9, 0]])).toEqual([false])
+    const many = [[1, 0], [2, 0], [3, 0], [3, 1], [2, 1]] as const // biome-ignore format: one list
+    expect(judged([BLOCK, '-j SET --add-set seen src'], many)).toEqual([false, false, false, false, true])
+  })
+
+  test.each([
+    ['-j SET --add-set nets src', 'iptables/unsupported', 'nets'],
+    ['-j SET --add-set none src', 'iptables/set', 'none'],
+    ['-j SET --add-set seen up', 'iptables/target', 'up'],
+    ['-j SET --del-set seen src --exist', 'iptables/target', '--exist'],
+    ['-j SET --map-set seen src --map-mark', 'iptables/unsupported', '--map-set seen src'],
+    ['-j SET', 'iptables/target', 'SET'],
+    ['-m set --match-set list src -j DROP\niptables -A INPUT -j SET --add-set plain src', 'ipset/unsupported', 'plain'],
+  ])('%s: %s', (line, expected, at) => {
+    const { diagnostics } = rules(line)
+    expect(diagnostics.map(({ code, span }) => [code, span && spanText(span)])).toEqual([[expected, at]])
+  })
+})
+
+test('what is wrong with sets is told of those that are asked', () => {
+  const sets =
+    'create a hash:ip timeout 5 maxelem 1\nadd a 10.0.0.1 timeout 3\ncreate b hash:ip maxelem 2\nadd b 10.0.0.1\nadd b 10.0.0.2 -exist\nadd b 10.0.0.2 -exist\nadd b 10.0.0.3'
+  const codes = (match: string) => read(sets, match).diagnostics.map(({ code, span }) => [code, span && spanText(span)])
+  const full = ['ipset/full', '10.0.0.3']
+  expect(codes('--match-set b src')).toEqual([full])
+  expect(codes('--match-set a src')).toEqual([full, ['ipset/timeout', '10.0.0.1']])
 })

@@ -1,7 +1,7 @@
 // Options of iptables' matches and targets: which are needed, what each may be given, and which exclude one another.
 
-import { code, renderAll, source } from '@netsieve/diag'
-import { evaluate, type Filter, type ProfileName, print } from '@netsieve/ir'
+import { code, renderAll, source, spanText } from '@netsieve/diag'
+import { type EvaluateOptions, evaluate, type Filter, type ProfileName, print } from '@netsieve/ir'
 import { describe, expect, test } from 'vitest'
 import { iptables } from '../src/index.ts'
 
@@ -350,4 +350,117 @@ describe('bpf', () => {
   ])('%s is %s', (program, expected) => {
     expect(code(read(`iptables -A INPUT -m bpf --bytecode "${program}" -j DROP`).diagnostics)).toEqual([expected])
   })
+})
+
+describe('ports of bridges, and what was decrypted', () => {
+  const FRAME = new Uint8Array(60).fill(0)
+  FRAME.set([8, 0, 0x45, 0, 0, 20, 0, 0, 0, 0, 64, 253, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2], 12)
+  const [ETH0, ETH1] = [0x65746830n << 96n, 0x65746831n << 96n]
+  const drops = (match: string, meta: NonNullable<EvaluateOptions['meta']>, chain = 'FORWARD') =>
+    evaluate(filter(`iptables -A ${chain} ${match} -j DROP`), FRAME, { meta }).decision === 'drop'
+  // Packets: not of a bridge; bridged from eth0 to eth1; come in by eth0, going elsewhere; sent from here by eth1.
+  const PACKETS: readonly [bigint, bigint][] = [
+    [0n, 0n],
+    [ETH0, ETH1],
+    [ETH0, 0n],
+    [0n, ETH1],
+  ]
+
+  test.each([
+    ['--physdev-is-bridged', [false, true, false, true]],
+    ['! --physdev-is-bridged', [true, false, true, false]],
+    ['--physdev-is-in', [false, true, true, false]],
+    ['! --physdev-is-in', [true, false, false, true]],
+    ['--physdev-is-out', [false, true, false, true]],
+    ['--physdev-in eth0', [false, true, true, true]],
+    ['--physdev-in eth1', [false, false, false, true]],
+    ['! --physdev-in eth0', [true, false, false, true]],
+    ['--physdev-in eth+', [false, true, true, true]],
+    ['--physdev-out eth1', [false, true, false, true]],
+    ['! --physdev-out eth1', [true, false, false, false]],
+    ['! --physdev-out eth0', [true, true, false, true]],
+    ['--physdev-is-bridged --physdev-in eth0', [false, true, false, true]],
+  ])('%s', (options, expected) => {
+    const told = PACKETS.map(([physin, physout]) =>
+      drops(`-m physdev ${options}`, { 'meta.physin': physin, 'meta.physout': physout }),
+    )
+    expect(told).toEqual(expected)
+    expect(drops(`-m physdev ${options}`, {})).toBe(false)
+  })
+
+  test.each([
+    ['--pol ipsec', [true, false]],
+    ['--pol none', [false, true]],
+  ])('policy %s', (options, expected) => {
+    const told = [1n, 0n].map((ipsec) => drops(`-m policy --dir in ${options}`, { 'meta.ipsec': ipsec }, 'INPUT'))
+    expect(told).toEqual(expected)
+  })
+
+  test('the class of a socket', () => {
+    const told = (match: string) => [5n, 6n].map((cgroup) => drops(match, { 'meta.cgroup': cgroup }, 'INPUT'))
+    expect([told('-m cgroup --cgroup 5'), told('-m cgroup ! --cgroup 5')]).toEqual([
+      [true, false],
+      [false, true],
+    ])
+  })
+
+  test.each([
+    ['-m policy --dir in --pol ipsec --proto esp', 'iptables/unsupported', '--proto esp'],
+    ['-m policy --dir in --pol ipsec --strict --reqid 1 --next --reqid 2', 'iptables/unsupported', '--strict'],
+    ['-m policy --dir out --pol none', 'iptables/unsupported', 'out'],
+    ['-m policy --pol ipsec', 'iptables/match', '-m policy --pol ipsec'],
+    ['-m policy --dir up', 'iptables/match', 'up'],
+    ['-m cgroup --path x', 'iptables/unsupported', '--path x'],
+    ['-m physdev', 'iptables/option', '-m physdev'],
+  ])('%s: %s', (match, expected, at) => {
+    const { diagnostics } = read(`iptables -A FORWARD ${match} -j DROP`, { hook: 'forward' })
+    expect(code(diagnostics)).toEqual([expected])
+    expect(spanText(diagnostics[0]!.span!)).toBe(at)
+  })
+})
+
+describe('marks of connections', () => {
+  test.each([
+    ['--save-mark', 'set ct.mark = meta.mark'],
+    ['--restore-mark', 'set meta.mark = ct.mark'],
+    ['--restore-mark --mask 0xff', 'set meta.mark = ((meta.mark & 4294967040) ^ (ct.mark & 255))'],
+    ['--save-mark --nfmask 0xf0 --ctmask 0xff', 'set ct.mark = ((ct.mark & 4294967040) ^ (meta.mark & 240))'],
+    ['--restore-mark --nfmask 0xffffffff --ctmask 0xff', 'set meta.mark = (ct.mark & 255)'],
+  ])('%s', (option, expected) => {
+    expect(print(filter(`iptables -t mangle -A INPUT -j CONNMARK ${option}`))).toContain(`#0: ${expected} `)
+  })
+
+  test.each([
+    ['--set-mark 1 --mask 0xff', 'iptables/target'],
+    ['--set-mark 1 --left-shift-mark 2', 'iptables/unsupported'],
+    ['--mask 1', 'iptables/target'],
+  ])('%s: %s', (options, expected) => {
+    expect(code(read(`iptables -t mangle -A INPUT -j CONNMARK ${options}`).diagnostics)).toEqual([expected])
+  })
+})
+
+describe('recent --reap', () => {
+  const rules = (...lines: readonly string[]) =>
+    read(lines.map((line) => `iptables -A INPUT -m recent ${line}`).join('\n')).diagnostics
+
+  test('is taken where no rule of the list can tell', () => {
+    expect(rules('--set', '--update --seconds 60 --reap -j DROP')).toEqual([])
+    expect(rules('--rcheck --seconds 30 --hitcount 4 -j DROP', '--rcheck --seconds 60 --reap -j ACCEPT')).toEqual([])
+    expect(rules('--remove --name other', '--rcheck --seconds 60 --reap -j DROP')).toEqual([])
+  })
+
+  test.each([['--rcheck'], ['--rcheck --seconds 61'], ['--remove']])('is refused beside %s', (other) => {
+    const diagnostics = rules(other, '--rcheck --seconds 60 --reap -j DROP')
+    expect(code(diagnostics)).toEqual(['iptables/unsupported'])
+    expect(spanText(diagnostics[0]!.span!)).toBe('--reap')
+  })
+
+  test('needs --seconds', () => {
+    expect(code(rules('--rcheck --reap'))).toEqual(['iptables/match'])
+  })
+})
+
+test('-4 and -6 are options wherever they stand', () => {
+  expect(filter('iptables -A INPUT -4 -p tcp -j DROP').base[0]!.family).toBe('ipv4')
+  expect(filter('ip6tables -A INPUT -6 -j DROP').base[0]!.family).toBe('ipv6')
 })

@@ -41,7 +41,7 @@ COMMIT
 -A web -s 192.0.2.1/32 -j RETURN
 -A web -j ACCEPT
 -A unused -m state --state NEW -j ACCEPT
--A FORWARD -m policy --dir in --pol ipsec -j ACCEPT
+-A FORWARD -m policy --dir in --reqid 5 -j ACCEPT
 COMMIT
 `
 

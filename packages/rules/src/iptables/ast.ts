@@ -151,6 +151,8 @@ export type Kept =
       readonly within: bigint
       readonly hits: number
       readonly ttl?: FieldId
+      /** `--reap`: addresses that came too long ago are taken out. */
+      readonly reap?: Span
     }
 
 /** A bucket for each key, and whether the rule is for packets beyond it. */
@@ -186,4 +188,14 @@ export type Target =
   /** What it does, where that needs no name. */
   /** `rewrites`: it changes bytes of the packet too, which nothing here does. */
   | { readonly kind: 'steps'; readonly steps: readonly Step[]; readonly rewrites?: string; readonly span: Span }
+  /** A change of a set of ipset's, by the packet. */
+  | {
+      readonly kind: 'ipset'
+      readonly does: 'add' | 'update' | 'delete'
+      readonly set: Word
+      readonly sides: SetTest['sides']
+      /** Until it is forgotten; 0: never. */
+      readonly seconds?: bigint
+      readonly span: Span
+    }
   | { readonly kind: 'unsupported'; readonly what: string; readonly name: string; readonly span: Span }

@@ -65,12 +65,23 @@ export interface SetPlace {
   readonly sets: ReadonlyMap<string, IpSet> | undefined
   /** Sets of the filter, to which those that are looked into are added. */
   readonly made: Map<string, SetDef>
+  /** Those that were named and have elements which go after a time. */
+  readonly timed: Set<IpSet>
+  /** The names of sets that rules change. */
+  readonly changed: ReadonlySet<string>
   readonly family: IpFamily
   readonly diagnostics: Diagnostics
 }
 
 /** Whether a packet is in the set. Undefined after an error. */
 export function matchSet({ set: word, sides, negated, nomatch }: SetTest, place: SetPlace): Pred | undefined {
+  const set = ipSetOf(word, place)
+  const pred = set && inIpSet(set, sides, nomatch, place)
+  return pred && (negated ? not(certain(set, pred)) : pred)
+}
+
+/** The set of a name. Undefined after an error. */
+export function ipSetOf(word: Word, place: SetPlace): IpSet | undefined {
   const { sets, diagnostics } = place
   const set = sets?.get(word.text)
   if (!set) {
@@ -83,8 +94,8 @@ export function matchSet({ set: word, sides, negated, nomatch }: SetTest, place:
     diagnostics.error('iptables/set', `the set ${set.name} has addresses of ${set.family === 'ipv4' ? 'IPv4' : 'IPv6'}: ${place.family === 'ipv4' ? 'iptables' : 'ip6tables'} refuses it`, word.span) // biome-ignore format: one message
     return undefined
   }
-  const pred = inIpSet(set, sides, nomatch, place)
-  return pred && (negated ? not(certain(set, pred)) : pred)
+  if (set.timed) place.timed.add(set)
+  return set
 }
 
 /** False where a port is not there; what nobody told of a device stays untold. */
@@ -96,6 +107,11 @@ function inIpSet(set: IpSet, sides: SetTest['sides'], nomatch: boolean, place: S
   if (set.type === 'list:set') {
     const preds = set.members.map((member) => {
       const inner = place.sets?.get(member.text)
+      if (inner?.timed) place.timed.add(inner)
+      if (place.changed.has(member.text)) {
+        place.diagnostics.error('ipset/unsupported', `unsupported: a list with the set ${member.text}, which rules change`, member.span) // biome-ignore format: one message
+        return undefined
+      }
       const asked = inner && inner.type !== 'list:set' ? inIpSet(inner, sides, nomatch, place) : undefined
       if (inner && inner.type !== 'list:set') return asked && certain(inner, asked)
       place.diagnostics.error('ipset/name', `no set \`${member.text}\` has been created`, member.span)

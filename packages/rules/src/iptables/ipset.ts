@@ -20,6 +20,11 @@ export interface IpSet {
   readonly netmask?: number
   /** Bits of a mark that are looked at. */
   readonly markMask?: bigint
+  /** Seconds after which its elements go, if they go at all; 0: those that say so. */
+  readonly timeout?: bigint
+  readonly maxElements: number
+  /** The first element that goes after a time. */
+  timed?: Span
   readonly entries: Entry[]
   /** Of list:set: the sets that are asked one after the other. */
   readonly members: Word[]
@@ -51,12 +56,14 @@ const OF_ELEMENT: Readonly<Record<string, 0 | 1>> = { timeout: 1, packets: 1, by
 /** Those that count something. */
 const COUNTS: readonly string[] = ['timeout', 'hashsize', 'maxelem', 'bucketsize', 'size', 'probes', 'resize', 'packets', 'bytes', 'skbqueue'] // biome-ignore format: one family
 
+/** Elements of a set where it says nothing (ipset(8), maxelem). */
+export const MAX_ELEMENTS = 65_536
+
 const COMMANDS = { create: 'create', '-N': 'create', add: 'add', '-A': 'add', flush: 'flush', '-F': 'flush' } as const
 
 /** The sets of a text by their names; what is wrong is told. */
 export function readIpSets(source: Source, diagnostics: Diagnostics): ReadonlyMap<string, IpSet> {
   const sets = new Map<string, IpSet>()
-  let timed: Span | undefined
   const setOf = ({ text, span }: Word): IpSet | undefined => {
     const set = sets.get(text)
     if (!set) diagnostics.error('ipset/name', `no set \`${text}\` has been created`, span, { expected: [...sets.keys()] }) // biome-ignore format: one message
@@ -91,10 +98,10 @@ export function readIpSets(source: Source, diagnostics: Diagnostics): ReadonlyMa
     const set = setOf(name)
     if (!set) continue
     const options = optionsOf(rest, OF_ELEMENT, diagnostics)
-    if (options?.has('timeout') && options.get('timeout')?.text !== '0') timed ??= third.span
+    if (options?.has('timeout') && options.get('timeout')?.text !== '0') set.timed ??= third.span
     if (options) add(set, third, options.has('nomatch'), diagnostics)
   }
-  if (timed) diagnostics.warning('ipset/timeout', 'elements are taken to stay in their sets: here no time runs out', timed) // biome-ignore format: one message
+  for (const set of sets.values()) warnFull(set, diagnostics)
   return sets
 }
 
@@ -167,8 +174,22 @@ function create(name: Word, type: Word, rest: readonly Word[], diagnostics: Diag
     ...(addressed && { family: family ? TYPE_FAMILIES[family.text as 'inet'] : 'ipv4' }),
     ...(bits !== undefined && { netmask: Number(bits) }),
     ...(marked !== undefined && { markMask: marked }),
+    ...(options.get('timeout') && { timeout: BigInt(options.get('timeout')!.text) }),
+    maxElements: Number(options.get('maxelem')?.text ?? MAX_ELEMENTS),
     entries: [],
     members: [],
+  }
+}
+
+/** Where a set has no room for an element: the kernel refuses it, and those behind it. */
+function warnFull({ name, type, maxElements, entries }: IpSet, diagnostics: Diagnostics): void {
+  if (!type.startsWith('hash:') || entries.length <= maxElements) return
+  const seen = new Set<string>()
+  for (const { ranges, span } of entries) {
+    seen.add(ranges.map(({ lo, hi }) => `${lo}-${hi}`).join())
+    if (seen.size <= maxElements) continue
+    diagnostics.warning('ipset/full', `the set ${name} has room for ${maxElements} elements (maxelem): the kernel would refuse this one; here it is taken`, span) // biome-ignore format: one message
+    return
   }
 }
 

@@ -6,6 +6,7 @@ import { field, masked, type StateDef, type Step } from '@netsieve/ir'
 import { FIELDS, maxValue, prefixMask } from '@netsieve/packet'
 import { type IpFamily, parseNumber, readNumber, splitAll, type Word } from '../shared/index.ts'
 import type { Kept, KeyedBy, Match } from './ast.ts'
+import { readPhysdev, readPolicy } from './bridged.ts'
 import { readConnbytes, readConnlimit } from './counted.ts'
 import { readMatchSet } from './ipset-match.ts'
 import { readHeaders } from './ipv6header.ts'
@@ -27,6 +28,8 @@ export const STATE_MODULES: ReadonlySet<string> = new Set([
   'recent',
   'set',
   'ipv6header',
+  'physdev',
+  'policy',
 ])
 
 const SECOND = 1_000_000_000n
@@ -61,6 +64,8 @@ export function readKept(
   if (module === 'hashlimit') return readHashlimit(options, place, diagnostics)
   if (module === 'ipv6header') return readHeaders(options, span, diagnostics)
   if (module === 'set') return readMatchSet(options, span, diagnostics)
+  if (module === 'physdev') return readPhysdev(options, span, diagnostics)
+  if (module === 'policy') return readPolicy(options, span, diagnostics)
   if (module === 'recent') return readRecent(options, place, diagnostics)
   if (module === 'statistic') return readStatistic(options, span, diagnostics)
   const kept = readNumbers(module, options, span, diagnostics)

@@ -26,11 +26,13 @@ import { apply, type ChainState, type TableState } from './apply.ts'
 import type { Kept, Match, RuleSpec, Ruleset, Target } from './ast.ts'
 import type { IptablesOptions } from './index.ts'
 import { type IpSet, readIpSets } from './ipset.ts'
-import { matchSet } from './ipset-match.ts'
+import { matchSet, type SetPlace } from './ipset-match.ts'
+import { askChanged, changeSet } from './ipset-target.ts'
 import { keptStep, limitUnder, sameSettings, sharedName } from './kept.ts'
 import { DROPPED, lowerMatch, XT_PROFILES, type XtProfile } from './match.ts'
 import { TABLES, UNSUPPORTED_TARGETS } from './options.ts'
 import { checkPlaces } from './places.ts'
+import { type Recent, reapsUnseen } from './recent.ts'
 import { TARGET_OPTIONS } from './targets.ts'
 
 export function lower(ruleset: Ruleset, options: IptablesOptions): Outcome<Filter> {
@@ -101,6 +103,10 @@ class Lowering {
   private readonly ipsets: ReadonlyMap<string, IpSet> | undefined
   /** What the first rule of each shared name keeps: the kernel makes it when that rule comes, and gives it to all others. */
   private readonly shared: ReadonlyMap<string, Kept>
+  /** Sets whose elements should go after a time. */
+  private readonly timed = new Set<IpSet>()
+  /** Sets that rules change. */
+  private readonly changed: ReadonlySet<string>
   /** Rules beside those of the text. */
   private extra = 0
   /** Connections are tracked: fragments are put together before any rule sees them. */
@@ -117,6 +123,8 @@ class Lowering {
     this.profile = profile
     this.diagnostics = diagnostics
     this.shared = sharedKept(tables)
+    const specs = tables.flatMap(({ chains }) => [...chains.values()].flatMap(({ rules }) => rules))
+    this.changed = new Set(specs.flatMap(({ target }) => (target?.kind === 'ipset' ? target.set.text : [])))
     this.tracked = tables.some(
       ({ name, chains }) =>
         name === 'nat' ||
@@ -141,6 +149,8 @@ class Lowering {
       }
     }
     const chains = this.chains([...reached.values()])
+    for (const { name, timed } of this.timed)
+      this.diagnostics.warning('ipset/timeout', `elements of ${name} are taken to stay in it: here no time runs out for them`, timed) // biome-ignore format: one message
     return {
       syntax: 'iptables',
       profile: this.profile,
@@ -209,6 +219,10 @@ class Lowering {
       this.diagnostics.error('iptables/unsupported', 'unsupported: an --update without --rttl of a list that other rules ask with it', span) // biome-ignore format: one message
       return []
     }
+    if (kept.kind === 'recent' && kept.reap && !reapsUnseen(kept, this.recents(shared!))) {
+      this.diagnostics.error('iptables/unsupported', 'unsupported: a --reap that other rules of the list can tell: they look back further than its --seconds, or remove addresses', kept.reap) // biome-ignore format: one message
+      return []
+    }
     const noted = kept.kind === 'recent' && first?.kind === 'recent' && first.ttl && kept.does === 'set'
     const under = limitUnder(noted ? { ...kept, ttl: first.ttl } : kept, this.profile === 'xt-legacy')
     if (!under) {
@@ -222,9 +236,28 @@ class Lowering {
     return [step]
   }
 
+  /** What all rules ask of the list of a shared name. */
+  private recents(shared: string): Recent[] {
+    return this.tables.flatMap(({ family, chains }) =>
+      [...chains.values()].flatMap(({ rules }) =>
+        rules.flatMap(({ matches }) =>
+          matches.flatMap(
+            (match) =>
+            match.kind === 'kept' && match.kept.kind === 'recent' && sharedName(match.kept, family) === shared ? match.kept : [], // biome-ignore format: one choice
+          ),
+        ),
+      ),
+    )
+  }
+
+  private setPlace(family: IpFamily): SetPlace {
+    return { sets: this.ipsets, made: this.sets, timed: this.timed, changed: this.changed, family, diagnostics: this.diagnostics } // biome-ignore format: one value
+  }
+
   /** Whether the packet is in a set: as the kernel's modules see it, but that nothing is dropped for being cut. */
   private inSet({ test, span }: Match & { kind: 'set' }, family: IpFamily): Step[] {
-    const pred = matchSet(test, { sets: this.ipsets, made: this.sets, family, diagnostics: this.diagnostics })
+    if (this.changed.has(test.set.text)) return askChanged(test, span, this.setPlace(family), this.state)
+    const pred = matchSet(test, this.setPlace(family))
     const view = this.profile === 'xt-nft' ? 'xt-compat-mild' : 'xt-ip-mild'
     return pred ? [{ kind: 'match', pred, view, span }] : []
   }
@@ -260,6 +293,7 @@ class Lowering {
     const { target } = spec
     if (target?.kind === 'unsupported')
       this.diagnostics.error('iptables/unsupported', `unsupported: ${target.what}`, target.span)
+    else if (target?.kind === 'ipset') steps.push(...changeSet(target, this.setPlace(table.family), this.state))
     else if (target?.kind === 'steps') {
       if (target.rewrites) this.diagnostics.warning('iptables/rewrite', `${target.rewrites} changes packets: rules after it see them here as they came`, target.span) // biome-ignore format: one message
       steps.push(...target.steps)

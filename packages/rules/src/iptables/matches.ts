@@ -260,6 +260,8 @@ export class MatchList {
     const match = this.later.findLast((each): each is Keeping => 'keeps' in each && each.keeps === module)!
     match.span = cover(match.span, option.span)
     match.options.push(option)
+    // What comes behind it is of another association.
+    if (module === 'policy' && option.name === 'next') for (const key of this.line.seen) if (key.startsWith('policy ')) this.line.seen.delete(key) // biome-ignore format: one walk
   }
 
   private transportOption(key: (typeof TRANSPORT_OPTIONS)[number], option: Option): void {

@@ -68,6 +68,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, readonly [field: 
   length: { length: ['meta.length', 'range'] },
   cpu: { cpu: ['meta.cpu', 'number'] },
   devgroup: { 'src-group': ['meta.iifgroup', 'masked'], 'dst-group': ['meta.oifgroup', 'masked'] },
+  cgroup: { cgroup: ['meta.cgroup', 'number'] },
   realm: { realm: ['meta.rtclassid', 'masked'] },
 }
 

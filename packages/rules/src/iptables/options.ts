@@ -170,6 +170,18 @@ export const MATCH_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
     ...['update-counters', 'update-subcounters'].map((name) => row(name, 0, 0, undefined, true)),
     ...['packets', 'bytes'].flatMap((what) => [row(`${what}-eq`, 1, 1, undefined, true), row(`${what}-lt`, 1, 1), row(`${what}-gt`, 1, 1)]), // biome-ignore format: one row
   ],
+  physdev: [
+    ...['in', 'out'].map((name) => row(`physdev-${name}`, 1, 1, undefined, true)),
+    ...['is-in', 'is-out', 'is-bridged'].map((name) => row(`physdev-${name}`, 0, 0, undefined, true)),
+  ],
+  policy: [
+    row('dir', 1, 1),
+    row('pol', 1, 1),
+    row('strict', 0, 0),
+    ...['reqid', 'spi', 'proto', 'mode', 'tunnel-src', 'tunnel-dst'].map((name) => row(name, 1, 1, undefined, true)),
+    row('next', 0, 0),
+  ],
+  cgroup: [row('cgroup', 1, 1, undefined, true)],
   ipv6header: [row('header', 1, 1, undefined, true), row('soft', 0, 0)],
   quota: [row('quota', 1, 1, undefined, true)],
   statistic: [
@@ -193,6 +205,7 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, readonly string[]>> = 
   hashlimit: ['hashlimit-htable-max', 'hashlimit-rate-match', 'hashlimit-rate-interval'],
   frag: ['fraglen'],
   rt: ['rt-0-not-strict'],
+  cgroup: ['path'],
   owner: ['socket-exists', 'suppl-groups'],
   addrtype: ['limit-iface-in', 'limit-iface-out'],
   rpfilter: ['loose'],
@@ -211,13 +224,13 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
 
 /** Matches that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_MATCHES = words(`
-  cgroup cluster connlabel eui64 helper ipcomp ipvs l2tp osf physdev policy rateest
+  cluster connlabel eui64 helper ipcomp ipvs l2tp osf rateest
   socket udplite unclean
   account condition dnetmap fuzzy geoip gradm iface ipp2p ipv4options length2 lscan ndpi pknock psd quota2`)
 
 /** Targets that iptables has and this front-end does not understand. */
 export const UNSUPPORTED_TARGETS = words(`
-  CLUSTERIP DNAT DNPT HMARK MASQUERADE MIRROR NETMAP QUEUE REDIRECT SET SNAT SNPT SYNPROXY TPROXY
+  CLUSTERIP DNAT DNPT HMARK MASQUERADE MIRROR NETMAP QUEUE REDIRECT SNAT SNPT SYNPROXY TPROXY
   ACCOUNT CHAOS DELUDE DHCPMAC ECHO IPMARK LOGMARK RAWNAT STEAL SYSRQ TARPIT`)
 
 /** Built-in chains of each table, and the priority at which the table's chains run at their hooks (uapi netfilter_ipv4.h). */

@@ -10,7 +10,7 @@ import type { KeptPlace } from './kept.ts'
 import { addressKey } from './key.ts'
 import type { Option } from './matches.ts'
 
-type Recent = Extract<Kept, { kind: 'recent' }>
+export type Recent = Extract<Kept, { kind: 'recent' }>
 
 const DOES = { set: 'set', rcheck: 'check', update: 'update', remove: 'remove' } as const
 /** Keys of a list: the module's ip_list_tot, as it is if nobody says otherwise. */
@@ -42,7 +42,7 @@ export function readRecent(
   const extra = seconds ?? hitcount ?? rttl ?? reap
   if (extra && (does === 'set' || does === 'remove'))
     return wrong(`--${extra.name} is for --rcheck and --update`, extra.span)
-  if (reap) return { kind: 'unsupported', what: '--reap of recent', span: reap.span }
+  if (reap && !seconds) return wrong('--reap needs --seconds', reap.span)
   // The last one counts.
   const destination = options.findLast(({ name: side }) => side === 'rsource' || side === 'rdest')?.name === 'rdest'
   const name: Word | undefined = given('name')?.values[0]
@@ -68,8 +68,19 @@ export function readRecent(
     within: (time ?? 0n) * SECOND,
     hits: Math.max(1, Number(count ?? 1n)),
     ...(rttl && { ttl: family === 'ipv4' ? 'ipv4.ttl' : 'ipv6.hoplimit' }),
+    ...(reap && { reap: reap.span }),
   }
   return { kind: 'kept', kept, span }
+}
+
+/**
+ * Whether no rule of a list can tell that `--reap` took an address out of it: it takes the one that came longest ago, if that was before the
+ * rule's time. Rules that look back no further find nothing there either way; and where a list is full, it is the same one that goes.
+ */
+export function reapsUnseen(reaping: Recent, list: readonly Recent[]): boolean {
+  return list.every(
+    ({ does, within }) => does === 'set' || (does !== 'remove' && within > 0n && within <= reaping.within),
+  )
 }
 
 /** The step, and the list as this rule needs it: rules of one name share the one that has the most times. */

@@ -6,11 +6,13 @@ import { field, type Term } from '@netsieve/ir'
 import { IPPROTO, type MetadataId } from '@netsieve/packet'
 import { type IpFamily, readNumber, split, type Word } from '../shared/index.ts'
 import type { Target } from './ast.ts'
+import { readSetTarget } from './ipset-target.ts'
 import type { Option } from './matches.ts'
 import type { OptionRow } from './options.ts'
 import { readTold, TOLD_OPTIONS } from './told.ts'
 
 const one = (...names: readonly string[]): OptionRow[] => names.map((name) => ({ names: [name], min: 1, max: 1 }))
+const two = (...names: readonly string[]): OptionRow[] => names.map((name) => ({ names: [name], min: 2, max: 2 }))
 const none = (...names: readonly string[]): OptionRow[] => names.map((name) => ({ names: [name], min: 0, max: 0 }))
 
 /** Targets that are understood, with their options. */
@@ -18,9 +20,18 @@ export const TARGET_OPTIONS: Readonly<Record<string, readonly OptionRow[]>> = {
   REJECT: one('reject-with'),
   NFQUEUE: [...one('queue-num', 'queue-balance'), ...none('queue-bypass', 'queue-cpu-fanout')],
   MARK: one('set-mark', 'set-xmark', 'and-mark', 'or-mark', 'xor-mark'),
-  CONNMARK: [...one('set-mark', 'set-xmark', 'and-mark', 'or-mark', 'xor-mark'), ...none('save-mark', 'restore-mark')],
+  CONNMARK: [
+    ...one('set-mark', 'set-xmark', 'and-mark', 'or-mark', 'xor-mark'),
+    ...none('save-mark', 'restore-mark'),
+    ...one('nfmask', 'ctmask', 'mask', 'left-shift-mark', 'right-shift-mark'),
+  ],
   CLASSIFY: one('set-class'),
   NOTRACK: [],
+  SET: [
+    ...two('add-set', 'del-set', 'map-set'),
+    ...one('timeout'),
+    ...none('exist', 'map-mark', 'map-prio', 'map-queue'),
+  ],
   ...TOLD_OPTIONS,
 }
 
@@ -80,6 +91,8 @@ export function readTarget(
       const value = (BigInt(`0x${found[1]}`) << 16n) | BigInt(`0x${found[2]}`)
       return { kind: 'steps', steps: [{ kind: 'set', field: 'meta.priority', term: constant(value), span }], span }
     }
+    case 'SET':
+      return readSetTarget(name, options, diagnostics)
     case 'MARK':
     case 'CONNMARK':
       return readMark(name, options, diagnostics)
@@ -150,12 +163,32 @@ const ANSWERS: Readonly<Record<IpFamily, Readonly<Record<string, string>>>> = {
   },
 }
 
+/** Which bits of the two marks `--save-mark` and `--restore-mark` are about. */
+const MASKS: readonly string[] = ['nfmask', 'ctmask', 'mask']
+
+/** A mark without the bits of a mask, exclusively with bits of the other mark. */
+function carried(to: MetadataId, cleared: bigint, from: MetadataId, taken: bigint): Term {
+  const under = (id: MetadataId, bits: bigint): Term =>
+    bits === ALL ? field(id) : { kind: 'bin', op: 'and', left: field(id), right: constant(bits) }
+  const other = under(from, taken)
+  return cleared === ALL ? other : { kind: 'bin', op: 'xor', left: under(to, ALL ^ cleared), right: other }
+}
+
 /** MARK and CONNMARK: the bits of a mask are cleared, then the value is taken exclusively with them. */
 function readMark(name: Word, options: readonly Option[], diagnostics: Diagnostics): Target | undefined {
   const { span } = name
   const conn = name.text === 'CONNMARK'
   const target: MetadataId = conn ? 'ct.mark' : 'meta.mark'
-  const [option, more] = options
+  const given = (name: string) => options.find((each) => each.name === name)
+  const shift = given('left-shift-mark') ?? given('right-shift-mark')
+  if (shift) return { kind: 'unsupported', what: `--${shift.name}`, name: name.text, span: shift.span }
+  const masks = options.filter(({ name }) => MASKS.includes(name))
+  const [option, more] = options.filter((each) => !masks.includes(each))
+  const [which] = masks
+  if (which && option?.name !== 'save-mark' && option?.name !== 'restore-mark') {
+    diagnostics.error('iptables/target', `--${which.name} is for --save-mark and --restore-mark`, which.span)
+    return undefined
+  }
   if (!option || more) {
     diagnostics.error('iptables/target', `${name.text} takes one of its options`, more?.span ?? span, {
       expected: TARGET_OPTIONS[name.text]!.map((each) => `--${each.names[0]}`),
@@ -167,8 +200,17 @@ function readMark(name: Word, options: readonly Option[], diagnostics: Diagnosti
     steps: [{ kind: 'set', field: to, term, span }],
     span,
   })
-  if (option.name === 'save-mark') return steps('ct.mark', field('meta.mark'))
-  if (option.name === 'restore-mark') return steps('meta.mark', field('ct.mark'))
+  if (option.name === 'save-mark' || option.name === 'restore-mark') {
+    const bits = (side: string) => {
+      const word = (given(side) ?? given('mask'))?.values[0]
+      return word ? readNumber(word, { what: 'a mask', max: ALL, octal: true }, diagnostics) : ALL
+    }
+    const [nf, ct] = [bits('nfmask'), bits('ctmask')]
+    if (nf === undefined || ct === undefined) return undefined
+    return option.name === 'save-mark'
+      ? steps('ct.mark', carried('ct.mark', ct, 'meta.mark', nf))
+      : steps('meta.mark', carried('meta.mark', nf, 'ct.mark', ct))
+  }
   const [word, maskWord] = split(option.values[0]!, '/')
   const masked = option.name === 'set-mark' || option.name === 'set-xmark'
   const value = readNumber(word, { what: 'a mark', max: ALL, octal: true }, diagnostics)

@@ -21,8 +21,8 @@ import {
   type Hook,
   hookPath,
   nearest,
-  warnUnused,
   type Word,
+  warnUnused,
 } from '../shared/index.ts'
 import type { Chain, HookSpec, NftFamily, Rule, Ruleset, Table } from './ast.ts'
 import { calledBy } from './lookups.ts'
