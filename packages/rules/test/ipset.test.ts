@@ -171,6 +171,12 @@ describe('sets that rules change', () => {
     expect(asked('')).toEqual([false, false, false])
   })
 
+  test('elements that --exist would give a time are told to stay', () => {
+    const codes = (line: string) => rules(line).diagnostics.map(({ code, span }) => [code, span && spanText(span)])
+    expect(codes('-j SET --add-set seen src --exist')).toEqual([['ipset/timeout', '10.0.0.9']])
+    expect(codes('-j SET --add-set seen src')).toEqual([])
+  })
+
   test('what is deleted is gone, and a full set takes no more', () => {
     expect(judged([BLOCK, '-j SET --del-set seen dst'], [[9, 0]])).toEqual([true])
     expect(judged(['-j SET --del-set seen src', BLOCK], [[9, 0]])).toEqual([false])

@@ -160,7 +160,7 @@ describe('base chains', () => {
       'a family for others',
       'table arp t { chain c { type filter hook input priority 0; } }',
       {},
-      ['nft/family', 'rules/empty'],
+      ['nft/family', 'nft/unsupported'],
     ],
   ] as const)('%s', (_, text, options, codes) => {
     expect(code(read(text, options).diagnostics)).toEqual(codes)

@@ -53,6 +53,12 @@ export function changeSet(
   if (!set || !key || tableOf(set, key, word, place, state) === undefined) return []
   // A set without times takes none.
   const timeout = set.timeout === undefined || does === 'delete' ? 0n : (seconds ?? set.timeout) * SECOND
+  // The kernel gives elements that stand there already a time too; here they stay.
+  const [first] = set.entries
+  if (does === 'update' && timeout > 0n && first) {
+    set.timed ??= first.span
+    place.timed.add(set)
+  }
   return [{ kind: 'table', state: nameOf(set), does, over: false, key: [field(key)], timeout, span }]
 }
 

@@ -66,6 +66,11 @@ export function lower(ruleset: Ruleset, options: LowerOptions): Outcome<Filter> 
         `chains of the type ${hook.type} are left out: packets are taken as they are`,
         hook.span,
       )
+  const [foreign] = ruleset.tables
+  if (foreign && ruleset.tables.every(({ family }) => FAMILY_HOOKS[family].length === 0)) {
+    diagnostics.error('nft/unsupported', `unsupported: tables of the family ${foreign.family}`, foreign.span)
+    return diagnostics.outcome<Filter>(undefined)
+  }
   if (filters.length === 0) {
     const chains = ruleset.tables.some((table) => [...table.chains.values()].some((chain) => chain.rules.length > 0))
     const message = chains
