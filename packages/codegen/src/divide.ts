@@ -7,6 +7,7 @@ import type { Rule } from '@netsieve/ir'
 import { fits, linked, type ProgramCode } from './functions.ts'
 import { type Handover, handoverOf, programsMap } from './handover.ts'
 import { TOO_LONG, TooLong, tooLongFrom } from './limits.ts'
+import { chainsOf } from './lookup/lists.ts'
 import { mainFunction } from './main.ts'
 import { type Outlined, outlined, type Plan } from './outline.ts'
 import { Parts } from './parts.ts'
@@ -94,7 +95,7 @@ class Division {
 
   private firstOf({ rules }: Place): Rule | undefined {
     const stretch = rules.at(-1)
-    return stretch && this.shared.filter.chains.find(({ name }) => name === stretch.chain)?.rules[stretch.from]
+    return stretch && chainsOf(this.shared.maps, this.shared.filter).get(stretch.chain)?.rules[stretch.from]
   }
 
   private start(place: Place, depth: number): Started {

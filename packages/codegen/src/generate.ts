@@ -82,6 +82,9 @@ function whole(shared: Shared): Insn[] {
     inRuns += run
     if (size - inRuns > longest || size > LONGEST_WHOLE) throw new TooLong('the program is too long for one function')
   }
+  const begins = (size: number): void => {
+    if (size > LONGEST_WHOLE) throw new TooLong('the program is too long for one function')
+  }
   const most = () => Math.min(longest + inRuns, LONGEST_WHOLE)
   const starts = filter.base.map(() => e.label('base'))
   const pass = e.label('pass')
@@ -91,7 +94,7 @@ function whole(shared: Shared): Insn[] {
     e.flow = { ...NOTHING, link: e.flow.link }
     const next = starts[i + 1]
     const exits = { unseen: next ?? pass, onAccept: next }
-    toRules(shared, startScope(shared, e, base), base, exits, (scope) => baseChain({ ...scope, grows, most }))
+    toRules(shared, startScope(shared, e, base), base, exits, (scope) => baseChain({ ...scope, begins, grows, most }))
     // What this base chain put off to the end must stand before the next one starts: its accepts jump forward.
     e.runDeferred()
   }

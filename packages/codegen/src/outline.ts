@@ -64,7 +64,7 @@ export function outlined(filter: Filter, plan: Plan): Outlined {
     const inner = calls.map(sizeOf)
     const whole = {
       size: inner.reduce((sum, each) => sum + each.size, size),
-      depth: Math.max(0, ...inner.map(({ depth }) => depth)),
+      depth: inner.reduce((most, { depth }) => Math.max(most, depth), 0),
     }
     const many = (uses.get(name) ?? 0) > 1
     const isNear = !far.has(name) && whole.depth < plan.depth && whole.size > (many ? plan.inline : plan.part)

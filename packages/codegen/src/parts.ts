@@ -17,6 +17,7 @@ import { compacted } from './frame.ts'
 import type { Made } from './functions.ts'
 import { busyRules } from './idle.ts'
 import { tooLongFrom } from './limits.ts'
+import { chainsOf } from './lookup/lists.ts'
 import { LOCALS } from './metadata.ts'
 import type { Outlined, Plan } from './outline.ts'
 import { chainFrom, type RuleScope } from './rules.ts'
@@ -85,11 +86,9 @@ export class Parts {
   }
 
   rulesOf(chain: string): readonly Rule[] {
-    const { filter, maps } = this.shared
-    const chains = maps.once('rules by chain', () => new Map(filter.chains.map(({ name, rules }) => [name, rules])))
-    const rules = chains.get(chain)
-    if (!rules) throw new Error(`chain ${chain} is not defined`)
-    return rules
+    const found = chainsOf(this.shared.maps, this.shared.filter).get(chain)
+    if (!found) throw new Error(`chain ${chain} is not defined`)
+    return found.rules
   }
 
   /** The function of a chain's rules from one on, as packets of a base chain see them: made when it is first asked for. */

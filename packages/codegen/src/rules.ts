@@ -6,7 +6,6 @@ import {
   type Act,
   actText,
   type BaseChain,
-  type Chain,
   countsOnMatch,
   type ElementData,
   type Filter,
@@ -17,7 +16,7 @@ import {
 import { forgetTransport } from './anew.ts'
 import { R } from './emitter.ts'
 import { isIdle } from './idle.ts'
-import { ALONE, emitRun, type Run, runFrom, takesAny, worthwhile } from './lookup/lists.ts'
+import { ALONE, chainsOf, emitRun, exitsOf, type Run, runFrom, takesAny, worthwhile } from './lookup/lists.ts'
 import { verdictMap } from './lookup/sets.ts'
 import { branch } from './predicates.ts'
 import { type Failures, type Scope, seenAs, setOf } from './scope.ts'
@@ -38,6 +37,8 @@ export interface RuleScope extends Scope {
   readonly callsFunction?: (scope: RuleScope, chain: string, end: Label) => boolean
   /** Whether a rule is not to be compiled with others as one decision. */
   readonly alone?: (rule: Rule) => boolean
+  /** Told before a run of rules how long the function will be at least. */
+  readonly begins?: (size: number) => void
   /** Told after each rule how long the function has become, and how much of that a run of rules added just now. */
   readonly grows?: (size: number, run: number) => void
   /** How long the function may become by a rule that is compiled by itself. */
@@ -80,8 +81,8 @@ export function chainFrom(
   end: Label,
   callers: readonly string[],
 ): number {
-  const { e, filter } = scope
-  const found = filter.chains.find((candidate: Chain) => candidate.name === name)
+  const { e, filter, maps } = scope
+  const found = chainsOf(maps, filter).get(name)
   if (!found || callers.includes(name)) throw new Error(`chain ${name} is ${found ? 'in a cycle' : 'not defined'}`)
   const path = [...callers, name]
   const { rules } = found
@@ -96,6 +97,7 @@ export function chainFrom(
       for (const rule of these) compileRule(scope, rule, end, path)
     }
     e.most = whole || !scope.most ? Number.POSITIVE_INFINITY : scope.most()
+    if (whole) scope.begins?.(e.size + exitsOf(run))
     if (whole) whereThere(scope, run.needs, () => together(scope, `${name} ${i}`, run, end, path), oneByOne)
     // Rules that this path's packets cannot match are left out.
     else if (run.length === 0 || takesAny(run) || run.needs !== undefined) oneByOne()

@@ -37,7 +37,8 @@ export function stateFor(filter: Filter, counters: boolean, maps: Maps): StateSo
     at += words.length * 8
   }
   const map = at > 0 ? maps.add(oneValue(STATE_MAP, at, initial)) : -1
-  const rules = Math.max(-1, ...filter.chains.flatMap((chain) => chain.rules.map(({ id }) => id))) + 1
+  let rules = 0
+  for (const chain of filter.chains) for (const { id } of chain.rules) rules = Math.max(rules, id + 1)
   const counted = counters && rules > 0
   const timed = new Set(
     filter.chains.flatMap(({ rules }) =>

@@ -10,8 +10,10 @@ import { compacted } from '../src/frame.ts'
 import { insnOf, programsOf } from '../src/functions.ts'
 import { generate } from '../src/generate.ts'
 import { fitsWhole, pendingOf, TooLong } from '../src/limits.ts'
+import { Maps } from '../src/lookup/maps.ts'
 import { outlined } from '../src/outline.ts'
 import { SLOT } from '../src/path.ts'
+import { stateFor } from '../src/state.ts'
 
 function code(write: (code: Code) => void): Insn[] {
   const out = new Code()
@@ -234,3 +236,23 @@ it('says so of chains that call one another beyond all measure', () => {
   // Twelve levels are more than the kernel's calls go, and written out they are 40 to the eighth times too many rules.
   expect(() => generate(filter(levels), { type: 'xdp' })).toThrow(TooLong)
 }, 60_000)
+
+describe('very many', () => {
+  const many = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))
+  const short = (id: number, chain?: string): Rule => ({ id, text: `rule ${id}`, steps: [chain ? { kind: 'verdict', verdict: { kind: 'jump', chain } } : verdict('drop')] }) // biome-ignore format: one rule
+
+  it('rules have counters, more than a call can be given as arguments', () => {
+    const rules = many(200_000, (i) => short(i))
+    const maps = new Maps()
+    stateFor(filter([{ name: 'main', rules }]), true, maps)
+    expect(maps.finish()).toMatchObject([{ valueSize: 200_000 * 16 }])
+  })
+
+  it('chains are found in time that does not grow with their number', () => {
+    const names = many(50_000, (i) => `c${i}`)
+    const chains = [{ name: 'main', rules: names.map((name, i) => short(i, name)) }, ...names.map((name) => ({ name, rules: [] }))] // biome-ignore format: one list
+    const start = performance.now()
+    generate(filter(chains), { type: 'xdp' })
+    expect(performance.now() - start).toBeLessThan(25_000)
+  }, 120_000)
+})

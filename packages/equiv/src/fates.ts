@@ -61,7 +61,7 @@ export function asked({ bdd, variables }: Making, family: BaseChain['family']): 
 /** The chains of a filter under a base chain's view, each looked through once. */
 export class Chains {
   private readonly making: Making
-  private readonly filter: Filter
+  private readonly chains: ReadonlyMap<string, readonly Rule[]>
   private readonly view: ViewName
   private readonly sets: ReadonlyMap<string, SetDef>
   private readonly readings = new Map<ViewName | undefined, Reading>()
@@ -69,7 +69,7 @@ export class Chains {
 
   constructor(making: Making, filter: Filter, view: ViewName) {
     this.making = making
-    this.filter = filter
+    this.chains = new Map(filter.chains.map(({ name, rules }) => [name, rules]))
     this.view = view
     this.sets = setsOf(filter)
   }
@@ -86,9 +86,9 @@ export class Chains {
   }
 
   rulesOf(chain: string): readonly Rule[] {
-    const found = this.filter.chains.find(({ name }) => name === chain)
-    if (!found) throw new NotModelled(`the chain ${chain}`)
-    return found.rules
+    const rules = this.chains.get(chain)
+    if (!rules) throw new NotModelled(`the chain ${chain}`)
+    return rules
   }
 
   /** The rules from one on up to, not including, another. */

@@ -227,9 +227,13 @@ export function spread(term: Term, bits: number): boolean {
   return term.kind === 'raw' && (term.bit & 7) + term.bits > 64 && ((term.bit | term.bits) & 7) !== 0
 }
 
+/** Bits that a number has at most; where more are said, that is told too. */
+const WIDEST = 128
+
 /** Says so if a number is wider than `bits`. */
 export function fits(value: bigint, bits: number, span: Span | undefined, diags: Diagnostics): void {
-  if (value < 0n || value > topOf(bits)) diags.error('ir/value', `${value} does not fit ${bits} bits`, span)
+  if (value < 0n || value > topOf(Math.min(bits, WIDEST)))
+    diags.error('ir/value', `${value} does not fit ${bits} bits`, span)
 }
 
 /** Bits of a term's value; says what cannot be computed. */
@@ -250,7 +254,7 @@ export function widthOf(term: Term, span: Span | undefined, place: CheckPlace): 
     }
     case 'raw': {
       const { bit, bits, index } = term
-      if (!Number.isInteger(bits) || bits < 1 || ((bit & 7) + bits + 7) >> 3 > 16)
+      if (!Number.isInteger(bits) || bits < 1 || (bit & 7) + bits > 128)
         diags.error('ir/term', `${bits} bits from bit ${bit} on do not lie in 1 to 16 bytes`, span)
       if (!Number.isInteger(bit) || bit < 0 || bit > 0xf000 * 8)
         diags.error('ir/term', `bits at ${bit} are out of reach`, span)

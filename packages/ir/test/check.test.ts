@@ -174,3 +174,10 @@ it('a match has a view of its own only where headers lie at the same places, and
   for (const other of ['nft-ip-fragfix', 'xt-ip', 'nft-netdev', 'pcap'] as const)
     expect([other, samePlaces(other, 'xt-compat')]).toEqual([other, false])
 })
+
+it('terms of a billion bits are told, not made', () => {
+  expect(says(cmp(load('net', 0, 1e9), '==', 1))).toEqual(['ir/term: a load takes 1 to 16 bytes, not 1000000000'])
+  expect(says({ kind: 'cmp', term: { kind: 'raw', base: 'net', bit: 0, bits: 4e9 }, test: '==', value: 1n })).toEqual([
+    'ir/term: 4000000000 bits from bit 0 on do not lie in 1 to 16 bytes',
+  ])
+})

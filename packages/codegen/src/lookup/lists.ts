@@ -188,7 +188,8 @@ function decided(scope: RuleScope, left: Left | undefined): (rule: Rule) => read
 }
 
 const NO_CHAINS: ReadonlyMap<string, Chain> = new Map()
-const chainsOf = (maps: Maps, filter: Filter): ReadonlyMap<string, Chain> =>
+/** The chains of a filter by their names. */
+export const chainsOf = (maps: Maps, filter: Filter): ReadonlyMap<string, Chain> =>
   maps.once(filter, () => new Map(filter.chains.map((chain) => [chain.name, chain])))
 
 /** The boxes on one way through the program: what that tells is not asked. */
@@ -268,6 +269,13 @@ function mayCutElsewhere(scope: RuleScope, { steps }: Rule): boolean {
 /** Whether packets of this way can be taken by any rule of a run. */
 export function takesAny({ boxes, others }: Run): boolean {
   return boxes.length > 0 || !others || others.some(({ run }) => run.boxes.length > 0)
+}
+
+/** Exits that a run has at least: to know that they are too many takes no tables. */
+export function exitsOf({ asked, boxes }: Run): number {
+  // Of one number, rules that others stand before have none.
+  if (asked.length < 2) return 0
+  return boxes.reduce((count, { rule }, i) => count + (boxes[i - 1]?.rule === rule ? 0 : 1), 0)
 }
 
 /** Whether a run takes less time as a decision than rule by rule, in instructions. */

@@ -71,29 +71,10 @@ function component(maps: Maps, zero: boolean, bits: number, asked: Column, words
     const pieces = cut(bits, asked, { enter: turn, leave: turn, classOf: () => only.row() })
     return made(maps, { zero, asked, pieces, missing, blocks, rowsOf: undefined })
   }
-  // A class is a row of each block.
-  const known = new Map<string, number>()
-  const rowsOf: (readonly number[])[] = []
-  const now = blocks.map((block) => block.row())
-  const turned = new Set<number>()
-  const classOf = (): number => {
-    for (const b of turned) now[b] = blocks[b]!.row()
-    turned.clear()
-    const rows = now.slice()
-    const key = rows.join()
-    let found = known.get(key)
-    if (found === undefined) {
-      found = rowsOf.push(rows) - 1
-      known.set(key, found)
-    }
-    return found
-  }
+  const rowsOf = new Classes(blocks)
+  const classOf = (): number => rowsOf.found()
   const missing = classOf()
-  const turn = (index: number): void => {
-    const b = Math.floor(index / BLOCK)
-    blocks[b]!.turn(index)
-    turned.add(b)
-  }
+  const turn = (index: number): void => rowsOf.turn(index)
   const pieces = cut(bits, asked, { enter: turn, leave: turn, classOf })
   return made(maps, { zero, asked, pieces, missing, blocks, rowsOf })
 }
@@ -107,21 +88,103 @@ function made(
     readonly pieces: Pieces
     readonly missing: number
     readonly blocks: readonly BlockRows[]
-    readonly rowsOf: readonly (readonly number[])[] | undefined
+    readonly rowsOf: Classes | undefined
   },
 ): Component {
   const { zero, asked, pieces, missing, blocks, rowsOf } = found
   return {
     how: classifier(maps, pieces),
     missing: zero ? pieces.classes[0] : asked.includes(undefined) ? missing : undefined,
-    classes: rowsOf ? rowsOf.length : blocks[0]!.count,
-    rowOf: rowsOf && maps.table(pairs(rowsOf)),
+    classes: rowsOf ? rowsOf.count : blocks[0]!.count,
+    rowOf: rowsOf && maps.table(rowsOf.bytes()),
     blocks: blocks.map((block) => ({ table: maps.table(block.bytes()), count: block.count, bytes: block.words * 8 })),
   }
 }
 
-function pairs(rowsOf: readonly (readonly number[])[]): Uint8Array {
-  return new Uint8Array(Uint16Array.from(rowsOf.flat()).buffer)
+/** Classes of values, each a row of every block. */
+class Classes {
+  private readonly blocks: readonly BlockRows[]
+  /** The rows of the value now; and those of all classes, one behind the other. */
+  private readonly now: Uint16Array
+  private all: Uint16Array
+  private readonly turned = new Set<number>()
+  private readonly known = new Known()
+  private hash = 0
+
+  constructor(blocks: readonly BlockRows[]) {
+    this.blocks = blocks
+    this.now = new Uint16Array(blocks.length)
+    this.all = new Uint16Array(blocks.length * 64)
+    for (let b = 0; b < blocks.length; b++) this.put(b)
+  }
+
+  get count(): number {
+    return this.known.count
+  }
+
+  /** A box begins or ends to hold the value. */
+  turn(index: number): void {
+    const b = Math.floor(index / BLOCK)
+    this.blocks[b]!.turn(index)
+    this.turned.add(b)
+  }
+
+  private put(b: number): void {
+    this.hash ^= mixed(b * BLOCK * 64 + this.now[b]!)
+    this.now[b] = this.blocks[b]!.row()
+    this.hash ^= mixed(b * BLOCK * 64 + this.now[b])
+  }
+
+  /** The class of the value now. */
+  found(): number {
+    for (const b of this.turned) this.put(b)
+    this.turned.clear()
+    const { all, now } = this
+    return this.known.find(
+      this.hash,
+      (one) => {
+        for (let b = 0; b < now.length; b++) if (all[one * now.length + b] !== now[b]) return false
+        return true
+      },
+      (one) => this.add(one),
+    )
+  }
+
+  private add(one: number): void {
+    const { now } = this
+    const at = one * now.length
+    if (at + now.length > this.all.length) {
+      const larger = new Uint16Array(this.all.length * 2)
+      larger.set(this.all)
+      this.all = larger
+    }
+    this.all.set(now, at)
+  }
+
+  bytes(): Uint8Array {
+    return new Uint8Array(this.all.buffer, 0, this.count * this.now.length * 2)
+  }
+}
+
+/** Numbers from 0 on for things that have a hash: the same for what is the same. */
+class Known {
+  /** By hash the number that was given last, and of each number the one before it with the same hash. */
+  private readonly last = new Map<number, number>()
+  private readonly before: (number | undefined)[] = []
+
+  get count(): number {
+    return this.before.length
+  }
+
+  /** @param is whether a number's is the same; `add` is told the number that it gets if none is */
+  find(hash: number, is: (one: number) => boolean, add: (one: number) => void): number {
+    const last = this.last.get(hash)
+    for (let one = last; one !== undefined; one = this.before[one]) if (is(one)) return one
+    const one = this.before.push(last) - 1
+    this.last.set(hash, one)
+    add(one)
+    return one
+  }
 }
 
 /** The rows of a component in one block, found while its values are walked from the lowest to the highest. */
@@ -131,9 +194,7 @@ class BlockRows {
   /** The boxes that hold the value now, 32 to a number. */
   private readonly now: Uint32Array
   private readonly rows: Uint32Array[] = []
-  /** By hash the row that was found last, and of each row the one before it with the same hash. */
-  private readonly known = new Map<number, number>()
-  private readonly before: (number | undefined)[] = []
+  private readonly known = new Known()
   private hash = 0
   private last: number | undefined
 
@@ -159,12 +220,8 @@ class BlockRows {
   }
 
   private find(): number {
-    const last = this.known.get(this.hash)
-    for (let row = last; row !== undefined; row = this.before[row]) if (this.isNow(this.rows[row]!)) return row
-    const row = this.rows.push(this.now.slice()) - 1
-    this.before.push(last)
-    this.known.set(this.hash, row)
-    return row
+    const is = (row: number): boolean => this.isNow(this.rows[row]!)
+    return this.known.find(this.hash, is, () => this.rows.push(this.now.slice()))
   }
 
   private isNow(row: Uint32Array): boolean {

@@ -87,7 +87,7 @@ class Grouping {
           rules: group.map((rule) => ({ ...rule, steps: rule.steps.toSpliced(at, 1) })),
         }
         rules.push(this.call(opening, inner))
-        more.push(...this.chain(inner, levels - 1))
+        for (const each of this.chain(inner, levels - 1)) more.push(each)
       }
       i += size
     }
@@ -137,5 +137,5 @@ function depthOf(filter: Filter): number {
     const called = chain.rules.flatMap((rule) => calledIn(rule, sets))
     depths.set(chain.name, 1 + called.reduce((most, name) => Math.max(most, depths.get(name) ?? 0), 0))
   }
-  return Math.max(0, ...filter.base.map(({ chain }) => depths.get(chain) ?? 0))
+  return filter.base.reduce((most, { chain }) => Math.max(most, depths.get(chain) ?? 0), 0)
 }

@@ -14,8 +14,9 @@ const asks = (step: Step): boolean => {
 
 /** The step that is the first to ask, whichever way a packet goes; undefined where a chain may be called before. */
 function firstAsked({ base, chains }: Pick<Filter, 'base' | 'chains'>): Step | undefined {
+  const byName = new Map(chains.map(({ name, rules }) => [name, rules]))
   for (const { chain } of base)
-    for (const { steps } of chains.find(({ name }) => name === chain)?.rules ?? []) {
+    for (const { steps } of byName.get(chain) ?? []) {
       const first = steps.find(asks)
       if (first) return first
       if (steps.some((step) => step.kind === 'vmap' || (step.kind === 'verdict' && 'chain' in step.verdict)))

@@ -50,12 +50,23 @@ export function reached(
   diagnostics: Diagnostics,
 ): readonly number[] {
   const found = new Set([0])
+  const chains = byChain(filters)
   for (const chain of found)
-    for (const { action } of filters.filter((each) => each.chain === chain))
+    for (const { action } of chains.get(chain) ?? [])
       if (action.verdict.kind === 'goto') found.add(Number(action.verdict.chain))
   for (const { chain, span } of filters.filter((each) => !found.has(each.chain)))
     diagnostics.warning('tc/unreached', `no packet comes to chain ${chain}: this filter is left out`, span)
   return [...found]
+}
+
+/** The filters of each chain, in their order. */
+export function byChain<F extends Frame>(filters: readonly F[]): ReadonlyMap<number, readonly F[]> {
+  const found = new Map<number, F[]>()
+  for (const filter of filters) {
+    const those = found.get(filter.chain) ?? []
+    if (those.push(filter) === 1) found.set(filter.chain, those)
+  }
+  return found
 }
 
 /** Filters of a chain by priority, lowest first; of one priority in the order of adding. Those that Linux would refuse are diagnostics. */

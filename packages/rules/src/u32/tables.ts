@@ -2,7 +2,7 @@
 // a bucket are asked by their own numbers. Source: net/sched/cls_u32.c (u32_change, gen_new_kid) of Linux 6.18.
 
 import type { Diagnostics, Span } from '@netsieve/diag'
-import { byPriority } from '../tc/index.ts'
+import { byChain, byPriority } from '../tc/index.ts'
 import type { U32Filter } from './ast.ts'
 
 export interface Table {
@@ -11,8 +11,25 @@ export interface Table {
   /** The first table of a priority. */
   readonly root: boolean
   readonly span: Span
-  /** By bucket and number. */
-  readonly filters: Map<number, Map<number, U32Filter>>
+  readonly filters: Map<number, Bucket>
+}
+
+/** Filters by number. */
+class Bucket extends Map<number, U32Filter> {
+  /** None below is free. */
+  private lowest = FIRST_NODE
+
+  /** The number of a filter that has none: the lowest that is free from 0x800 on, else from 1 on; none if all are taken. */
+  free(): number | undefined {
+    const isTaken = (node: number): boolean => this.has(node)
+    if (this.lowest >= FIRST_NODE) {
+      while (this.lowest <= LAST_NODE && isTaken(this.lowest)) this.lowest++
+      if (this.lowest <= LAST_NODE) return this.lowest
+      this.lowest = 1
+    }
+    while (this.lowest < FIRST_NODE && isTaken(this.lowest)) this.lowest++
+    return this.lowest < FIRST_NODE ? this.lowest : undefined
+  }
 }
 
 /** A list that packets are asked about, before those of higher priorities. */
@@ -38,41 +55,33 @@ export interface Tables {
 /** Puts the filters of a hook where they belong, in the order of the text. Those that Linux would refuse are diagnostics. */
 export function tablesOf(filters: readonly U32Filter[], diagnostics: Diagnostics): Tables {
   const byNumber = new Map<number, Table>()
-  const roots = new Map<number, Root[]>()
+  const roots = new Map<number, Map<number, Root>>()
+  let number = FIRST_ROOT
   for (const [filter, prio] of priorities(filters, diagnostics)) {
-    const table = rootOf(filter, prio, roots, byNumber)
+    const { chain, protocol, protocolSpan, span } = filter
+    const list = roots.get(chain) ?? new Map<number, Root>()
+    roots.set(chain, list)
+    let root = list.get(prio)
+    if (!root) {
+      while (byNumber.has(number)) number++
+      const table: Table = { number, buckets: 1, root: true, span, filters: new Map() }
+      byNumber.set(number, table)
+      root = { prio, protocol, protocolSpan, table }
+      list.set(prio, root)
+    }
     if (filter.divisor !== undefined) make(filter, filter.divisor, byNumber, diagnostics)
-    else place(filter, table, byNumber, diagnostics)
+    else place(filter, root.table, byNumber, diagnostics)
   }
-  for (const list of roots.values()) list.sort((a, b) => a.prio - b.prio)
-  return { roots, byNumber }
+  const byPrio = (list: ReadonlyMap<number, Root>) => [...list.values()].sort((a, b) => a.prio - b.prio)
+  return { roots: new Map([...roots].map(([chain, list]) => [chain, byPrio(list)])), byNumber }
 }
 
 /** The priority of each filter, in the order of the text. */
 function priorities(filters: readonly U32Filter[], diagnostics: Diagnostics): [U32Filter, number][] {
   const found = new Map<U32Filter, number>()
-  for (const chain of new Set(filters.map(({ chain }) => chain)))
-    for (const [prio, those] of byPriority(filters.filter((filter) => filter.chain === chain), diagnostics))
-      for (const filter of those) found.set(filter, prio) // biome-ignore format: one loop
+  for (const those of byChain(filters).values())
+    for (const [prio, alike] of byPriority(those, diagnostics)) for (const filter of alike) found.set(filter, prio)
   return filters.flatMap((filter) => (found.has(filter) ? [[filter, found.get(filter)!]] : []))
-}
-
-function rootOf(
-  { chain, protocol, protocolSpan, span }: U32Filter,
-  prio: number,
-  roots: Map<number, Root[]>,
-  byNumber: Map<number, Table>,
-): Table {
-  const list = roots.get(chain) ?? []
-  roots.set(chain, list)
-  const known = list.find((root) => root.prio === prio)
-  if (known) return known.table
-  let number = FIRST_ROOT
-  while (byNumber.has(number)) number++
-  const table: Table = { number, buckets: 1, root: true, span, filters: new Map() }
-  byNumber.set(number, table)
-  list.push({ prio, protocol, protocolSpan, table })
-  return table
 }
 
 function make(filter: U32Filter, buckets: number, byNumber: Map<number, Table>, diagnostics: Diagnostics): void {
@@ -111,27 +120,17 @@ function place(filter: U32Filter, root: Table, byNumber: ReadonlyMap<number, Tab
       return
     }
   }
-  const list = table.filters.get(bucket) ?? new Map<number, U32Filter>()
+  const list = table.filters.get(bucket) ?? new Bucket()
   table.filters.set(bucket, list)
   const clash = list.get(handle.node)
   if (clash && filter.verb === 'add') return exists('a filter of this number', handle.span, clash.span, diagnostics)
-  const node = handle.node || free(list)
+  const node = handle.node || list.free()
   if (node !== undefined) list.set(node, filter)
   // The filters behind it have no room either: to say so once is enough.
   else if (!diagnostics.list.some(({ code }) => code === 'u32/full'))
     diagnostics.error('u32/full', `this bucket is full: Linux has room for ${LAST_NODE} filters in one`, filter.span, {
       hint: 'other priorities have tables of their own, and a table with a `divisor` has up to 256 buckets',
     })
-}
-
-/** The number of a filter that has none: the lowest that is free from 0x800 on, else from 1 on. */
-function free(list: ReadonlyMap<number, U32Filter>): number | undefined {
-  const runs = [
-    [FIRST_NODE, LAST_NODE],
-    [1, FIRST_NODE - 1],
-  ] as const
-  for (const [from, to] of runs) for (let node = from; node <= to; node++) if (!list.has(node)) return node
-  return undefined
 }
 
 /** The filters of a bucket as they are asked. */
