@@ -2,9 +2,10 @@
 // NETSIEVE_VM_SEED and NETSIEVE_VM_COUNT choose where to begin and how many.
 
 import type { Insn } from '@netsieve/asm'
-import { type LoadOptions, load, type Machine } from '@netsieve/vm'
+import { HELPERS } from '@netsieve/asm'
+import { IMPLEMENTED, type LoadOptions, load, type Machine } from '@netsieve/vm'
 import { expect, test } from 'vitest'
-import { hostileProgram, MAPS, randomFrames, randomProgram } from './generate.ts'
+import { ALL_MAPS, hostileCalls, hostileProgram, MAPS, randomFrames, randomProgram } from './generate.ts'
 import { randomSet } from './generate-calls.ts'
 
 const SEED = Number(process.env.NETSIEVE_VM_SEED ?? 1)
@@ -17,7 +18,7 @@ function outcome(machine: Machine, frame: Uint8Array): object {
 }
 
 function contents(machine: Machine): unknown {
-  return MAPS.map(({ name }) => machine.map(name).toJSON().entries.toSorted())
+  return machine.engine.maps.map(({ def: { name } }) => machine.map(name).toJSON().entries.toSorted())
 }
 
 function compare(program: readonly Insn[], options: LoadOptions, frames: readonly Uint8Array[], seed: number): void {
@@ -63,4 +64,27 @@ test('interpreter and JIT agree on hostile programs, and none gets out', () => {
     expect(run.insns).toBeLessThan(5000 + 100)
   }
   expect(faults).toBeGreaterThan(COUNT / 4)
+}, 7_200_000)
+
+test('interpreter and JIT agree on hostile calls of every helper, on maps of every kind, and none gets out', () => {
+  const helpers = IMPLEMENTED.map((name) => HELPERS[name].id)
+  const returned = new Set<number>()
+  let faults = 0
+  // So many maps take their time.
+  const count = Math.ceil(COUNT / 10)
+  for (let seed = SEED; seed < SEED + count; seed++) {
+    const program = hostileCalls(seed, helpers)
+    const type = (['xdp', 'sched_cls'] as const)[seed & 1]!
+    const options = { type, maps: ALL_MAPS, cpus: 2, budget: { insns: 5000 } }
+    compare(program, options, randomFrames(seed, 2), seed)
+    const { fault } = load(program, options).run(randomFrames(seed, 1)[0]!)
+    if (fault) faults++
+    // All helpers before the one that failed came back.
+    const called = program.flatMap(({ spec, imm }, i) =>
+      spec.call === 'helper' && i < (fault?.insn ?? program.length) ? [imm] : [],
+    )
+    for (const id of called) returned.add(id)
+  }
+  expect(faults).toBeGreaterThan(count / 4)
+  expect(returned.size).toBeGreaterThan(helpers.length / 2)
 }, 7_200_000)

@@ -573,6 +573,93 @@ function hostileImmediate(random: Random, target: boolean, length: number): numb
     : random.s32()
 }
 
+/** A map of each kind, most of them small enough to get full. */
+export const ALL_MAPS: readonly MapDef[] = [
+  { name: 'array', type: 'array', keySize: 4, valueSize: 600, maxEntries: 3 },
+  { name: 'one', type: 'array', keySize: 4, valueSize: 70_000, maxEntries: 1 },
+  { name: 'percpu array', type: 'percpu_array', keySize: 4, valueSize: 12, maxEntries: 2 },
+  { name: 'hash', type: 'hash', keySize: 5, valueSize: 8, maxEntries: 3 },
+  { name: 'percpu hash', type: 'percpu_hash', keySize: 4, valueSize: 8, maxEntries: 2 },
+  { name: 'lru', type: 'lru_hash', keySize: 4, valueSize: 8, maxEntries: 2 },
+  { name: 'trie', type: 'lpm_trie', keySize: 8, valueSize: 8, maxEntries: 3, flags: 1 },
+  { name: 'programs', type: 'prog_array', keySize: 4, valueSize: 4, maxEntries: 2 },
+  { name: 'events', type: 'perf_event_array', keySize: 4, valueSize: 4, maxEntries: 2 },
+  { name: 'maps', type: 'array_of_maps', keySize: 4, valueSize: 4, maxEntries: 4 },
+  { name: 'named maps', type: 'hash_of_maps', keySize: 4, valueSize: 4, maxEntries: 4 },
+  { name: 'devices', type: 'devmap', keySize: 4, valueSize: 4, maxEntries: 2 },
+  { name: 'named devices', type: 'devmap_hash', keySize: 4, valueSize: 8, maxEntries: 2 },
+  { name: 'cpus', type: 'cpumap', keySize: 4, valueSize: 4, maxEntries: 2 },
+  { name: 'sockets', type: 'xskmap', keySize: 4, valueSize: 4, maxEntries: 2 },
+  { name: 'queue', type: 'queue', keySize: 0, valueSize: 8, maxEntries: 2 },
+  { name: 'stack', type: 'stack', keySize: 0, valueSize: 8, maxEntries: 2 },
+  { name: 'ring', type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 4096 },
+  { name: 'bloom', type: 'bloom_filter', keySize: 0, valueSize: 4, maxEntries: 4 },
+  { name: 'cgroups', type: 'cgroup_array', keySize: 4, valueSize: 4, maxEntries: 2 },
+]
+
+/** Sizes and flags near those that helpers know, and numbers that are neither. */
+const ARGUMENTS = [
+  0, 1, 2, 3, 4, 7, 8, 12, 16, 20, 36, 44, 64, 128, 511, 512, 513, 4096, 65536, -1, -8, 0x7fffffff, -0x80000000,
+]
+
+/**
+ * Programs that call one helper after the other with pointers and numbers that are often what it wants, in any order. `helpers`: their ids.
+ * What a helper gave is kept and handed to others; a function of the program is there to be called back.
+ */
+export function hostileCalls(seed: number, helpers: readonly number[]): Insn[] {
+  const random = new Random(seed)
+  const code = new Code()
+  const [back, end] = [code.label('back'), code.label('end')]
+  const argument = (register: number): void => {
+    switch (random.below(9)) {
+      case 0:
+        return code.mov(register, { reg: 6 })
+      case 1:
+        return code.map(register, random.below(ALL_MAPS.length))
+      case 2:
+      case 3:
+        code.mov(register, { reg: 10 })
+        return code.alu('add', register, random.pick([-512, -256, -64, -16, -8, 0]))
+      case 4:
+        return code.mov(register, { reg: random.pick([7, 9, 9]) })
+      case 5:
+        return random.below(2)
+          ? code.mapValue(register, 1, random.below(70_001))
+          : code.emit('lddw_func', { dst: register }, back)
+      case 6:
+        return code.lddw(register, random.u64())
+      default:
+        return code.mov(register, random.pick(ARGUMENTS))
+    }
+  }
+  const step = (): void => {
+    if (random.below(4) === 0) code.store(8, 10, -8 * (1 + random.below(64)), random.pick([0, 1, 2, 5, 0x25642573]))
+    for (let register = 1; register < 6; register++) argument(register)
+    // Most want the context or a map first.
+    if (random.below(2)) code.mov(1, { reg: 6 })
+    else if (random.below(2)) code.map(1, random.below(ALL_MAPS.length))
+    code.call(random.pick(helpers))
+    if (random.below(2)) code.mov(9, { reg: 0 })
+    if (random.below(8) === 0) code.load(4, 7, 6, random.pick([0, 76]))
+  }
+  code.mov(6, { reg: 1 })
+  code.load(4, 7, 6, random.pick([0, 76]))
+  code.mov(9, 0)
+  for (let i = 0; i < 2 + random.below(8); i++) step()
+  code.goto(end)
+  code.bind(back)
+  code.mov(6, { reg: 1 })
+  code.mov(7, { reg: 2 })
+  code.mov(9, { reg: 3 })
+  if (random.below(2)) step()
+  code.mov(0, random.below(3) === 0 ? 1 : 0)
+  code.exit()
+  code.bind(end)
+  code.mov(0, 2)
+  code.exit()
+  return code.layout()
+}
+
 /** Short filters that only load, compute and jump forward: at most 64 instructions, every load behind its check. */
 export function randomFilter(seed: number): Insn[] {
   const random = new Random(seed)

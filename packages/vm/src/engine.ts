@@ -13,7 +13,7 @@ import {
   timeWords,
 } from './context.ts'
 import { Constants, type DecodedProgram, decodeProgram, FIRST_CONSTANT } from './decode.ts'
-import { type Fault, type FaultDraft, overBudget } from './fault.ts'
+import { type Fault, type FaultDraft, overBudget, overOutput, overWork } from './fault.ts'
 import { Frames, MOST_FRAMES } from './frames.ts'
 import type { HelperFunction } from './helpers/helper.ts'
 import { Sockets } from './helpers/sockets.ts'
@@ -28,6 +28,11 @@ import { accessFault } from './slow-access.ts'
 export const ROOM = { head: 4096, tail: 4096 } as const
 /** XDP_PACKET_HEADROOM */
 const XDP_HEADROOM = 256
+
+/** What a helper may go through for nothing: as much as a program has stack. */
+const FREE_BYTES = 512
+/** What anything that is sent out costs beside its bytes. */
+const OUTPUT_BYTES = 64
 
 /** BPF_MAX_LOOPS: how often a program's `may_goto` are passed. */
 export const MAY_GOTO = 8 * 1024 * 1024
@@ -97,6 +102,7 @@ export class Engine {
   /** The program to go on with after a tail call. */
   next: number | undefined
   outputs: Output[] = []
+  private sentBytes = 0
   /** Changes of maps, while a trace is made. */
   journal: MapChange[] | undefined
   readonly frames: Frames
@@ -291,6 +297,9 @@ export class Engine {
     this.mayGoto = MAY_GOTO
     this.tailCalls = 0
     mem.words[AT.returned >> 2] = 0
+    mem.words[AT.spent >> 2] = 0
+    if (this.outputs.length > 0) this.outputs = []
+    this.sentBytes = 0
     this.next = undefined
     if (this.usesStack) mem.bytes.fill(0, this.stackAt, this.stackAt + LIMITS.stackBytes)
     regs[20] = this.stackAt + LIMITS.stackBytes
@@ -381,7 +390,7 @@ export class Engine {
   // ---- what helpers use ----
 
   private valueRoom = { at: 0, length: 0 }
-  private keyRoom: { lo: number; hi: number } | undefined
+  private readonly keyRooms: { lo: number; hi: number }[] = []
 
   /** Copies a value from JavaScript to where maps can read it. */
   valueBuffer(value: Uint8Array): number {
@@ -393,17 +402,24 @@ export class Engine {
     return this.valueRoom.at
   }
 
-  /** A region for the key that a callback is given. */
-  keyRegion(length: number): { lo: number; hi: number } {
-    if (!this.keyRoom) {
+  /** A region for the key that a callback is given: another for each that is called inside one. Undefined after a fault. */
+  keyRegion(length: number): { lo: number; hi: number } | undefined {
+    const { depth } = this
+    let room = this.keyRooms[depth]
+    if (!room) {
+      if (!this.mem.hasRoom(512)) {
+        this.fail({ kind: 'budget', reason: `no room for a key in ${this.options.memoryBytes} bytes of memory` })
+        return undefined
+      }
       const lo = this.mem.alloc(512)
       this.refreshRegs()
       const spec = { name: 'key', from: lo, to: lo + length, write: false }
-      this.keyRoom = { lo, hi: this.mem.addRegion(spec) ?? 0 }
+      room = { lo, hi: this.mem.addRegion(spec) ?? 0 }
+      this.keyRooms[depth] = room
     }
-    const { lo, hi } = this.keyRoom
+    const { lo, hi } = room
     this.mem.setRegion(hi, { name: 'key', from: lo, to: lo + length, write: false })
-    return this.keyRoom
+    return room
   }
 
   /** The byte at an offset from a pointer in a register; undefined after a fault. */
@@ -440,9 +456,29 @@ export class Engine {
     const lo = this.regs[register * 2]!
     const hi = this.regs[register * 2 + 1]!
     if (length === 0) return lo
-    if (length > 0 && lo >= 0 && hi !== REGION.ctx && this.mem.inside(hi, lo, length, write)) return lo
+    if (length > 0 && lo >= 0 && hi !== REGION.ctx && this.mem.inside(hi, lo, length, write))
+      return length <= FREE_BYTES || this.spend(length) ? lo : undefined
     this.failAccess(hi, lo, 0, length, write)
     return undefined
+  }
+
+  /** A helper goes through so many bytes. False, and a fault, if that is more than a run may have. */
+  spend(bytes: number): boolean {
+    const { words } = this.mem
+    const { helperBytes } = this.options
+    const spent = words[AT.spent >> 2]! + bytes
+    if (spent > helperBytes) return this.fail(overWork(helperBytes))
+    words[AT.spent >> 2] = spent
+    return true
+  }
+
+  /** Sends something out of the program, of so many bytes. False, and a fault, if that is more than a run may send; then nothing was made. */
+  send(output: Output | (() => Output), bytes: number): boolean {
+    const { outputBytes } = this.options
+    this.sentBytes += bytes + OUTPUT_BYTES
+    if (this.sentBytes > outputBytes) return this.fail(overOutput(outputBytes))
+    this.outputs.push(typeof output === 'function' ? output() : output)
+    return true
   }
 
   /** The map that a register points to; undefined after a fault. */

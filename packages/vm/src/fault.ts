@@ -5,7 +5,7 @@ export type FaultKind =
   | 'no-region' // a number that points nowhere
   | 'read-only' // a store to what may only be read
   | 'context' // no such context field, or not for this program type
-  | 'budget' // more instructions than allowed
+  | 'budget' // more instructions, work of helpers or output than allowed
   | 'call-depth'
   | 'jump' // out of the program, or off its end
   | 'unknown-helper'
@@ -32,6 +32,14 @@ export type FaultDraft = Pick<Fault, 'kind' | 'reason' | 'address' | 'region'>
 
 export function overBudget(insns: number): FaultDraft {
   return { kind: 'budget', reason: `more than ${insns} instructions` }
+}
+
+export function overWork(bytes: number): FaultDraft {
+  return { kind: 'budget', reason: `helpers went through more than ${bytes} bytes` }
+}
+
+export function overOutput(bytes: number): FaultDraft {
+  return { kind: 'budget', reason: `more than ${bytes} bytes were sent out` }
 }
 
 export function tooDeep(frames: number): FaultDraft {

@@ -14,9 +14,9 @@ import { isCompilable } from './jit/functions.ts'
 import { Jit } from './jit/jit.ts'
 import type { Proved } from './jit/target.ts'
 import { isStateless } from './jit/walkable.ts'
-import { SlotArray } from './maps/array.ts'
-import type { BpfMap } from './maps/map.ts'
+import { type BpfMap, hexOf } from './maps/map.ts'
 import { RingBuffer } from './maps/ringbuf.ts'
+import { SlotArray } from './maps/slots.ts'
 import type { Output } from './options.ts'
 import { Stepper, type TraceStep } from './step.ts'
 import { warmUp } from './warm.ts'
@@ -52,6 +52,13 @@ export interface LoadOptions {
     readonly callDepth?: number
     /** Bytes of memory, maps included. Default 512 MiB. */
     readonly memory?: number
+    /**
+     * Bytes that helpers go through in a run, of those that take more than 512 at once: others are paid for by the instructions around them.
+     * Default 1 GiB.
+     */
+    readonly helperBytes?: number
+    /** Bytes sent out in a run (text, events, copies of packets), with 64 for each besides. Default 64 MiB. */
+    readonly outputBytes?: number
   }
   /**
    * What a verifier proved: of an instruction by its index, counted through all programs, that its memory access is good. `() => true` for a program that was
@@ -116,9 +123,13 @@ export class RunResult {
     return Long.fromBits(this.r0, this.r0High)
   }
 
+  /** Bytes are hexadecimal. */
   toJSON(): object {
-    const { r0, exit, program, insns, fault, outputs } = this
-    return { r0, r0Long: hex64(this.r0High, r0), exit, program, insns, fault, outputs }
+    const { r0, exit, program, insns, fault } = this
+    const hex = (bytes: Uint8Array | undefined) => bytes && hexOf(bytes, 0, bytes.length)
+    const outputs = this.outputs?.map((one) => ('data' in one ? { ...one, data: hex(one.data) } : one))
+    const bytes = { packet: hex(this.packet), metadata: hex(this.metadata) }
+    return { r0, r0Long: hex64(this.r0High, r0), exit, program, insns, fault, ...bytes, outputs }
   }
 }
 
@@ -147,6 +158,8 @@ export class Machine {
         insnBudget: Math.min(budget.insns ?? 10_000_000, 0x7fffffff),
         callDepth: Math.min(Math.max(budget.callDepth ?? 8, 1), 64),
         memoryBytes: budget.memory ?? 512 * 1024 * 1024,
+        helperBytes: Math.min(budget.helperBytes ?? 1 << 30, 0x7fffffff),
+        outputBytes: budget.outputBytes ?? 64 * 1024 * 1024,
         packetBytes: options.packetBytes ?? 65536,
         seed: options.seed ?? 1,
         cpu: options.cpu ?? 0,
@@ -258,7 +271,6 @@ export class Machine {
 
   private begin(packet: Uint8Array, meta: PacketMeta): boolean {
     const { engine } = this
-    if (engine.outputs.length > 0) engine.outputs = []
     engine.reset()
     if (!engine.setPacket(packet, meta)) return false
     engine.enterProgram()

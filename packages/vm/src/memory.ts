@@ -19,6 +19,8 @@ export const AT = {
   tailCalls: 0x444,
   /** Frames above the first of the program that runs: more than 0 where a function's tail call led to it. */
   base: 0x448,
+  /** Bytes that helpers have gone through in the run: see `Engine.spend`. */
+  spent: 0x44c,
   /** 512 bytes for keys and values on their way between JavaScript and maps' own code. */
   scratch: 0x600,
   /** Rows of 8 words, one a region. */

@@ -9,6 +9,9 @@ export interface EngineOptions {
   readonly insnBudget: number
   readonly callDepth: number
   readonly memoryBytes: number
+  /** Bytes that helpers may go through in a run, and that may be sent out. */
+  readonly helperBytes: number
+  readonly outputBytes: number
   /** Longest packet taken, in bytes. */
   readonly packetBytes: number
   readonly seed: number

@@ -33,6 +33,7 @@ export const MAP_FLAGS = {
   no_prealloc: 1,
   rdonly_prog: 0x80,
   wronly_prog: 0x100,
+  inner_map: 0x1000,
 } as const
 
 /** One element: the bytes of its key and of its value. */

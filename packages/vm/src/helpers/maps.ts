@@ -1,11 +1,13 @@
 // Helpers on maps: elements, queues, iteration, ring buffers and perf events.
 
-import type { HelperName } from '@netsieve/asm'
+import type { HelperName, MapTypeName } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
-import { mapPointer, SlotArray } from '../maps/array.ts'
+import { mapPointer } from '../maps/array.ts'
 import { type BpfMap, ERRNO, hexOf } from '../maps/map.ts'
 import { RingBuffer } from '../maps/ringbuf.ts'
+import { SlotArray } from '../maps/slots.ts'
 import { AT, REGION } from '../memory.ts'
+import type { Output } from '../options.ts'
 import { arg, flagsArg, type HelperFunction, return64, uarg } from './helper.ts'
 
 const XDP_ABORTED = 0
@@ -85,29 +87,34 @@ function popOrPeek(engine: Engine, what: 'pop' | 'peek'): number | undefined {
   return map && valueAt !== undefined ? map[what](valueAt) : undefined
 }
 
+/** Maps whose elements Linux shows to a function. */
+const SHOWN: ReadonlySet<MapTypeName> = new Set([
+  'array', 'percpu_array', 'hash', 'percpu_hash', 'lru_hash', 'lru_percpu_hash',
+]) // biome-ignore format: a set
+
 /** Calls back with (map, key, value, context) for each element until a callback returns 1; r0 = number of calls. */
 function forEach(engine: Engine): number | undefined {
   const map = engine.mapArg(1)
   if (!map) return undefined
+  if (!SHOWN.has(map.def.type)) return fail(engine, `the elements of map ${map.def.name} are not shown to functions`)
   if (engine.regs[5] !== REGION.func) return fail(engine, 'r2 is no function')
   if (flagsArg(engine, 4) !== 0) return ERRNO.EINVAL
+  if (!engine.spend(map.eachBytes)) return undefined
   const { regs } = engine
   const target = arg(engine, 2)
   const [ctxLo, ctxHi, mapLo, mapHi] = [regs[6]!, regs[7]!, regs[2]!, regs[3]!]
-  const places: [key: Uint8Array, valueAt: number][] = []
-  map.each((keyAt, valueAt) => places.push([engine.mem.bytes.slice(keyAt, keyAt + map.def.keySize), valueAt]))
-  const keyRegion = engine.keyRegion(map.def.keySize)
-  const kept = regs.slice(2, 12)
+  const key = engine.keyRegion(map.def.keySize)
+  if (!key) return undefined
+  const kept = engine.regs.slice(2, 12)
   let calls = 0
-  for (const [key, valueAt] of places) {
-    engine.mem.bytes.set(key, keyRegion.lo)
+  map.each((keyAt, valueAt) => {
+    engine.mem.bytes.copyWithin(key.lo, keyAt, keyAt + map.def.keySize)
     const at = map.cpus > 1 ? valueAt + engine.options.cpu * map.cpuStride : valueAt
-    const r = engine.regs
-    r.set([mapLo, mapHi, keyRegion.lo, keyRegion.hi, at, map.region, ctxLo, ctxHi], 2)
+    engine.regs.set([mapLo, mapHi, key.lo, key.hi, at, map.region, ctxLo, ctxHi], 2)
     calls++
-    if (!engine.callback(target)) return undefined
-    if (engine.regs[0] !== 0 || engine.regs[1] !== 0) break
-  }
+    return engine.callback(target) && engine.regs[0] === 0 && engine.regs[1] === 0
+  })
+  if (engine.fault) return undefined
   engine.regs.set(kept, 2)
   return calls
 }
@@ -143,25 +150,32 @@ function perfOutput(engine: Engine): number | undefined {
   if (packet > engine.end - engine.data) return ERRNO.EFAULT
   const index = flagsLo >>> 0 === BPF_F_CURRENT_CPU ? engine.options.cpu : flagsLo >>> 0
   if (index >= map.def.maxEntries) return ERRNO.E2BIG
-  const data = new Uint8Array(length + packet)
-  data.set(engine.mem.bytes.subarray(at, at + length))
-  data.set(engine.mem.bytes.subarray(engine.data, engine.data + packet), length)
-  engine.outputs.push({ kind: 'event', map: map.def.name, cpu: index, data })
-  return 0
+  const event = (): Output => {
+    const data = new Uint8Array(length + packet)
+    data.set(engine.mem.bytes.subarray(at, at + length))
+    data.set(engine.mem.bytes.subarray(engine.data, engine.data + packet), length)
+    return { kind: 'event', map: map.def.name, cpu: index, data }
+  }
+  return engine.send(event, length + packet) ? 0 : undefined
 }
+
+/** What is returned where a map holds nothing; BPF_F_BROADCAST, and BPF_F_EXCLUDE_INGRESS with it, which maps of devices have. */
+const ACTION = 3
+const BROADCAST = 8
+const TO_ALL = 0x18
 
 /** Redirects to what a map of devices, CPUs or sockets holds; what the low flag bits say where it holds nothing. */
 function redirectMap(engine: Engine): number | undefined {
   const map = engine.mapArg(1)
   if (!map) return undefined
   const key = uarg(engine, 2)
-  const flags = uarg(engine, 3)
-  if (flags & ~0x1b) return XDP_ABORTED
+  const flags = flagsArg(engine, 3)
+  if (flags & ~(map.def.type.startsWith('devmap') ? ACTION | TO_ALL : ACTION)) return XDP_ABORTED
   engine.mem.view.setUint32(AT.scratch, key, true)
   const found = map instanceof SlotArray ? map.slot(key) : map.lookup(AT.scratch) || undefined
-  if (found === undefined && !(flags & 0x08)) return flags & 3
-  engine.outputs.push({ kind: 'redirect', to: map.def.name, target: key, flags })
-  return XDP_REDIRECT
+  if (found === undefined && !(flags & BROADCAST)) return flags & ACTION
+  const sent = engine.send({ kind: 'redirect', to: map.def.name, target: key, flags }, 0)
+  return sent ? XDP_REDIRECT : undefined
 }
 
 export const MAP_HELPERS: Partial<Record<HelperName, HelperFunction>> = {

@@ -3,12 +3,12 @@
 import { type HelperName, LIMITS } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
 import { overBudget } from '../fault.ts'
-import { SlotArray } from '../maps/array.ts'
 import { ERRNO } from '../maps/map.ts'
+import { SlotArray } from '../maps/slots.ts'
 import { REGION } from '../memory.ts'
 import { addSum, fold16, sumBytes } from './checksum.ts'
 import { arg, flagsArg, type HelperFunction, return64, uarg } from './helper.ts'
-import { format, parseNumber, readString } from './text.ts'
+import { type Formatted, format, type Pointed, parseNumber, readString, type Word } from './text.ts'
 
 const BPF_MAX_LOOPS = 8 * 1024 * 1024
 
@@ -22,10 +22,36 @@ function tracePrintk(engine: Engine): number | undefined {
   if (at === undefined) return undefined
   const { regs } = engine
   const values = [3, 4, 5].map((n) => ({ lo: regs[n * 2]!, hi: regs[n * 2 + 1]! }))
-  const text = format(readString(engine.mem.bytes, at, length), values)
-  if (text === undefined) return ERRNO.EINVAL
-  engine.outputs.push({ kind: 'trace', text })
-  return text.length
+  return traced(engine, format(readString(engine.mem.bytes, at, length), values, pointed(engine), MOST_TRACED))
+}
+
+/** The kernel's buffer for it has room for so many characters and a 0. */
+const MOST_TRACED = 1023
+
+function traced(engine: Engine, made: Formatted | undefined): number | undefined {
+  if (!made) return ERRNO.EINVAL
+  return engine.send({ kind: 'trace', text: made.text }, made.text.length) ? made.length : undefined
+}
+
+/** What values of a text point to, as far as it can be read. */
+function pointed(engine: Engine): Pointed {
+  const { mem } = engine
+  const readable = ({ lo, hi }: Word, length: number): boolean =>
+    lo >= 0 && hi !== REGION.ctx && mem.inside(hi, lo, length, false)
+  return {
+    text: ({ lo, hi }) => {
+      let text = ''
+      while (
+        readable({ lo: lo + text.length, hi }, 1) &&
+        mem.bytes[lo + text.length] !== 0 &&
+        text.length < MOST_TRACED
+      )
+        text += String.fromCharCode(mem.bytes[lo + text.length]!)
+      return text
+    },
+    bytes: (pointer, length) =>
+      readable(pointer, length) ? mem.bytes.slice(pointer.lo, pointer.lo + length) : undefined,
+  }
 }
 
 /** Goes on in another program, if its place in the array is taken; otherwise the program itself goes on. */
@@ -112,10 +138,10 @@ function parse(engine: Engine, signed: boolean): number | undefined {
   return read.length
 }
 
-/** Text from a format and 8-byte values: as many as `length` bytes hold. */
-function formatted(engine: Engine, template: string, register: number): string | undefined | number {
+/** Text from a template and 8-byte values, as many as the length behind `register` says; an errno, or undefined after a fault. */
+function formatted(engine: Engine, template: string, register: number, limit: number): Formatted | number | undefined {
   const length = uarg(engine, register + 1)
-  if (length & 7) return ERRNO.EINVAL
+  if (length & 7 || length > MOST_VALUES * 8) return ERRNO.EINVAL
   const at = engine.memArg(register, length, false)
   if (at === undefined) return undefined
   const { view } = engine.mem
@@ -123,8 +149,13 @@ function formatted(engine: Engine, template: string, register: number): string |
     lo: view.getInt32(at + i * 8, true),
     hi: view.getInt32(at + i * 8 + 4, true),
   }))
-  return format(template, values) ?? ERRNO.EINVAL
+  return format(template, values, pointed(engine), limit) ?? ERRNO.EINVAL
 }
+
+/** MAX_BPRINTF_VARARGS */
+const MOST_VALUES = 12
+/** A template is at most so long: more than a program has stack, less than a map may hold. */
+const MOST_TEMPLATE = 4096
 
 function snprintf(engine: Engine): number | undefined {
   const size = uarg(engine, 2)
@@ -135,22 +166,24 @@ function snprintf(engine: Engine): number | undefined {
     const byte = engine.byteOf(3, i)
     if (byte === undefined) return undefined
     if (byte === 0) break
+    if (i === MOST_TEMPLATE) return ERRNO.EINVAL
     template += String.fromCharCode(byte)
   }
-  const text = formatted(engine, template, 4)
-  if (typeof text !== 'string') return text
-  for (let i = 0; i < size; i++) engine.mem.bytes[to + i] = i < Math.min(text.length, size - 1) ? text.charCodeAt(i) : 0
-  return text.length + 1
+  const made = formatted(engine, template, 4, Math.max(size - 1, 0))
+  if (made === undefined || typeof made === 'number') return made
+  const { bytes } = engine.mem
+  // What lies behind the text stays as it was.
+  for (let i = 0; i < made.text.length; i++) bytes[to + i] = made.text.charCodeAt(i)
+  if (size > 0) bytes[to + made.text.length] = 0
+  return made.length + 1
 }
 
 function traceVprintk(engine: Engine): number | undefined {
   const length = uarg(engine, 2)
   const at = engine.memArg(1, length, false)
   if (at === undefined) return undefined
-  const text = formatted(engine, readString(engine.mem.bytes, at, length), 3)
-  if (typeof text !== 'string') return text
-  engine.outputs.push({ kind: 'trace', text })
-  return text.length
+  const made = formatted(engine, readString(engine.mem.bytes, at, Math.min(length, MOST_TEMPLATE)), 3, MOST_TRACED)
+  return typeof made === 'number' ? made : made && traced(engine, made)
 }
 
 export const MISC_HELPERS: Partial<Record<HelperName, HelperFunction>> = {

@@ -318,6 +318,7 @@ function changeTail(engine: Engine): number | undefined {
   const least = engine.netAt - engine.data
   if (length < least || engine.data + length > engine.packetTo) return ERRNO.EINVAL
   const before = engine.end
+  if (!engine.spend(Math.max(engine.data + length - before, 0))) return undefined
   engine.end = engine.data + length
   if (engine.end > before) engine.mem.bytes.fill(0, before, engine.end)
   resized(engine)
@@ -338,19 +339,19 @@ function changeType(engine: Engine): number | undefined {
   return 0
 }
 
-function redirect(engine: Engine): number {
+function redirect(engine: Engine): number | undefined {
   const flags = flagsArg(engine, 2)
   const xdp = engine.options.type === 'xdp'
   if (flags & (xdp ? ~0 : ~1)) return xdp ? 0 : TC_ACT_SHOT
-  engine.outputs.push({ kind: 'redirect', to: 'ifindex', target: arg(engine, 1), flags })
-  return xdp ? 4 : TC_ACT_REDIRECT
+  const output = { kind: 'redirect', to: 'ifindex', target: arg(engine, 1), flags } as const
+  return engine.send(output, 0) ? (xdp ? 4 : TC_ACT_REDIRECT) : undefined
 }
 
 function cloneRedirect(engine: Engine): number | undefined {
   if (!engine.ctxArg(1)) return undefined
   if (flagsArg(engine, 3) & ~1) return ERRNO.EINVAL
-  engine.outputs.push({ kind: 'clone', target: arg(engine, 2), data: engine.packetBytes() })
-  return 0
+  const clone = () => ({ kind: 'clone', target: arg(engine, 2), data: engine.packetBytes() }) as const
+  return engine.send(clone, engine.end - engine.data) ? 0 : undefined
 }
 
 function innerProtocol(engine: Engine): number {

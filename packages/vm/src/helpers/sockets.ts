@@ -179,8 +179,8 @@ export const SOCKET_HELPERS: Partial<Record<HelperName, HelperFunction>> = {
     const i = engine.sockets.numberOf(2)
     if (i === undefined) return undefined
     if (flagsArg(engine, 3) !== 0 || (i !== 'none' && !isFull(engine.sockets.one(i)))) return ERRNO.EINVAL
-    engine.outputs.push({ kind: 'redirect', to: 'socket', target: i === 'none' ? -1 : i, flags: 0 })
-    return 0
+    const target = i === 'none' ? -1 : i
+    return engine.send({ kind: 'redirect', to: 'socket', target, flags: 0 }, 0) ? 0 : undefined
   },
   sk_cgroup_id: (engine) => cgroupId(engine),
   sk_ancestor_cgroup_id: (engine) => ancestorId(engine, uarg(engine, 2)),

@@ -3,8 +3,8 @@
 
 import type { HelperName } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
-import { SlotArray } from '../maps/array.ts'
 import { ERRNO } from '../maps/map.ts'
+import { SlotArray } from '../maps/slots.ts'
 import { REGION } from '../memory.ts'
 import { IDLE } from '../world.ts'
 import { arg, flagsArg, type HelperFunction, return64, uarg } from './helper.ts'
@@ -87,10 +87,10 @@ function underCgroup(engine: Engine, mapRegister: number, index: number): number
 }
 
 /** The packet goes out by a device, with what the neighbour's address makes of its link header: recorded. */
-function redirectTo(engine: Engine, to: 'neighbour' | 'peer', bad: boolean): number {
+function redirectTo(engine: Engine, to: 'neighbour' | 'peer', bad: boolean): number | undefined {
   if (bad) return TC_ACT_SHOT
-  engine.outputs.push({ kind: 'redirect', to, target: arg(engine, 1), flags: 0 })
-  return TC_ACT_REDIRECT
+  const sent = engine.send({ kind: 'redirect', to, target: arg(engine, 1), flags: 0 }, 0)
+  return sent ? TC_ACT_REDIRECT : undefined
 }
 const TC_ACT_SHOT = 2
 const TC_ACT_REDIRECT = 7

@@ -151,7 +151,6 @@ export class Batch {
     engine.mem.words[STATUS.records >> 2] = progress.records
     engine.mem.words[STATUS.written >> 2] = progress.written
     engine.programIndex = 0
-    engine.outputs = []
     let { at } = progress
     for (;;) {
       engine.fault = undefined

@@ -2,8 +2,8 @@
 // functions of the module; and tail calls, whose programs are in the module too.
 
 import { helperById, LIMITS } from '@netsieve/asm'
-import { SlotArray } from '../maps/array.ts'
 import { type BpfMap, ERRNO } from '../maps/map.ts'
+import { SlotArray } from '../maps/slots.ts'
 import { AT, REGION } from '../memory.ts'
 import { FAIL, IMPORT, STATUS } from './abi.ts'
 import { emitBoundsFromRegion } from './bounds.ts'

@@ -3,11 +3,12 @@
 // into the code.
 
 import type { Engine } from '../engine.ts'
-import { ArrayMap, SlotArray } from '../maps/array.ts'
+import { ArrayMap } from '../maps/array.ts'
 import { ENTRY, HASH, HashMap } from '../maps/hash.ts'
 import { HEADER, type Intervals } from '../maps/intervals.ts'
 import { LpmMap } from '../maps/lpm.ts'
 import type { BpfMap } from '../maps/map.ts'
+import { SlotArray } from '../maps/slots.ts'
 import { IMPORT } from './abi.ts'
 import { swap32, swap64 } from './alu.ts'
 import { isBuiltIn, LOOKUP_ELEM } from './helper-calls.ts'

@@ -14,7 +14,7 @@ import { canFlatten, emitFlat } from './flatten.ts'
 import { emitClearStack } from './frames.ts'
 import { emitFunction } from './function.ts'
 import type { Functions, ProgramFunction } from './functions.ts'
-import { ON_MEMORY } from './helper-calls.ts'
+import { helpersOf, ON_MEMORY } from './helper-calls.ts'
 import { areShort, layoutOf, ownFunctions } from './module.ts'
 import type { Around, Layout } from './target.ts'
 import { Body, I32, I64, moduleBytes, W } from './writer.ts'
@@ -130,6 +130,7 @@ function emitWalk(body: Body, walk: Walk, synced: boolean): void {
   if (exitsAt) body.i32(0).set(exit)
   if (walk.noted) body.i32(AT.returned).i32(0).mem(W.i32_store, 0)
   if (functions.goOn) body.i32(AT.tailCalls).i32(0).mem(W.i32_store, 0)
+  if (functions.targets.some((target) => helpersOf(target).length > 0)) body.i32(AT.spent).i32(0).mem(W.i32_store, 0)
   startRegisters(body, engine, registers)
   body.i64(engine.stackAt + 512, REGION.stack).set(registers[10]!)
   body.op(W.block, 0x40, W.block, 0x40)

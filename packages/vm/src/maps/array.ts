@@ -1,10 +1,9 @@
-// Arrays: one place for each index, shared or per CPU; and what is built on them: maps of maps by index, and the arrays of
-// programs, devices, CPUs, sockets and event buffers that programs only send things to.
+// Arrays: one place for each index, shared or per CPU.
 
 import type { MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
 import { AT, REGION } from '../memory.ts'
-import { BpfMap, ERRNO, UPDATE } from './map.ts'
+import { BpfMap, ERRNO, UPDATE, type Visit } from './map.ts'
 
 export class ArrayMap extends BpfMap {
   readonly at: number
@@ -70,11 +69,11 @@ export class ArrayMap extends BpfMap {
     return ERRNO.EINVAL
   }
 
-  each(visit: (keyAt: number, valueAt: number) => void): void {
+  each(visit: Visit): void {
     const keyAt = AT.scratch + 256
     for (let i = 0; i < this.def.maxEntries; i++) {
       this.engine.mem.view.setUint32(keyAt, i, true)
-      visit(keyAt, this.at + i * this.stride)
+      if (visit(keyAt, this.at + i * this.stride) === false) return
     }
   }
 
@@ -88,85 +87,6 @@ export class ArrayMap extends BpfMap {
 
   override directValue(offset: number): { lo: number; hi: number } | undefined {
     return this.def.type === 'array' ? { lo: this.at + offset, hi: this.region } : undefined
-  }
-}
-
-/** An array whose places may be empty: values are small numbers that stand for something outside (a program, a device …). */
-export class SlotArray extends ArrayMap {
-  /** Address of a byte for each place: 1 if it is taken. */
-  readonly usedAt: number
-
-  constructor(engine: Engine, def: MapDef, index: number) {
-    super(engine, def, index)
-    this.usedAt = engine.mem.alloc(def.maxEntries)
-  }
-
-  private get used(): Uint8Array {
-    return this.engine.mem.bytes.subarray(this.usedAt, this.usedAt + this.def.maxEntries)
-  }
-
-  override lookup(keyAt: number): number {
-    const index = this.indexAt(keyAt)
-    return index < this.def.maxEntries && this.used[index] ? this.at + index * this.stride : 0
-  }
-
-  /** The number in a place; undefined if it is empty. */
-  slot(index: number): number | undefined {
-    return index < this.def.maxEntries && this.used[index]
-      ? this.engine.mem.view.getInt32(this.at + index * this.stride, true)
-      : undefined
-  }
-
-  override fill(): void {
-    BpfMap.prototype.fill.call(this)
-  }
-
-  override update(keyAt: number, valueAt: number, flags: number): number {
-    if (flags > UPDATE.exist) return ERRNO.EINVAL
-    const index = this.indexAt(keyAt)
-    if (index >= this.def.maxEntries) return ERRNO.E2BIG
-    if (flags === UPDATE.noexist) return ERRNO.EEXIST
-    this.used[index] = 1
-    const to = this.at + index * this.stride
-    this.engine.mem.bytes.copyWithin(to, valueAt, valueAt + this.def.valueSize)
-    return 0
-  }
-
-  override delete(keyAt: number): number {
-    const index = this.indexAt(keyAt)
-    if (index >= this.def.maxEntries) return ERRNO.E2BIG
-    if (!this.used[index]) return ERRNO.ENOENT
-    this.used[index] = 0
-    return 0
-  }
-
-  override each(visit: (keyAt: number, valueAt: number) => void): void {
-    super.each((keyAt, valueAt) => {
-      if (this.used[this.indexAt(keyAt)]) visit(keyAt, valueAt)
-    })
-  }
-
-  override clear(): void {
-    super.clear()
-    this.used.fill(0)
-  }
-
-  override save(): () => void {
-    const values = super.save()
-    const used = this.used.slice()
-    return () => {
-      values()
-      this.used.set(used)
-    }
-  }
-
-  /** Array of maps: the value is a map's index in the machine. */
-  override innerOf(valueAt: number): number | undefined {
-    return this.holdsMaps ? this.engine.mem.view.getInt32(valueAt, true) : undefined
-  }
-
-  override directValue(_offset: number): undefined {
-    return undefined
   }
 }
 

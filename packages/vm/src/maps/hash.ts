@@ -7,7 +7,7 @@
 
 import type { MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
-import { BpfMap, ERRNO, UPDATE } from './map.ts'
+import { BpfMap, ERRNO, UPDATE, type Visit } from './map.ts'
 
 const HEAD = 16
 /** Where things are in an entry. */
@@ -36,6 +36,7 @@ export class HashMap extends BpfMap {
   private readonly stride: number
   private readonly valueOffset: number
   private readonly lru: boolean
+  private readonly devices: boolean
   /** One for each whole word of a key. */
   private readonly multipliers: Int32Array
   private readonly limit: number
@@ -51,6 +52,7 @@ export class HashMap extends BpfMap {
     super(engine, def, index)
     const limit = def.maxEntries
     this.limit = limit
+    this.devices = def.type === 'devmap_hash'
     this.lru = def.type === 'lru_hash' || def.type === 'lru_percpu_hash'
     const keyBytes = (def.keySize + 7) & ~7
     this.multipliers = Int32Array.from({ length: def.keySize >> 2 }, (_, word) => HASH.multiplier(word))
@@ -126,7 +128,9 @@ export class HashMap extends BpfMap {
     const hash = this.hash(keyAt)
     let at = this.find(keyAt, hash)
     if (at !== 0 && flags === UPDATE.noexist) return ERRNO.EEXIST
-    if (at === 0 && flags === UPDATE.exist) return ERRNO.ENOENT
+    // Linux takes a device that is not there for a new one whatever the flags.
+    if (at === 0 && flags === UPDATE.exist && !this.devices) return ERRNO.ENOENT
+    if (!this.stands(valueAt)) return ERRNO.EINVAL
     if (at === 0) {
       if (this.count >= this.limit && !this.makeRoom()) return ERRNO.E2BIG
       at = this.insert(keyAt, hash)
@@ -135,6 +139,13 @@ export class HashMap extends BpfMap {
     const offset = this.cpus > 1 ? this.engine.options.cpu * this.cpuStride : 0
     this.copy(at + this.valueOffset + offset, valueAt, this.def.valueSize)
     return 0
+  }
+
+  /** Whether a value stands for something, where values do: for a device, or a map. */
+  private stands(valueAt: number): boolean {
+    if (!this.devices && !this.holdsMaps) return true
+    const value = this.engine.mem.view.getInt32(valueAt, true)
+    return this.devices ? value !== 0 : this.takesMap(value)
   }
 
   private copy(to: number, from: number, length: number): void {
@@ -208,13 +219,27 @@ export class HashMap extends BpfMap {
     this.link(at)
   }
 
-  each(visit: (keyAt: number, valueAt: number) => void): void {
-    const found: number[] = []
+  each(visit: Visit): void {
     for (let bucket = 0; bucket <= this.mask; bucket++) {
       const { words } = this.engine.mem
-      for (let at = words[(this.buckets >> 2) + bucket]!; at !== 0; at = words[at >> 2]!) found.push(at)
+      const first = words[(this.buckets >> 2) + bucket]!
+      if (first === 0) continue
+      // What is visited may leave its chain.
+      const chain: number[] = []
+      for (let at = first; at !== 0; at = words[at >> 2]!) chain.push(at)
+      for (const at of chain) if (visit(at + HEAD, at + this.valueOffset) === false) return
     }
-    for (const at of found) visit(at + HEAD, at + this.valueOffset)
+  }
+
+  /** The least recently used first. */
+  protected override inOrder(visit: Visit): void {
+    if (!this.lru) return this.each(visit)
+    for (let at = this.oldest; at !== 0; at = this.engine.mem.words[(at >> 2) + 2]!)
+      visit(at + HEAD, at + this.valueOffset)
+  }
+
+  override get eachBytes(): number {
+    return (this.mask + 1) * 4
   }
 
   clear(): void {

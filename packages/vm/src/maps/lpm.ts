@@ -6,7 +6,7 @@ import type { MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
 import { HashMap } from './hash.ts'
 import { Intervals, MOST_BYTES, type Prefixes } from './intervals.ts'
-import { BpfMap, ERRNO, UPDATE } from './map.ts'
+import { BpfMap, ERRNO, UPDATE, type Visit } from './map.ts'
 
 export class LpmMap extends BpfMap {
   private readonly table: HashMap
@@ -115,7 +115,7 @@ export class LpmMap extends BpfMap {
     return result
   }
 
-  each(visit: (keyAt: number, valueAt: number) => void): void {
+  each(visit: Visit): void {
     this.table.each((_keyAt, valueAt) => visit(valueAt + this.cpuStride, valueAt))
   }
 

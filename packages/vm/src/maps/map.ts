@@ -1,7 +1,7 @@
 // What every map can do: for programs by linear addresses, for JavaScript by bytes, and as JSON.
 // Results are 0 or a negative errno, as the kernel's bpf(2) and helpers give them.
 
-import type { MapDef } from '@netsieve/asm'
+import { MAP_FLAGS, type MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
 import { AT, REGION } from '../memory.ts'
 
@@ -13,12 +13,16 @@ export const ERRNO = {
 /** Update flags: whether the element must be new (NOEXIST) or there already (EXIST). */
 export const UPDATE = { any: 0, noexist: 1, exist: 2, lock: 4 } as const
 
-/** A map as JSON: keys and values in hexadecimal; per-CPU values are lists. */
+/** A map as JSON: keys and values in hexadecimal; per-CPU values are lists, with a value for each CPU. */
 export interface MapJson {
   readonly name: string
   readonly type: string
   readonly entries: readonly (readonly [key: string, value: string | readonly string[]])[]
+  /** A Bloom filter has no entries that could be told: its bits, in hexadecimal. */
+  readonly bits?: string
 }
+
+export type Visit = (keyAt: number, valueAt: number) => unknown
 
 export abstract class BpfMap {
   readonly engine: Engine
@@ -41,8 +45,15 @@ export abstract class BpfMap {
   }
   abstract update(keyAt: number, valueAt: number, flags: number): number
   abstract delete(keyAt: number): number
-  /** Addresses of all keys and values now, in no promised order. Keys that lie nowhere are written to `keyAt`. */
-  abstract each(visit: (keyAt: number, valueAt: number) => void): void
+  /**
+   * Addresses of all keys and values, in no promised order, until `visit` gives false. Keys that lie nowhere are written to a place of their
+   * own. Elements that come or go meanwhile may be seen or not.
+   */
+  abstract each(visit: Visit): void
+  /** Bytes that `each` goes through beside what it shows. */
+  get eachBytes(): number {
+    return 0
+  }
   abstract clear(): void
   /** Keeps the contents: the function given puts them back. */
   abstract save(): () => void
@@ -63,6 +74,16 @@ export abstract class BpfMap {
   /** Whether values stand for maps. */
   get holdsMaps(): boolean {
     return this.def.type === 'array_of_maps' || this.def.type === 'hash_of_maps'
+  }
+  /** Whether a map of maps takes the map of this number: one that is there, and like its inner one. */
+  protected takesMap(index: number): boolean {
+    const map = this.engine.maps[index]?.def
+    const { inner = map } = this.def
+    if (!map || !inner) return false
+    const anyLength = (map.flags ?? 0) & MAP_FLAGS.inner_map
+    const same = (key: 'type' | 'keySize' | 'valueSize') => map[key] === inner[key]
+    const length = map.type !== 'array' || anyLength || map.maxEntries === inner.maxEntries
+    return same('type') && same('keySize') && same('valueSize') && (map.flags ?? 0) === (inner.flags ?? 0) && !!length
   }
   /** A pointer into the only value, for LD_IMM64; undefined for maps that have no such thing. */
   directValue(_offset: number): { lo: number; hi: number } | undefined {
@@ -134,7 +155,7 @@ export abstract class BpfMap {
   toJSON(): MapJson {
     const { bytes } = this.engine.mem
     const entries: [string, string | string[]][] = []
-    this.each((keyAt, valueAt) => {
+    this.inOrder((keyAt, valueAt) => {
       const key = hexOf(bytes, keyAt, this.def.keySize)
       const values = Array.from({ length: this.cpus }, (_, cpu) =>
         hexOf(bytes, valueAt + cpu * this.cpuStride, this.def.valueSize),
@@ -144,18 +165,34 @@ export abstract class BpfMap {
     return { name: this.def.name, type: this.def.type, entries }
   }
 
-  /** Replaces the contents by those of a JSON map. @throws RangeError for what does not fit. */
+  /** As `each`, in the order in which setting the elements makes the same map again. */
+  protected inOrder(visit: Visit): void {
+    this.each(visit)
+  }
+
+  /**
+   * Replaces the contents by those of a JSON map, whose name may be another. One value for a per-CPU map is that of all CPUs.
+   * @throws RangeError for what does not fit; what came before it is in the map then.
+   */
   load(json: MapJson): void {
+    const { name, type } = this.def
+    if (json.type !== type) throw new RangeError(`map ${name}: it is a ${type}, not a ${json.type}`)
     this.clear()
-    for (const [key, value] of json.entries) {
-      const values = typeof value === 'string' ? [value] : value
-      const result = this.set(bytesOf(key), bytesOf(values[0] ?? ''))
-      if (result !== 0) throw new RangeError(`map ${this.def.name}: key ${key} cannot be set (${result})`)
-      const at = this.lookup(this.keyIn(bytesOf(key)), 0)
-      for (let cpu = 1; cpu < Math.min(values.length, this.cpus); cpu++) {
-        this.engine.mem.bytes.set(bytesOf(values[cpu]!), at + cpu * this.cpuStride)
-      }
-    }
+    for (const [key, value] of json.entries) this.loadEntry(bytesOf(key), typeof value === 'string' ? [value] : value)
+  }
+
+  private loadEntry(key: Uint8Array, values: readonly string[]): void {
+    const { name, valueSize } = this.def
+    if (values.length !== 1 && values.length !== this.cpus)
+      throw new RangeError(`map ${name}: values of ${values.length} CPUs, where there are ${this.cpus}`)
+    const all = values.map(bytesOf)
+    const wrong = all.find(({ length }) => length !== valueSize)
+    if (wrong) throw new RangeError(`a value of map ${name} has ${valueSize} bytes, not ${wrong.length}`)
+    const result = this.set(key, all[0]!)
+    if (result !== 0) throw new RangeError(`map ${name}: key ${hexOf(key, 0, key.length)} cannot be set (${result})`)
+    if (all.length === 1) return
+    const at = this.lookup(this.keyIn(key), 0)
+    for (const [cpu, one] of all.entries()) this.engine.mem.bytes.set(one, at + cpu * this.cpuStride)
   }
 
   /** Keeps a stretch of memory. */

@@ -2,7 +2,7 @@
 
 import type { MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
-import { BpfMap, ERRNO, UPDATE } from './map.ts'
+import { BpfMap, bytesOf, ERRNO, hexOf, type MapJson, UPDATE, type Visit } from './map.ts'
 
 /** What keys can do to a map without keys. */
 abstract class KeylessMap extends BpfMap {
@@ -69,8 +69,8 @@ export class QueueMap extends KeylessMap {
   }
 
   /** The oldest first, so that pushing them again makes the same map. */
-  each(visit: (keyAt: number, valueAt: number) => void): void {
-    for (let i = 0; i < this.length; i++) visit(0, this.place(i))
+  each(visit: Visit): void {
+    for (let i = 0; i < this.length; i++) if (visit(0, this.place(i)) === false) return
   }
 
   clear(): void {
@@ -89,7 +89,7 @@ export class QueueMap extends KeylessMap {
   }
 }
 
-/** Its bits are not part of the JSON form: there is nothing to go through. Says "not there" for certain, "there" perhaps. The kernel's hash is seeded anew for each map: which false hits come differs. */
+/** Says "not there" for certain, "there" perhaps. The kernel's hash is seeded anew for each map: which false hits come differs. */
 export class BloomMap extends KeylessMap {
   private readonly bits: Uint8Array
   private readonly hashes: number
@@ -133,6 +133,18 @@ export class BloomMap extends KeylessMap {
   }
 
   each(): void {}
+
+  override toJSON(): MapJson {
+    return { ...super.toJSON(), bits: hexOf(this.bits, 0, this.bits.length) }
+  }
+
+  override load(json: MapJson): void {
+    super.load(json)
+    const bits = bytesOf(json.bits ?? '')
+    if (json.bits !== undefined && bits.length !== this.bits.length)
+      throw new RangeError(`map ${this.def.name}: its bits are ${this.bits.length} bytes, not ${bits.length}`)
+    for (const [i, byte] of bits.entries()) this.bits[i]! |= byte
+  }
 
   clear(): void {
     this.bits.fill(0)

@@ -55,10 +55,11 @@ export class RingBuffer extends BpfMap {
     this.reserved.delete(lo)
   }
 
-  send(at: number, length: number): number {
+  send(at: number, length: number): number | undefined {
     if (length + HEADER > this.def.maxEntries) return ERRNO.EAGAIN
-    this.engine.outputs.push({ kind: 'event', map: this.def.name, data: this.engine.mem.bytes.slice(at, at + length) })
-    return 0
+    const { engine, def } = this
+    const event = () => ({ kind: 'event', map: def.name, data: engine.mem.bytes.slice(at, at + length) }) as const
+    return engine.send(event, length) ? 0 : undefined
   }
 
   lookup(): number {
