@@ -636,8 +636,9 @@ export function hostileCalls(seed: number, helpers: readonly number[]): Insn[] {
     if (random.below(4) === 0) code.store(8, 10, -8 * (1 + random.below(64)), random.pick([0, 1, 2, 5, 0x25642573]))
     for (let register = 1; register < 6; register++) argument(register)
     // Most want the context or a map first.
-    if (random.below(2)) code.mov(1, { reg: 6 })
-    else if (random.below(2)) code.map(1, random.below(ALL_MAPS.length))
+    const first = random.below(4)
+    if (first < 2) code.mov(1, { reg: 6 })
+    else if (first === 2) code.map(1, random.below(ALL_MAPS.length))
     code.call(random.pick(helpers))
     if (random.below(2)) code.mov(9, { reg: 0 })
     if (random.below(8) === 0) code.load(4, 7, 6, random.pick([0, 76]))
