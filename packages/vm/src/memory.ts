@@ -74,6 +74,8 @@ export class Memory {
   version = 0
   /** The same memory as the JIT's modules import it; absent until `shareWithWasm`. */
   wasm: WasmMemory | undefined
+  /** Pages that it may grow to, if modules import it as one that threads share. */
+  maximum: number | undefined
   private top = PAGE
   private readonly limit: number
   private readonly names: string[] = []
@@ -131,6 +133,14 @@ export class Memory {
   }
 
   /**
+   * For one of the few memories of a process, if WebAssembly does not have it yet: one that threads could share is not held against V8's heap,
+   * which is otherwise looked through at the next occasion once it has much memory. Many of such memories would stay for long.
+   */
+  beShared(): void {
+    if (!this.wasm && typeof SharedArrayBuffer !== 'undefined') this.maximum = Math.ceil(this.limit / PAGE)
+  }
+
+  /**
    * Makes the memory one that WebAssembly modules can import, with all that is planned. Memory that grows later detaches its old views; once
    * that has happened, JavaScript engines look at each access of any view whether its own is.
    */
@@ -140,7 +150,9 @@ export class Memory {
       return this.wasm
     }
     const wanted = Math.min(this.top + PAGE, this.limit)
-    const memory = new wasm.Memory({ initial: Math.max(this.bytes.length / PAGE, Math.ceil(wanted / PAGE)) })
+    const initial = Math.max(this.bytes.length / PAGE, Math.ceil(wanted / PAGE))
+    const { maximum } = this
+    const memory = new wasm.Memory({ initial, ...(maximum !== undefined && { maximum, shared: true }) })
     new Uint8Array(memory.buffer).set(this.bytes.subarray(0, Math.min(this.top, this.bytes.length)))
     this.wasm = memory
     this.refresh(memory.buffer)

@@ -9,7 +9,7 @@ export interface WasmInstance {
   readonly exports: Readonly<Record<string, WasmFunction>>
 }
 interface WasmApi {
-  readonly Memory: new (limits: { initial: number; maximum?: number }) => WasmMemory
+  readonly Memory: new (limits: { initial: number; maximum?: number; shared?: boolean }) => WasmMemory
   readonly Module: new (bytes: Uint8Array) => object
   readonly Instance: new (
     module: object,

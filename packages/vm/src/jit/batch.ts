@@ -28,7 +28,7 @@ export interface BatchOptions {
   /** What is the same for all packets. */
   readonly meta?: PacketMeta
   /**
-   * Compiled now, not at the first run. Before the areas are there: so much memory makes V8 look through all of its own at the next occasion.
+   * For one that has much to do: compiled now, not at the first run, and with memory that is not held against V8's heap.
    */
   readonly prepared?: boolean
 }
@@ -95,10 +95,11 @@ export class Batch {
     this.r0At = mem.plan(most)
     this.exitsAt = options.exits ? mem.plan(most) : 0
     this.outputAt = options.keep ? mem.plan(output, 64) : 0
-    const code = options.prepared && this.walks ? this.compile() : undefined
+    if (options.prepared) mem.beShared()
     // Not by `alloc`: memory would be copied to grow.
     if (this.walks) mem.shareWithWasm()
     else mem.alloc(0)
+    const code = options.prepared && this.walks ? this.compile() : undefined
     engine.refreshRegs()
     if (code) this.walk = this.instantiate(code)
   }

@@ -179,9 +179,10 @@ function compile(functions: Functions): Uint8Array | undefined {
   if (!areShort(functions)) return undefined
   const layout = layoutOf(functions)
   const wrapper = (one: ProgramFunction, name: string): OwnFunction => wrapped(engine, layout.numbers.get(one)!, name)
-  return moduleBytes(IMPORTS, [
+  const own = [
     wrapper(mains[0]!, 'main'),
     ...ownFunctions(functions, layout, { counted: true, chains: false, exits: true }),
     ...(callsBack ? all.map((one) => wrapper(one, wrapperOf(one.target.index, one.entry))) : []),
-  ])
+  ]
+  return moduleBytes(IMPORTS, own, engine.mem.maximum)
 }

@@ -56,7 +56,8 @@ export function compileWalk(functions: Functions, options: BatchOptions, areas: 
     exits: walk.noted,
     ...(!synced && { sync: ({ body }) => body.i32(STATUS.record).mem(W.i32_load, 0).call(IMPORT.sync).op(W.drop) }),
   })
-  return moduleBytes(IMPORTS, [{ type: BATCH, body: body.finish(), exported: 'batch' }, ...others])
+  const { maximum } = functions.engine.mem
+  return moduleBytes(IMPORTS, [{ type: BATCH, body: body.finish(), exported: 'batch' }, ...others], maximum)
 }
 
 interface Walk {

@@ -174,8 +174,13 @@ const HEADER = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
 /**
  * A module that imports `m.memory` and functions of `m`, in that order of function numbers: imports, then its own. Undefined if a function is
  * longer than engines take.
+ * @param maximum pages of the memory, if it is a shared one
  */
-export function moduleBytes(imports: readonly ImportedFunction[], own: readonly OwnFunction[]): Uint8Array | undefined {
+export function moduleBytes(
+  imports: readonly ImportedFunction[],
+  own: readonly OwnFunction[],
+  maximum?: number,
+): Uint8Array | undefined {
   if (own.some(({ body }) => body.length > MOST.functionBytes)) return undefined
   const types = [...imports, ...own].map(({ type }) => type)
   const out = new Bytes()
@@ -192,7 +197,11 @@ export function moduleBytes(imports: readonly ImportedFunction[], own: readonly 
     }),
   )
   section(out, 2, imports.length + 1, [
-    (to) => to.text('m').text('memory').u8(0x02).u8(0x00).u32(0),
+    (to) => {
+      to.text('m').text('memory').u8(0x02)
+      if (maximum === undefined) to.u8(0x00).u32(0)
+      else to.u8(0x03).u32(0).u32(maximum)
+    },
     ...imports.map(
       ({ name }, i) =>
         (to: Bytes) =>
