@@ -185,3 +185,34 @@ export function expressions(count: number, seed: number): readonly string[] {
     for (const text of fc.sample(any, { numRuns: count, seed: seed + round })) if (out.size < count) out.add(text)
   return [...out]
 }
+
+const byte = number(255)
+const near = (...parts: readonly fc.Arbitrary<string>[]) =>
+  tight(...parts.flatMap((part, i) => (i > 0 ? [word('.'), part] : [part])))
+/** Values of which some are in the captures, and the words that may stand before them. */
+const LISTED: readonly (readonly [fc.Arbitrary<string>, fc.Arbitrary<string>])[] = [
+  [
+    pick('host', 'src host', 'dst host', 'ip host', 'arp host', 'src or dst host'),
+    fc.oneof(IP4, near(word('10'), word('0'), word('0'), byte)),
+  ],
+  [
+    pick('net', 'src net', 'dst net'),
+    fc.oneof(NET4, near(word('10'), byte, word('0'), word('0/16')), near(word('192.168'), byte, word('0/24'))),
+  ],
+  [pick('port', 'tcp port', 'tcp dst port', 'udp src port', 'src port'), fc.oneof(PORT, number(1500))],
+  [pick('host', 'ip6 src host'), fc.oneof(IP6, tight(word('2001:db8::'), number(99)))],
+  [pick('ip proto', 'ip6 proto', 'ether proto'), number(140)],
+]
+
+/** Long lists of alternatives, up to three of them joined. @param most values of a list */
+export function lists(count: number, seed: number, most: number): readonly string[] {
+  const list = fc
+    .constantFrom(...LISTED)
+    .chain(([words, value]) => fc.tuple(words, fc.array(value, { minLength: 3, maxLength: most, size: 'max' })))
+    .map(([word, values]) => values.map((value) => `${word} ${value}`).join(' or '))
+  const part = fc.tuple(pick('', '', '', 'not '), list).map(([not, each]) => `${not}(${each})`)
+  const whole = fc
+    .tuple(fc.array(part, { minLength: 1, maxLength: 3 }), pick(' or ', ' or ', ' and '))
+    .map(([parts, by]) => parts.join(by))
+  return fc.sample(whole, { numRuns: count, seed })
+}

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PcapLink } from '@netsieve/rules'
 import { describe, expect, it } from 'vitest'
-import { expressions } from './expressions.ts'
+import { expressions, lists } from './expressions.ts'
 import { compareWithLibpcap, LINKS, MISSING, packetsOf } from './libpcap.ts'
 
 const RUNS = Number(process.env.NETSIEVE_RUNS ?? 100)
@@ -34,5 +34,15 @@ describe.skipIf(MISSING)(`expressions as libpcap has them${MISSING ? ` (skipped:
     expect(packets.length).toBeGreaterThan(100)
     expect(equal).toBeGreaterThan(RUNS / 4)
     expect(refused).toBeLessThanOrEqual(RUNS / 100)
+  })
+
+  it('long lists of alternatives', { timeout: 3_600_000 }, () => {
+    const packets = packetsOf('EN10MB', CAPTURES)
+    let equal = 0
+    for (const finding of compareWithLibpcap('EN10MB', lists(RUNS, SEED, 80), packets, { evaluateEvery: 7 })) {
+      expect(finding.differ, finding.expr).toBeUndefined()
+      if (finding.insns) equal++
+    }
+    expect(equal).toBeGreaterThan(RUNS / 2)
   })
 })

@@ -2,6 +2,7 @@
 // already known goes past it, as does one to a test that changes nothing. What is known is what libpcap's optimiser knows of a value: it was
 // compared with the same operand before, or found equal to another. Loads that are passed are not done, which shows on cut packets.
 
+import { type Asked, DominatorTree, Told } from './dominators.ts'
 import { typeText } from './places.ts'
 import type { Pred, Range, Term, Test } from './types.ts'
 
@@ -143,244 +144,110 @@ function inRange(add: (node: TestNode) => number, pred: Pred, term: Term, { lo, 
  * @param keepIdle make tests that change nothing, for the bytes they need; only known outcomes are passed
  */
 export function threaded(graph: DecisionGraph, keepIdle = false): DecisionGraph {
-  let now = reachable(graph)
-  for (;;) {
-    const next = threadOnce(now, keepIdle)
-    if (!next) return now
-    now = reachable(next)
-  }
+  const threading = new Threading(graph, keepIdle)
+  while (threading.round());
+  return threading.graph()
 }
 
-/** Renumbers what can be reached from the entry. */
-function reachable({ entry, nodes }: DecisionGraph): DecisionGraph {
-  const reached = new Uint8Array(nodes.length)
-  if (typeof entry === 'number') reached[entry] = 1
-  for (let i = nodes.length - 1; i >= 0; i--) {
-    if (!reached[i]) continue
-    const { yes, no } = nodes[i]!
-    if (typeof yes === 'number') reached[yes] = 1
-    if (typeof no === 'number') reached[no] = 1
-  }
-  const place = new Int32Array(nodes.length)
-  const moved = (way: Way): Way => (typeof way === 'number' ? place[way]! : way)
-  const kept: TestNode[] = []
-  for (let i = 0; i < nodes.length; i++) {
-    if (!reached[i]) continue
-    place[i] = kept.length
-    kept.push(withWays(nodes[i]!, moved(nodes[i]!.yes), moved(nodes[i]!.no)))
-  }
-  return { entry: moved(entry), nodes: kept }
-}
+const LEAVES = { yes: -1, no: -2 } as const
 
-function withWays(node: TestNode, yes: Way, no: Way): TestNode {
-  return yes === node.yes && no === node.no ? node : { ...node, yes, no }
-}
+class Threading implements Asked {
+  readonly asked: Int32Array
+  readonly whole: Int32Array
+  readonly constant: Uint8Array
+  private readonly nodes: readonly TestNode[]
+  private readonly keepIdle: boolean
+  /** Where each node leads, and where the graph begins: a node, or a leaf below 0. */
+  private readonly yes: Int32Array
+  private readonly no: Int32Array
+  private entry: number
 
-/** One round over a reachable graph, with what dominates each way before the round. @returns nothing if no way changed */
-function threadOnce(graph: DecisionGraph, keepIdle: boolean): DecisionGraph | undefined {
-  const { nodes, entry } = graph
-  const dominators = new Dominators(graph)
-  const idleNodes = new Map<number, Way>()
-  let changed = false
-  const thread = (from: number, sense: boolean, way: Way): Way => {
-    let target = way
-    while (typeof target === 'number') {
-      const node: TestNode = next[target]!
-      if (idleNodes.has(target)) target = node.yes
-      else {
-        const known = dominators.known(target, from, sense)
-        if (known === undefined) break
-        target = known ? node.yes : node.no
-      }
-    }
-    if (target !== way) changed = true
-    return target
-  }
-  const next: TestNode[] = []
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!
-    const yes = thread(i, true, node.yes)
-    const no = thread(i, false, node.no)
-    next.push(withWays(node, yes, no))
-    if (yes === no && !keepIdle) idleNodes.set(i, yes)
-  }
-  let start = entry
-  while (typeof start === 'number' && idleNodes.has(start)) start = next[start]!.yes
-  if (start !== entry) changed = true
-  return changed ? { entry: start, nodes: next } : undefined
-}
-
-/**
- * The dominator tree over nodes and ways together. A vertex is a node (3i) or its `yes` (3i + 1) or `no` way (3i + 2);
- * nodes come after all that lead to them if numbers are walked downwards.
- */
-class Dominators {
-  private readonly parent: Int32Array
-  private readonly depth: Int32Array
-  /** By node: a number that is the same for the same test of the same left side; and one that is so if the operand is the same too. */
-  private readonly asked: Int32Array
-  private readonly whole: Int32Array
-  /** By node: whether it asks if two values are equal, one of them a constant. */
-  private readonly constant: Uint8Array
-  private readonly seen: Uint8Array
-  /** The places of a vertex and of those below it: from `first` to before `behind`. */
-  private readonly first: Int32Array
-  private readonly behind: Int32Array
-  /** Ways of the same whole test, by its number; and those on which a test was equal to a constant, by what it asked. */
-  private readonly same: Ways
-  private readonly equal: Ways
-
-  constructor({ nodes, entry }: DecisionGraph) {
-    this.asked = numbered(nodes, ({ test, key }) => `${test} ${key}`)
-    this.whole = numbered(nodes, ({ test, key, operandKey }) => `${test} ${key} ${operandKey}`)
+  constructor({ nodes, entry }: DecisionGraph, keepIdle: boolean) {
+    const number = (way: Way): number => (typeof way === 'number' ? way : LEAVES[way])
+    this.nodes = nodes
+    this.keepIdle = keepIdle
+    this.entry = number(entry)
+    this.yes = new Int32Array(nodes.length)
+    this.no = new Int32Array(nodes.length)
     this.constant = new Uint8Array(nodes.length)
-    this.parent = new Int32Array(nodes.length * 3).fill(-1)
-    this.depth = new Int32Array(nodes.length * 3)
-    this.seen = new Uint8Array(nodes.length)
-    if (typeof entry === 'number') this.seen[entry] = 1
-    for (let i = nodes.length - 1; i >= 0; i--) {
+    for (let i = 0; i < nodes.length; i++) {
       const { test, operand, yes, no } = nodes[i]!
+      this.yes[i] = number(yes)
+      this.no[i] = number(no)
       this.constant[i] = test === 'eq' && typeof operand === 'bigint' ? 1 : 0
-      this.place(i, 3 * i + 1, yes)
-      this.place(i, 3 * i + 2, no)
     }
-    this.first = new Int32Array(nodes.length * 3)
-    this.behind = new Int32Array(nodes.length * 3)
-    this.number()
-    this.same = new Ways(this.first, this.behind)
-    this.equal = new Ways(this.first, this.behind)
-    for (const vertex of this.inOrder()) {
-      const node = Math.floor(vertex / 3)
-      if (vertex === 3 * node) continue
-      this.same.add(this.whole[node]!, vertex)
-      if (vertex === 3 * node + 1 && this.constant[node]) this.equal.add(this.asked[node]!, vertex)
-    }
+    this.asked = numbered(nodes, ({ test, key }) => `${test} ${key}`)
+    this.whole = numbered(nodes, ({ operandKey }, i) => `${this.asked[i]} ${operandKey}`)
   }
 
-  /** Numbers the tree so that what is below a vertex comes behind it, with nothing else between. */
-  private number(): void {
-    const { parent, first, behind } = this
-    const count = parent.length / 3
-    // How many lie at and below each, from the leaves up.
-    const size = new Int32Array(parent.length).fill(1)
-    for (let i = 0; i < count; i++) {
-      size[3 * i]! += size[3 * i + 1]! + size[3 * i + 2]!
-      if (parent[3 * i]! >= 0) size[parent[3 * i]!]! += size[3 * i]!
-    }
-    // Where the next one below each goes.
-    const next = new Int32Array(parent.length)
-    let roots = 0
-    for (let i = count - 1; i >= 0; i--) {
-      for (let vertex = 3 * i; vertex < 3 * i + 3; vertex++) {
-        const above = parent[vertex]!
-        const at = above < 0 ? roots : next[above]!
-        if (above < 0) roots += size[vertex]!
-        else next[above] = at + size[vertex]!
-        first[vertex] = at
-        behind[vertex] = at + size[vertex]!
-        next[vertex] = at + 1
+  /** Threads all ways, with what dominates each before the round. @returns whether any changed */
+  round(): boolean {
+    const { yes, no, keepIdle } = this
+    const order = this.reachable()
+    const told = new Told(new DominatorTree({ order, yes, no }), this)
+    const idle = new Uint8Array(yes.length)
+    let changed = false
+    const thread = (ways: Int32Array, from: number, vertex: number): void => {
+      const before = ways[from]!
+      let to = before
+      while (to >= 0) {
+        if (idle[to] === 0) {
+          const known = told.outcome(to, vertex)
+          if (known === undefined) break
+          to = known ? yes[to]! : no[to]!
+        } else to = yes[to]!
       }
+      ways[from] = to
+      if (to !== before) changed = true
     }
-  }
-
-  private inOrder(): Int32Array {
-    const order = new Int32Array(this.first.length)
-    for (let vertex = 0; vertex < order.length; vertex++) order[this.first[vertex]!] = vertex
-    return order
-  }
-
-  /** Where a way of a node is in the tree, and what it leads to as far as is known. */
-  private place(node: number, vertex: number, way: Way): void {
-    const { parent, depth, seen } = this
-    parent[vertex] = 3 * node
-    depth[vertex] = depth[3 * node]! + 1
-    if (typeof way !== 'number') return
-    const above = seen[way] ? this.common(parent[3 * way]!, vertex) : vertex
-    seen[way] = 1
-    parent[3 * way] = above
-    depth[3 * way] = above < 0 ? 0 : depth[above]! + 1
-  }
-
-  private common(a: number, b: number): number {
-    const { parent, depth } = this
-    let x = a
-    let y = b
-    while (x !== y) {
-      if (x < 0 || y < 0) return -1
-      if (depth[x]! >= depth[y]!) x = parent[x]!
-      else y = parent[y]!
+    for (let i = order.length - 1; i >= 0; i--) {
+      const node = order[i]!
+      thread(yes, node, 3 * node + 1)
+      thread(no, node, 3 * node + 2)
+      if (yes[node] === no[node] && !keepIdle) idle[node] = 1
     }
-    return x
+    const { entry } = this
+    while (this.entry >= 0 && idle[this.entry] === 1) this.entry = yes[this.entry]!
+    return changed || this.entry !== entry
   }
 
-  /** The outcome of a node's test on this way, if it or a way above tells it: the nearest one that does. */
-  known(test: number, from: number, sense: boolean): boolean | undefined {
-    const vertex = 3 * from + (sense ? 1 : 2)
-    const same = this.same.above(this.whole[test]!, vertex)
-    const equal = this.constant[test] ? this.equal.above(this.asked[test]!, vertex) : undefined
-    // Of two above one vertex the one that comes later is nearer.
-    if (equal !== undefined && (same === undefined || this.first[equal]! > this.first[same]!)) return false
-    return same === undefined ? undefined : same % 3 === 1
-  }
-}
-
-/** Ways of the dominator tree in groups. */
-class Ways {
-  private readonly first: Int32Array
-  private readonly behind: Int32Array
-  /** By group: its ways in the order of the tree, and for each the place in the group of the nearest that it lies below, or -1. */
-  private readonly groups = new Map<number, { readonly ways: number[]; readonly outer: number[] }>()
-
-  constructor(first: Int32Array, behind: Int32Array) {
-    this.first = first
-    this.behind = behind
-  }
-
-  /** Adds a way behind all that come before it in the tree. */
-  add(number: number, way: number): void {
-    let group = this.groups.get(number)
-    if (!group) {
-      group = { ways: [], outer: [] }
-      this.groups.set(number, group)
+  /** The nodes that can be reached, each before all that it leads to: by falling number. */
+  private reachable(): Int32Array {
+    const { yes, no, entry } = this
+    const reached = new Uint8Array(yes.length)
+    if (entry >= 0) reached[entry] = 1
+    const order = new Int32Array(yes.length)
+    let count = 0
+    for (let i = yes.length - 1; i >= 0; i--) {
+      if (reached[i] === 0) continue
+      order[count++] = i
+      if (yes[i]! >= 0) reached[yes[i]!] = 1
+      if (no[i]! >= 0) reached[no[i]!] = 1
     }
-    const { ways, outer } = group
-    outer.push(this.enclosing(group, ways.length - 1, way))
-    ways.push(way)
+    return order.subarray(0, count)
   }
 
-  /** The nearest way of a group that a way lies below, or is. */
-  above(number: number, way: number): number | undefined {
-    const group = this.groups.get(number)
-    if (!group) return undefined
-    const { ways } = group
-    // The last one that does not come behind it, by halves.
-    let [low, high] = [0, ways.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.first[ways[middle]!]! <= this.first[way]!) low = middle + 1
-      else high = middle
+  /** What can be reached, numbered anew. */
+  graph(): DecisionGraph {
+    const order = this.reachable()
+    const place = new Int32Array(this.yes.length)
+    for (let i = 0; i < order.length; i++) place[order[i]!] = order.length - 1 - i
+    const moved = (to: number): Way => (to >= 0 ? place[to]! : to === LEAVES.yes ? 'yes' : 'no')
+    const nodes: TestNode[] = []
+    for (let i = order.length - 1; i >= 0; i--) {
+      const node = order[i]!
+      nodes.push({ ...this.nodes[node]!, yes: moved(this.yes[node]!), no: moved(this.no[node]!) })
     }
-    return ways[this.enclosing(group, low - 1, way)]
-  }
-
-  /** From a place in a group on outwards, the first that a way lies below. */
-  private enclosing(
-    { ways, outer }: { readonly ways: readonly number[]; readonly outer: readonly number[] },
-    from: number,
-    way: number,
-  ): number {
-    let at = from
-    while (at >= 0 && this.behind[ways[at]!]! <= this.first[way]!) at = outer[at]!
-    return at
+    return { entry: moved(this.entry), nodes }
   }
 }
 
 /** A number for each node, the same where the texts are. */
-function numbered(nodes: readonly TestNode[], textOf: (node: TestNode) => string): Int32Array {
+function numbered(nodes: readonly TestNode[], textOf: (node: TestNode, i: number) => string): Int32Array {
   const numbers = new Map<string, number>()
   const out = new Int32Array(nodes.length)
   for (let i = 0; i < nodes.length; i++) {
-    const text = textOf(nodes[i]!)
+    const text = textOf(nodes[i]!, i)
     const known = numbers.get(text)
     out[i] = known ?? numbers.size
     if (known === undefined) numbers.set(text, numbers.size)

@@ -25,6 +25,7 @@ export {
 export { check } from './check.ts'
 export { LAST_CONTAINED, MOST_CONTAINED, wantedBytes } from './contains.ts'
 export { type DecisionGraph, decisionGraph, type TestNode, termKey, threaded, type Way } from './decisions.ts'
+export { DominatorTree, type TestWays, Told } from './dominators.ts'
 export { type Act, type Decision, type EvaluateOptions, evaluate } from './evaluate.ts'
 export { HEADER_BITS, MOST_HEADERS, NO_NEXT, SEEN_HEADERS } from './headers.ts'
 export { ENDING, initial, MIXING, type Turn, third, wordsIn } from './jhash.ts'

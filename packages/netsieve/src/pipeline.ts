@@ -40,7 +40,7 @@ export interface CompileOptions extends RuleOptions {
   readonly type?: ProgTypeName
   /** Where a program of a cgroup is attached: to packets that come in (the default) or go out. The rules' hook must be on that side. */
   readonly attach?: Side
-  /** Go through classic BPF where it can say the rules: a socket filter then, with far fewer instructions for long pcap expressions. */
+  /** Go through classic BPF where it can say the rules without long lists: a socket filter then, with far fewer instructions for pcap expressions. */
   readonly classic?: boolean
   /** Passes over the IR before code is made: 0 none; 1 (default) those that keep each packet's deciding rule; 2 those too that keep only its verdict. */
   readonly optimize?: OptimizeLevel
@@ -130,10 +130,13 @@ function otherSide({ base }: Filter, type: ProgTypeName, attach: Side): Diagnost
   return [{ severity: 'error', code: 'codegen/attach', message, ...(wrong.span && { span: wrong.span }) }]
 }
 
+/** Ranges of a list that are found sooner by halves than one by one. */
+const LONG_LIST = 32
+
 function throughClassic(filter: Filter): readonly Insn[] | undefined {
   // Classic programs know of metadata only what the kernel tells them.
   if (metadataFields(filter).length > 0) return undefined
-  const { value } = generateCbpf(filter)
+  const { value } = generateCbpf(filter, { longestList: LONG_LIST })
   return value && translateCbpf(value).value
 }
 

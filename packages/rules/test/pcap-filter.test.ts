@@ -1,4 +1,4 @@
-import { cmp, evaluate, type Filter, load } from '@netsieve/ir'
+import { cmp, evaluate, type Filter, load, type Pred, print } from '@netsieve/ir'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Grammar } from '../src/grammar/match.ts'
@@ -23,6 +23,13 @@ function lowered(text: string, options: PcapOptions = {}): Filter {
     : { value: undefined, diagnostics: parsed.diagnostics }
   expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([])
   return value!
+}
+
+/** The tests of a predicate. */
+function* predsIn(pred: Pred): Generator<Pred> {
+  if (pred.kind === 'and' || pred.kind === 'or') for (const arg of pred.args) yield* predsIn(arg)
+  else if (pred.kind === 'not') yield* predsIn(pred.arg)
+  else yield pred
 }
 
 const predicate = (text: string, options: PcapOptions = {}) => lowered(text, options).chains[0]!.rules[0]!.steps[0]
@@ -311,6 +318,45 @@ describe('size', () => {
   test('a long expression is read in time', () => {
     expect(predicate(many(2000, host, ' or '))).toBeDefined()
     expect(predicate(many(900, (i) => `port ${i} ${i % 2 ? 'and' : 'or'}`, ' ').concat(' tcp'))).toBeDefined()
+  })
+
+  /** Ethernet, IPv4 without options, TCP. */
+  function segment(source: number, destination: number, port: number): Uint8Array {
+    const frame = new Uint8Array(60)
+    frame.set([8, 0, 0x45], 12)
+    frame.set([6, 0, 0, 10, 0, source >> 8, source & 255, 10, 0, destination >> 8, destination & 255], 23)
+    frame.set([0, 7, port >> 8, port & 255], 34)
+    return frame
+  }
+
+  test.each([
+    ['hosts', host, (_: number, to: number) => to],
+    ['ports', (i: number) => `tcp dst port ${i}`, (port: number) => port],
+    ['nets', (i: number) => `dst net 10.0.${i >> 8}.${i & 255}/32`, (_: number, to: number) => to],
+    ['ports either way', (i: number) => `port ${i}`, (port: number) => port],
+  ])('a list of %s is one of ranges, however long', (_, each, asked) => {
+    for (const count of [20, 300, 900]) {
+      // Every other value, so that no two are one range.
+      const filter = lowered(many(count, (i) => each(100 + 2 * i), ' or '))
+      const step = filter.chains[0]!.rules[0]!.steps[0]!
+      const tests = step.kind === 'match' ? [...predsIn(step.pred)] : []
+      expect(tests.length).toBeLessThan(24)
+      expect(tests.some((pred) => pred.kind === 'in' && pred.ranges.length === count)).toBe(true)
+      for (let value = 96; value < 106; value++) {
+        for (const at of [value, value + 2 * count - 6]) {
+          const frame = segment(9, at, at)
+          const holds = asked(at, at) % 2 === 0 && at >= 100 && at < 100 + 2 * count
+          expect(evaluate(filter, frame).decision, `${count} ${at}`).toBe(holds ? 'pass' : 'drop')
+        }
+      }
+    }
+  })
+
+  test('nets of several lengths are ranges, with what lies in others joined', () => {
+    const filter = lowered(
+      `${many(40, (i) => `src net 10.${i}.0.0/16`, ' or ')} or src net 10.0.0.0/24 or src net 11.0.0.0/8`,
+    )
+    expect(print(filter)).toContain('ipv4.src in {10.0.0.0-10.39.255.255, 11.0.0.0-11.255.255.255}')
   })
 
   test.each([

@@ -5,17 +5,26 @@ import { CBPF_LONGEST } from '@netsieve/asm'
 import type { Diagnostic, Outcome } from '@netsieve/diag'
 import { and, decisionGraph, FALSE, type Filter, not, or, type Pred, type Rule, TRUE, threaded } from '@netsieve/ir'
 import { layout } from './layout.ts'
-import { Beyond, plainPred, testsOf, writtenOut } from './plain.ts'
+import { Beyond, plainPred, rangesOfLongest, testsOf, writtenOut } from './plain.ts'
 
 export interface CbpfOptions {
   /** What a packet that passes returns: how many of its bytes to keep. */
   readonly snaplen?: number
+  /** Ranges of a list above which there is to be no classic program: it compares them one by one. Default any number. */
+  readonly longestList?: number
 }
 
 /** The classic program of a filter, or why there is none: it needs libpcap's view, and chains without jumps. */
-export function generateCbpf(filter: Filter, { snaplen = 262144 }: CbpfOptions = {}): Outcome<readonly CbpfInsn[]> {
+export function generateCbpf(
+  filter: Filter,
+  { snaplen = 262144, longestList = Number.POSITIVE_INFINITY }: CbpfOptions = {},
+): Outcome<readonly CbpfInsn[]> {
   try {
-    const program = shortest(plainPred(passes(filter)), snaplen)
+    const pred = passes(filter)
+    const ranges = rangesOfLongest(pred)
+    if (ranges > longestList)
+      return refused(`a list has ${ranges} ranges, more than the ${longestList} that were asked for`)
+    const program = shortest(plainPred(pred), snaplen)
     if (program.length <= CBPF_LONGEST) return { value: program, diagnostics: [] }
     return refused(`the program has ${program.length} instructions, classic BPF takes ${CBPF_LONGEST}`)
   } catch (beyond) {

@@ -196,3 +196,15 @@ export function testsOf(pred: Pred, known = new Map<Pred, number>()): number {
   known.set(pred, tests)
   return tests
 }
+
+/** Ranges of the longest list in a predicate. */
+export function rangesOfLongest(pred: Pred): number {
+  const seen = new Set([pred])
+  let most = 0
+  for (const part of seen) {
+    if (part.kind === 'not' || part.kind === 'sure') seen.add(part.arg)
+    else if (part.kind === 'and' || part.kind === 'or') for (const arg of part.args) seen.add(arg)
+    else if (part.kind === 'in') most = Math.max(most, part.ranges.length)
+  }
+  return most
+}

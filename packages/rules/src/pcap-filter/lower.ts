@@ -27,7 +27,7 @@ import { hasLlc } from './link.ts'
 import type { NameFiles } from './names.ts'
 import { portMatch, portNumber, service, serviceRange, transportOf } from './ports.ts'
 import { protocolAlone, protocolByNumber, protocolNamed } from './protocols.ts'
-import { isLarge, type Settled, settle } from './settle.ts'
+import { LARGEST, type Settled, settle, testsOf } from './settle.ts'
 import { combine, constant, type Refusal, relate, relateInFull } from './terms.ts'
 import { typed } from './typed.ts'
 import { LLC_TYPES, type LlcType } from './words.ts'
@@ -83,8 +83,9 @@ function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonl
   if (short.walksChain)
     return { pred: flat(new Lowering(settings, 'unoptimized').expr(expr)), warnings: short.warnings }
   if (short.seesTunnel) return { pred: flat(plain), warnings: short.warnings }
-  if (isLarge(plain)) return { pred: typed(plain), warnings: short.warnings }
-  const { pred, mistaken } = placed(expr.span, () => new Lowering(settings, 'full').settled(expr, plain))
+  const largest = isList(expr) ? LARGEST.list : LARGEST.any
+  if (testsOf(plain) > largest) return { pred: typed(plain), warnings: short.warnings }
+  const { pred, mistaken } = placed(expr.span, () => new Lowering(settings, 'full').settled(expr, plain, largest))
   if (mistaken) {
     short.warnings.push({
       severity: 'warning',
@@ -96,6 +97,16 @@ function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonl
     })
   }
   return { pred: flat(pred), warnings: short.warnings }
+}
+
+/** Hosts, nets, ports and the like, joined by nothing but `or`. */
+function isList(expr: Expr): boolean {
+  const open = [expr]
+  for (let part = open.pop(); part; part = open.pop()) {
+    if (part.kind === 'or') open.push(part.left, part.right)
+    else if (part.kind !== 'id') return false
+  }
+  return true
 }
 
 /** `(a and b) and c` as `a and b and c`: the same, and easier to read. Parts that stand there several times stay one. */
@@ -152,8 +163,8 @@ class Lowering {
   }
 
   /** The expression as libpcap's optimiser leaves it. @param short the same as it is lowered in short */
-  settled(expr: Expr, short: Pred): Settled {
-    return settle(this.expr(expr), short, (term) => this.layers.named(term))
+  settled(expr: Expr, short: Pred, largest: number): Settled {
+    return settle(this.expr(expr), short, (term) => this.layers.named(term), largest)
   }
 
   /** A fault without a place gets that of the primitive it is about. */

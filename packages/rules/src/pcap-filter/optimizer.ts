@@ -2,7 +2,7 @@
 // shows which tests are made, and in which order. The algorithm is that of McCanne and Jacobson (The BSD Packet Filter, 1993), with the habits
 // of libpcap 1.10: rounds over levels of blocks, from the leaves up, until nothing changes.
 
-import { compareValues, type DecisionGraph, type TestNode, type Way } from '@netsieve/ir'
+import { compareValues, type DecisionGraph, DominatorTree, type TestNode, Told, type Way } from '@netsieve/ir'
 
 export interface Optimized {
   readonly graph: DecisionGraph
@@ -46,17 +46,15 @@ class Blocks {
   /** Where each block goes if its test holds, and if not: a block, or a leaf below 0. */
   private readonly yes: Int32Array
   private readonly no: Int32Array
-  /** What is looked at, and what with, as numbers that are equal where they are. */
+  /** What is looked at, the test of it, and what with besides, as numbers that are equal where they are. */
   private readonly value: Int32Array
-  private readonly operand: Int32Array
-  private readonly constant: Uint8Array
-  /** By vertex of the trees below: on ways a number for the test and what it looks at, -1 at blocks. */
-  private readonly asked: Int32Array
+  readonly asked: Int32Array
+  readonly whole: Int32Array
+  readonly constant: Uint8Array
   /** Blocks by level: leaves are level 0, a block is one above the higher of those it leads to. */
   private levels: number[][] = []
-  /** Trees of what dominates a vertex: block i is vertex 3i, its true way 3i + 1, its false way 3i + 2. */
-  private parent = new Int32Array(0)
-  private depth = new Int32Array(0)
+  /** By block: how many ways lead to it, while branches are moved. */
+  private uses = new Int32Array(0)
 
   constructor({ entry, nodes }: DecisionGraph) {
     this.nodes = nodes
@@ -64,26 +62,26 @@ class Blocks {
     const number = (way: Way) => (typeof way === 'number' ? way : LEAVES[way])
     this.yes = Int32Array.from(nodes, ({ yes }) => number(yes))
     this.no = Int32Array.from(nodes, ({ no }) => number(no))
-    const [values, asked, operands] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()]
-    const of = (map: Map<string, number>, key: string) => {
-      const known = map.get(key) ?? map.size
-      map.set(key, known)
-      return known
+    const numbers = () => {
+      const known = new Map<string, number>()
+      return (key: string): number => {
+        const number = known.get(key) ?? known.size
+        known.set(key, number)
+        return number
+      }
     }
+    const [values, tests, wholes] = [numbers(), numbers(), numbers()]
     this.value = new Int32Array(nodes.length)
-    this.asked = new Int32Array(nodes.length * 3).fill(-1)
-    this.operand = new Int32Array(nodes.length)
+    this.asked = new Int32Array(nodes.length)
+    this.whole = new Int32Array(nodes.length)
     this.constant = new Uint8Array(nodes.length)
     for (const [i, node] of nodes.entries()) {
       // `x & mask == 0` of a field is one instruction, `x & mask`, that holds for the opposite.
       const bits = node.pred.kind === 'cmp' && node.test === 'eq' && node.operand === 0n && node.left.kind === 'mask'
       const mask = bits && node.left.kind === 'mask' ? node.left.mask : undefined
-      this.value[i] = of(values, mask === undefined ? node.key : node.key.slice(1, -`&${mask})`.length))
-      this.asked[3 * i + 1] = this.asked[3 * i + 2] = of(
-        asked,
-        `${mask === undefined ? node.test : 'set'} ${this.value[i]}`,
-      )
-      this.operand[i] = of(operands, mask === undefined ? node.operandKey : String(mask))
+      this.value[i] = values(mask === undefined ? node.key : node.key.slice(1, -`&${mask})`.length))
+      this.asked[i] = tests(`${mask === undefined ? node.test : 'set'} ${this.value[i]}`)
+      this.whole[i] = wholes(`${this.asked[i]} ${mask === undefined ? node.operandKey : mask}`)
       this.constant[i] = node.test === 'eq' && mask === undefined && isConstant(node) ? 1 : 0
       const outcome = outcomeOf(node)
       if (outcome !== undefined) this.yes[i] = this.no[i] = number(outcome ? node.yes : node.no)
@@ -141,20 +139,21 @@ class Blocks {
   /** One round. @returns whether anything changed */
   round(): boolean {
     this.findLevels()
-    this.findDominators()
+    const tree = this.dominators()
+    const told = new Told(tree, this)
     let done = true
     for (const level of this.levels)
       for (const block of level) {
-        if (this.thread(block, true)) done = false
-        if (this.thread(block, false)) done = false
+        if (this.thread(block, this.yes, told)) done = false
+        if (this.thread(block, this.no, told)) done = false
       }
     const inEdges = this.inEdges()
     for (const level of this.levels)
       for (const block of level) {
         const edges = inEdges[block]
         if (!edges || !this.lookAlike(edges)) continue
-        if (this.pullUp(block, edges, false)) done = false
-        if (this.pullUp(block, edges, true)) done = false
+        if (this.pullUp(block, edges, false, tree)) done = false
+        if (this.pullUp(block, edges, true, tree)) done = false
       }
     return !done
   }
@@ -173,54 +172,16 @@ class Blocks {
     })
   }
 
-  private findDominators(): void {
-    const { nodes, levels } = this
-    this.parent = new Int32Array(nodes.length * 3).fill(-1)
-    this.depth = new Int32Array(nodes.length * 3)
-    const seen = new Uint8Array(nodes.length)
-    for (let level = levels.length - 1; level >= 0; level--) {
-      for (const block of levels[level]!) {
-        this.place(3 * block + 1, this.yes[block]!, seen)
-        this.place(3 * block + 2, this.no[block]!, seen)
-      }
-    }
+  private dominators(): DominatorTree {
+    const order = this.levels.flatMap((_, i, levels) => levels[levels.length - 1 - i]!)
+    return new DominatorTree({ order, yes: this.yes, no: this.no })
   }
 
-  /** Where a way is in the tree, and the block that it leads to as far as is known. */
-  private place(vertex: number, way: number, seen: Uint8Array): void {
-    const { parent, depth } = this
-    const block = vertex - (vertex % 3)
-    parent[vertex] = block
-    depth[vertex] = depth[block]! + 1
-    if (way < 0) return
-    const above = seen[way] ? this.common(parent[3 * way]!, vertex) : vertex
-    seen[way] = 1
-    parent[3 * way] = above
-    depth[3 * way] = above < 0 ? 0 : depth[above]! + 1
-  }
-
-  private common(a: number, b: number): number {
-    const { parent, depth } = this
-    let x = a
-    let y = b
-    while (x !== y) {
-      if (x < 0 || y < 0) return -1
-      if (depth[x]! >= depth[y]!) x = parent[x]!
-      else y = parent[y]!
-    }
-    return x
-  }
-
-  /** Every way to `block` comes through `above`. */
-  private dominates(above: number, block: number): boolean {
-    const { parent, depth } = this
-    let vertex = 3 * block
-    while (vertex >= 0 && depth[vertex]! > depth[3 * above]!) vertex = parent[vertex]!
-    return vertex === 3 * above
-  }
-
-  /** Every way to `target` leads through `block`, as the graph is now. */
-  private soleWay(block: number, target: number): boolean {
+  /** Every way to `target`, which `on` leads to from `block`, leads through `block`, as the graph is now. */
+  private soleWay(block: number, target: number, on: Int32Array): boolean {
+    let at = on[block]!
+    while (at !== target && this.uses[at] === 1) at = on[at]!
+    if (this.uses[at] === 1) return true
     let reached = false
     this.visit((each) => {
       if (each === target) reached = true
@@ -229,8 +190,7 @@ class Blocks {
   }
 
   /** Takes a way past blocks that change nothing, or whose outcome it tells. @returns whether it did */
-  private thread(block: number, sense: boolean): boolean {
-    const ways = sense ? this.yes : this.no
+  private thread(block: number, ways: Int32Array, told: Told): boolean {
     const before = ways[block]!
     let to = before
     if (to < 0) return false
@@ -238,8 +198,9 @@ class Blocks {
       if (outcomeOf(this.nodes[to]!) === undefined) this.changed = true
       to = this.yes[to]!
     }
+    const from = 3 * block + (ways === this.yes ? 1 : 2)
     while (to >= 0) {
-      const outcome = this.told(to, 3 * block + (sense ? 1 : 2))
+      const outcome = told.outcome(to, from)
       if (outcome === undefined) break
       to = outcome ? this.yes[to]! : this.no[to]!
     }
@@ -247,25 +208,13 @@ class Blocks {
     return to !== before
   }
 
-  /** The outcome of a block's test by the ways above a vertex: the same test of the same value, or another constant that it is equal to. */
-  private told(block: number, from: number): boolean | undefined {
-    const { parent, asked, operand, constant } = this
-    const wanted = asked[3 * block + 1]
-    for (let vertex = from; vertex >= 0; vertex = parent[vertex]!) {
-      if (asked[vertex] !== wanted) continue
-      const earlier = Math.floor(vertex / 3)
-      const holds = vertex % 3 === 1
-      if (operand[earlier] === operand[block]) return holds
-      if (holds && constant[earlier] && constant[block]) return false
-    }
-    return undefined
-  }
-
   /** By block: the blocks before it, once for each way that leads to it; the lowest and foremost last. */
   private inEdges(): readonly (readonly number[] | undefined)[] {
     const edges: number[][] = []
+    this.uses = new Int32Array(this.nodes.length)
     const add = (from: number, to: number) => {
       if (to < 0) return
+      this.uses[to]!++
       const known = edges[to]
       if (known) known.push(from)
       else edges[to] = [from]
@@ -289,11 +238,11 @@ class Blocks {
    * In a chain of tests that all go to one place if they hold (`chain` false: an or) or fail (true: an and), moves one that looks at the value
    * which was looked at just before the chain, by all `inEdges`, up to the chain's start.
    */
-  private pullUp(block: number, inEdges: readonly number[], chain: boolean): boolean {
+  private pullUp(block: number, inEdges: readonly number[], chain: boolean, tree: DominatorTree): boolean {
     const first = inEdges[inEdges.length - 1]!
     const value = this.value[first]
     const [out, on] = chain ? [this.no, this.yes] : [this.yes, this.no]
-    const inChain = (way: number) => way >= 0 && out[way] === out[block] && this.dominates(block, way)
+    const inChain = (way: number) => way >= 0 && out[way] === out[block] && tree.dominates(block, way)
     // Ways are named by the block they leave: the chain is entered by the way that leads to `block`, and goes on by `on`.
     let ways = this.yes[first] === block ? this.yes : this.no
     let from = first
@@ -316,16 +265,19 @@ class Blocks {
     const pulled = on[before]!
     this.changed = true
     // Dominators are those from before this round's threading, which may hold no longer.
-    if (!this.soleWay(block, pulled)) this.mistaken = true
-    on[before] = on[pulled]!
-    on[pulled] = different
-    if (!top) ways[from] = pulled
-    else {
-      for (const each of inEdges) {
-        if (this.yes[each] === block) this.yes[each] = pulled
-        else this.no[each] = pulled
-      }
-    }
+    this.mistaken ||= !this.soleWay(block, pulled, on)
+    this.lead(on, before, on[pulled]!)
+    this.lead(on, pulled, different)
+    if (!top) this.lead(ways, from, pulled)
+    else for (const each of inEdges) this.lead(this.yes[each] === block ? this.yes : this.no, each, pulled)
     return true
+  }
+
+  /** Makes a block's way lead elsewhere. */
+  private lead(ways: Int32Array, block: number, to: number): void {
+    const before = ways[block]!
+    if (before >= 0) this.uses[before]!--
+    if (to >= 0) this.uses[to]!++
+    ways[block] = to
   }
 }

@@ -17,6 +17,7 @@ import {
   termKey,
   type Way,
 } from '@netsieve/ir'
+import { maxValue } from '@netsieve/packet'
 
 /** Tests of the result for each of the graph, at most: what ways share is written again and again. */
 const MOST_COPIES = 8
@@ -108,47 +109,107 @@ function excluded(pred: Pred, test: Pred): boolean {
 /** Alternatives by the value of one term, and what must hold besides. */
 interface Case {
   readonly term: Term
+  /** The same for those that can be one. */
+  readonly key: string
   readonly ranges: readonly Range[]
   readonly rest: readonly Pred[]
 }
 
 function caseOf(pred: Pred): Case | undefined {
   const [head, ...rest] = pred.kind === 'and' ? pred.args : [pred]
-  if (head?.kind === 'in') return { term: head.term, ranges: head.ranges, rest }
-  if (head?.kind !== 'cmp' || head.test !== '==') return undefined
-  return { term: head.term, ranges: [{ lo: head.value, hi: head.value }], rest }
+  const ranges = head && rangesOf(head)
+  if (!head || !ranges) return undefined
+  const { term } = head as Extract<Pred, { kind: 'in' | 'cmp' }>
+  return (rest.length === 0 && prefixes(term, ranges)) || { term, key: termKey(term), ranges, rest }
+}
+
+function rangesOf(pred: Pred): readonly Range[] | undefined {
+  if (pred.kind === 'in') return pred.ranges
+  return pred.kind === 'cmp' && pred.test === '==' ? [{ lo: pred.value, hi: pred.value }] : undefined
+}
+
+/** Values of a field's first bits as ranges of the field. These are kept apart from single values: several of them may hold. */
+function prefixes(term: Term, ranges: readonly Range[]): Case | undefined {
+  if (term.kind !== 'mask' || term.term.kind !== 'field') return undefined
+  const others = maxValue(term.term.field) - term.mask
+  // Nothing but zeros behind the ones.
+  if (others < 0n || (others & (others + 1n)) !== 0n || ranges.some(({ lo, hi }) => lo !== hi)) return undefined
+  return {
+    term: term.term,
+    key: `${termKey(term.term)} by its first bits`,
+    ranges: ranges.map(({ lo }) => ({ lo, hi: lo | others })),
+    rest: [],
+  }
 }
 
 /** `x == 6 and p or x == 17 and p` as `x in {6, 17} and p`, and no `or` in an `or`. Shared parts stay shared. */
-function tidied(pred: Pred, known = new Map<Pred, Pred>()): Pred {
-  const before = known.get(pred)
-  if (before) return before
-  const tidy = pred.kind === 'not' ? not(tidied(pred.arg, known)) : pred.kind === 'and' || pred.kind === 'or' ? joinedTidily(pred.kind, pred.args.map((arg) => tidied(arg, known))) : pred // biome-ignore format: one choice
-  known.set(pred, tidy)
-  return tidy
+function tidied(pred: Pred): Pred {
+  const known = new Map<Pred, Pred>()
+  // Parts are as deep in each other as the graph is long.
+  const open = [pred]
+  while (open.length > 0) {
+    const part = open[open.length - 1]!
+    const inner = partsOf(part)
+    const missing = inner.filter((each) => !known.has(each))
+    for (const each of missing) open.push(each)
+    if (missing.length > 0) continue
+    open.pop()
+    if (!known.has(part))
+      known.set(
+        part,
+        tidyOf(
+          part,
+          inner.map((each) => known.get(each)!),
+        ),
+      )
+  }
+  return known.get(pred)!
+}
+
+function tidyOf(pred: Pred, inner: readonly Pred[]): Pred {
+  if (pred.kind === 'not') return not(inner[0]!)
+  return pred.kind === 'and' || pred.kind === 'or' ? joinedTidily(pred.kind, inner) : pred
+}
+
+/** What is joined in a predicate: of an `or` in an `or` its parts, however deep. */
+function partsOf(pred: Pred): readonly Pred[] {
+  if (pred.kind === 'not') return [pred.arg]
+  if (pred.kind !== 'and' && pred.kind !== 'or') return []
+  const parts: Pred[] = []
+  const open = [pred.args.values()]
+  while (open.length > 0) {
+    const { value, done } = open[open.length - 1]!.next()
+    if (done) open.pop()
+    else if (value.kind === pred.kind) open.push(value.args.values())
+    else parts.push(value)
+  }
+  return parts
 }
 
 function joinedTidily(kind: 'and' | 'or', parts: readonly Pred[]): Pred {
+  // What was no `or` before can be one when it is tidy.
   const args = parts.flatMap((arg) => (arg.kind === kind ? arg.args : [arg]))
   if (kind === 'and') return and(...args)
-  const out: Pred[] = []
-  /** The cases at the end of `out`: of one term, so that only one of them holds and their order does not matter. */
-  let cases = new Map<string, { readonly at: number; readonly of: Case }>()
-  let key = ''
+  const out: { readonly arg: Pred; readonly of: Case | undefined; readonly ranges: Range[]; count: number }[] = []
+  /** By what must hold besides: the cases at the end of `out`, of one term, so that only one of them holds and their order does not matter. */
+  let cases = new Map<string, (typeof out)[number]>()
+  let key: string | undefined
   for (const arg of args) {
     const of = caseOf(arg)
-    if (!of || termKey(of.term) !== key) cases = new Map()
-    key = of ? termKey(of.term) : ''
+    if (of?.key !== key) cases = new Map()
+    key = of?.key
     const rest = of ? of.rest.map((each) => printPred(each, true)).join(' and ') : ''
     const same = of && cases.get(rest)
-    if (!of || !same) {
-      if (of) cases.set(rest, { at: out.length, of })
-      out.push(arg)
+    if (same) {
+      for (const range of of.ranges) same.ranges.push(range)
+      same.count++
       continue
     }
-    const joined = { ...of, ranges: [...same.of.ranges, ...of.ranges] }
-    cases.set(rest, { at: same.at, of: joined })
-    out[same.at] = and(inRanges(of.term, joined.ranges), ...of.rest)
+    const alone = { arg, of, ranges: [...(of?.ranges ?? [])], count: 1 }
+    if (of) cases.set(rest, alone)
+    out.push(alone)
   }
-  return or(...out)
+  return or(
+    ...out.map(({ arg, of, ranges, count }) => (of && count > 1 ? and(inRanges(of.term, ranges), ...of.rest) : arg)),
+  )
 }

@@ -7,22 +7,21 @@ import { optimized } from './optimizer.ts'
 import { regrouped } from './regroup.ts'
 import { relate } from './terms.ts'
 
-/** Graphs above this many tests are left as they are: their optimisation would take too long. */
-const LARGEST = 4000
+/** Above so many tests expressions are left as they are: their optimisation would take too long. What is a list of alternatives may be longer. */
+export const LARGEST = { any: 4000, list: 24_000 } as const
+/** A predicate of more tests is made anew from the graph, where that has half of them. */
+const SHORT = 16
 
-/** Whether the graph of an expression is above that: it has as many tests at least as its predicate in short has comparisons. */
-export function isLarge(short: Pred): boolean {
-  const seen = new Set<Pred>()
+/** Tests in a predicate, of shared parts once. */
+export function testsOf(pred: Pred): number {
+  const seen = new Set([pred])
   let tests = 0
-  const count = (pred: Pred): void => {
-    if (tests > LARGEST || seen.has(pred)) return
-    seen.add(pred)
-    if (pred.kind === 'not') count(pred.arg)
-    else if (pred.kind === 'and' || pred.kind === 'or') for (const arg of pred.args) count(arg)
-    else if (pred.kind !== 'const') tests++
+  for (const part of seen) {
+    if (part.kind === 'not') seen.add(part.arg)
+    else if (part.kind === 'and' || part.kind === 'or') for (const arg of part.args) seen.add(arg)
+    else if (part.kind !== 'const') tests++
   }
-  count(short)
-  return tests > LARGEST
+  return tests
 }
 
 export interface Settled {
@@ -35,11 +34,12 @@ export interface Settled {
  * The predicate as libpcap's optimiser leaves it, or `short` if that is the same.
  * @param full as libpcap writes it, test by test, comparisons by `relateInFull`
  * @param named what a term is called in `short`
+ * @param largest tests of a graph above which it is not optimised
  * @throws Fault if it can never hold.
  */
-export function settle(full: Pred, short: Pred, named: (term: Term) => Term): Settled {
+export function settle(full: Pred, short: Pred, named: (term: Term) => Term, largest: number): Settled {
   const before = decisionGraph(full)
-  if (before.nodes.length > LARGEST) return { pred: short, mistaken: false }
+  if (before.nodes.length > largest) return { pred: short, mistaken: false }
   const { graph, changed, mistaken } = optimized(before)
   const decision = decided(graph)
   if (decision === 'no') {
@@ -49,8 +49,11 @@ export function settle(full: Pred, short: Pred, named: (term: Term) => Term): Se
   }
   // Nothing is loaded at all if nothing matters.
   if (decision === 'yes') return { pred: TRUE, mistaken }
-  const pred = changed ? regrouped(graph, (node) => plainly(node, named)) : undefined
-  return { pred: pred ?? short, mistaken: mistaken && pred !== undefined }
+  const tests = testsOf(short)
+  if (!changed && tests <= SHORT) return { pred: short, mistaken: false }
+  const pred = regrouped(graph, (node) => plainly(node, named))
+  if (!pred || (!changed && testsOf(pred) > tests / 2)) return { pred: short, mistaken: false }
+  return { pred, mistaken }
 }
 
 /** What every packet gets, if no test matters; those of constants against each other are known. */
