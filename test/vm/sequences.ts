@@ -497,6 +497,163 @@ function sinkSequence(about: string, seed: number): Sequence {
   }
 }
 
+/** One row of numbers after the other through one operation, as many as there are results for. */
+function rowsSequence(
+  name: string,
+  type: Sequence['type'],
+  maps: readonly MapDef[],
+  rows: readonly (readonly number[])[],
+  operation: (code: Code, row: readonly number[]) => void,
+): Sequence[] {
+  const most = RESULTS.maxEntries
+  return Array.from({ length: Math.ceil(rows.length / most) }, (_, part) => {
+    const code = new Code()
+    begin(code)
+    for (const [i, row] of rows.slice(part * most, (part + 1) * most).entries()) {
+      operation(code, row)
+      keep(code, i)
+    }
+    code.mov(0, 2)
+    code.exit()
+    return {
+      name: `${name}, part ${part}`,
+      type,
+      program: code.layout(),
+      maps: [RESULTS, ...maps],
+      frames: [FRAMES[0]!],
+    }
+  })
+}
+
+function product(...lists: readonly (readonly number[])[]): number[][] {
+  return lists.reduce<number[][]>((rows, list) => rows.flatMap((row) => list.map((one) => [...row, one])), [[]])
+}
+
+const RING = { keySize: 0, valueSize: 0, type: 'ringbuf' } as const
+const LARGE: MapDef = { name: 'large', type: 'array', keySize: 4, valueSize: 5000, maxEntries: 1 }
+
+/** Ring buffers, each asked once: nobody reads them in the kernel, so they would get full. Two records are held at once. */
+function ringSequences(): Sequence[] {
+  const sizes = [0, 8, 2024, 2032, 2033, 2040, 4072, 4080, 4081, 4088, 4089, 4096, 5000]
+  const pairs = sizes.flatMap((size) => [[size, 0], [size, 8], [size, 2032]]) // biome-ignore format: three rows
+  const reserve = (code: Code, size: number): void => {
+    code.map(1, 1)
+    code.mov(2, size)
+    code.mov(3, 0)
+    code.call(131)
+  }
+  const release = (code: Code, register: number): void => {
+    const none = code.label()
+    code.jump('jeq', register, 0, none)
+    code.mov(1, { reg: register })
+    code.mov(2, 0)
+    code.call(133)
+    code.bind(none)
+  }
+  const held = (code: Code, [first, second]: readonly number[]): void => {
+    const [one, two] = [code.label(), code.label()]
+    reserve(code, first!)
+    code.mov(7, { reg: 0 })
+    reserve(code, second!)
+    code.mov(8, { reg: 0 })
+    code.mov(9, 0)
+    code.jump('jeq', 7, 0, one)
+    code.alu('or', 9, 1)
+    code.bind(one)
+    code.jump('jeq', 8, 0, two)
+    code.alu('or', 9, 2)
+    code.bind(two)
+    release(code, 7)
+    release(code, 8)
+    code.mov(0, { reg: 9 })
+  }
+  const output = (code: Code, [size]: readonly number[]): void => {
+    code.map(1, 1)
+    code.mapValue(2, 2)
+    code.mov(3, size!)
+    code.mov(4, 0)
+    code.call(130)
+  }
+  const once = (name: string, row: readonly number[], operation: typeof held): Sequence[] =>
+    rowsSequence(
+      `${name} ${row.join(' ')}`,
+      'xdp',
+      [{ ...RING, name: 'ring', maxEntries: 4096 }, LARGE],
+      [row],
+      operation,
+    )
+  return [
+    ...pairs.flatMap((row) => once('ringbuf_reserve', row, held)),
+    ...sizes.filter((size) => size <= 5000).flatMap((size) => once('ringbuf_output', [size], output)),
+  ]
+}
+
+/** Every flag of what redirects, sums and rewrites checksums. */
+function flagSequences(): Sequence[] {
+  const sinks = SINKS.slice(0, 4)
+  const redirects = product([0, 1, 2, 3], [0, 1, 2, 3, 4, 7, 8, 9, 11, 16, 19, 24, 27, 28, 32, 64, -1], [0, 7])
+  const sums = product([0, 4, 8, 6, 64], [0, 4, 12, 3, 64], [0, 1, 0xffff, -1])
+  const texts = ['%d', '%5d|', '%s', '%x %x', 'plain', '%%', '%d%d%d%d', '%q', '\x01', '%pI4', '%99999d']
+  const changes = product([24, 25, 60, 62, 64, 5000, 0x10000], [0, 0x1234, -1], [0, 0x5678, -1])
+  const replace = (helper: number, flags: readonly number[]) =>
+    flags.flatMap((flag) =>
+      rowsSequence(
+        `${helper === 10 ? 'l3' : 'l4'}_csum_replace, flags ${flag}`,
+        'sched_cls',
+        [],
+        changes,
+        (code, [offset, from, to]) => {
+          code.mov(1, { reg: 6 })
+          code.mov(2, offset!)
+          code.mov(3, from!, 32)
+          code.mov(4, to!, 32)
+          code.mov(5, flag)
+          code.call(helper)
+        },
+      ),
+    )
+  return [
+    ...rowsSequence('redirect_map', 'xdp', sinks, redirects, (code, [map, flags, key]) => {
+      code.map(1, 1 + map!)
+      code.mov(2, key!)
+      code.mov(3, flags!)
+      code.call(51)
+    }),
+    ...(['xdp', 'sched_cls'] as const).flatMap((type) =>
+      rowsSequence(`csum_diff of ${type}`, type, [], sums, (code, [from, to, seed]) => {
+        for (let at = -64; at < 0; at += 8) code.store(8, 10, at, at * 0x1010101 + seed!)
+        for (const [register, size] of [[1, from!], [3, to!]] as const) {
+          if (size === 0) code.mov(register, 0)
+          else pointer(code, register, -64)
+          code.mov(register + 1, size)
+        } // biome-ignore format: two rows
+        code.mov(5, seed!)
+        code.call(28)
+      }),
+    ),
+    ...replace(10, [0, 2, 4, 1, 3, 8, 15, 16, 32, -1]),
+    ...replace(11, [0, 2, 4, 16, 18, 20, 32, 34, 36, 52, 64, 96, 98, 100, 112, 3, 128, 256, -1]),
+    ...rowsSequence(
+      'trace_printk',
+      'xdp',
+      [],
+      texts.map((_, i) => [i]),
+      (code, [i]) => {
+        const bytes = Buffer.alloc(16)
+        bytes.write(texts[i!]!, 'latin1')
+        for (let at = 0; at < 16; at += 8) {
+          code.lddw(1, bytes.readBigUInt64LE(at))
+          code.store(8, 10, -64 + at, { reg: 1 })
+        }
+        pointer(code, 1, -64)
+        code.mov(2, texts[i!]!.length + 1)
+        for (let register = 3; register < 6; register++) code.mov(register, register * 1000)
+        code.call(6)
+      },
+    ),
+  ]
+}
+
 /** Sequences of one golden file. */
 export const SEQUENCES: Readonly<Record<string, () => Sequence[]>> = {
   maps: () => SUBJECTS.flatMap((subject, i) => [1, 2, 3].map((n) => mapSequence(subject, i * 10 + n))),
@@ -508,4 +665,5 @@ export const SEQUENCES: Readonly<Record<string, () => Sequence[]>> = {
     ),
   sinks: () =>
     Object.keys(SINK_OPERATIONS).flatMap((about, i) => [0, 1, 2, 3, 4].map((n) => sinkSequence(about, i * 20 + n))),
+  edges: () => [...ringSequences(), ...flagSequences()],
 }

@@ -194,7 +194,7 @@ export const MAP_HELPERS: Partial<Record<HelperName, HelperFunction>> = {
     const length = uarg(engine, 3)
     const at = ring && engine.memArg(2, length, false)
     if (!ring || at === undefined) return undefined
-    return flagsArg(engine, 4) & ~3 ? ERRNO.EINVAL : ring.send(at, length)
+    return flagsArg(engine, 4) & ~3 ? ERRNO.EINVAL : ring.output(at, length)
   },
   ringbuf_reserve: (engine) => {
     const ring = ringArg(engine)

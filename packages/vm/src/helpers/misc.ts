@@ -95,7 +95,6 @@ function loop(engine: Engine): number | undefined {
 function csumDiff(engine: Engine): number | undefined {
   const fromLength = uarg(engine, 2)
   const toLength = uarg(engine, 4)
-  if ((fromLength | toLength) & 3) return ERRNO.EINVAL
   const from = engine.memArg(1, fromLength, false)
   const to = from === undefined ? undefined : engine.memArg(3, toLength, false)
   if (from === undefined || to === undefined) return undefined

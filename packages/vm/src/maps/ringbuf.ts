@@ -6,6 +6,8 @@ import { BpfMap, ERRNO } from './map.ts'
 
 const HEADER = 8
 
+const roomOf = (length: number): number => (length + HEADER + 7) & ~7
+
 interface Reserved {
   readonly region: number
   readonly length: number
@@ -25,10 +27,11 @@ export class RingBuffer extends BpfMap {
 
   /** Address of a record's bytes, 0 if they do not fit. */
   reserve(length: number): { lo: number; hi: number } {
-    const whole = (length + HEADER + 7) & ~7
+    const whole = roomOf(length)
     const none = { lo: 0, hi: 0 }
     if (this.reserved.size === 0) this.top = 0
-    if (length < 0 || this.top + whole > this.def.maxEntries) return none
+    // The kernel's buffer is never quite full.
+    if (length < 0 || this.top + whole >= this.def.maxEntries) return none
     const from = this.at + this.top + HEADER
     const spec = { name: `a record of ${this.def.name}`, from, to: from + length, write: true }
     const region = this.regions.pop() ?? this.engine.mem.addRegion(spec)
@@ -55,8 +58,13 @@ export class RingBuffer extends BpfMap {
     this.reserved.delete(lo)
   }
 
-  send(at: number, length: number): number | undefined {
-    if (length + HEADER > this.def.maxEntries) return ERRNO.EAGAIN
+  /** A record of bytes that lie elsewhere. */
+  output(at: number, length: number): number | undefined {
+    const held = this.reserved.size === 0 ? 0 : this.top
+    return held + roomOf(length) >= this.def.maxEntries ? ERRNO.EAGAIN : this.send(at, length)
+  }
+
+  private send(at: number, length: number): number | undefined {
     const { engine, def } = this
     const event = () => ({ kind: 'event', map: def.name, data: engine.mem.bytes.slice(at, at + length) }) as const
     return engine.send(event, length) ? 0 : undefined
