@@ -32,6 +32,24 @@ function compare(program: readonly Insn[], options: LoadOptions, frames: readonl
   expect(contents(jit), `seed ${seed}`).toEqual(contents(interpreter))
 }
 
+/** A run of single steps ends as one in one go does, also after steps were taken back. */
+function stepped(program: readonly Insn[], options: LoadOptions, frame: Uint8Array, seed: number): number {
+  const whole = load(program, options)
+  const { packet: _, ...expected } = JSON.parse(JSON.stringify(whole.run(frame)))
+  const steps = load(program, options)
+  steps.start(frame)
+  let deepest = 0
+  let made = 0
+  for (let step = steps.step(); step; step = steps.step()) {
+    deepest = Math.max(deepest, step.depth)
+    made++
+    if (made === 20) for (let i = 0; i < 7; i++) steps.back()
+  }
+  expect(JSON.parse(JSON.stringify(steps.result())), `seed ${seed}`).toEqual(expected)
+  expect(contents(steps), `seed ${seed}`).toEqual(contents(whole))
+  return deepest
+}
+
 test('interpreter and JIT agree on programs a kernel would accept', () => {
   for (let seed = SEED; seed < SEED + COUNT; seed++) {
     const { type, program, maps } = randomProgram(seed)
@@ -83,4 +101,26 @@ test('interpreter and JIT agree on hostile calls of every helper, on maps of eve
   expect(faults).toBeGreaterThan(COUNT / 4)
   expect(faults).toBeLessThan(COUNT)
   expect(returned.size).toBeGreaterThan(IMPLEMENTED.length * 0.8)
+}, 7_200_000)
+
+test('single steps, into functions that helpers call too, come to the same as a run', () => {
+  let deep = 0
+  const count = Math.ceil(COUNT / 5)
+  for (let seed = SEED; seed < SEED + count; seed++) {
+    const type = (['xdp', 'sched_cls'] as const)[seed & 1]!
+    const options = { type, maps: ALL_MAPS, cpus: 2, budget: { insns: 2000 } }
+    const [frame] = randomFrames(seed, 1)
+    if (
+      stepped(
+        hostileCalls(seed, ['loop', 'for_each_map_elem', 'map_update_elem', 'get_prandom_u32']),
+        options,
+        frame!,
+        seed,
+      ) > 0
+    )
+      deep++
+    const { program, options: ofSet } = randomSet(seed)
+    stepped(program, { ...ofSet, budget: { insns: 500 } }, frame!, seed)
+  }
+  expect(deep).toBeGreaterThan(count / 40)
 }, 7_200_000)

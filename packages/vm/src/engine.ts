@@ -2,6 +2,7 @@
 // Interpreter, JIT and helpers all work on this one object.
 
 import { CONTEXTS, HELPERS, helperName, type Insn, LIMITS, type MapDef, NF_HOOK_STATE, PROG_TYPES } from '@netsieve/asm'
+import { Callbacks } from './callbacks.ts'
 import {
   type ContextAccess,
   contextAccess,
@@ -107,8 +108,8 @@ export class Engine {
   journal: MapChange[] | undefined
   readonly frames: Frames
   private random: number
-  /** Runs a function of the program from inside a helper, arguments in r1..r5. False after a fault. Set by who runs. */
-  callback: (insn: number) => boolean = () => false
+  /** How helpers call functions of the program. */
+  readonly callbacks: Callbacks
 
   constructor(
     options: EngineOptions,
@@ -150,6 +151,7 @@ export class Engine {
     this.regs.set(constants.words, FIRST_CONSTANT * 2)
     const ctxTo = this.ctxAt + this.access.size
     this.frames = new Frames(this, frames)
+    this.callbacks = new Callbacks(this)
     const { mode, type } = options
     this.xdp = PROG_TYPES[type].context === 'xdp_md'
     this.fromNetwork = mode === 'linux' && PROG_TYPES[type].firstHeader === 'net'
@@ -301,6 +303,7 @@ export class Engine {
     if (this.outputs.length > 0) this.outputs = []
     this.sentBytes = 0
     this.next = undefined
+    this.callbacks.entered = false
     if (this.usesStack) mem.bytes.fill(0, this.stackAt, this.stackAt + LIMITS.stackBytes)
     regs[20] = this.stackAt + LIMITS.stackBytes
     regs[21] = REGION.stack
@@ -429,26 +432,6 @@ export class Engine {
     if (lo >= 0 && hi !== REGION.ctx && this.mem.inside(hi, lo, 1, false)) return this.mem.bytes[lo]
     this.failAccess(hi, lo, 0, 1, false)
     return undefined
-  }
-
-  /** Runs a function of the program for a helper: `run` executes from `pc` until that frame returns. False after a fault. */
-  enterCallback(insn: number, run: () => boolean): boolean {
-    if (this.used > this.options.insnBudget) {
-      return this.fail(overBudget(this.options.insnBudget))
-    }
-    const { pc } = this
-    if (!this.programs[this.programIndex]!.functions.has(insn)) {
-      return this.fail({ kind: 'helper-argument', reason: `there is no function at insn ${insn}, called` })
-    }
-    if (!this.frames.enter(pc)) return false
-    const { depth } = this
-    this.pc = insn * 4
-    if (!run()) return false
-    // Where functions below it called helpers, compiled code has told the machine of their frames, but not that they have returned.
-    this.frames.showTo(depth)
-    this.frames.leave()
-    this.pc = pc
-    return true
   }
 
   /** The linear address of `length` readable (or writable) bytes that a register points to; undefined after a fault. */

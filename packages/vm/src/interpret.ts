@@ -81,6 +81,10 @@ export function execute(engine: Engine, codes: readonly Int32Array[], base: numb
           return failed(engine, { kind: 'unsupported', reason: 'callx is not in the kernel' })
         }
         if (!engine.callHelper(op === 0x8d ? regs[d]! : extra)) return 'fault'
+        if (engine.callbacks.entered) {
+          engine.callbacks.entered = false
+          continue
+        }
         if (engine.next === undefined) break
         engine.frames.goOn()
         engine.pc = 0

@@ -180,7 +180,7 @@ export class Machine {
     this.batchJit = this.jit
     this.rings = this.engine.maps.filter((map) => map instanceof RingBuffer)
     if (!this.jit || !this.ripe) warmUp(this.engine)
-    this.engine.callback = (insn) => this.callback(insn)
+    this.engine.callbacks.run = (insn) => this.callback(insn)
   }
 
   /** Runs the program over one packet. Never throws for what the program does: that is `fault`. */
@@ -235,7 +235,7 @@ export class Machine {
     )
   }
 
-  /** Steps on until an instruction of `breakpoints` (indexes) comes, or the end. The steps made. */
+  /** Steps on until an instruction of `breakpoints` (indexes, counted through all programs) comes, or the end. The steps made. */
   continue(breakpoints: ReadonlySet<number>): TraceStep[] {
     return this.stepper?.continue(breakpoints) ?? []
   }
@@ -283,7 +283,7 @@ export class Machine {
 
   private callback(insn: number): boolean {
     const { engine } = this
-    return engine.enterCallback(insn, () =>
+    return engine.callbacks.whole(insn, () =>
       this.running ? this.jit!.callback(insn) : execute(engine, this.codes, engine.depth) === 'exit',
     )
   }

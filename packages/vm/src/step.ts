@@ -1,6 +1,7 @@
 // One instruction at a time: what it read, wrote and changed. The way back is to run again from the start, one step fewer.
 
 import type { Insn } from '@netsieve/asm'
+import type { Waiting } from './callbacks.ts'
 import { STOP } from './cases.ts'
 import type { Engine } from './engine.ts'
 import { type Fault, hex64 } from './fault.ts'
@@ -58,6 +59,8 @@ export class Stepper {
   private readonly seed: number
   private over: boolean
   private steps = 0
+  /** Helpers that wait for functions they call. */
+  private readonly waiting: Waiting[] = []
 
   constructor(
     engine: Engine,
@@ -123,8 +126,11 @@ export class Stepper {
     const own = this.codes[engine.programIndex]!
     const real = this.real[engine.programIndex]!
     for (let i = 0; i < 4; i++) own[pc + i] = real[pc + i]!
-    const ended = this.execute(this.codes)
+    engine.callbacks.waiting = this.waiting
+    const stopped = this.execute(this.codes)
     own[pc] = STOP
+    const ended = stopped === 'stop' && !engine.callbacks.goOn() ? 'fault' : stopped
+    engine.callbacks.waiting = undefined
     this.steps++
     if (ended !== 'stop') this.over = true
     return ended
@@ -137,6 +143,7 @@ export class Stepper {
     this.engine.seed(this.seed)
     for (const restore of this.restoreMaps) restore()
     this.steps = 0
+    this.waiting.length = 0
     this.over = !this.begin()
     while (this.steps < target - 1) this.advance()
     return target > 0 ? this.step() : undefined
@@ -149,7 +156,8 @@ export class Stepper {
       const step = this.step()
       if (!step) break
       made.push(step)
-      if (breakpoints.has(this.engine.pc >> 2)) break
+      const { starts, programIndex, pc } = this.engine
+      if (breakpoints.has(starts[programIndex]! + (pc >> 2))) break
     }
     return made
   }

@@ -413,6 +413,55 @@ describe('steps', () => {
     expect(machine.result()).toMatchObject({ r0: 2, insns: 6, exit: 5 })
   })
 
+  test('functions that helpers call are stepped through, and breakpoints in them and in other programs hold', () => {
+    const first = code((c) => {
+      const body = c.label('body')
+      c.mov(6, { reg: 1 })
+      c.store(8, 10, -8, 0)
+      c.mov(1, 3)
+      c.emit('lddw_func', { dst: 2 }, body)
+      c.mov(3, { reg: 10 })
+      c.alu('add', 3, -8)
+      c.mov(4, 0)
+      c.call(HELPERS.loop.id)
+      c.mov(1, { reg: 6 })
+      c.map(2, 0)
+      c.mov(3, 0)
+      c.call(HELPERS.tail_call.id)
+      c.exit()
+      c.bind(body)
+      c.load(8, 3, 2, 0)
+      c.alu('add', 3, 5)
+      c.store(8, 2, 0, { reg: 3 })
+      c.mov(0, 0)
+      c.exit()
+    })
+    const second = code((c) => { c.mov(0, 1); c.mov(0, 2); c.exit() }) // biome-ignore format: short
+    const machine = load(first, { type: 'xdp', maps: [JUMPS], programs: [{ insns: second }] })
+    machine.setProgram('jumps', 0, 1)
+    machine.start(PACKET)
+    const store = 15
+    const rounds = [1, 2, 3].map(() => machine.continue(new Set([store])).length)
+    expect(rounds).toEqual([10, 5, 5])
+    expect(machine.step()).toMatchObject({
+      insn: store,
+      depth: 1,
+      writes: [{ region: 'stack', before: '0a00000000000000', after: '0f00000000000000' }],
+    })
+    expect(machine.back()).toMatchObject({ insn: store - 1, depth: 1 })
+    // Instruction 1 of the first program is passed, that of the second is not.
+    const rest = machine.continue(new Set([1, first.length + 1]))
+    expect(rest.map(({ program, insn }) => [program, insn])).toEqual([
+      ...[15, 16, 17, 8, 9, 10, 11].map((insn) => [0, insn]),
+      [1, 0],
+    ])
+    expect(machine.continue(new Set()).map(({ program, insn }) => [program, insn])).toEqual([
+      [1, 1],
+      [1, 2],
+    ])
+    expect(machine.result()).toMatchObject({ r0: 2, program: 1 })
+  })
+
   test('changes of maps are told, and undone', () => {
     const update = code((c) => {
       c.store(4, 10, -4, 1)

@@ -8,6 +8,16 @@ import type { Engine } from '../engine.ts'
  */
 export type HelperFunction = (engine: Engine) => number | undefined
 
+/** Calls of one of the program's functions, one after the other, that a helper makes. */
+export interface Rounds {
+  /** The function, by its first instruction. */
+  readonly target: number
+  /** Puts the arguments of the next call into r1..r5; false if there is none. */
+  next(): boolean
+  /** What the helper returns, after the last call. */
+  finish(): number
+}
+
 /** The low 32 bits of argument 1..5, signed. */
 export function arg(engine: Engine, n: number): number {
   return engine.regs[n * 2]!

@@ -99,24 +99,30 @@ function forEach(engine: Engine): number | undefined {
   if (!SHOWN.has(map.def.type)) return fail(engine, `the elements of map ${map.def.name} are not shown to functions`)
   if (engine.regs[5] !== REGION.func) return fail(engine, 'r2 is no function')
   if (flagsArg(engine, 4) !== 0) return ERRNO.EINVAL
-  if (!engine.spend(map.eachBytes)) return undefined
-  const { regs } = engine
-  const target = arg(engine, 2)
-  const [ctxLo, ctxHi, mapLo, mapHi] = [regs[6]!, regs[7]!, regs[2]!, regs[3]!]
+  if (!engine.spend(map.elementsBytes)) return undefined
+  const [ctxLo, ctxHi, mapLo, mapHi] = [6, 7, 2, 3].map((word) => engine.regs[word]!)
   const key = engine.keyRegion(map.def.keySize)
   if (!key) return undefined
   const kept = engine.regs.slice(2, 12)
+  const elements = map.elements()
   let calls = 0
-  map.each((keyAt, valueAt) => {
-    engine.mem.bytes.copyWithin(key.lo, keyAt, keyAt + map.def.keySize)
-    const at = map.cpus > 1 ? valueAt + engine.options.cpu * map.cpuStride : valueAt
-    engine.regs.set([mapLo, mapHi, key.lo, key.hi, at, map.region, ctxLo, ctxHi], 2)
-    calls++
-    return engine.callback(target) && engine.regs[0] === 0 && engine.regs[1] === 0
+  return engine.callbacks.call({
+    target: arg(engine, 2),
+    next: () => {
+      const element = elements.next()
+      if (element.done) return false
+      const [keyAt, valueAt] = element.value
+      engine.mem.bytes.copyWithin(key.lo, keyAt, keyAt + map.def.keySize)
+      const at = map.cpus > 1 ? valueAt + engine.options.cpu * map.cpuStride : valueAt
+      engine.regs.set([mapLo!, mapHi!, key.lo, key.hi, at, map.region, ctxLo!, ctxHi!], 2)
+      calls++
+      return true
+    },
+    finish: () => {
+      engine.regs.set(kept, 2)
+      return calls
+    },
   })
-  if (engine.fault) return undefined
-  engine.regs.set(kept, 2)
-  return calls
 }
 
 function fail(engine: Engine, reason: string): undefined {

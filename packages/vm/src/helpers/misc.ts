@@ -78,18 +78,22 @@ function loop(engine: Engine): number | undefined {
   }
   if (flagsArg(engine, 4) !== 0) return ERRNO.EINVAL
   if (engine.regs[3] !== 0 || count > BPF_MAX_LOOPS) return ERRNO.E2BIG
-  const target = arg(engine, 2)
   const [ctxLo, ctxHi] = [engine.regs[6]!, engine.regs[7]!]
   const kept = engine.regs.slice(2, 12)
   let calls = 0
-  while (calls < count) {
-    engine.regs.set([calls, 0, ctxLo, ctxHi], 2)
-    calls++
-    if (!engine.callback(target)) return undefined
-    if (engine.regs[0] !== 0 || engine.regs[1] !== 0) break
-  }
-  engine.regs.set(kept, 2)
-  return calls
+  return engine.callbacks.call({
+    target: arg(engine, 2),
+    next: () => {
+      if (calls === count) return false
+      engine.regs.set([calls, 0, ctxLo, ctxHi], 2)
+      calls++
+      return true
+    },
+    finish: () => {
+      engine.regs.set(kept, 2)
+      return calls
+    },
+  })
 }
 
 function csumDiff(engine: Engine): number | undefined {

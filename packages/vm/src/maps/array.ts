@@ -3,7 +3,7 @@
 import type { MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
 import { AT, REGION } from '../memory.ts'
-import { BpfMap, ERRNO, UPDATE, type Visit } from './map.ts'
+import { BpfMap, type Element, ERRNO, UPDATE } from './map.ts'
 
 export class ArrayMap extends BpfMap {
   readonly at: number
@@ -69,11 +69,11 @@ export class ArrayMap extends BpfMap {
     return ERRNO.EINVAL
   }
 
-  each(visit: Visit): void {
+  *elements(): Generator<Element> {
     const keyAt = AT.scratch + 256
     for (let i = 0; i < this.def.maxEntries; i++) {
       this.engine.mem.view.setUint32(keyAt, i, true)
-      if (visit(keyAt, this.at + i * this.stride) === false) return
+      yield [keyAt, this.at + i * this.stride]
     }
   }
 

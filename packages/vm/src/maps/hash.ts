@@ -7,7 +7,7 @@
 
 import type { MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
-import { BpfMap, ERRNO, UPDATE, type Visit } from './map.ts'
+import { BpfMap, type Element, ERRNO, UPDATE } from './map.ts'
 
 const HEAD = 16
 /** Where things are in an entry. */
@@ -219,26 +219,29 @@ export class HashMap extends BpfMap {
     this.link(at)
   }
 
-  each(visit: Visit): void {
+  *elements(): Generator<Element> {
     for (let bucket = 0; bucket <= this.mask; bucket++) {
       const { words } = this.engine.mem
       const first = words[(this.buckets >> 2) + bucket]!
       if (first === 0) continue
-      // What is visited may leave its chain.
+      // What is looked at may leave its chain.
       const chain: number[] = []
       for (let at = first; at !== 0; at = words[at >> 2]!) chain.push(at)
-      for (const at of chain) if (visit(at + HEAD, at + this.valueOffset) === false) return
+      for (const at of chain) yield [at + HEAD, at + this.valueOffset]
     }
   }
 
   /** The least recently used first. */
-  protected override inOrder(visit: Visit): void {
-    if (!this.lru) return this.each(visit)
-    for (let at = this.oldest; at !== 0; at = this.engine.mem.words[(at >> 2) + 2]!)
-      visit(at + HEAD, at + this.valueOffset)
+  protected override inOrder(): Iterable<Element> {
+    return this.lru ? this.byUse() : this.elements()
   }
 
-  override get eachBytes(): number {
+  private *byUse(): Generator<Element> {
+    for (let at = this.oldest; at !== 0; at = this.engine.mem.words[(at >> 2) + 2]!)
+      yield [at + HEAD, at + this.valueOffset]
+  }
+
+  override get elementsBytes(): number {
     return (this.mask + 1) * 4
   }
 

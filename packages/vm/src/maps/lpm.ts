@@ -6,7 +6,7 @@ import type { MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
 import { HashMap } from './hash.ts'
 import { Intervals, MOST_BYTES, type Prefixes } from './intervals.ts'
-import { BpfMap, ERRNO, UPDATE, type Visit } from './map.ts'
+import { BpfMap, type Element, ERRNO, UPDATE } from './map.ts'
 
 export class LpmMap extends BpfMap {
   private readonly table: HashMap
@@ -115,8 +115,8 @@ export class LpmMap extends BpfMap {
     return result
   }
 
-  each(visit: Visit): void {
-    this.table.each((_keyAt, valueAt) => visit(valueAt + this.cpuStride, valueAt))
+  *elements(): Generator<Element> {
+    for (const [, valueAt] of this.table.elements()) yield [valueAt + this.cpuStride, valueAt]
   }
 
   clear(): void {

@@ -22,7 +22,7 @@ export interface MapJson {
   readonly bits?: string
 }
 
-export type Visit = (keyAt: number, valueAt: number) => unknown
+export type Element = readonly [keyAt: number, valueAt: number]
 
 export abstract class BpfMap {
   readonly engine: Engine
@@ -46,12 +46,16 @@ export abstract class BpfMap {
   abstract update(keyAt: number, valueAt: number, flags: number): number
   abstract delete(keyAt: number): number
   /**
-   * Addresses of all keys and values, in no promised order, until `visit` gives false. Keys that lie nowhere are written to a place of their
-   * own. Elements that come or go meanwhile may be seen or not.
+   * Addresses of all keys and values, in no promised order. Keys that lie nowhere are written to a place that the next ones take, too.
+   * Elements that come or go meanwhile may be seen or not.
    */
-  abstract each(visit: Visit): void
-  /** Bytes that `each` goes through beside what it shows. */
-  get eachBytes(): number {
+  abstract elements(): Generator<Element>
+
+  each(visit: (keyAt: number, valueAt: number) => void): void {
+    for (const [keyAt, valueAt] of this.elements()) visit(keyAt, valueAt)
+  }
+  /** Bytes that `elements` goes through beside what it shows. */
+  get elementsBytes(): number {
     return 0
   }
   abstract clear(): void
@@ -155,19 +159,19 @@ export abstract class BpfMap {
   toJSON(): MapJson {
     const { bytes } = this.engine.mem
     const entries: [string, string | string[]][] = []
-    this.inOrder((keyAt, valueAt) => {
+    for (const [keyAt, valueAt] of this.inOrder()) {
       const key = hexOf(bytes, keyAt, this.def.keySize)
       const values = Array.from({ length: this.cpus }, (_, cpu) =>
         hexOf(bytes, valueAt + cpu * this.cpuStride, this.def.valueSize),
       )
       entries.push([key, this.cpus > 1 ? values : values[0]!])
-    })
+    }
     return { name: this.def.name, type: this.def.type, entries }
   }
 
-  /** As `each`, in the order in which setting the elements makes the same map again. */
-  protected inOrder(visit: Visit): void {
-    this.each(visit)
+  /** The same in the order in which setting them makes the same map again. */
+  protected inOrder(): Iterable<Element> {
+    return this.elements()
   }
 
   /**

@@ -2,7 +2,7 @@
 
 import type { MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
-import { BpfMap, bytesOf, ERRNO, hexOf, type MapJson, UPDATE, type Visit } from './map.ts'
+import { BpfMap, bytesOf, type Element, ERRNO, hexOf, type MapJson, UPDATE } from './map.ts'
 
 /** What keys can do to a map without keys. */
 abstract class KeylessMap extends BpfMap {
@@ -69,8 +69,8 @@ export class QueueMap extends KeylessMap {
   }
 
   /** The oldest first, so that pushing them again makes the same map. */
-  each(visit: Visit): void {
-    for (let i = 0; i < this.length; i++) if (visit(0, this.place(i)) === false) return
+  *elements(): Generator<Element> {
+    for (let i = 0; i < this.length; i++) yield [0, this.place(i)]
   }
 
   clear(): void {
@@ -132,7 +132,7 @@ export class BloomMap extends KeylessMap {
     return 0
   }
 
-  each(): void {}
+  *elements(): Generator<Element> {}
 
   override toJSON(): MapJson {
     return { ...super.toJSON(), bits: hexOf(this.bits, 0, this.bits.length) }

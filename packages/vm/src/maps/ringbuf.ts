@@ -2,7 +2,7 @@
 
 import type { MapDef } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
-import { BpfMap, ERRNO } from './map.ts'
+import { BpfMap, type Element, ERRNO } from './map.ts'
 
 const HEADER = 8
 
@@ -79,7 +79,7 @@ export class RingBuffer extends BpfMap {
   delete(): number {
     return ERRNO.ENOTSUPP
   }
-  each(): void {}
+  *elements(): Generator<Element> {}
   clear(): void {
     for (const [lo, record] of [...this.reserved]) this.drop(lo, record)
   }

@@ -3,8 +3,9 @@
 
 import type { MapDef, MapTypeName } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
+import { AT } from '../memory.ts'
 import { ArrayMap } from './array.ts'
-import { BpfMap, ERRNO, UPDATE, type Visit } from './map.ts'
+import { BpfMap, type Element, ERRNO, UPDATE } from './map.ts'
 
 /**
  * How places are filled, as Linux has it. `file`: what is put in replaces what was there, without flags. `sink`: a place is never new, and 0
@@ -74,8 +75,13 @@ export class SlotArray extends ArrayMap {
     return 0
   }
 
-  override each(visit: Visit): void {
-    super.each((keyAt, valueAt) => (this.used[this.indexAt(keyAt)] ? visit(keyAt, valueAt) : undefined))
+  override *elements(): Generator<Element> {
+    const keyAt = AT.scratch + 256
+    for (let i = 0; i < this.def.maxEntries; i++) {
+      if (!this.used[i]) continue
+      this.engine.mem.view.setUint32(keyAt, i, true)
+      yield [keyAt, this.at + i * this.stride]
+    }
   }
 
   override clear(): void {
