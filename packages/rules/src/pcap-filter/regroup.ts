@@ -146,42 +146,41 @@ function prefixes(term: Term, ranges: readonly Range[]): Case | undefined {
 function tidied(pred: Pred): Pred {
   const known = new Map<Pred, Pred>()
   // Parts are as deep in each other as the graph is long.
-  const open = [pred]
-  while (open.length > 0) {
-    const part = open[open.length - 1]!
-    const inner = partsOf(part)
-    const missing = inner.filter((each) => !known.has(each))
-    for (const each of missing) open.push(each)
-    if (missing.length > 0) continue
-    open.pop()
-    if (!known.has(part))
-      known.set(
-        part,
-        tidyOf(
-          part,
-          inner.map((each) => known.get(each)!),
-        ),
-      )
+  const open = [{ pred, parts: partsOf(pred), next: 0 }]
+  for (let top = open[0]; top; top = open[open.length - 1]) {
+    const { parts } = top
+    while (top.next < parts.length && known.has(parts[top.next]!)) top.next++
+    const part = parts[top.next]
+    if (part) open.push({ pred: part, parts: partsOf(part), next: 0 })
+    else {
+      known.set(top.pred, tidyOf(top.pred, parts, known))
+      open.pop()
+    }
   }
   return known.get(pred)!
 }
 
-function tidyOf(pred: Pred, inner: readonly Pred[]): Pred {
-  if (pred.kind === 'not') return not(inner[0]!)
-  return pred.kind === 'and' || pred.kind === 'or' ? joinedTidily(pred.kind, inner) : pred
+function tidyOf(pred: Pred, parts: readonly Pred[], known: ReadonlyMap<Pred, Pred>): Pred {
+  if (pred.kind === 'not') return not(known.get(pred.arg)!)
+  if (pred.kind !== 'and' && pred.kind !== 'or') return pred
+  return joinedTidily(
+    pred.kind,
+    parts.map((part) => known.get(part)!),
+  )
 }
+
+const NONE: readonly Pred[] = []
 
 /** What is joined in a predicate: of an `or` in an `or` its parts, however deep. */
 function partsOf(pred: Pred): readonly Pred[] {
   if (pred.kind === 'not') return [pred.arg]
-  if (pred.kind !== 'and' && pred.kind !== 'or') return []
+  if (pred.kind !== 'and' && pred.kind !== 'or') return NONE
   const parts: Pred[] = []
-  const open = [pred.args.values()]
-  while (open.length > 0) {
-    const { value, done } = open[open.length - 1]!.next()
-    if (done) open.pop()
-    else if (value.kind === pred.kind) open.push(value.args.values())
-    else parts.push(value)
+  // The next one last.
+  const open: Pred[] = [pred]
+  for (let part = open.pop(); part; part = open.pop()) {
+    if (part.kind !== pred.kind) parts.push(part)
+    else for (let i = part.args.length - 1; i >= 0; i--) open.push(part.args[i]!)
   }
   return parts
 }
