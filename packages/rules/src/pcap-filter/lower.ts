@@ -84,7 +84,7 @@ function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonl
     return { pred: flat(new Lowering(settings, 'unoptimized').expr(expr)), warnings: short.warnings }
   if (short.seesTunnel) return { pred: flat(plain), warnings: short.warnings }
   const largest = isList(expr) ? LARGEST.list : LARGEST.any
-  if (testsOf(plain) > largest) return { pred: typed(plain), warnings: short.warnings }
+  if (testsOf(plain, largest) > largest) return { pred: typed(plain), warnings: short.warnings }
   const { pred, mistaken } = placed(expr.span, () => new Lowering(settings, 'full').settled(expr, plain, largest))
   if (mistaken) {
     short.warnings.push({

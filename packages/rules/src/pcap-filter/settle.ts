@@ -12,14 +12,19 @@ export const LARGEST = { any: 4000, list: 24_000 } as const
 /** A predicate of more tests is made anew from the graph, where that has half of them. */
 const SHORT = 16
 
-/** Tests in a predicate, of shared parts once. */
-export function testsOf(pred: Pred): number {
-  const seen = new Set([pred])
+/** Tests in a predicate, of shared parts once; some number above `most` if there are more. */
+export function testsOf(pred: Pred, most = Number.POSITIVE_INFINITY): number {
+  const seen = new Set<Pred>()
+  const open = [pred]
   let tests = 0
-  for (const part of seen) {
-    if (part.kind === 'not') seen.add(part.arg)
-    else if (part.kind === 'and' || part.kind === 'or') for (const arg of part.args) seen.add(arg)
-    else if (part.kind !== 'const') tests++
+  for (let part = open.pop(); part && tests <= most; part = open.pop()) {
+    const inner = part.kind === 'not' ? [part.arg] : part.kind === 'and' || part.kind === 'or' ? part.args : undefined
+    if (!inner) {
+      if (part.kind !== 'const') tests++
+    } else if (!seen.has(part)) {
+      seen.add(part)
+      for (let i = 0; i < inner.length; i++) open.push(inner[i]!)
+    }
   }
   return tests
 }
@@ -52,7 +57,7 @@ export function settle(full: Pred, short: Pred, named: (term: Term) => Term, lar
   const tests = testsOf(short)
   if (!changed && tests <= SHORT) return { pred: short, mistaken: false }
   const pred = regrouped(graph, (node) => plainly(node, named))
-  if (!pred || (!changed && testsOf(pred) > tests / 2)) return { pred: short, mistaken: false }
+  if (!pred || (!changed && testsOf(pred, tests / 2) > tests / 2)) return { pred: short, mistaken: false }
   return { pred, mistaken }
 }
 
