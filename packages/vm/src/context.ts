@@ -3,6 +3,7 @@
 
 import { CONTEXTS, type ContextField, PROG_TYPES, type ProgTypeName } from '@netsieve/asm'
 import Long from 'long'
+import type { Socket } from './world.ts'
 
 /** What is known of a packet beside its bytes. Everything has the value of a kernel test run where left out. */
 export interface PacketMeta {
@@ -36,7 +37,7 @@ export interface PacketMeta {
   readonly mtu?: number
   /** The socket that the packet belongs to, by its number in the machine's world. */
   readonly socket?: number
-  /** AF_INET 2, AF_INET6 10; of the socket, for cgroup programs. */
+  /** AF_INET 2, AF_INET6 10; of the socket, for cgroup programs. By default that of `socket`, or of the packet. */
   readonly family?: number
   /** Where netfilter has the packet: NF_INET_* of linux/netfilter.h, for its programs. 0, prerouting, by default. */
   readonly hook?: number
@@ -194,6 +195,39 @@ export function fillSkb(
   set(SKB.wire_len, meta.wireLength ?? 0)
   set(SKB.gso_segs, meta.gsoSegs ?? 0)
   set(SKB.gso_size, meta.gsoSize ?? 0)
+}
+
+const [AF_INET, AF_INET6] = [2, 10]
+
+/**
+ * What a cgroup's program is told of the packet's socket, in a context that is filled already: of the one given, or as in a test run of one
+ * whose own address is the packet's source and whose other end is its destination. `bytes` is the memory, `netAt` where the network header begins.
+ */
+export function fillSocket(
+  bytes: Uint8Array,
+  at: number,
+  packet: { readonly netAt: number; readonly end: number; readonly protocol: number },
+  { family }: PacketMeta,
+  socket: Socket | undefined,
+): void {
+  const view = new DataView(bytes.buffer)
+  const put = (size: number, local: Uint8Array, remote: Uint8Array | undefined): void => {
+    view.setUint32(at + SKB.family.offset, family ?? (size === 4 ? AF_INET : AF_INET6), true)
+    bytes.set(local, at + (size === 4 ? SKB.local_ip4 : SKB.local_ip6).offset)
+    if (remote) bytes.set(remote, at + (size === 4 ? SKB.remote_ip4 : SKB.remote_ip6).offset)
+  }
+  if (socket) {
+    put(socket.local.length, socket.local, socket.remote)
+    view.setUint32(at + SKB.local_port.offset, socket.localPort, true)
+    // A number of 16 bits in network order, in the upper half.
+    view.setUint16(at + SKB.remote_port.offset + 2, socket.remotePort ?? 0, false)
+    return
+  }
+  const { netAt, end, protocol } = packet
+  const [first, size, header] = protocol === 0x0800 ? [12, 4, 20] : [8, 16, 40]
+  if ((protocol !== 0x0800 && protocol !== 0x86dd) || netAt + header > end) return
+  const from = netAt + first
+  put(size, bytes.slice(from, from + size), bytes.slice(from + size, from + 2 * size))
 }
 
 /** NFPROTO_* of a packet's EtherType, linux/netfilter.h; 0 for what netfilter has no programs for. */

@@ -8,13 +8,14 @@ import {
   contextAccess,
   familyOf,
   fillSkb,
+  fillSocket,
   fillXdp,
   type PacketMeta,
   protocolOf,
   timeWords,
 } from './context.ts'
 import { Constants, type DecodedProgram, decodeProgram, FIRST_CONSTANT } from './decode.ts'
-import { type Fault, type FaultDraft, overBudget, overOutput, overWork } from './fault.ts'
+import { type Fault, type FaultDraft, overOutput, overWork } from './fault.ts'
 import { Frames, MOST_FRAMES } from './frames.ts'
 import type { HelperFunction } from './helpers/helper.ts'
 import { Sockets } from './helpers/sockets.ts'
@@ -242,6 +243,12 @@ export class Engine {
     const { words, bytes } = this.mem
     const frame = { bytes, at: this.linkAt, length: frameLength }
     fillSkb(words, this.ctxAt, this, frame, this.info, { lo: this.timeLo, hi: this.timeHi })
+    if (this.options.type === 'cgroup_skb') {
+      const { netAt, end, info, options } = this
+      const protocol = info.protocol ?? protocolOf(bytes, this.linkAt, frameLength)
+      const socket = info.socket === undefined ? undefined : options.world.sockets?.[info.socket]
+      fillSocket(bytes, this.ctxAt, { netAt, end, protocol }, info, socket)
+    }
     if (!this.netfilter) return
     bytes[this.hookStateAt + NF_HOOK_STATE.hook] = this.info.hook ?? 0
     bytes[this.hookStateAt + NF_HOOK_STATE.pf] = familyOf(

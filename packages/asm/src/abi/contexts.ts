@@ -71,7 +71,7 @@ const SK_BUFF = {
   data: { offset: 76, size: 4, kind: 'data', read: TC_CGROUP, privileged: 'read' },
   data_end: { offset: 80, size: 4, kind: 'data_end', read: TC_CGROUP, privileged: 'read' },
   napi_id: { offset: 84, size: 4, kind: 'scalar', read: ALL, narrow: true },
-  family: { offset: 88, size: 4, kind: 'scalar', read: CGROUP, narrow: true },
+  family: { offset: 88, size: 4, kind: 'scalar', read: CGROUP, narrow: true, kernelSize: 2 },
   remote_ip4: { offset: 92, size: 4, kind: 'scalar', read: CGROUP },
   local_ip4: { offset: 96, size: 4, kind: 'scalar', read: CGROUP },
   remote_ip6: { offset: 100, size: 4, kind: 'scalar', count: 4, read: CGROUP },

@@ -243,7 +243,7 @@ function contextFields(engine: Engine): ReadonlyMap<number, Place> {
 /** Fields of a context that stay as they were filled at the start of the batch. */
 const CONSTANT: Readonly<Record<ContextName, ReadonlySet<number>>> = {
   xdp_md: new Set([12, 16, 20]),
-  __sk_buff: new Set([8, 12, 20, 24, 28, 32, 36, 40, 44, 68, 72, 84, 88, 164, 176]),
+  __sk_buff: new Set([8, 12, 20, 24, 28, 32, 36, 40, 44, 68, 72, 84, 164, 176]),
   // The state that is pointed to tells the packet's family.
   bpf_nf_ctx: new Set(),
 }
