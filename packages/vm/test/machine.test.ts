@@ -124,6 +124,34 @@ describe.each(['interpreter', 'jit'] as const)('%s', (engine) => {
     })
   })
 
+  test.each(['map_update_elem', 'map_delete_elem', 'map_push_elem', 'map_pop_elem'] as const)(
+    '%s on a map that programs may only read',
+    (helper) => {
+      const program = code((c) => {
+        for (const at of [-8, -16]) c.store(8, 10, at, 0)
+        c.map(1, 0)
+        for (const [register, at] of [[2, -8], [3, -16]] as const) {
+          c.mov(register, { reg: 10 })
+          c.alu('add', register, at)
+        } // biome-ignore format: two rows
+        c.mov(4, 0)
+        if (helper === 'map_push_elem') c.mov(3, 0)
+        c.call(HELPERS[helper].id)
+        c.exit()
+      })
+      const queue = helper === 'map_push_elem' || helper === 'map_pop_elem'
+      const def: MapDef = queue
+        ? { name: 'm', type: 'queue', keySize: 0, valueSize: 8, maxEntries: 4, flags: 0x80 }
+        : { name: 'm', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 4, flags: 0x80 }
+      expect(machine(program, { maps: [def] }).run(PACKET).fault).toMatchObject({
+        kind: 'read-only',
+        region: 'm',
+        reason: expect.stringMatching(/^map m is read-only at insn/),
+      })
+      expect(machine(program, { maps: [{ ...def, flags: 0 }] }).run(PACKET).fault).toBeUndefined()
+    },
+  )
+
   test('a loop stops at the budget', () => {
     const program = [insn('mov_imm', { dst: 0 }), insn('add_imm', { dst: 0, imm: 1 }), insn('ja', { off: -2 })]
     const run = machine(program, { budget: { insns: 1000 } }).run(PACKET)

@@ -35,7 +35,7 @@ export function define(command: Command, done: (exitCode: number) => void): void
     .option('-c, --count <n>', 'stop after n packets that pass')
     .option(
       '-j, --threads <n>',
-      'threads that share the work; one does it all where verdicts depend on earlier packets, with --jsonl and -c',
+      'threads that share the work; one does it all where verdicts depend on earlier packets, of pcapng and .gz files, with --jsonl and -c',
     )
     .option('--json', 'one object with totals and hits a rule')
     .option('--jsonl', 'a line a packet: {"i", "verdict", "r0", "rule"}')

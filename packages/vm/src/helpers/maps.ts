@@ -1,6 +1,6 @@
 // Helpers on maps: elements, queues, iteration, ring buffers and perf events.
 
-import type { HelperName, MapTypeName } from '@netsieve/asm'
+import { type HelperName, MAP_FLAGS, type MapTypeName } from '@netsieve/asm'
 import type { Engine } from '../engine.ts'
 import { mapPointer } from '../maps/array.ts'
 import { type BpfMap, ERRNO, hexOf } from '../maps/map.ts'
@@ -43,6 +43,14 @@ function changing(engine: Engine, map: BpfMap, keyAt: number, change: () => numb
   return result
 }
 
+/** The map in a register, to be changed; undefined, and a fault, if programs may only read it. */
+function changedMap(engine: Engine, register: number): BpfMap | undefined {
+  const map = engine.mapArg(register)
+  if (!map || !((map.def.flags ?? 0) & MAP_FLAGS.rdonly_prog)) return map
+  engine.fail({ kind: 'read-only', region: map.def.name, reason: `map ${map.def.name} is read-only` })
+  return undefined
+}
+
 function lookup(engine: Engine): undefined {
   const map = engine.mapArg(1)
   const keyAt = map && engine.memArg(2, map.def.keySize, false)
@@ -59,7 +67,7 @@ function lookupPerCpu(engine: Engine): undefined {
 }
 
 function update(engine: Engine): number | undefined {
-  const map = engine.mapArg(1)
+  const map = changedMap(engine, 1)
   const keyAt = map && engine.memArg(2, map.def.keySize, false)
   const valueAt = keyAt === undefined ? undefined : engine.memArg(3, map!.def.valueSize, false)
   if (!map || keyAt === undefined || valueAt === undefined) return undefined
@@ -67,20 +75,20 @@ function update(engine: Engine): number | undefined {
 }
 
 function remove(engine: Engine): number | undefined {
-  const map = engine.mapArg(1)
+  const map = changedMap(engine, 1)
   const keyAt = map && engine.memArg(2, map.def.keySize, false)
   if (!map || keyAt === undefined) return undefined
   return changing(engine, map, keyAt, () => map.delete(keyAt))
 }
 
 function push(engine: Engine): number | undefined {
-  const map = engine.mapArg(1)
+  const map = changedMap(engine, 1)
   const valueAt = map && engine.memArg(2, map.def.valueSize, false)
   return map && valueAt !== undefined ? map.push(valueAt, flagsArg(engine, 3)) : undefined
 }
 
 function popOrPeek(engine: Engine, what: 'pop' | 'peek'): number | undefined {
-  const map = engine.mapArg(1)
+  const map = what === 'pop' ? changedMap(engine, 1) : engine.mapArg(1)
   // A Bloom filter is asked for the value given, the others write theirs.
   const write = map?.def.type !== 'bloom_filter'
   const valueAt = map && engine.memArg(2, map.def.valueSize, write)
