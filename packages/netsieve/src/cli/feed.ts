@@ -77,6 +77,11 @@ export class Feed {
     return { from, to: at + got, last }
   }
 
+  /** When nothing is being read any more: then the memory is free. */
+  async stopped(): Promise<void> {
+    await Promise.allSettled(this.reading.filter((one) => one !== undefined))
+  }
+
   /** Keeps what is left of a piece for the next one. @returns false if it is too much */
   keep(from: number, to: number): boolean {
     this.left = { from, to }
@@ -143,7 +148,7 @@ export class Pace {
 }
 
 /** Not `performance`, which Node loads when it is first used. */
-function milliseconds(): number {
+export function milliseconds(): number {
   const [seconds, nanoseconds] = process.hrtime()
   return seconds * 1e3 + nanoseconds / 1e6
 }

@@ -10,7 +10,8 @@ import { FEED_BYTES, Feed } from './feed.ts'
 import { captureParts, nameOf, type Opened, type OutputFile, openCapture, readSome, reason, Trouble } from './io.ts'
 import type { LinkSieve } from './link-sieve.ts'
 import type { TallyRows } from './tally.ts'
-import { Team } from './team/team.ts'
+import { Sharing } from './team/sharing.ts'
+import type { Team } from './team/team.ts'
 
 /** Judged packets in the order of the file. Arrays are views that the next chunk overwrites; `kept` stays until the one after that. */
 export interface Judged {
@@ -58,8 +59,8 @@ const COMPILING_PAYS = 20_000
 
 /** @throws Trouble if the file cannot be read, or its packets cannot be judged */
 export async function* judgeStream(path: string, options: StreamOptions): Stream {
-  const fast = openFast(path, options)
-  return 'team' in fast ? yield* judgeFast(path, fast, options) : yield* judgeSlowly(path, options, fast)
+  const fast = openFast(path)
+  return 'reader' in fast ? yield* judgeFast(path, fast, options) : yield* judgeSlowly(path, options, fast)
 }
 
 interface Fast {
@@ -68,11 +69,10 @@ interface Fast {
   readonly header: Uint8Array
   readonly reader: CaptureReader
   readonly format: CaptureFormat & { format: 'pcap' }
-  readonly team: Team | undefined
 }
 
 /** Opens a classic pcap file, or stdin that is one; what was read of anything else (pcapng, gzip, no capture) is for the slow way. */
-function openFast(path: string, { threads = 1, output }: StreamOptions): Fast | Opened {
+function openFast(path: string): Fast | Opened {
   const name = nameOf(path)
   const fd = openCapture(path)
   const header = new Uint8Array(FILE_HEADER)
@@ -89,9 +89,7 @@ function openFast(path: string, { threads = 1, output }: StreamOptions): Fast | 
   const { format } = reader
   // Before version 2.4 the two lengths of a record could stand the other way round.
   if (format?.format !== 'pcap' || format.version !== '2.4') return { fd, start: header.slice(0, length) }
-  // They start now, while the rules are compiled. What stdin is may not begin where it stands.
-  const team = threads < 2 || fd === 0 || (output && !output.places) ? undefined : Team.for(fd, threads)
-  return { fd, name, header, reader, format, team }
+  return { fd, name, header, reader, format }
 }
 
 async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Stream {
@@ -99,11 +97,9 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
   const link = options.sieveFor(format.linkType)
   if (!link.direct) return yield* judgeSlowly(path, options, { fd, start: header })
   const { machine } = link.sieve
-  const team = machine.stateless ? fast.team : undefined
   const size = sizeOf(fd)
-  const chunkBytes = Math.max(team?.inputBytes ?? 0, FEED_BYTES)
   const batchOptions: BatchOptions = {
-    chunkBytes,
+    chunkBytes: FEED_BYTES,
     order: format.little ? 'little' : 'big',
     ticks: format.nanoseconds ? 'ns' : 'us',
     exits: options.exits,
@@ -114,33 +110,45 @@ async function* judgeFast(path: string, fast: Fast, options: StreamOptions): Str
   const none = new Int32Array(0)
   if (options.keep) yield { kind: 'packets', first: 0, count: 0, r0: none, exits: none, faults: [], kept: header }
   // Pipes have no positions.
-  let begin = size === undefined ? null : FILE_HEADER
+  let feed = new Feed(fd, name, () => batch.input, size === undefined ? null : FILE_HEADER)
+  let sharing = machine.stateless && batch.compiled ? sharingOf(size, options) : undefined
   let first = 0
+  /** Where the next record begins in the file. */
+  let position = FILE_HEADER
+  const passOver = (bytes: number, packets: number): void => {
+    first += packets
+    position += bytes
+    reader.passOver(bytes, packets)
+  }
   // Each piece's in the other half of the area: the one before may still be being written.
   let outputFrom = 0
   try {
-    if (team && batch.compiled) {
-      const together = judgeTogether(team, link, batch, batchOptions, fast, options)
-      begin = together.begin
-      first = together.tally.packets
-      reader.passOver(begin - FILE_HEADER, first)
-      yield { kind: 'together', tally: together.tally }
-    }
-    const feed = new Feed(fd, name, () => batch.input, begin)
     for (;;) {
       const { from, to, last } = await feed.next()
       const { records, consumed, r0, exits, output, faults } = batch.run(to, from, outputFrom)
       outputFrom = FEED_BYTES / 2 - outputFrom
       if (records > 0) yield { kind: 'packets', first, count: records, r0, exits, faults, kept: output }
-      first += records
-      reader.passOver(consumed, records)
+      passOver(consumed, records)
       const kept = feed.keep(from + consumed, to)
-      if (!last && kept) continue
-      return { format, diagnostics: whatIsWrong(fast, batch.input.slice(from + consumed, to)) }
+      if (last || !kept) return { format, diagnostics: whatIsWrong(fast, batch.input.slice(from + consumed, to)) }
+      const team = sharing?.after(position)
+      if (!team) continue
+      // Its work is in the memory that is read into and written from.
+      await feed.stopped()
+      await options.output?.settled()
+      const { begin, tally } = judgeTogether(team, link, batch, batchOptions, { fast, from: position, options })
+      passOver(begin - position, tally.packets)
+      yield { kind: 'together', tally }
+      sharing = undefined
+      feed = new Feed(fd, name, () => batch.input, position)
     }
   } finally {
     if (fd !== 0) closeSync(fd)
   }
+}
+
+function sharingOf(size: number | undefined, { threads = 1, output }: StreamOptions): Sharing | undefined {
+  return threads < 2 || size === undefined || (output && !output.places) ? undefined : new Sharing(threads, size)
 }
 
 /** Bytes of a plain file; undefined for stdin too, since what it is may not begin where it stands. */
@@ -163,14 +171,15 @@ function whatIsWrong({ reader }: Fast, tail: Uint8Array): readonly Diagnostic[] 
   return reader.diagnostics
 }
 
-function judgeTogether(
-  team: Team,
-  link: LinkSieve,
-  batch: Batch,
-  batchOptions: BatchOptions,
-  fast: Fast,
-  options: StreamOptions,
-) {
+interface Rest {
+  readonly fast: Fast
+  /** Where it begins in the file. */
+  readonly from: number
+  readonly options: StreamOptions
+}
+
+function judgeTogether(team: Team, link: LinkSieve, batch: Batch, batchOptions: BatchOptions, rest: Rest) {
+  const { fast, from, options } = rest
   const { fd, format } = fast
   const start = new Uint8Array(4)
   readSync(fd, start, 0, 4, FILE_HEADER)
@@ -180,7 +189,7 @@ function judgeTogether(
   const work = {
     fd,
     shape: { little, nanoseconds, second },
-    from: FILE_HEADER,
+    from,
     outputFd: places?.fd,
     exits: options.exits,
   }

@@ -1,14 +1,49 @@
 // What the threads that judge a file together tell each other, in shared memory: which chunk is next, where each chunk's first record
 // begins and where its output goes, which its predecessor knows.
 
-const GO = 0
-const NEXT = 1
-const ACTIVE = 2
-const STOPPED = 3
-const WORDS = 4
+const NEXT = 0
+const ACTIVE = 1
+const STOPPED = 2
+const WORDS = 3
 
 /** Before anything can be told, threads wait; they look up so often, in ms, whether all is over. */
 const LOOK_UP = 50
+
+const ARRIVED = 0
+const OPEN = 1
+
+/** Where threads wait until there is something to do. */
+export class Gate {
+  readonly memory: SharedArrayBuffer
+  private readonly words: Int32Array
+
+  constructor(memory = new SharedArrayBuffer(8)) {
+    this.memory = memory
+    this.words = new Int32Array(memory)
+  }
+
+  /** How many are there. */
+  get arrived(): number {
+    return Atomics.load(this.words, ARRIVED)
+  }
+
+  /** Waits until so many are there, and no longer than some time, in ms. */
+  waitFor(count: number, ms: number): void {
+    for (let had = this.arrived; had < count; had = this.arrived)
+      if (Atomics.wait(this.words, ARRIVED, had, ms) === 'timed-out') return
+  }
+
+  arrive(): void {
+    Atomics.add(this.words, ARRIVED, 1)
+    Atomics.notify(this.words, ARRIVED)
+    Atomics.wait(this.words, OPEN, 0)
+  }
+
+  open(): void {
+    Atomics.store(this.words, OPEN, 1)
+    Atomics.notify(this.words, OPEN)
+  }
+}
 
 export interface BoardMemory {
   readonly control: SharedArrayBuffer
@@ -35,16 +70,6 @@ export class Board {
     this.control = new Int32Array(this.memory.control)
     this.ready = new Int32Array(this.memory.ready)
     this.places = new BigInt64Array(this.memory.places)
-  }
-
-  /** There is something to do. */
-  start(): void {
-    Atomics.store(this.control, GO, 1)
-    Atomics.notify(this.control, GO)
-  }
-
-  waitForStart(): void {
-    Atomics.wait(this.control, GO, 0)
   }
 
   /** A chunk for whoever asks; undefined if there is none left. */

@@ -1,5 +1,5 @@
-// Several threads over one capture (`-j`). The others start while this one compiles the rules; then all take chunks of the file, this one
-// too. What they leave (a cut record, bytes that came since) is for the usual way.
+// Several threads over what is left of a capture (`-j`). The others start while this one goes on alone; once they are there all take chunks of
+// the file, this one too. What they leave (a cut record, bytes that came since) is for the usual way.
 
 import { fstatSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -9,15 +9,15 @@ import { programsOf } from '@netsieve/codegen'
 import type { Batch, BatchOptions } from '@netsieve/vm'
 import type { LinkSieve } from '../link-sieve.ts'
 import { Tally, type TallyRows } from '../tally.ts'
-import { Board, type Place } from './board.ts'
-import { LOOK_BACK, Member, type Work } from './member.ts'
+import { Board, Gate, type Place } from './board.ts'
+import { Member, type Work } from './member.ts'
 import type { Job, WorkerData } from './worker.ts'
 
 /** The command line's own script, which gives threads the code they run; from here in the bundle, or among the build's modules. */
 const SCRIPT = new URL(`${import.meta.url.includes('/bundle/') ? '' : '../'}../../bin/netsieve.js`, import.meta.url)
 const CHUNK = 1 << 20
-/** Bytes of a file that are not worth another thread. */
-const SMALLEST = 8 << 20
+/** Milliseconds. */
+const LONGEST_WAIT = 10_000
 const MOST_THREADS = 64
 
 interface Other {
@@ -26,37 +26,39 @@ interface Other {
 }
 
 export class Team {
-  readonly chunkBytes = CHUNK
-  /** What a batch must hold for a member's work. */
-  readonly inputBytes = CHUNK + LOOK_BACK
-  private readonly board: Board
-  private readonly size: number
+  private readonly gate = new Gate()
   private readonly others: readonly Other[]
 
-  private constructor(size: number, threads: number) {
-    this.size = size
-    this.board = new Board(Math.ceil(size / CHUNK))
-    this.others = Array.from({ length: Math.min(threads, MOST_THREADS, this.board.chunks) - 1 }, () => this.another())
+  /** So many threads with this one: the others start. */
+  static of(threads: number): Team {
+    return new Team(threads)
   }
 
-  /** Threads for a file; none for one that is too small to be divided, or no plain file. */
-  static for(fd: number, threads: number): Team | undefined {
-    const stats = fstatSync(fd)
-    return threads > 1 && stats.isFile() && stats.size > SMALLEST ? new Team(stats.size, threads) : undefined
+  private constructor(threads: number) {
+    this.others = Array.from({ length: Math.min(threads, MOST_THREADS) - 1 }, () => this.another())
+  }
+
+  /** Whether the others are there. */
+  get ready(): boolean {
+    return this.gate.arrived === this.others.length
+  }
+
+  /** Waits for them, but not for ever. */
+  waitForAll(): void {
+    this.gate.waitFor(this.others.length, LONGEST_WAIT)
   }
 
   private another(): Other {
     const { MessageChannel, Worker } = process.getBuiltinModule('node:worker_threads')
     const { port1, port2 } = new MessageChannel()
-    const { memory, chunks } = this.board
-    const workerData: WorkerData = { memory, chunks, port: port2 }
+    const workerData: WorkerData = { gate: this.gate.memory, port: port2 }
     const code = `Promise.resolve(require(${JSON.stringify(fileURLToPath(SCRIPT))}).load()).then((netsieve) => netsieve.work(require('node:worker_threads').workerData))`
     const worker = new Worker(code, { eval: true, workerData, transferList: [port2], trackUnmanagedFds: false })
     worker.unref()
     return { worker, port: port1 }
   }
 
-  /** Judges the whole records of the file that there were at the start, from a place on. @throws what reading and writing throw */
+  /** Judges the whole records that there are in the file now, from a place on. @throws what reading and writing throw */
   judge(
     link: LinkSieve,
     batch: Batch,
@@ -64,12 +66,14 @@ export class Team {
     work: Omit<Work, 'size' | 'chunkBytes'>,
     output: number,
   ): Place & { readonly tally: TallyRows } {
-    const { board, size, chunkBytes } = this
-    const whole: Work = { ...work, size, chunkBytes }
+    const { size } = fstatSync(work.fd)
+    const whole: Work = { ...work, size, chunkBytes: CHUNK }
+    const board = new Board(Math.ceil(Math.max(size - work.from, 0) / CHUNK))
     board.publish(0, work.from, output)
-    const job = jobOf(link, whole, options)
+    const { memory, chunks } = board
+    const job: Job = { ...jobOf(link, whole, options), board: { memory, chunks } }
     for (const { port } of this.others) port.postMessage(job)
-    board.start()
+    this.gate.open()
     const own = new Member(whole, board, batch)
     try {
       own.run()
@@ -99,7 +103,7 @@ export class Team {
 }
 
 /** What the other threads are told. */
-export function jobOf({ sieve }: LinkSieve, work: Work, batch: BatchOptions): Job {
+export function jobOf({ sieve }: LinkSieve, work: Work, batch: BatchOptions): Omit<Job, 'board'> {
   const { type, maps } = sieve.compiled
   const { facts } = sieve
   const all = programsOf(sieve.compiled)

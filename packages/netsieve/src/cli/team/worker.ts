@@ -4,16 +4,16 @@ import type { MessagePort } from 'node:worker_threads'
 import { decode, type MapDef, type ProgTypeName } from '@netsieve/asm'
 import type { Batch, BatchOptions } from '@netsieve/vm'
 import { machineFor } from '../../pipeline.ts'
-import { Board, type BoardMemory } from './board.ts'
+import { Board, type BoardMemory, Gate } from './board.ts'
 import { Member, type Work } from './member.ts'
 
 export interface WorkerData {
-  readonly memory: BoardMemory
-  readonly chunks: number
+  readonly gate: SharedArrayBuffer
   readonly port: MessagePort
 }
 
 export interface Job {
+  readonly board: { readonly memory: BoardMemory; readonly chunks: number }
   readonly work: Work
   readonly type: ProgTypeName
   readonly maps: readonly MapDef[]
@@ -28,11 +28,11 @@ export interface Job {
 }
 
 /** Waits for a job, does its part, and sends its tally, or `{ error }`. */
-export function work({ memory, chunks, port }: WorkerData): void {
-  const board = new Board(chunks, memory)
-  board.waitForStart()
+export function work({ gate, port }: WorkerData): void {
+  new Gate(gate).arrive()
   const { receiveMessageOnPort } = process.getBuiltinModule('node:worker_threads')
   const { message } = receiveMessageOnPort(port) as { message: Job }
+  const board = new Board(message.board.chunks, message.board.memory)
   // Others wait for whoever has taken a chunk: whatever takes long, before that.
   const batch = batchOf(message)
   // From here on the others wait for this one: it may be that they are through already.
@@ -51,7 +51,7 @@ export function work({ memory, chunks, port }: WorkerData): void {
 }
 
 /** As the first thread has it. */
-export function batchOf({ programs, type, maps, proved, batch }: Job): Batch {
+export function batchOf({ programs, type, maps, proved, batch }: Omit<Job, 'board'>): Batch {
   const [first, ...others] = programs.map(({ code, handsOn }) => {
     const insns = [...decode(code).program]
     for (const i of handsOn) insns[i] = { ...insns[i]!, origin: { text: '', handsOn: true } }
