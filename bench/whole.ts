@@ -1,6 +1,6 @@
 // The whole process, pcap file in and pcap file out: `netsieve -r IN -w OUT EXPR` beside `tcpdump -r IN -w OUT EXPR`, in turn, on the same
-// generated capture; and the start alone, on a capture without packets, beside a node that does nothing. Before any time is believed
-// the outputs must be the same, byte for byte. Times are of the wall clock; compare ratios only.
+// generated capture; and the start alone, on a capture without packets, beside a node that does nothing. What a node takes that only reads the
+// capture, by one thread and by two, bounds what can be reached. Before any time is believed the outputs must be the same, byte for byte. Times are of the wall clock; compare ratios only.
 //   node bench/run.mjs bench/whole.ts [rounds] [millions of frames, …]        default: 9 1 5
 
 import { spawnSync } from 'node:child_process'
@@ -126,6 +126,19 @@ const tcpdump = (input: string, expression: string): Contender => ({
   output: at('theirs.pcap'),
 })
 
+/** Reads a file in pieces, by as many threads of Node's pool as are asked for, and does nothing with it. */
+const READER = `process.env.UV_THREADPOOL_SIZE = process.argv[3]
+const { openSync, read } = require('node:fs')
+const [fd, piece] = [openSync(process.argv[2], 'r'), 1 << 21]
+let [next, open] = [0, 0]
+const on = (into) => read(fd, into, 0, piece, piece * next++, (error, count) => (count > 0 ? on(into) : --open || process.exit(0)))
+for (; open < Number(process.argv[3]); open++) on(Buffer.allocUnsafeSlow(piece))
+`
+const reader = (input: string, threads: number): Contender => ({
+  command: process.execPath,
+  args: [at('reader.cjs'), input, String(threads)],
+})
+
 /** Most memory that one run had resident, in KiB. Not getrusage's: that begins with what the process that started it had. */
 function peakOf({ args }: Contender): number {
   const status = "require('node:fs').readFileSync('/proc/self/status', 'latin1')"
@@ -155,6 +168,7 @@ console.log(`${rounds} rounds; median / least\n`)
 
 make(at('none.pcap'), 0)
 writeFileSync(at('empty.cjs'), '')
+writeFileSync(at('reader.cjs'), READER)
 const [empty, startA, startB] = inTurn([
   { command: process.execPath, args: [at('empty.cjs')] },
   netsieve(at('none.pcap'), EXPRESSIONS.a),
@@ -178,13 +192,15 @@ for (const millions of sizes) {
       console.log(`${title} netsieve ${ms(inTurn([ours])[0]!)}; no ratio: tcpdump is missing`)
     } else {
       const two = netsieve(input, expression, 2)
-      for (const one of [ours, two, theirs]) once(one)
-      for (const one of [ours, two])
-        if (!sameBytes(one.output!, theirs.output!)) throw new Error(`${title}: the outputs differ`)
-      const [a, b, c] = inTurn([theirs, ours, two])
+      for (const each of [ours, two, theirs]) once(each)
+      for (const each of [ours, two])
+        if (!sameBytes(each.output!, theirs.output!)) throw new Error(`${title}: the outputs differ`)
+      const [a, b, c, one, both] = inTurn([theirs, ours, two, reader(input, 1), reader(input, 2)])
       console.log(`${title} tcpdump ${ms(a!)}`)
       tellRatio('netsieve', a!, b!, GOALS[millions]?.[name])
       tellRatio('two threads', a!, c!, GOALS_OF_TWO[millions]?.[name])
+      tellRatio('only reading', a!, one!, undefined)
+      tellRatio('by two threads', a!, both!, undefined)
     }
     const peak = peakOf(ours)
     console.log(`${''.padEnd(16)} peak memory ${(peak / 1024).toFixed(0)} MiB: ${met(peak <= MEMORY_GOAL_KB)}`)
