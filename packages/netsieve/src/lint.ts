@@ -47,9 +47,14 @@ function everywhere(filters: readonly Filter[]): readonly Diagnostic[] {
   )
 }
 
-const inOrder = (found: readonly Diagnostic[]) => found.toSorted((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0))
+/** File by file, as they are first told of, in the order of their text. */
+function inOrder(found: readonly Diagnostic[]): readonly Diagnostic[] {
+  const files = [...new Set(found.map(({ span }) => span?.source.name))]
+  const file = ({ span }: Diagnostic): number => files.indexOf(span?.source.name)
+  return found.toSorted((a, b) => file(a) - file(b) || (a.span?.start ?? 0) - (b.span?.start ?? 0))
+}
 
-const keyOf = (span: Span | undefined): string => `${span?.start} ${span?.end}`
+const keyOf = (span: Span | undefined): string => `${span?.start} ${span?.end} ${span?.source.name}`
 
 /** Where rules, their steps and chains stand. */
 function placesOf({ chains }: Filter): ReadonlySet<string> {

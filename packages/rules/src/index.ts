@@ -1,6 +1,6 @@
 export { ethtool } from './ethtool/index.ts'
 export { flower } from './flower/index.ts'
-export type { FrontEnd, LowerOptions } from './front.ts'
+export type { Files, FrontEnd, LowerOptions, ReadOptions } from './front.ts'
 export { iptables } from './iptables/index.ts'
 export { nft } from './nft/index.ts'
 export { type PcapLink, type PcapOptions, pcapFilter, pcapLinkOf } from './pcap-filter/index.ts'

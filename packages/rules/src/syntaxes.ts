@@ -4,7 +4,7 @@ import type { Diagnostic, Outcome, Source } from '@netsieve/diag'
 import type { Filter, ProfileName } from '@netsieve/ir'
 import { ethtool } from './ethtool/index.ts'
 import { flower } from './flower/index.ts'
-import type { FrontEnd } from './front.ts'
+import type { FrontEnd, ReadOptions } from './front.ts'
 import { type IptablesOptions, iptables } from './iptables/index.ts'
 import { ir } from './ir/index.ts'
 import { nft } from './nft/index.ts'
@@ -14,14 +14,15 @@ import { TC_HOOKS } from './tc/order.ts'
 import { u32 } from './u32/index.ts'
 
 /** Options of every front-end together; each takes what is its own. */
-export type RuleOptions = PcapOptions & IptablesOptions
+export type RuleOptions = PcapOptions & IptablesOptions & ReadOptions
 
 /** Options that say how the rules themselves are to be read: given for a syntax that has no such thing, they are refused. */
-type OwnOption = Exclude<keyof RuleOptions, 'link' | 'unused'>
+type OwnOption = Exclude<keyof RuleOptions, 'link' | 'unused' | 'files'>
 const OF_PCAP = ['profile', 'onMatch', 'netmask', 'hosts', 'ethers', 'networks'] as const satisfies readonly OwnOption[]
 const OF_HOOKS = ['profile', 'hook'] as const satisfies readonly OwnOption[]
 const OF_IPTABLES = [...OF_HOOKS, 'ipsets'] as const satisfies readonly OwnOption[]
-const OPTION_WORDS = { profile: 'a profile', hook: 'a hook', onMatch: 'a verdict for packets that match', netmask: 'a netmask', hosts: 'names of hosts', ethers: 'names of Ethernet addresses', networks: 'names of networks', ipsets: 'sets of ipset' } as const satisfies Record<OwnOption, string> // biome-ignore format: one family
+const OF_NFT = [...OF_HOOKS, 'includePath'] as const satisfies readonly OwnOption[]
+const OPTION_WORDS = { profile: 'a profile', hook: 'a hook', onMatch: 'a verdict for packets that match', netmask: 'a netmask', hosts: 'names of hosts', ethers: 'names of Ethernet addresses', networks: 'names of networks', ipsets: 'sets of ipset', includePath: 'a folder of files to include' } as const satisfies Record<OwnOption, string> // biome-ignore format: one family
 
 /** A syntax without its tree's type: text in, filter out. */
 export interface Syntax {
@@ -66,7 +67,7 @@ function syntax<Ast>(
         const message = `${front.title}: no meaning under the profile ${options.profile}`
         return { diagnostics: [{ severity: 'error', code: 'rules/profile', message, expected: front.profiles }] }
       }
-      const parsed = front.parse(source)
+      const parsed = front.parse(source, options)
       if (parsed.value === undefined) return { diagnostics: parsed.diagnostics }
       const lowered = front.lower(parsed.value, options)
       return { ...lowered, diagnostics: [...parsed.diagnostics, ...lowered.diagnostics] }
@@ -94,9 +95,9 @@ export const SYNTAXES = {
   ),
   nft: syntax(
     nft,
-    OF_HOOKS,
+    OF_NFT,
     ['nftables'],
-    /^\s*(?:nft\s|table\s|flush\s+ruleset|define\s|(?:add|create|insert)\s+(?:table|chain|rule|set|element)\b)/m,
+    /^\s*(?:nft\s|table\s|flush\s+ruleset|define\s|include\s*"|(?:add|create|insert)\s+(?:table|chain|rule|set|element)\b)/m,
     HOOKS,
   ),
   // Before flower, which takes every tc filter else: the word stands alone where it is no match of iptables.

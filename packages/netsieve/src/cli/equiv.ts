@@ -119,8 +119,8 @@ function tell(flags: EquivFlags, sides: readonly [Compiled, Compiled], found: Di
     [sides[0], found.a],
     [sides[1], found.b],
   ] as const) {
-    const { verdict, by, place } = answer(compiled, decided)
-    out(`  ${compiled.source.name}${place ? `:${place}` : ''}: ${verdict}, by ${by}\n`)
+    const { verdict, by, file = compiled.source.name, place } = answer(compiled, decided)
+    out(`  ${file}${place ? `:${place}` : ''}: ${verdict}, by ${by}\n`)
   }
   out(`  ${packet}\n  ${hex}\n`)
   if (flags.write !== undefined) out(`  written to ${flags.write}\n`)
@@ -155,7 +155,7 @@ function filterOf({ filter, syntax }: Compiled): Filter {
 function answer(
   compiled: Compiled,
   { decision, rule, act }: Decided,
-): { verdict: string; rule: number | null; by: string; place?: number } {
+): { verdict: string; rule: number | null; by: string; file?: string; place?: number } {
   const found = rule === undefined ? undefined : rulesById(filterOf(compiled)).get(rule)
   if (!found) return { verdict: decision, rule: null, by: 'no rule (the policy, or a frame that no chain is given)' }
   const { span } = found
@@ -163,6 +163,7 @@ function answer(
     verdict: act ?? decision,
     rule: found.id,
     by: found.text,
+    ...(span && span.source.name !== compiled.source.name && { file: span.source.name }),
     ...(span && { place: position(span.source, span.start).line }),
   }
 }

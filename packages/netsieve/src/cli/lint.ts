@@ -1,6 +1,6 @@
 // `netsieve lint`: rules that do nothing, as warnings at their places, with the rules that take their packets.
 
-import { type Diagnostic, position, renderAll } from '@netsieve/diag'
+import { type Diagnostic, position, renderAll, type Span } from '@netsieve/diag'
 import type { Command } from 'commander'
 import { lintRules } from '../lint.ts'
 import { nameOf, out, readText, Trouble } from './io.ts'
@@ -66,6 +66,11 @@ function plain({ code, message, span, notes = [] }: Diagnostic): object {
     code,
     message,
     ...place,
-    notes: notes.map((note) => ({ message: note.message, ...(note.span && { line: position(note.span.source, note.span.start).line }) })), // biome-ignore format: one value
+    notes: notes.map((note) => ({ message: note.message, ...(note.span && placeOf(note.span, span)) })),
   }
+}
+
+/** The line of a note, and its file where that is another than what it is a note to. */
+function placeOf({ source, start }: Span, to: Span | undefined): object {
+  return { ...(source.name !== to?.source.name && { file: source.name }), line: position(source, start).line }
 }

@@ -7,6 +7,7 @@ import { parseIpv4 } from '@netsieve/packet'
 import { guessSyntax, pcapLinkOf, SYNTAXES, type SyntaxName, syntaxByName } from '@netsieve/rules'
 import { type Command, Option } from 'commander'
 import { type Compiled, type CompileOptions, compile, failed, type OptimizeLevel } from '../pipeline.ts'
+import { FILES } from './files.ts'
 import { err, readText, say, Trouble } from './io.ts'
 import { withOwnOptions } from './words.ts'
 
@@ -33,6 +34,8 @@ export interface NameFlags {
   readonly networks?: string
   readonly netmask?: string
   readonly ipset?: string
+  /** Folders of files that rules include. */
+  readonly include?: readonly string[]
 }
 
 export interface RuleFlags extends NameFlags {
@@ -78,6 +81,11 @@ export function withNameOptions(command: Command): Command {
     .option('--ethers <file>', 'pcap expressions: names of Ethernet addresses, as in ethers(5)')
     .option('--networks <file>', 'pcap expressions: names of networks, as in networks(5)')
     .option('--ipset <file>', 'iptables: what is in sets, as `ipset save` writes it')
+    .option(
+      '-I, --include <folder>',
+      'nft: a folder, behind /etc, where `include` looks for files; may be given several times',
+      (folder: string, before: readonly string[] | undefined) => [...(before ?? []), folder],
+    )
     .option('--netmask <mask>', 'pcap expressions: the mask that `ip broadcast` needs')
 }
 
@@ -117,6 +125,8 @@ export function compileOptions(flags: RuleFlags): CompileOptions {
   const syntax = syntaxOf(flags.syntax)
   return {
     ...namesOf(flags),
+    files: FILES,
+    ...(flags.include && { includePath: flags.include }),
     ...(syntax && { syntax }),
     ...(flags.ipset !== undefined && { ipsets: readText(flags.ipset) }),
     type: progOf(flags.prog),

@@ -265,7 +265,7 @@ function text(flags: RunFlags, { sieve, missing, verifier }: LinkSieve, totals: 
     row.hits,
     ...(counts ? [row.packets ?? '', row.bytes ?? ''] : []),
     row.act?.replace(/\(.*/, '') ?? row.verdict,
-    row.line === undefined ? '' : String(row.line),
+    row.line === undefined ? '' : `${row.file === compiled.source.name ? '' : `${row.file}:`}${row.line}`,
     row.by.replace(/\s+/g, ' '),
   ])
   const titles = ['hits', ...(counts ? ['packets', 'bytes'] : []), 'verdict', 'line', 'decided by']

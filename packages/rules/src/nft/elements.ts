@@ -80,6 +80,7 @@ class Elements {
   }
 
   private element(): Value | undefined {
+    const start = this.at
     const key = this.key()
     if (!key) return undefined
     this.remarks()
@@ -87,8 +88,9 @@ class Elements {
     this.at++
     this.take(BLANKS)
     const data = this.data()
+    const span = at(this.source, start, this.at)
     this.remarks()
-    return data && this.other({ kind: 'mapping', key, data, span: at(this.source, key.span.start, data.span.end) })
+    return data && this.other({ kind: 'mapping', key, data, span })
   }
 
   private remarks(): void {
@@ -105,6 +107,7 @@ class Elements {
 
   /** One value, or several joined by points. */
   private key(): Value | undefined {
+    const start = this.at
     const parts: Value[] = []
     for (;;) {
       const value = this.text[this.at] === '(' ? this.group() : this.part()
@@ -113,12 +116,13 @@ class Elements {
       if (!this.joins('.')) break
     }
     if (parts.length === 1) return parts[0]
-    return { kind: 'concat', parts, span: at(this.source, parts[0]!.span.start, parts.at(-1)!.span.end) }
+    return { kind: 'concat', parts, span: at(this.source, start, this.at) }
   }
 
   private part(): Value | undefined {
+    const start = this.at
     const first = this.atom()
-    return first && this.rest(first)
+    return first && this.rest(first, start)
   }
 
   /** `(syn | ack)`. */
@@ -142,12 +146,11 @@ class Elements {
     const chain = this.atom()
     if (!chain) return undefined
     if (chain.kind !== 'word') return this.expected(["a chain's name"])
-    return { kind: 'verdict', verdict: word, chain, span: at(this.source, verdict.span.start, chain.span.end) }
+    return { kind: 'verdict', verdict: word, chain, span: at(this.source, verdict.span.start, this.at) }
   }
 
   /** A prefix, a range or bits joined by bars, if the atom begins one. */
-  private rest(first: Value): Value | undefined {
-    const { start } = first.span
+  private rest(first: Value, start: number): Value | undefined {
     const slash = this.take(LENGTH)
     if (slash) {
       const length = { text: slash.text.slice(1), span: at(this.source, slash.span.start + 1, slash.span.end) }

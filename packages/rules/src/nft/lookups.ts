@@ -1,6 +1,6 @@
 // Sets of several fields, and verdict maps, as sets of the IR: named ones once, those of a rule under a name of their own.
 
-import { cover, type Diagnostics, type Span } from '@netsieve/diag'
+import type { Diagnostics, Span } from '@netsieve/diag'
 import type { Element, ElementData, Range, SetDef, Term } from '@netsieve/ir'
 import type { ValueKind } from '@netsieve/packet'
 import { nearest, type Word } from '../shared/index.ts'
@@ -248,7 +248,7 @@ function disjoint(elements: readonly Element[], diagnostics: Diagnostics): Eleme
       }
       const [a, b] = [element.span!, other.span!]
       const notes = [{ message: 'with this one', span: a }]
-      diagnostics.error('nft/overlap', 'these elements overlap', a.source === b.source && a !== b ? b : cover(a, b), { notes }) // biome-ignore format: one message
+      diagnostics.error('nft/overlap', 'these elements overlap', b, { notes }) // biome-ignore format: one message
       return undefined
     }
   }

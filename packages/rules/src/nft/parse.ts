@@ -1,13 +1,15 @@
 // Text to tables: each statement through the grammar, in order, into what the ruleset holds after it.
 
 import { at, Diagnostics, type Outcome, type Source, type Span } from '@netsieve/diag'
+import type { ReadOptions } from '../front.ts'
 import { Grammar, type Node } from '../grammar/match.ts'
 import { child, children, spanOf } from '../grammar/node.ts'
 import { HOOKS, isHook, nearest, type Word } from '../shared/index.ts'
 import type { Chain, HookSpec, Kept, NftFamily, Ruleset, Table } from './ast.ts'
+import { Includes } from './include.ts'
 import { GRAMMAR as DATA } from './nft.gen.ts'
 import { readRule } from './rule.ts'
-import { type Item, scan } from './scan.ts'
+import { type Here, type Item, type Place, scan } from './scan.ts'
 import { SetReader, withoutElements } from './sets.ts'
 import { Statements } from './statements.ts'
 import { Values } from './value.ts'
@@ -53,12 +55,18 @@ const NO_RULES =
 const OTHER_COMMAND =
   /^(?:(?:add|create|insert|delete|destroy|list|reset|replace|flush|get|rename)\s+)?(?:ct\s+)?[a-z]+/
 
+/** The grammar's rules for what stands in blocks. */
+type ItemRule = 'top' | 'tableitem' | 'chainitem' | 'setitem' | 'objectitem'
+type Take = (node: Node, item: Item) => void
+
+const PLACES: Readonly<Partial<Record<ItemRule, Place>>> = { top: 'top', tableitem: 'table' }
+
 /** Reads what `nft -f` reads, and lines of `nft` commands. */
-export function parse(source: Source): Outcome<Ruleset> {
+export function parse(source: Source, options: ReadOptions = {}): Outcome<Ruleset> {
   const diagnostics = new Diagnostics()
-  const { text, items } = scan(source, diagnostics)
-  const parser = new Parser(source, text, diagnostics)
-  for (const item of items) parser.top(item)
+  const includes = new Includes(source, options, diagnostics)
+  const parser = new Parser(source, includes, diagnostics)
+  parser.file(source, 'top', (node, item) => parser.top(node, item))
   const tables = [...parser.tables.values()]
   if (tables.length === 0 && !diagnostics.hasErrors)
     diagnostics.error('rules/empty', 'there are no tables here', at(source, 0, 0), { expected: [NO_RULES] })
@@ -66,7 +74,8 @@ export function parse(source: Source): Outcome<Ruleset> {
   for (const { name, timeout, elements } of tables.flatMap(({ sets }) => [...sets.values()]))
     if (timeout && elements.length > 0)
       diagnostics.warning('nft/timeout', `elements of ${name} are taken to stay in it: here no time runs out`, timeout)
-  return diagnostics.outcome({ source, tables })
+  const { value, diagnostics: told } = diagnostics.outcome({ source, tables })
+  return { ...(value && { value }), diagnostics: told.map((one) => includes.told(one)) }
 }
 
 /** A set that a rule adds to is dynamic, whether it says so or not: nft sets the flag itself. */
@@ -82,59 +91,83 @@ function markDynamic({ chains, sets }: Table): void {
 
 class Parser {
   readonly tables = new Map<string, Table>()
-  private readonly source: Source
-  private readonly text: string
+  private readonly here: Here
+  private readonly includes: Includes
   private readonly diagnostics: Diagnostics
   private readonly values: Values
   private readonly sets: SetReader
 
-  constructor(source: Source, text: string, diagnostics: Diagnostics) {
-    this.source = source
-    this.text = text
+  constructor(source: Source, includes: Includes, diagnostics: Diagnostics) {
+    this.here = { source, text: '' }
+    this.includes = includes
     this.diagnostics = diagnostics
-    this.values = new Values(source, text, diagnostics)
-    this.sets = new SetReader((node) => this.word(node), this.text, this.values, diagnostics)
+    this.values = new Values(this.here, diagnostics)
+    this.sets = new SetReader((node) => this.word(node), this.here, this.values, diagnostics)
+  }
+
+  /** The statements of a file, which stand in a block if an `include` does. */
+  file(source: Source, rule: ItemRule, take: Take): void {
+    const { text, items, open } = scan(source, this.diagnostics, PLACES[rule] ?? 'inner')
+    Object.assign(this.here, { source, text })
+    this.includes.goesOn(source, 0)
+    this.items(items, rule, take)
+    if (open !== undefined) this.includes.endsIn(at(source, items.at(-1)!.start, open))
+  }
+
+  /** The statements of a block; variables and files are everywhere what they are. */
+  private items(items: readonly Item[] = [], rule: ItemRule, take: Take): void {
+    for (const item of items) {
+      const node = this.match(rule, item)
+      if (node?.rule === 'define' || node?.rule === 'undefine') this.values.definition(node)
+      else if (node?.rule === 'include') this.include(node, item, rule, take)
+      else if (node) take(node, item)
+    }
+  }
+
+  private include(node: Node, { end }: Item, rule: ItemRule, take: Take): void {
+    const outer = { ...this.here }
+    const path = this.word(child(node, 'path'))
+    this.includes.each(path, spanOf(outer.source, node), (source) => this.file(source, rule, take))
+    Object.assign(this.here, outer)
+    // The line end behind the statement is its own.
+    const own = /^[ \t\r\\]*(?:#[^\n]*)?[\n;]?/.exec(outer.text.slice(end))![0]
+    this.includes.goesOn(outer.source, end + own.length)
   }
 
   /** Matches a statement and gives what it is. */
   private match(rule: string, { start, end }: Item): Node | undefined {
-    const result = GRAMMAR.match(rule, this.text, start, end)
+    const result = GRAMMAR.match(rule, this.here.text, start, end)
     if (result.ok) return result.node.children[0]
-    const rest = this.text.slice(result.at, Math.min(end, result.at + 60))
+    const rest = this.here.text.slice(result.at, Math.min(end, result.at + 60))
     const word = /^(?:[\w.:/-]+|\S)?/.exec(rest)![0]
     const message = result.tooComplex
       ? 'this statement is too long or too deep to be read'
       : word === ''
         ? 'the statement ends too soon'
         : `\`${word}\` cannot stand here`
-    const span = at(this.source, Math.min(result.at, end), Math.min(end, result.at + Math.max(1, word.length)))
+    const span = at(this.here.source, Math.min(result.at, end), Math.min(end, result.at + Math.max(1, word.length)))
     this.diagnostics.error('nft/syntax', message, span, { expected: result.expected })
     return undefined
   }
 
   private word(node: Node | undefined): Word {
     const { start, end } = node!
-    const quoted = this.text[start] === '"' ? 1 : 0
-    const text = this.text.slice(start + quoted, end - quoted)
-    return { text, span: at(this.source, start + quoted, end - quoted) }
+    const quoted = this.here.text[start] === '"' ? 1 : 0
+    const text = this.here.text.slice(start + quoted, end - quoted)
+    return { text, span: at(this.here.source, start + quoted, end - quoted) }
   }
 
   private unsupported(what: string, span: Span): void {
     this.diagnostics.error('nft/unsupported', `unsupported: ${what}`, span)
   }
 
-  top(item: Item): void {
-    const node = this.match('top', item)
-    if (!node) return
+  top(node: Node, item: Item): void {
     const names = children(node, 'name').map((each) => this.word(each))
     switch (node.rule) {
-      case 'define':
-      case 'undefine':
-        return this.values.definition(node)
       case 'tablehead': {
         const table = this.table(node, names[0]!)
         this.values.enter()
-        for (const each of item.body ?? []) this.tableItem(table, each)
+        this.items(item.body, 'tableitem', (inner, each) => this.tableItem(table, inner, each))
         this.values.leave()
         return
       }
@@ -169,9 +202,13 @@ class Parser {
 
   /** A command that is not understood: named by its words before any name of the user's. */
   private other(node: Node): void {
-    const [what] = OTHER_COMMAND.exec(this.text.slice(node.start, node.end))!
+    const [what] = OTHER_COMMAND.exec(this.here.text.slice(node.start, node.end))!
     const words = what.split(/\s+/).join(' ')
-    this.diagnostics.error('nft/unsupported', `unsupported: the command \`${words}\``, at(this.source, node.start, node.start + what.length), { ...(words === 'include' && { hint: 'put the text of that file in its place' }) }) // biome-ignore format: one message
+    this.diagnostics.error(
+      'nft/unsupported',
+      `unsupported: the command \`${words}\``,
+      at(this.here.source, node.start, node.start + what.length),
+    )
   }
 
   /** `delete chain …`, `delete element …`. What `destroy` does not find is fine. */
@@ -179,7 +216,7 @@ class Parser {
     const inner = child(node, 'removeelement')
     if (inner) return this.removeElements(inner)
     const what = this.word(child(node, 'removed')).text
-    const anyway = this.text.startsWith('destroy', node.start)
+    const anyway = this.here.text.startsWith('destroy', node.start)
     const key = this.key(node, tableName!)
     if (anyway && !this.tables.has(key)) return
     const table = this.table(node, tableName!, true)
@@ -190,7 +227,7 @@ class Parser {
     }
     const named: Map<string, unknown> =
       what === 'chain' ? table.chains : what === 'set' || what === 'map' ? table.sets : table.objects
-    if (!name) this.unsupported(`deleting a ${what} by its number`, spanOf(this.source, node))
+    if (!name) this.unsupported(`deleting a ${what} by its number`, spanOf(this.here.source, node))
     else if (!named.delete(name.text) && !anyway) this.missing(what, name, [...named.keys()])
   }
 
@@ -204,7 +241,7 @@ class Parser {
 
   private family(node: Node): NftFamily {
     const family = child(node, 'family')
-    return family ? (this.text.slice(family.start, family.end) as NftFamily) : 'ip'
+    return family ? (this.here.text.slice(family.start, family.end) as NftFamily) : 'ip'
   }
 
   private key(node: Node, name: Word): string {
@@ -248,9 +285,9 @@ class Parser {
     const chain = table.chains.get(chainName!.text)
     if (!chain) return this.missing('chain', chainName!, [...table.chains.keys()])
     const [verb, place] = [child(node, 'verb'), child(node, 'place')]
-    const before = verb !== undefined && this.text.startsWith('insert', verb.start)
+    const before = verb !== undefined && this.here.text.startsWith('insert', verb.start)
     const index = place ? this.index(place, chain) : before ? 0 : chain.rules.length - 1
-    const rule = readRule(this.source, this.text, child(node, 'rule')!, this.values, this.diagnostics)
+    const rule = readRule(this.here, child(node, 'rule')!, this.values, this.diagnostics)
     if (index !== undefined) chain.rules.splice(before ? index : index + 1, 0, rule)
   }
 
@@ -284,15 +321,8 @@ class Parser {
     for (const each of chain ? [chain] : table.chains.values()) each.rules = []
   }
 
-  private tableItem(table: Table, item: Item): void {
-    const node = this.match('tableitem', item)
-    if (!node) return
+  private tableItem(table: Table, node: Node, item: Item): void {
     switch (node.rule) {
-      case 'define':
-      case 'undefine':
-        return this.values.definition(node)
-      case 'include':
-        return this.other(node)
       case 'chainhead':
         return this.chain(table, this.word(child(node, 'name')), item)
       case 'sethead':
@@ -301,10 +331,10 @@ class Parser {
         // Who owns a table, and for how long, changes nothing of what its rules mean; a dormant one has none.
         if (
           /^flags\b(?!\s+(owner|persist)(\s*,\s*(owner|persist))*\s*;?\s*$)/.test(
-            this.text.slice(node.start, node.end).replace(/#.*/, ''),
+            this.here.text.slice(node.start, node.end).replace(/#.*/, ''),
           )
         )
-          this.unsupported('these flags of a table', spanOf(this.source, node))
+          this.unsupported('these flags of a table', spanOf(this.here.source, node))
         return
       case 'objecthead':
         return this.object(table, node, this.word(child(node, 'name')), item)
@@ -315,20 +345,20 @@ class Parser {
   /** `counter NAME { packets 5 bytes 300 }`, `limit NAME { rate 10/second }`, `quota NAME { over 10 mbytes }`. */
   private object(table: Table, node: Node, { text: name, span }: Word, item: Item): void {
     const kind = this.word(child(node, 'objectkind')).text as Kept['kind']
-    const statements = new Statements(this.source, this.text, this.values, this.diagnostics)
+    const statements = new Statements(this.here, this.values, this.diagnostics)
     let kept: Kept | undefined = kind === 'counter' ? { kind, packets: 0n, bytes: 0n, span } : undefined
     // A statement of its own may say it without braces.
     const own = child(node, 'rate') ?? child(node, 'quotasize')
-    const inside = (item.body ?? []).map((each) => this.match('objectitem', each))
-    for (const found of own ? [own, ...inside] : inside) {
-      if (!found) return
-      if (found.rule === 'chaincomment') continue
+    const take = (found: Node): void => {
+      if (found.rule === 'chaincomment') return
       kept = statements.kept(found)
-      if (kept && kept.kind !== kind) {
-        this.diagnostics.error('nft/object', `this says a ${kept.kind}, in a ${kind}`, spanOf(this.source, found))
-        return
-      }
+      if (kept && kept.kind !== kind)
+        this.diagnostics.error('nft/object', `this says a ${kept.kind}, in a ${kind}`, spanOf(this.here.source, found))
     }
+    if (own) take(own)
+    this.values.enter()
+    this.items(item.body, 'objectitem', take)
+    this.values.leave()
     if (kept) table.objects.set(name, kept)
     else if (!this.diagnostics.hasErrors) this.diagnostics.error('nft/object', `the ${kind} ${name} says nothing`, span)
   }
@@ -340,21 +370,14 @@ class Parser {
       table.chains.set(name.text, chain)
     }
     this.values.enter()
-    for (const each of item.body ?? []) this.chainItem(table, chain, each)
+    this.items(item.body, 'chainitem', (node) => this.chainItem(table, chain, node))
     this.values.leave()
   }
 
-  private chainItem(table: Table, chain: Chain, item: Item): void {
-    const node = this.match('chainitem', item)
-    if (!node) return
+  private chainItem(table: Table, chain: Chain, node: Node): void {
     switch (node.rule) {
-      case 'define':
-      case 'undefine':
-        return this.values.definition(node)
-      case 'include':
-        return this.other(node)
       case 'chainflags':
-        return this.unsupported('flags of a chain', spanOf(this.source, node))
+        return this.unsupported('flags of a chain', spanOf(this.here.source, node))
       case 'hook': {
         const hook = this.hook(table, node)
         if (hook) chain.hook = hook
@@ -363,20 +386,20 @@ class Parser {
       case 'policy': {
         const value = this.values.atom(node.children[0]!)
         if (value?.kind === 'word' && (value.text === 'accept' || value.text === 'drop'))
-          chain.policy = { verdict: value.text, span: spanOf(this.source, node) }
+          chain.policy = { verdict: value.text, span: spanOf(this.here.source, node) }
         else if (value)
           this.diagnostics.error('nft/policy', 'this is no policy', value.span, { expected: ['accept', 'drop'] })
         return
       }
       case 'rule':
-        chain.rules.push(readRule(this.source, this.text, node, this.values, this.diagnostics))
+        chain.rules.push(readRule(this.here, node, this.values, this.diagnostics))
     }
   }
 
   private hook(table: Table, node: Node): HookSpec | undefined {
     const name = this.word(child(node, 'hookname'))
     const type = this.word(child(node, 'chaintype')).text as HookSpec['type']
-    const span = spanOf(this.source, node)
+    const span = spanOf(this.here.source, node)
     if (table.family === 'arp' || table.family === 'bridge') {
       const message = `tables of the family ${table.family} are left out: their packets are not those of the other tables`
       this.diagnostics.warning('nft/family', message, table.span)
@@ -400,12 +423,12 @@ class Parser {
   private priority(node: Node): number | undefined {
     const value = child(node, 'var')
     const given = value && this.values.atom(value)
-    const text = given ? given.kind === 'word' && given.text : this.text.slice(node.start, node.end)
+    const text = given ? given.kind === 'word' && given.text : this.here.text.slice(node.start, node.end)
     const found = /^([a-z]*)\s*([+-]?)\s*([0-9]*)$/.exec(text || '')
     const base = found?.[1] ? PRIORITIES[found[1]] : 0
     const number = Number(`${found?.[2] ?? ''}${found?.[3] || '0'}`)
     if (found && base !== undefined && Math.abs(base + number) <= 0x7fffffff) return base + number
-    this.diagnostics.error('nft/priority', 'this is no priority', spanOf(this.source, node), {
+    this.diagnostics.error('nft/priority', 'this is no priority', spanOf(this.here.source, node), {
       expected: ['a number', ...Object.keys(PRIORITIES)],
     })
     return undefined
@@ -417,9 +440,9 @@ class Parser {
       set = { name: name.text, span: name.span, types: [], interval: false, autoMerge: false, elements: [] }
       table.sets.set(name.text, set)
     }
-    for (const each of item.body ?? []) {
-      const found = this.match('setitem', each)
-      if (found) this.sets.read(set, found)
-    }
+    const { sets } = this
+    this.values.enter()
+    this.items(item.body, 'setitem', (node) => sets.read(set, node))
+    this.values.leave()
   }
 }

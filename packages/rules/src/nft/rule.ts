@@ -1,19 +1,21 @@
 // A matched rule as steps.
 
-import { at, type Diagnostics, type Source } from '@netsieve/diag'
+import { at, type Diagnostics } from '@netsieve/diag'
 import type { Node } from '../grammar/match.ts'
 import { child } from '../grammar/node.ts'
 import type { Word } from '../shared/index.ts'
 import type { Operator, Rule, Selector, Step } from './ast.ts'
+import type { Here } from './scan.ts'
 import { readKey } from './selectors.ts'
 import { Statements } from './statements.ts'
 import type { Values } from './value.ts'
 
 const NAMED_OPERATORS: Readonly<Record<string, Operator>> = { eq: '==', ne: '!=', lt: '<', gt: '>', le: '<=', ge: '>=' }
 
-export function readRule(source: Source, text: string, node: Node, values: Values, diagnostics: Diagnostics): Rule {
+export function readRule(here: Here, node: Node, values: Values, diagnostics: Diagnostics): Rule {
+  const { source, text } = here
   const word = ({ start, end }: Node): Word => ({ text: text.slice(start, end), span: at(source, start, end) })
-  const statements = new Statements(source, text, values, diagnostics)
+  const statements = new Statements(here, values, diagnostics)
   const steps: Step[] = []
   let ended = false
   for (const each of node.children) {

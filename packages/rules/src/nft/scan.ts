@@ -11,20 +11,31 @@ export interface Item {
   readonly body?: readonly Item[]
 }
 
+/** The text that nodes are of: another one while an included file is read. */
+export interface Here {
+  source: Source
+  text: string
+}
+
 export interface Scan {
   /** The text to parse: as long as the source's, with what only the shell sees (`nft`, quotes, backslashes) as blanks. */
   readonly text: string
   readonly items: readonly Item[]
+  /** Where a last statement ends that no line end or `;` ends. */
+  readonly open?: number
 }
 
-export function scan(source: Source, diagnostics: Diagnostics): Scan {
+/** Where a statement stands. */
+export type Place = 'top' | 'table' | 'inner'
+
+/** @param place where the statements of the text stand: those of an included file may be inside of blocks */
+export function scan(source: Source, diagnostics: Diagnostics, place: Place = 'top'): Scan {
   const text = withoutShell(source.text)
   const scanner = new Scanner(source, text, diagnostics)
-  const items = scanner.items('top')
-  return { text, items }
+  const items = scanner.items(place, true)
+  const { last } = scanner
+  return { text, items, ...(last !== undefined && !/[\n;]/.test(text.slice(last)) && { open: last }) }
 }
-
-type Place = 'top' | 'table' | 'inner'
 
 const HEAD: Readonly<Record<Place, RegExp | undefined>> = {
   top: /^(?:(?:add|create)\s+)?(table|chain|set|map|flowtable|counter|quota|limit|secmark|synproxy|ct)\s/,
@@ -34,6 +45,8 @@ const HEAD: Readonly<Record<Place, RegExp | undefined>> = {
 
 class Scanner {
   private at = 0
+  /** Where the last statement outside of the text's blocks ends. */
+  last: number | undefined
   private readonly source: Source
   private readonly text: string
   private readonly diagnostics: Diagnostics
@@ -45,16 +58,19 @@ class Scanner {
   }
 
   /** Statements up to the closing brace of the block, which is left where it is, or to the end of the text. */
-  items(place: Place): Item[] {
+  items(place: Place, outermost = false): Item[] {
     const out: Item[] = []
     for (;;) {
       this.blanks()
       if (this.at >= this.text.length) return out
       if (this.text[this.at] === '}') {
-        if (place !== 'top') return out
+        if (!outermost) return out
         this.error('syntax', 'this `}` closes nothing', this.at)
         this.at++
-      } else out.push(this.statement(place))
+      } else {
+        out.push(this.statement(place))
+        if (outermost) this.last = this.at
+      }
     }
   }
 

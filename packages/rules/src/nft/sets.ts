@@ -5,20 +5,21 @@ import type { Node } from '../grammar/match.ts'
 import { child, children } from '../grammar/node.ts'
 import type { Word } from '../shared/index.ts'
 import type { NamedSet, Value } from './ast.ts'
+import type { Here } from './scan.ts'
 import { readFields, readSelector } from './selectors.ts'
 import { readLifetime } from './statements.ts'
 import type { Values } from './value.ts'
 
-/** Reads nodes of one text into sets. */
+/** Reads nodes of the text that is read into sets. */
 export class SetReader {
   private readonly word: (node: Node) => Word
-  private readonly text: string
+  private readonly here: Here
   private readonly values: Values
   private readonly diagnostics: Diagnostics
 
-  constructor(word: (node: Node) => Word, text: string, values: Values, diagnostics: Diagnostics) {
+  constructor(word: (node: Node) => Word, here: Here, values: Values, diagnostics: Diagnostics) {
     this.word = word
-    this.text = text
+    this.here = here
     this.values = values
     this.diagnostics = diagnostics
   }
@@ -73,7 +74,7 @@ export class SetReader {
     if (room) set.size = Number(this.word(room).text)
     const lifetime = duration && readLifetime(this.word(duration), this.diagnostics)
     if (lifetime !== undefined) set.lifetime = lifetime
-    if (/^auto-merge/.test(this.text.slice(node.start, node.end))) set.autoMerge = true
+    if (/^auto-merge/.test(this.here.text.slice(node.start, node.end))) set.autoMerge = true
     if (!kept) return
     const { text, span } = this.word(kept)
     set.unsupported = { what: `a set whose elements have a \`${text.split(/\s+/).join(' ')}\` each`, span }

@@ -1,7 +1,7 @@
 // Statements of nft 1.0.6 that are neither matches nor plain verdicts: read from their nodes, and as steps of the IR. What reject asks for by
 // itself was read off `nft --debug=netlink`; how limits and quotas count, off verdicts (test/golden/state).
 
-import { at, type Diagnostics, type Source, type Span } from '@netsieve/diag'
+import { at, type Diagnostics, type Span } from '@netsieve/diag'
 import { cmp, field, match, type StateDef, type Step, type Term } from '@netsieve/ir'
 import { IPPROTO, type MetadataId, NFPROTO } from '@netsieve/packet'
 import type { Node } from '../grammar/match.ts'
@@ -10,6 +10,7 @@ import type { Word } from '../shared/index.ts'
 import type { Step as AstStep, Kept, NftFamily, Operand, Selector } from './ast.ts'
 import { readSpelled } from './metadata.ts'
 import type { Number32 } from './numbers.ts'
+import type { Here } from './scan.ts'
 import { readKey, readNumber, readRaw } from './selectors.ts'
 import { type Kind, readValue } from './typed.ts'
 import type { Values } from './value.ts'
@@ -18,32 +19,30 @@ const BYTES: Readonly<Record<string, bigint>> = { bytes: 1n, kbytes: 1024n, mbyt
 const SECOND = 1_000_000_000n
 const PERIODS: Readonly<Record<string, bigint>> = { second: SECOND, minute: 60n * SECOND, hour: 3600n * SECOND, day: 86_400n * SECOND, week: 604_800n * SECOND } // biome-ignore format: one family
 
-/** Reads nodes of one text. */
+/** Reads nodes of the text that is read. */
 export class Statements {
-  private readonly source: Source
-  private readonly text: string
+  private readonly here: Here
   private readonly values: Values
   private readonly diagnostics: Diagnostics
 
-  constructor(source: Source, text: string, values: Values, diagnostics: Diagnostics) {
-    this.source = source
-    this.text = text
+  constructor(here: Here, values: Values, diagnostics: Diagnostics) {
+    this.here = here
     this.values = values
     this.diagnostics = diagnostics
   }
 
   private slice({ start, end }: Node): string {
-    return this.text.slice(start, end)
+    return this.here.text.slice(start, end)
   }
 
   private span({ start, end }: Node): Span {
-    return at(this.source, start, end)
+    return at(this.here.source, start, end)
   }
 
   private name(node: Node): Word {
     const name = child(node, 'name')!
-    const quoted = this.text[name.start] === '"' ? 1 : 0
-    return { text: this.text.slice(name.start + quoted, name.end - quoted), span: this.span(name) }
+    const quoted = this.here.text[name.start] === '"' ? 1 : 0
+    return { text: this.here.text.slice(name.start + quoted, name.end - quoted), span: this.span(name) }
   }
 
   /** A statement; undefined for a node that is none of them, or after an error. */

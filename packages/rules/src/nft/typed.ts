@@ -1,6 +1,6 @@
 // Values as numbers of a type: what a word, a range, a prefix or a set means for a field.
 
-import { cover, type Diagnostics } from '@netsieve/diag'
+import type { Diagnostics } from '@netsieve/diag'
 import type { Range } from '@netsieve/ir'
 import { prefixMask } from '@netsieve/packet'
 import {
@@ -143,7 +143,7 @@ export function readNamedSet(set: NamedSet, kind: Kind, diagnostics: Diagnostics
   const clash = order.findIndex((range, i) => i > 0 && range.lo <= order[i - 1]!.hi && !(range.lo === order[i - 1]!.lo && range.hi === order[i - 1]!.hi)) // biome-ignore format: one test
   if (clash < 0) return ranges
   const [a, b] = [order[clash - 1]!.span, order[clash]!.span]
-  diagnostics.error('nft/overlap', 'these elements of the set overlap', a.source === b.source ? b : cover(a, b), {
+  diagnostics.error('nft/overlap', 'these elements of the set overlap', b, {
     notes: [{ message: 'with this one', span: a }],
     hint: 'add `auto-merge` to the set',
   })

@@ -1,21 +1,20 @@
 // Values of a statement, with variables replaced by what they stand for; the scopes of `define`.
 
-import { at, type Diagnostics, type Source, type Span } from '@netsieve/diag'
+import { at, type Diagnostics, type Span } from '@netsieve/diag'
 import type { Node } from '../grammar/match.ts'
 import { child } from '../grammar/node.ts'
 import { nearest } from '../shared/index.ts'
 import type { Value } from './ast.ts'
 import { readElements } from './elements.ts'
+import type { Here } from './scan.ts'
 
 export class Values {
   private readonly scopes: Map<string, Value>[] = [new Map()]
-  private readonly source: Source
-  private readonly text: string
+  private readonly here: Here
   private readonly diagnostics: Diagnostics
 
-  constructor(source: Source, text: string, diagnostics: Diagnostics) {
-    this.source = source
-    this.text = text
+  constructor(here: Here, diagnostics: Diagnostics) {
+    this.here = here
     this.diagnostics = diagnostics
   }
 
@@ -37,7 +36,7 @@ export class Values {
       if (!scope.delete(text)) this.unknown(text, this.span(name))
       return
     }
-    if (scope.has(text) && !this.text.startsWith('redefine', node.start)) {
+    if (scope.has(text) && !this.here.text.startsWith('redefine', node.start)) {
       this.diagnostics.error('nft/redefinition', `\`${text}\` is defined already`, this.span(name))
       return
     }
@@ -63,7 +62,7 @@ export class Values {
   elements(node: Node): Value[] {
     const { start, end } = child(node, 'elements')!
     const resolve = (name: string, span: Span) => this.variable(name, span)
-    return readElements(this.source, this.text, start, end, resolve, this.diagnostics)
+    return readElements(this.here.source, this.here.text, start, end, resolve, this.diagnostics)
   }
 
   /** A range, a prefix, a list or an atom. */
@@ -101,8 +100,8 @@ export class Values {
     const inner = node.rule === 'atom' ? node.children[0]! : node
     if (inner.rule === 'var') return this.variable(this.slice(child(inner, 'variable')!), this.span(inner))
     const quoted = inner.rule === 'string' ? 1 : 0
-    const span = at(this.source, inner.start + quoted, inner.end - quoted)
-    return { kind: 'word', text: this.text.slice(span.start, span.end), span }
+    const span = at(this.here.source, inner.start + quoted, inner.end - quoted)
+    return { kind: 'word', text: this.here.text.slice(span.start, span.end), span }
   }
 
   private variable(name: string, span: Span): Value | undefined {
@@ -125,10 +124,10 @@ export class Values {
   }
 
   private slice({ start, end }: Node): string {
-    return this.text.slice(start, end)
+    return this.here.text.slice(start, end)
   }
 
   private span({ start, end }: Node): Span {
-    return at(this.source, start, end)
+    return at(this.here.source, start, end)
   }
 }
