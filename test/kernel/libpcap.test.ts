@@ -1,5 +1,6 @@
 // Pcap expressions against libpcap itself, on every link type: what it takes and refuses, and its verdict on each packet, with ours by the
-// meaning, by eBPF and by classic BPF. NETSIEVE_RUNS says how many expressions a link type; NETSIEVE_CAPTURES may name a folder of captures more.
+// meaning, by eBPF and by classic BPF. NETSIEVE_RUNS says how many expressions a link type, NETSIEVE_SEED which ones; NETSIEVE_CAPTURES may name
+// a folder of captures more.
 
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +10,7 @@ import { expressions, lists } from './expressions.ts'
 import { compareWithLibpcap, LINKS, MISSING, packetsOf } from './libpcap.ts'
 
 const RUNS = Number(process.env.NETSIEVE_RUNS ?? 100)
-const SEED = 20_261_127
+const SEED = Number(process.env.NETSIEVE_SEED ?? 20_261_127)
 const FOLDER = process.env.NETSIEVE_CAPTURES
 const CAPTURES = [
   ...['base', 'flags', 'trunc'].map((name) => join(import.meta.dirname, `../golden/captures/${name}.pcap`)),

@@ -310,6 +310,43 @@ test('any text ends in a filter or in a message with a place', () => {
   )
 })
 
+describe('a test of bits that are 0, twice: libpcap takes the second for told, and for the opposite', () => {
+  const twice = '(src net 2001:db8::/48 and dst port 80) or (src net 2001:db8::/48 and dst port 443)'
+  const warned = (text: string, options: PcapOptions) => {
+    const { value } = pcapFilter.parse(named(text))
+    return pcapFilter.lower(value!, options).diagnostics.map(({ code }) => code)
+  }
+
+  /** IPv6, TCP. */
+  function segment(port: number): Uint8Array {
+    const packet = new Uint8Array(60)
+    packet.set([0x60, 0, 0, 0, 0, 20, 6, 64, 0x20, 1, 0xd, 0xb8])
+    packet.set([port >> 8, port & 255], 42)
+    return packet
+  }
+
+  test('packets are missed, and a warning tells', () => {
+    expect(warned(twice, { link: 'RAW' })).toEqual(['rules/optimizer'])
+    const filter = lowered(twice, { link: 'RAW' })
+    expect([80, 443].map((port) => evaluate(filter, segment(port)).decision)).toEqual(['pass', 'drop'])
+    const once = lowered('src net 2001:db8::/48 and (dst port 80 or dst port 443)', { link: 'RAW' })
+    expect([80, 443].map((port) => evaluate(once, segment(port)).decision)).toEqual(['pass', 'pass'])
+  })
+
+  test('nothing is left that can match', () => {
+    const { value } = pcapFilter.parse(named('ip dst net 0.0.0.0/8 and ip dst net 0.0.0.0/8'))
+    const [first] = pcapFilter.lower(value!, {}).diagnostics
+    expect(first).toMatchObject({ code: 'rules/never', hint: expect.stringContaining('mistaken') })
+  })
+
+  test('other ways lead to the second: it is not told', () => {
+    for (const link of ['RAW', 'EN10MB'] as const)
+      expect(warned('dst net 0.0.0.0/8 and dst net 0.0.0.0/8', { link })).toEqual([])
+    // Of fragments and of Ethernet's group bit libpcap writes the one instruction itself.
+    expect(warned('(ether multicast and tcp dst port 80) or (ether multicast and tcp dst port 443)', {})).toEqual([])
+  })
+})
+
 describe('size', () => {
   const many = (count: number, each: (i: number) => string, join: string) =>
     Array.from({ length: count }, (_, i) => each(i)).join(join)

@@ -90,10 +90,9 @@ function settled(expr: Expr, settings: Settings): { readonly pred: Pred; readonl
     short.warnings.push({
       severity: 'warning',
       code: 'rules/optimizer',
-      message:
-        "libpcap's optimiser moves a test of this expression where it does not belong, so other packets may match than is written",
+      message: "libpcap's optimiser mistakes a test of this expression, so other packets may match than is written",
       span: expr.span,
-      hint: 'this is what tcpdump does (not tcpdump -O): put tests of the same bytes side by side',
+      hint: 'this is what tcpdump does (not tcpdump -O): put tests of the same bytes side by side, and a test that is the same there once',
     })
   }
   return { pred: flat(pred), warnings: short.warnings }
@@ -265,7 +264,8 @@ class Lowering {
     const kind = LLC_TYPES[type]
     switch (kind) {
       case 'information':
-        return and(present, masked(1, 0))
+        // `!= 0`: libpcap writes one instruction here.
+        return and(present, not(cmp({ kind: 'mask', term: control, mask: 1n }, '!=', 0)))
       case 'supervisory':
         return and(present, masked(3, 1))
       case 'unnumbered':

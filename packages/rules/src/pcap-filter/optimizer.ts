@@ -8,7 +8,10 @@ export interface Optimized {
   readonly graph: DecisionGraph
   /** Whether a test was left out, or moved before another: then cut packets may fare otherwise. */
   readonly changed: boolean
-  /** A test was moved that other ways led to as well: libpcap's own mistake, after which the program may match other packets than is written. */
+  /**
+   * A test was moved that other ways led to as well, or one was taken for told that is not: libpcap's own mistakes, after which the program may
+   * match other packets than is written.
+   */
   readonly mistaken: boolean
 }
 
@@ -35,6 +38,16 @@ function outcomeOf({ left, test, operand }: TestNode): boolean | undefined {
 
 const TESTS = { eq: '==', gt: '>', ge: '>=' } as const
 
+/** The bits that one instruction asks for: `x & mask` of a field, which holds where `x & mask == 0` does not. */
+function bitsOf({ pred, left, test, operand }: TestNode): bigint | undefined {
+  return pred.kind === 'cmp' && test === 'eq' && operand === 0n && left.kind === 'mask' ? left.mask : undefined
+}
+
+/** Whether libpcap writes that instruction itself, as it does for `!= 0`; otherwise its optimiser makes it of two. */
+function isWrittenAsSet({ pred }: TestNode): boolean {
+  return pred.kind === 'cmp' && pred.test === '!='
+}
+
 const LEAVES = { yes: -1, no: -2 } as const
 const leaf = (way: number): 'yes' | 'no' => (way === LEAVES.yes ? 'yes' : 'no')
 
@@ -43,6 +56,8 @@ class Blocks {
   mistaken = false
   private readonly nodes: readonly TestNode[]
   private readonly entry: Way
+  /** Blocks that the first round turns: see `turned`. */
+  private unturned: number[] = []
   /** Where each block goes if its test holds, and if not: a block, or a leaf below 0. */
   private readonly yes: Int32Array
   private readonly no: Int32Array
@@ -76,17 +91,20 @@ class Blocks {
     this.whole = new Int32Array(nodes.length)
     this.constant = new Uint8Array(nodes.length)
     for (const [i, node] of nodes.entries()) {
-      // `x & mask == 0` of a field is one instruction, `x & mask`, that holds for the opposite.
-      const bits = node.pred.kind === 'cmp' && node.test === 'eq' && node.operand === 0n && node.left.kind === 'mask'
-      const mask = bits && node.left.kind === 'mask' ? node.left.mask : undefined
+      const mask = bitsOf(node)
       this.value[i] = values(mask === undefined ? node.key : node.key.slice(1, -`&${mask})`.length))
       this.asked[i] = tests(`${mask === undefined ? node.test : 'set'} ${this.value[i]}`)
       this.whole[i] = wholes(`${this.asked[i]} ${mask === undefined ? node.operandKey : mask}`)
       this.constant[i] = node.test === 'eq' && mask === undefined && isConstant(node) ? 1 : 0
-      const outcome = outcomeOf(node)
-      if (outcome !== undefined) this.yes[i] = this.no[i] = number(outcome ? node.yes : node.no)
-      if (mask !== undefined) [this.yes[i], this.no[i]] = [this.no[i]!, this.yes[i]!]
+      if (mask === undefined) continue
+      if (isWrittenAsSet(node)) this.turn(i)
+      else this.unturned.push(i)
     }
+  }
+
+  private turn(block: number): void {
+    const { yes, no } = this
+    ;[yes[block], no[block]] = [no[block]!, yes[block]!]
   }
 
   /** What is left of it, in an order in which ways lead to smaller numbers. */
@@ -99,16 +117,11 @@ class Blocks {
     })
     const way = (to: number): Way => (to < 0 ? leaf(to) : place.get(to)!)
     const nodes = order.map((block) => {
-      const turned = this.isSet(block)
+      const turned = bitsOf(this.nodes[block]!) !== undefined
       const [yes, no] = [way(this.yes[block]!), way(this.no[block]!)]
       return { ...this.nodes[block]!, yes: turned ? no : yes, no: turned ? yes : no }
     })
     return { entry: typeof this.entry === 'number' ? place.get(this.entry)! : this.entry, nodes }
-  }
-
-  private isSet(block: number): boolean {
-    const { pred, test, operand, left } = this.nodes[block]!
-    return pred.kind === 'cmp' && test === 'eq' && operand === 0n && left.kind === 'mask'
   }
 
   /** Blocks that can be reached (not through one), each after all that it leads to; what a true way leads to first. */
@@ -141,11 +154,13 @@ class Blocks {
     this.findLevels()
     const tree = this.dominators()
     const told = new Told(tree, this)
-    let done = true
+    const right = this.unturned.length > 0 ? this.turned() : told
+    let done = right === told
+    if (this.constants()) done = false
     for (const level of this.levels)
       for (const block of level) {
-        if (this.thread(block, this.yes, told)) done = false
-        if (this.thread(block, this.no, told)) done = false
+        if (this.thread(block, this.yes, told, right)) done = false
+        if (this.thread(block, this.no, told, right)) done = false
       }
     const inEdges = this.inEdges()
     for (const level of this.levels)
@@ -189,8 +204,35 @@ class Blocks {
     return !reached
   }
 
-  /** Takes a way past blocks that change nothing, or whose outcome it tells. @returns whether it did */
-  private thread(block: number, ways: Int32Array, told: Told): boolean {
+  /**
+   * In the first round `x & mask == 0` becomes `x & mask`, which holds for the opposite. What ways tell was found before: below such a block
+   * they tell the opposite of what is so. @returns what they tell in truth
+   */
+  private turned(): Told {
+    for (const block of this.unturned) this.turn(block)
+    this.unturned = []
+    return new Told(this.dominators(), this)
+  }
+
+  /** Tests of constants go one way only. @returns whether that is new */
+  private constants(): boolean {
+    let found = false
+    for (const level of this.levels)
+      for (const block of level) {
+        const outcome = outcomeOf(this.nodes[block]!)
+        if (outcome === undefined || this.yes[block] === this.no[block]) continue
+        this.yes[block] = this.no[block] = outcome ? this.yes[block]! : this.no[block]!
+        found = true
+      }
+    return found
+  }
+
+  /**
+   * Takes a way past blocks that change nothing, or whose outcome it tells.
+   * @param right what it tells in truth
+   * @returns whether it did
+   */
+  private thread(block: number, ways: Int32Array, told: Told, right: Told): boolean {
     const before = ways[block]!
     let to = before
     if (to < 0) return false
@@ -202,6 +244,7 @@ class Blocks {
     while (to >= 0) {
       const outcome = told.outcome(to, from)
       if (outcome === undefined) break
+      if (told !== right && right.outcome(to, from) !== outcome) this.changed = this.mistaken = true
       to = outcome ? this.yes[to]! : this.no[to]!
     }
     ways[block] = to

@@ -1,6 +1,6 @@
 // Ports: TCP, UDP and SCTP straight after IPv4 (by its header length, not in later fragments) or straight after IPv6's fixed header.
 
-import { and, between, cmp, field, inRanges, masked, or, type Pred, type Term } from '@netsieve/ir'
+import { and, between, cmp, field, inRanges, masked, not, or, type Pred, type Term } from '@netsieve/ir'
 import { IPPROTO } from '@netsieve/packet'
 import { servicePort } from '../shared/index.ts'
 import type { Direction } from './ast.ts'
@@ -57,10 +57,10 @@ export function ipv4Ports(layers: Layers, ports: Ports, dir: Direction | undefin
   )
 }
 
-/** Offset 0: a whole packet, or the first of its fragments. */
+/** Offset 0: a whole packet, or the first of its fragments. In full `not (… != 0)`: one instruction from the start, as libpcap writes it. */
 export function notLaterFragment(layers: Layers): Pred {
   const offset = layers.plain ? field('ipv4.fragoff') : masked(layers.netField('ipv4.frag'), 0x1fffn)
-  return cmp(offset, '==', 0)
+  return layers.full ? not(cmp(offset, '!=', 0)) : cmp(offset, '==', 0)
 }
 
 /** One of the transports with ports, and what must hold of it. */

@@ -31,7 +31,7 @@ export function testsOf(pred: Pred, most = Number.POSITIVE_INFINITY): number {
 
 export interface Settled {
   readonly pred: Pred
-  /** The optimiser moved a test that it should not: the predicate may not be what is written. */
+  /** The optimiser moved a test that it should not, or took one for told that is not: the predicate may not be what is written. */
   readonly mistaken: boolean
 }
 
@@ -49,7 +49,9 @@ export function settle(full: Pred, short: Pred, named: (term: Term) => Term, lar
   const decision = decided(graph)
   if (decision === 'no') {
     throw new Fault('rules/never', 'no packet can match this expression', undefined, {
-      hint: 'parts that are joined with `and` exclude each other',
+      hint: mistaken
+        ? "to libpcap's optimiser, which is mistaken about a test: write one that is the same once"
+        : 'parts that are joined with `and` exclude each other',
     })
   }
   // Nothing is loaded at all if nothing matters.
