@@ -54,6 +54,16 @@ test('lint goes through the files', () => {
   expect(found).toMatchObject({ code: 'ir/shadowed', file: './rules/2.nft', line: 1, notes: [{ file: './rules/1.nft', line: 2 }] }) // biome-ignore format: one value
 })
 
+test('lint tells of a file that is included twice what holds at both places', () => {
+  put('drop.nft', 'tcp dport 22 drop\nudp dport 9 drop\n')
+  const chain = (name: string, rules: string, head = '') =>
+    ` chain ${name} {\n${head}${rules}  include "./drop.nft"\n }\n`
+  put('both.nft', `table inet t {\n${chain('d', '  udp dport 9 accept\n')}${chain('c', '  udp dport 9 accept\n  tcp dport 22 accept\n  goto d\n', '  type filter hook input priority 0\n  iifname "x" jump d\n')}}\n`) // biome-ignore format: one file
+  const found = netsieve('lint', 'both.nft', '--json').stdout.trim().split('\n').map((line) => JSON.parse(line)) // biome-ignore format: one value
+  expect(found.filter(({ file }) => file === './drop.nft').every(({ line }) => line === 2)).toBe(true)
+  expect(found.map(({ line }) => line)).toContain(2)
+})
+
 test('equiv names the file of the rule that decides', () => {
   put('other.nft', 'table inet t {\n chain c {\n  type filter hook input priority 0\n  tcp dport { 80, 443 } accept\n  udp dport 54 drop\n }\n}\n') // biome-ignore format: one file
   put('rules/3.nft', 'udp dport 54 drop\n')

@@ -38,13 +38,16 @@ export function lintRules(source: Source, asked: RuleOptions & { readonly syntax
   }
 }
 
-/** What holds in all filters that have the rule or chain that it is about. */
+/**
+ * What holds in all filters that have the rule or chain that it is about; of a file that is included several times, at all of its places.
+ */
 function everywhere(filters: readonly Filter[]): readonly Diagnostic[] {
-  const views = filters.map((filter) => ({ places: placesOf(filter), found: lint(filter) }))
-  const found = views.map((view) => new Set(view.found.map(({ span }) => keyOf(span))))
-  return distinct(views.flatMap((view) => view.found)).filter(({ span }) =>
-    views.every(({ places }, i) => !places.has(keyOf(span)) || found[i]!.has(keyOf(span))),
-  )
+  const found = filters.map((filter) => lint(filter))
+  const views = filters.map((filter, i) => ({ places: bySpan(thingsOf(filter)), found: bySpan(found[i]!) }))
+  return distinct(found.flat()).filter(({ span }) => {
+    const key = keyOf(span)
+    return views.every((view) => (view.found.get(key)?.size ?? 0) >= (view.places.get(key)?.size ?? 0))
+  })
 }
 
 /** File by file, as they are first told of, in the order of their text. */
@@ -56,10 +59,17 @@ function inOrder(found: readonly Diagnostic[]): readonly Diagnostic[] {
 
 const keyOf = (span: Span | undefined): string => `${span?.start} ${span?.end} ${span?.source.name}`
 
-/** Where rules, their steps and chains stand. */
-function placesOf({ chains }: Filter): ReadonlySet<string> {
-  const spans = chains.flatMap((chain) => [chain, ...chain.rules, ...chain.rules.flatMap(({ steps }) => steps)])
-  return new Set(spans.map(({ span }) => keyOf(span)))
+const thingsOf = ({ chains }: Filter) =>
+  chains.flatMap((chain) => [chain, ...chain.rules, ...chain.rules.flatMap(({ steps }) => steps)])
+
+/** The places of things: for each, the readings of its text in which something stands there. */
+function bySpan(things: readonly { readonly span?: Span }[]): ReadonlyMap<string, ReadonlySet<Source | undefined>> {
+  const places = new Map<string, Set<Source | undefined>>()
+  for (const { span } of things) {
+    const key = keyOf(span)
+    places.set(key, (places.get(key) ?? new Set()).add(span?.source))
+  }
+  return places
 }
 
 /** Each thing said once of a place. */
