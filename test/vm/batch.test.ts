@@ -257,6 +257,18 @@ test.each(['interpreted', 'compiled'])('a packet that is too long for a machine 
   }
 })
 
+test.each([2 ** 20, 2 ** 32, 2 ** 33])('memory of up to %i bytes: what there can be of it', (memory) => {
+  const program = longProgram()
+  const frame = new Uint8Array(60).fill(1)
+  const bytes = records([frame, frame], 'little')
+  const options = { type: 'xdp', packetBytes: 1 << 16, budget: { memory } } as const
+  const batch = load(program, options).batch({ chunkBytes: 1 << 17, prepared: true })
+  batch.input.set(bytes)
+  const { r0, faults } = batch.run(bytes.length)
+  const wanted = load(program, options).run(frame).r0
+  expect({ faults, r0: [...r0] }).toEqual({ faults: [], r0: [wanted, wanted] })
+})
+
 test('kept records go where they are asked to; what else is in the output area stays', () => {
   const code = new Code()
   code.mov(0, 2)

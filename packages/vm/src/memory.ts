@@ -8,6 +8,8 @@
 import { type WasmMemory, wasm } from './wasm-api.ts'
 
 const PAGE = 65536
+/** Pages that a memory of WebAssembly can have. */
+const MOST_PAGES = 65536
 
 /** Linear addresses of what lies below the first region. */
 export const AT = {
@@ -137,7 +139,8 @@ export class Memory {
    * which is otherwise looked through at the next occasion once it has much memory. Many of such memories would stay for long.
    */
   beShared(): void {
-    if (!this.wasm && typeof SharedArrayBuffer !== 'undefined') this.maximum = Math.ceil(this.limit / PAGE)
+    if (this.wasm || typeof SharedArrayBuffer === 'undefined') return
+    this.maximum = Math.min(Math.ceil(Math.max(this.limit, this.bytes.length) / PAGE), MOST_PAGES)
   }
 
   /**
