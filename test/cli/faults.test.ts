@@ -10,6 +10,19 @@ describe('bad input: one message with a place, exit 2, nothing on stdout', () =>
     ['an unknown verb', () => ['filter'], /unknown command 'filter'/],
     ['help for an unknown verb', () => ['filter', '--help'], /unknown command 'filter'; there are run, compile/],
     ['an unknown option', () => ['run', '-r', TALK, '--bogus', 'tcp'], /unknown option '--bogus'/],
+    ['help for an unknown verb, by its verb', () => ['help', 'filter'], /unknown command 'filter'; there are run/],
+    ['an expression with no option before it', () => ['tcp', 'port', '80'], /come before an expression: netsieve -r/],
+    [
+      'an option that tcpdump has and netsieve has not',
+      () => ['-r', TALK, '-X', 'tcp'],
+      /unknown option '-X'\n\(netsieve -n --help shows which of tcpdump's options/,
+    ],
+    ['no capture, with a long option first', () => ['--meta', 'mark=1', 'tcp'], /no capture: name one with -r/],
+    [
+      'an nft rule of its own, with a remark: taken for an expression',
+      () => ['run', '-r', TALK, '-f', file('bare.nft', 'tcp dport 80 drop # web\n')],
+      /`#` has no meaning here[\s\S]*taken for a pcap expression; -s names another/,
+    ],
     ['no capture', () => ['run', 'tcp'], /no capture/],
     ['no rules', () => ['run', '-r', TALK], /no rules/],
     [

@@ -31,23 +31,24 @@ async function program(args: readonly string[], done: (exitCode: number) => void
     // Written at once, so that the process can end without waiting for anything.
     .configureOutput({ writeOut: out, writeErr: err })
   // Options without a verb: tcpdump's way to be called.
-  if (/^-[a-zA-Z]|^--count$/.test(args[0] ?? '') && !/^-[hV]$/.test(args[0]!)) {
+  if (/^-./.test(args[0] ?? '') && !/^(-h|--help|-V|--version)$/.test(args[0]!)) {
     ;(await import('./tcpdump.ts')).define(root.helpCommand(false), done)
-    return root
+    return root.showHelpAfterError("(netsieve -n --help shows which of tcpdump's options there are)")
   }
   root.addHelpText(
     'after',
-    "\nWithout a verb it takes tcpdump's options: netsieve -r in.pcap [-w out.pcap] [-d] expression",
+    `
+Without a verb it takes tcpdump's options: netsieve -r in.pcap [-w out.pcap] [-d] expression
+(netsieve -n --help shows which of them there are)`,
   )
-  const asked = args.find((word) => !word.startsWith('-'))
+  const [asked, topic] = args.filter((word) => !word.startsWith('-'))
+  const verb = asked === 'help' ? topic : asked
+  const meant = asked === args[0] || args.some((word) => word === '-h' || word === '--help')
   // Help for a verb that there is not is no help.
-  if (
-    asked !== undefined &&
-    asked !== 'help' &&
-    !Object.hasOwn(VERBS, asked) &&
-    args.some((word) => word === '-h' || word === '--help')
-  ) {
-    throw new Trouble(`error: unknown command '${asked}'; there are ${Object.keys(VERBS).join(', ')} [cli/verb]`)
+  if (verb !== undefined && !Object.hasOwn(VERBS, verb) && meant) {
+    throw new Trouble(
+      `error: unknown command '${verb}'; there are ${Object.keys(VERBS).join(', ')}; without one, tcpdump's options come before an expression: netsieve -r in.pcap tcp [cli/verb]`,
+    )
   }
   for (const [name, { title, load }] of Object.entries(VERBS)) {
     const command = root.command(name).description(title)

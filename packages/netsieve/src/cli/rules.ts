@@ -169,7 +169,7 @@ export function understood<T>(rules: Source, syntax: string | undefined, make: (
     throw new Trouble(`${rules.name}: error: there are no rules here [rules/empty]`)
   const { value, diagnostics } = make()
   say(withOwnOptions(diagnostics), rules.name)
-  if (guessed && diagnostics.some(({ code }) => code === 'rules/syntax'))
+  if (guessed && diagnostics.some(({ code }) => code === 'rules/syntax' || code === 'rules/character'))
     err(
       'note: this was taken for a pcap expression; -s names another syntax, whose rules are in tables and chains or commands [cli/guessed]\n',
     )
