@@ -5,6 +5,12 @@ import { netsieve, TALK, temporary } from './command.ts'
 
 const { file } = temporary()
 
+it('helps with help', () => {
+  const { status, stdout } = netsieve(['help', 'help'])
+  expect(status).toBe(0)
+  expect(stdout).toContain('Commands:')
+})
+
 describe('bad input: one message with a place, exit 2, nothing on stdout', () => {
   const cases: readonly [string, () => readonly string[], RegExp][] = [
     ['an unknown verb', () => ['filter'], /unknown command 'filter'/],

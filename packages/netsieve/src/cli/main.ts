@@ -45,7 +45,7 @@ Without a verb it takes tcpdump's options: netsieve -r in.pcap [-w out.pcap] [-d
   const verb = asked === 'help' ? topic : asked
   const meant = asked === args[0] || args.some((word) => word === '-h' || word === '--help')
   // Help for a verb that there is not is no help.
-  if (verb !== undefined && !Object.hasOwn(VERBS, verb) && meant) {
+  if (verb !== undefined && verb !== 'help' && !Object.hasOwn(VERBS, verb) && meant) {
     throw new Trouble(
       `error: unknown command '${verb}'; there are ${Object.keys(VERBS).join(', ')}; without one, tcpdump's options come before an expression: netsieve -r in.pcap tcp [cli/verb]`,
     )
@@ -66,7 +66,8 @@ export async function main(args: readonly string[]): Promise<number> {
       exitCode = code
     })
     const command = root.commands.find((candidate) => candidate.name() === args[0])
-    await root.parseAsync(command ? withToolWords(command, args) : args, { from: 'user' })
+    const words = args[0] === 'help' && args[1] === 'help' ? ['--help'] : args
+    await root.parseAsync(command ? withToolWords(command, words) : words, { from: 'user' })
   } catch (error) {
     if (error instanceof Trouble) {
       if (error.message !== '') err(`${error.message}\n`)
