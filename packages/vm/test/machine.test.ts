@@ -368,6 +368,20 @@ describe.each(['interpreter', 'jit'] as const)('%s', (engine) => {
     ])
   })
 
+  test.each([4096n, 0x7fff_fff0n, 0x7fff_ffffn, 0xffff_fff8n, 0x1_0000_0004n, -1n])(
+    'no record of %d bytes in a ring buffer',
+    (size) => {
+      const program = code((c) => {
+        c.emit('lddw_map_index', { dst: 1, imm: 0 })
+        c.lddw(2, size)
+        c.mov(3, 0)
+        c.call(HELPERS.ringbuf_reserve.id)
+        c.exit()
+      })
+      expect(machine(program, { maps: [RING] }).run(PACKET)).toMatchObject({ r0: 0, exit: program.length - 1 })
+    },
+  )
+
   test('helpers of the caller go before the built-in ones', () => {
     const program = [insn('mov_imm', { dst: 1, imm: 20 }), insn('call', { imm: 5 }), insn('exit')]
     expect(machine(program, { helpers: { 5: (engine) => engine.regs[2]! + 1 } }).run(PACKET).r0).toBe(21)

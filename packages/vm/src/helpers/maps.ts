@@ -213,7 +213,9 @@ export const MAP_HELPERS: Partial<Record<HelperName, HelperFunction>> = {
   ringbuf_reserve: (engine) => {
     const ring = ringArg(engine)
     if (!ring) return undefined
-    const { lo, hi } = flagsArg(engine, 3) === 0 ? ring.reserve(arg(engine, 2)) : { lo: 0, hi: 0 }
+    // The size is one of 64 bits.
+    const fits = flagsArg(engine, 3) === 0 && engine.regs[2 * 2 + 1] === 0
+    const { lo, hi } = fits ? ring.reserve(arg(engine, 2)) : { lo: 0, hi: 0 }
     return return64(engine, lo, hi)
   },
   ringbuf_submit: (engine) => ringRelease(engine, true),

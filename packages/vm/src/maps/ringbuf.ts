@@ -6,7 +6,8 @@ import { BpfMap, type Element, ERRNO } from './map.ts'
 
 const HEADER = 8
 
-const roomOf = (length: number): number => (length + HEADER + 7) & ~7
+/** No bits of 32: lengths are up to 2^31. */
+const roomOf = (length: number): number => Math.ceil((length + HEADER) / 8) * 8
 
 interface Reserved {
   readonly region: number
