@@ -190,7 +190,7 @@ describe('hostile programs', () => {
       new DataView(batch.input.buffer, batch.input.byteOffset).setUint32(8, frame.length, true)
       expect([...batch.run(16 + frame.length).r0], name).toEqual([interpreted!.r0])
       expect(batch.compiled, name).toBe(false)
-      expect(performance.now() - start, name).toBeLessThan(20_000)
+      expect(performance.now() - start, name).toBeLessThan(60_000)
     }
   })
 
@@ -206,7 +206,7 @@ describe('hostile programs', () => {
     })
     const start = performance.now()
     load(insns, { type: 'xdp', engine: 'jit', patience: 0 }).run(frame)
-    expect(performance.now() - start).toBeLessThan(10_000)
+    expect(performance.now() - start).toBeLessThan(30_000)
   })
 
   it('with calls by the thousand in one block are compiled in linear time', () => {
@@ -219,7 +219,7 @@ describe('hostile programs', () => {
     })
     const start = performance.now()
     load(insns, { type: 'xdp', engine: 'jit', patience: 0 }).run(frame)
-    expect(performance.now() - start).toBeLessThan(10_000)
+    expect(performance.now() - start).toBeLessThan(30_000)
   })
 })
 
