@@ -29,6 +29,12 @@ function answers(insns: readonly Insn[], firstBytes: readonly number[]): number[
   ]
 }
 
+/** Milliseconds that this process has had a processor: what else the machine does is not in them. */
+function busy(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 describe('stacks', () => {
   it('of callers are zeroed where functions read them by pointers of which nothing is known', () => {
     const insns = program((code, [first, second]) => {
@@ -180,7 +186,7 @@ describe('hostile programs', () => {
         shape(code)
         code.exit()
       })
-      const start = performance.now()
+      const start = busy()
       const [interpreted, compiled] = (['interpreter', 'jit'] as const).map((engine) =>
         load(insns, { type: 'xdp', engine, patience: 0 }).run(frame),
       )
@@ -190,7 +196,7 @@ describe('hostile programs', () => {
       new DataView(batch.input.buffer, batch.input.byteOffset).setUint32(8, frame.length, true)
       expect([...batch.run(16 + frame.length).r0], name).toEqual([interpreted!.r0])
       expect(batch.compiled, name).toBe(false)
-      expect(performance.now() - start, name).toBeLessThan(60_000)
+      expect(busy() - start, name).toBeLessThan(20_000)
     }
   })
 
@@ -204,9 +210,9 @@ describe('hostile programs', () => {
       for (const head of heads.reverse()) code.jump('jeq', 0, 1, head)
       code.exit()
     })
-    const start = performance.now()
+    const start = busy()
     load(insns, { type: 'xdp', engine: 'jit', patience: 0 }).run(frame)
-    expect(performance.now() - start).toBeLessThan(30_000)
+    expect(busy() - start).toBeLessThan(10_000)
   })
 
   it('with calls by the thousand in one block are compiled in linear time', () => {
@@ -217,9 +223,9 @@ describe('hostile programs', () => {
       code.alu('add', 0, 1)
       code.exit()
     })
-    const start = performance.now()
+    const start = busy()
     load(insns, { type: 'xdp', engine: 'jit', patience: 0 }).run(frame)
-    expect(performance.now() - start).toBeLessThan(30_000)
+    expect(busy() - start).toBeLessThan(10_000)
   })
 })
 
