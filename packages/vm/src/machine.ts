@@ -179,7 +179,6 @@ export class Machine {
     this.jit = options.engine === 'jit' && isCompilable(this.engine) ? new Jit(this.engine, options.proved) : undefined
     this.batchJit = this.jit
     this.rings = this.engine.maps.filter((map) => map instanceof RingBuffer)
-    if (!this.jit || !this.ripe) warmUp(this.engine)
     this.engine.callbacks.run = (insn) => this.callback(insn)
   }
 
@@ -187,6 +186,7 @@ export class Machine {
   run(packet: Uint8Array, meta: PacketMeta = {}): RunResult {
     const { engine } = this
     this.stepper = undefined
+    if (!this.jit || !this.ripe) warmUp(engine)
     if (this.begin(packet, meta)) {
       this.running = this.ripe && this.jit?.prepare() === true
       if (this.running) this.jit!.run()
